@@ -1,0 +1,24 @@
+"""
+punch: two programs behind NATs, one direct, authenticated, encrypted TCP link.
+
+L{punch.api} is the door for programs, L{punch.service} for applications; C{twist
+punch} for everybody else.
+"""
+
+from punch.api import dial, dialName, listen, listenName
+from punch.errors import PunchError
+from punch.link import Link, PunchAddress
+from punch.peer import Settings
+from punch.reasons import Reason
+
+__all__ = [
+    "Link",
+    "PunchAddress",
+    "PunchError",
+    "Reason",
+    "Settings",
+    "dial",
+    "dialName",
+    "listen",
+    "listenName",
+]

@@ -1,0 +1,75 @@
+"""
+The text form of an IP address with a TCP port, as it passes on our wires.
+
+C{192.0.2.1:4040} and C{[2001:db8::1]:4040} (RFC 3986 section 3.2.2, RFC 5952).
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address as IPv4
+from ipaddress import IPv6Address as IPv6
+from ipaddress import ip_address
+from typing import TypeAlias
+
+from twisted.internet.address import IPv4Address, IPv6Address
+
+Address: TypeAlias = IPv4Address | IPv6Address
+
+_SHAPE = re.compile(
+    r"(?:\[(?P<v6>[0-9a-fA-F:.]{2,45})\]|(?P<v4>[0-9.]{7,15})):(?P<port>[0-9]{1,5})"
+)
+
+
+class BadAddress(ValueError):
+    """
+    This text is not an IP address and port.
+    """
+
+
+def tcpAddress(host: str, port: int) -> Address:
+    """
+    The address of a TCP C{port} at an IP C{host}; IPv4-mapped IPv6 becomes IPv4.
+
+    @raise BadAddress: C{host} is not an IP address without a zone, or C{port}
+        is not in 1..65535.
+    """
+    try:
+        ip = ip_address(host)
+    except ValueError:
+        raise BadAddress(host) from None
+    if not 0 < port < 65536 or "%" in host:
+        raise BadAddress(f"{host} {port}")
+    if isinstance(ip, IPv6):
+        if ip.ipv4_mapped is None:
+            return IPv6Address("TCP", str(ip), port)
+        ip = ip.ipv4_mapped
+    return IPv4Address("TCP", str(ip), port)
+
+
+def parseAddress(text: str) -> Address:
+    """
+    Read the text form of an address.
+
+    @raise BadAddress: C{text} is anything else.
+    """
+    match = _SHAPE.fullmatch(text)
+    if match is None:
+        raise BadAddress(text[:60])
+    return tcpAddress(match["v6"] or match["v4"], int(match["port"]))
+
+
+def formatAddress(address: Address) -> str:
+    """
+    The text form of an address.
+    """
+    if isinstance(address, IPv6Address):
+        return f"[{address.host}]:{address.port}"
+    return f"{address.host}:{address.port}"
+
+
+def ipOf(address: Address) -> IPv4 | IPv6:
+    """
+    The IP address alone, with its questions (C{is_loopback}, C{is_private}...).
+    """
+    return ip_address(address.host.partition("%")[0])

@@ -1,0 +1,68 @@
+"""
+A value that arrives once, and those who wait for it.
+
+Here every wait can be cancelled without harm to what is waited for.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+T = TypeVar("T")
+
+
+class Arrival(Generic[T]):
+    """
+    Any number of Deferreds for one value, or for the reason that it won't come.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[Deferred[T]] = []
+        self._result: T | Failure
+        self.settled = False
+
+    def wait(self) -> Deferred[T]:
+        """
+        The value, once it is there.  To cancel ends this wait alone.
+        """
+        waiter: Deferred[T] = Deferred(self._forget)
+        if self.settled:
+            waiter.callback(self._result)
+        else:
+            self._waiting.append(waiter)
+        return waiter
+
+    def _forget(self, waiter: Deferred[T]) -> None:
+        self._waiting.remove(waiter)
+
+    def arrive(self, value: T) -> None:
+        """
+        The value is here.
+        """
+        self._settle(value)
+
+    def fail(self, reason: Exception) -> None:
+        """
+        The value won't come.
+        """
+        self._settle(Failure(reason))
+
+    def _settle(self, result: T | Failure) -> None:
+        self.settled = True
+        self._result = result
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.callback(result)
+
+
+def shield(deferred: Deferred[T]) -> Deferred[T]:
+    """
+    The result of C{deferred}; to cancel is to wait no longer, and what goes on
+    goes on.
+    """
+    arrival: Arrival[T] = Arrival()
+    deferred.addBoth(arrival._settle)
+    return arrival.wait()

@@ -1,0 +1,187 @@
+"""
+The checklist: which address of the peer to try when.
+
+Its rules are pure: time and randomness are arguments.  They answer what kernels
+and NATs do to peers that connect from the port that they listen on (RFC 5382;
+Ford, Srisuresh and Kegel 2005):
+
+  - A pending connect keeps our NAT's door open; it is never given up.
+  - A refusal (RST or ICMP) closes that door, so a fresh connect follows at once.
+    Its pause is random, because two sides that retry on one fixed period can
+    miss each other for ever.
+  - "Address in use" says that the four-tuple lives already: the peer came in
+    through our listening socket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from random import Random
+
+from punch.address import Address
+from punch.candidate import Candidate, Kind
+from punch.errors import ConnectError, NoAnswer, NotAttached, Refused, Unreachable
+
+
+class Outcome(Enum):
+    """
+    What came of one attempt.  Values are those that events show.
+    """
+
+    CONNECTED = "connected"
+    REFUSED = "refused"
+    TIMED_OUT = "timed out"
+    TAKEN = "taken"
+    UNREACHABLE = "unreachable"
+    REJECTED = "rejected"
+    """
+    A connection came about, but it was not the peer's, or it broke at once.
+    """
+
+
+EASE_AFTER = 3.0
+"""
+Seconds of nothing but refusals after which an address is tried more slowly.
+"""
+
+_PAUSES: dict[Outcome, tuple[float, float]] = {
+    Outcome.REFUSED: (0.010, 0.020),
+    Outcome.TIMED_OUT: (0.010, 0.020),
+    Outcome.TAKEN: (0.8, 1.2),
+    Outcome.UNREACHABLE: (0.8, 1.2),
+    Outcome.REJECTED: (0.8, 1.2),
+}
+_EASED = (0.2, 0.4)
+
+
+@dataclass
+class _Check:
+    """
+    One candidate's place on the list.
+    """
+
+    candidate: Candidate
+    dueAt: float | None
+    held: int = 0
+    refusedSince: float | None = None
+    outcomes: set[Outcome] = field(default_factory=set)
+
+
+class Checklist:
+    """
+    The addresses of one peer and when each is to be tried (next).
+    """
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._checks: dict[Address, _Check] = {}
+
+    def add(self, candidate: Candidate, now: float) -> bool:
+        """
+        Take a candidate, due at once; C{False} if its address is known already.
+        """
+        if candidate.address in self._checks:
+            return False
+        self._checks[candidate.address] = _Check(candidate, dueAt=now)
+        return True
+
+    def __contains__(self, address: Address) -> bool:
+        return address in self._checks
+
+    def knowsHost(self, host: str) -> bool:
+        """
+        Whether some candidate has this IP address.
+        """
+        return any(address.host == host for address in self._checks)
+
+    def kindOf(self, address: Address) -> Kind:
+        """
+        The kind of the candidate at C{address}; one that nobody told us of is
+        peer-reflexive (RFC 8445 section 7.3.1.3).
+        """
+        check = self._checks.get(address)
+        return Kind.PEER_REFLEXIVE if check is None else check.candidate.kind
+
+    def due(self, now: float) -> list[Candidate]:
+        """
+        The candidates to connect to now.  Each then stays pending until
+        L{conclude}.
+        """
+        ready = [
+            check
+            for check in self._checks.values()
+            if check.dueAt is not None and check.dueAt <= now and not check.held
+        ]
+        for check in ready:
+            check.dueAt = None
+        return [check.candidate for check in ready]
+
+    def nextDue(self) -> float | None:
+        """
+        When L{due} will have something to say again, if nothing happens before.
+        """
+        times = [
+            check.dueAt
+            for check in self._checks.values()
+            if check.dueAt is not None and not check.held
+        ]
+        return min(times, default=None)
+
+    def conclude(self, address: Address, outcome: Outcome, now: float) -> None:
+        """
+        The attempt on C{address} came to its C{outcome}.
+        """
+        check = self._checks[address]
+        check.outcomes.add(outcome)
+        if outcome is not Outcome.REFUSED:
+            check.refusedSince = None
+        elif check.refusedSince is None:
+            check.refusedSince = now
+        if outcome is not Outcome.CONNECTED:
+            check.dueAt = now + self._pause(check, outcome, now)
+
+    def _pause(self, check: _Check, outcome: Outcome, now: float) -> float:
+        eased = (
+            check.refusedSince is not None and now - check.refusedSince >= EASE_AFTER
+        )
+        return self._random.uniform(*(_EASED if eased else _PAUSES[outcome]))
+
+    def hold(self, address: Address) -> None:
+        """
+        A connection with C{address} exists: no attempt can be made while it lives.
+        """
+        check = self._checks.get(address)
+        if check is not None:
+            check.held += 1
+
+    def release(self, address: Address, now: float) -> None:
+        """
+        A held connection ended without being chosen.
+        """
+        check = self._checks.get(address)
+        if check is None:
+            return
+        check.held -= 1
+        check.outcomes.add(Outcome.REJECTED)
+        check.dueAt = now + self._random.uniform(*_PAUSES[Outcome.REJECTED])
+
+    def verdict(self) -> ConnectError:
+        """
+        Why there is no path, for when time has run out.
+        """
+        seen: set[Outcome] = set()
+        for check in self._checks.values():
+            seen |= check.outcomes | ({Outcome.CONNECTED} if check.held else set())
+        tried = ", ".join(str(check.candidate) for check in self._checks.values())
+        return _verdictOf(seen)(tried)
+
+
+def _verdictOf(seen: set[Outcome]) -> type[ConnectError]:
+    if seen & {Outcome.CONNECTED, Outcome.REJECTED}:
+        return NotAttached
+    if Outcome.REFUSED in seen:
+        return Refused
+    if seen == {Outcome.UNREACHABLE}:
+        return Unreachable
+    return NoAnswer

@@ -1,0 +1,118 @@
+"""
+The command line: mistakes in one line, and an exit status that tells.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from contextlib import suppress
+from typing import Any, ClassVar, NoReturn
+
+from twisted.internet.error import ReactorNotRunning
+from twisted.internet.interfaces import IReactorCore
+from twisted.logger import Logger
+from twisted.python import usage
+
+_log = Logger()
+
+EX_USAGE = 64
+"""
+The exit status for a mistake in the command itself (sysexits.h).
+"""
+
+
+def giveUp(program: str, line: str, status: int = EX_USAGE) -> NoReturn:
+    """
+    End the process before its reactor runs.
+
+    @param line: whose mistake, and what to do about it; no newline.
+    """
+    print(f"{program}: {line}", file=sys.stderr)
+    raise SystemExit(status)
+
+
+class PlainOptions(usage.Options):
+    """
+    Options of a C{twist} plugin whose mistakes get one line; C{twist} would print a
+    page of its own options beside it.
+
+    @cvar program: by what name the program speaks.
+    """
+
+    program: ClassVar[str]
+
+    def parseOptions(self, options: Any = None) -> None:
+        """
+        Parse, or end the process.
+
+        @raise SystemExit: for a mistake, once it is told.
+        """
+        try:
+            usage.Options.parseOptions(self, options)
+        except usage.UsageError as mistake:
+            giveUp(self.program, str(mistake))
+
+    def parseArgs(self, *args: str) -> None:
+        """
+        Everything is an option.
+        """
+        if args:
+            raise usage.UsageError(f"unexpected argument {args[0]!r}; see --help")
+
+    def logIsSeen(self) -> bool:
+        """
+        Whether C{twist} logs to a terminal.
+        """
+        logFile = None if self.parent is None else self.parent.get("logFile")
+        isatty = getattr(logFile, "isatty", None)
+        return isatty is not None and bool(isatty())
+
+
+def endWith(
+    reactor: IReactorCore, status: int, line: str = "", seen: bool = False
+) -> None:
+    """
+    Stop the reactor, now or as soon as it runs, and exit with C{status} then.
+
+    C{twist} and C{twistd} exit with 0 whatever happened: both return from
+    C{reactor.run()} into code that ignores how it ended, and an exception raised
+    inside the reactor is logged and forgotten.  What remains after them is
+    L{atexit}, where the status can no longer be chosen except by C{os._exit}; so
+    the last thing of all is that, after every other exit function and a flush.
+
+    @param line: why, to be logged, and printed on standard error too.
+    @param seen: the log goes to a terminal, so don't print.
+    """
+    if line and status:
+        _log.critical("{line}", line=line)
+    elif line:
+        _log.info("{line}", line=line)
+    if line and not seen and sys.__stderr__ is not None:
+        # twist has put the log in the place of sys.stderr.
+        print(line, file=sys.__stderr__, flush=True)
+    if status:
+        atexit.register(_exit, status)
+    reactor.callWhenRunning(_stop, reactor)
+
+
+def _stop(reactor: IReactorCore) -> None:
+    """
+    Stop a reactor that may be stopping already.
+    """
+    with suppress(ReactorNotRunning):
+        reactor.stop()
+
+
+def _exit(status: int) -> None:
+    """
+    Run the exit functions that are left (each runs once: those that came before
+    ours have not run yet), flush, and exit.
+    """
+    atexit.unregister(_exit)
+    atexit._run_exitfuncs()
+    for stream in (sys.__stdout__, sys.__stderr__):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()  # type: ignore[union-attr]
+    os._exit(status)

@@ -1,0 +1,124 @@
+"""
+A connection: established, and nobody's yet.
+
+Its bytes wait until somebody takes it.  The shared port gives such connections,
+TCP's; L{punch.tls} turns one into another, TLS's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IConsumer,
+    IHalfCloseableProtocol,
+    IProtocol,
+    IPushProducer,
+    ISystemHandle,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import alsoProvides
+
+from punch.address import Address, tcpAddress
+
+
+class How(Enum):
+    """
+    How a connection came about.  Values are those that events show.
+    """
+
+    CONNECTED = "connected"
+    ACCEPTED = "accepted"
+
+
+class IStreamTransport(ITCPTransport, IConsumer, IPushProducer, ISystemHandle):
+    """
+    What TCP's transports and TLS's provide alike.
+    """
+
+
+class Connection(Protocol):
+    """
+    An established connection whose bytes wait for whoever takes it.
+
+    C{how}: who opened it.  C{whenLost}: fires when it has ended.
+    """
+
+    transport: IStreamTransport
+
+    def __init__(
+        self, how: How, made: Callable[[Connection], None] | None = None
+    ) -> None:
+        """
+        @param made: called when the connection is there.
+        """
+        self.how = how
+        self.whenLost: Deferred[None] = Deferred()
+        self._made = made
+        self._held: list[bytes] = []
+        self._lost: Failure | None = None
+        self._taker: IProtocol | None = None
+
+    @property
+    def remote(self) -> Address:
+        """
+        The other end's address.
+        """
+        peer = self.transport.getPeer()
+        return tcpAddress(peer.host, peer.port)
+
+    @property
+    def local(self) -> Address:
+        """
+        Our end's address.
+        """
+        host = self.transport.getHost()
+        return tcpAddress(host.host, host.port)
+
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)
+        self.transport.pauseProducing()
+        if self._made is not None:
+            self._made(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Bytes that were under way when we paused.
+        """
+        self._held.append(data)
+
+    def take(self, protocol: IProtocol) -> None:
+        """
+        Give the connection to C{protocol}, with what has arrived.
+        """
+        self._taker = protocol
+        # From here on bytes go to their taker without passing through us.
+        self.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
+        if IHalfCloseableProtocol.providedBy(protocol):
+            self.readConnectionLost = protocol.readConnectionLost
+            self.writeConnectionLost = protocol.writeConnectionLost
+            alsoProvides(self, IHalfCloseableProtocol)
+        protocol.makeConnection(self.transport)
+        held, self._held = self._held, []
+        for data in held:
+            protocol.dataReceived(data)
+        if self._lost is not None:
+            protocol.connectionLost(self._lost)
+        else:
+            self.transport.resumeProducing()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = reason
+        if self._taker is not None:
+            self._taker.connectionLost(reason)
+        self.whenLost.callback(None)
+
+    def abort(self) -> None:
+        """
+        End it at once (RST): what nobody takes is told nothing.
+        """
+        self.transport.abortConnection()

@@ -1,0 +1,82 @@
+"""
+The details that peers send each other sealed: pin, candidates, features.
+
+JSON, so that later versions add fields; unknown fields and features are ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from punch.candidate import MAXIMUM, BadCandidate, Candidate
+
+PIN_SIZE = 32
+_MOST_FEATURES = 32
+
+
+class BadDetails(ValueError):
+    """
+    These bytes are not a peer's details.
+    """
+
+
+@dataclass(frozen=True)
+class Details:
+    """
+    What a peer tells the other about itself.
+
+    C{pin}: SHA-256 of its public key (SPKI), 32 bytes.
+    """
+
+    pin: bytes
+    candidates: tuple[Candidate, ...] = ()
+    features: frozenset[str] = frozenset()
+
+    def toBytes(self) -> bytes:
+        """
+        The details as they are sealed.
+        """
+        fields = {
+            "pin": self.pin.hex(),
+            "candidates": [each.toText() for each in self.candidates],
+            "features": sorted(self.features),
+        }
+        return json.dumps(fields, separators=(",", ":")).encode("utf-8")
+
+    @classmethod
+    def fromBytes(cls, data: bytes) -> Details:
+        """
+        Read a peer's details.  Candidates of a sort that we don't know are passed
+        over, as are those past the bound.
+
+        @raise BadDetails: C{data} is anything else.
+        """
+        try:
+            fields = json.loads(data)
+            pin = bytes.fromhex(fields["pin"])
+            candidates = _texts(fields, "candidates")
+            features = _texts(fields, "features")
+        except (ValueError, TypeError, KeyError, RecursionError) as bad:
+            raise BadDetails("not the shape of details") from bad
+        if len(pin) != PIN_SIZE:
+            raise BadDetails("a pin of the wrong size")
+        return cls(pin, _known(candidates), frozenset(features[:_MOST_FEATURES]))
+
+
+def _texts(fields: Any, name: str) -> list[str]:
+    texts = fields.get(name, [])
+    if not isinstance(texts, list) or not all(isinstance(t, str) for t in texts):
+        raise TypeError(name)
+    return texts
+
+
+def _known(texts: list[str]) -> tuple[Candidate, ...]:
+    known = []
+    for text in texts[:MAXIMUM]:
+        try:
+            known.append(Candidate.fromText(text))
+        except BadCandidate:
+            continue
+    return tuple(known)

@@ -1,0 +1,131 @@
+"""
+The direct meeting: no rendezvous, because we are told where the peer is.
+
+Both sides are told, so neither is the dialer by its nature: over TLS the one with
+the lower pin is.  In plain text the first connection is the link; between two
+shared ports there can be but one, since both directions share its four-tuple.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorPluggableNameResolver
+
+from punch.address import Address, ipOf
+from punch.candidate import Candidate, Kind
+from punch.checklist import Checklist
+from punch.connection import Connection
+from punch.errors import PeerNotFound, WrongPin
+from punch.gate import Gate
+from punch.link import Link
+from punch.path import Path, verify
+from punch.peer import Peer
+from punch.plain import PlainLink
+from punch.race import Race, Verify, Win
+from punch.resolve import resolve
+from punch.role import Role
+
+P = TypeVar("P")
+L = TypeVar("L", Link, PlainLink)
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """
+    Where the peer is said to be: a host name or IP address, and a TCP port.
+    """
+
+    host: str
+    port: int
+
+
+class Direct:
+    """
+    One direct meeting.
+    """
+
+    def __init__(
+        self, reactor: IReactorPluggableNameResolver, peer: Peer, where: Whereabouts
+    ) -> None:
+        self._reactor = reactor
+        self._peer = peer
+        self._where = where
+        self._race: Race[Any] | None = None
+        self._gate = Gate(lambda: [self._race] if self._race else [])
+
+    async def secured(self, pin: bytes) -> Link:
+        """
+        Meet the peer whose pin is C{pin}.
+
+        @raise punch.errors.PunchError: why there is no link.
+        """
+        security = self._peer.security
+        role = Role.DIALER if security.pin < pin else Role.LISTENER
+
+        def secure(connection: Connection) -> Deferred[Path]:
+            return verify(security, connection, role, lambda: succeed(pin))
+
+        started = self._peer.clock.seconds()
+        return await self._run(
+            secure, lambda win: self._peer.link(win, role, started), everyAddress=True
+        )
+
+    async def plain(self) -> PlainLink:
+        """
+        Meet whoever is there.
+
+        @raise punch.errors.PunchError: why there is no link.
+        """
+
+        def familiar(connection: Connection) -> Deferred[Connection]:
+            assert self._race is not None
+            if self._race.expectsHost(connection.remote):
+                return succeed(connection)
+            connection.abort()
+            return fail(WrongPin())
+
+        started = self._peer.clock.seconds()
+        return await self._run(
+            familiar, lambda win: self._peer.plainLink(win, started), everyAddress=False
+        )
+
+    async def _run(
+        self, verify: Verify[P], ride: Callable[[Win[P]], L], everyAddress: bool
+    ) -> L:
+        async def meet() -> Win[P]:
+            return await self._meet(verify, everyAddress)
+
+        return await self._peer.meet(self._gate.admit, meet, ride)
+
+    async def _meet(self, verify: Verify[P], everyAddress: bool) -> Win[P]:
+        addresses = await self._addresses()
+        peer, clock = self._peer, self._peer.clock
+        race: Race[P] = Race(
+            clock,
+            Checklist(peer.settings.random),
+            peer.shared.connect,
+            verify,
+            peer.tell,
+        )
+        self._race = race
+        timer = clock.callLater(peer.settings.timeout, race.timeOut)
+        try:
+            for address in addresses if everyAddress else addresses[:1]:
+                race.add(Candidate(Kind.HOST, address))
+            return await race.won
+        finally:
+            if timer.active():
+                timer.cancel()
+
+    async def _addresses(self) -> list[Address]:
+        """
+        Where the peer is, IPv4 first: both sides must come to one choice.
+        """
+        found = await resolve(self._reactor, self._where.host, self._where.port)
+        if not found:
+            raise PeerNotFound(self._where.host)
+        return sorted(found, key=lambda address: ipOf(address).version)

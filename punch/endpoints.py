@@ -1,0 +1,74 @@
+"""
+Endpoint descriptions: how to reach the rendezvous.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import Binding, IStreamClientEndpoint
+from twisted.internet.ssl import optionsForClientTLS
+
+from punch.direct import Whereabouts
+from punch.errors import BadEndpoint, BadOption
+from punch.peer import Rendezvous
+
+CONNECT_TIMEOUT = 15.0
+"""
+Seconds to wait for the rendezvous to accept a connection.
+"""
+
+
+def splitHostPort(text: str) -> tuple[str, int]:
+    """
+    C{HOST:PORT}, with an IPv6 address in brackets.
+
+    @raise ValueError: it is something else.
+    """
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError("write an IPv6 address in brackets")
+    if not colon or not host or not port.isascii() or not port.isdigit():
+        raise ValueError("not HOST:PORT")
+    if not 0 < int(port) < 65536:
+        raise ValueError("a port is a number from 1 to 65535")
+    return host, int(port)
+
+
+def rendezvousEndpoint(reactor: Any, description: str) -> Rendezvous:
+    """
+    The rendezvous at C{tcp:HOST:PORT} or C{tls:HOST:PORT}; with TLS its
+    certificate must be valid for HOST.
+
+    @raise BadEndpoint: C{description} is neither.
+    """
+    kind, _, rest = description.partition(":")
+    try:
+        host, port = splitHostPort(rest.replace("\\:", ":"))
+    except ValueError as bad:
+        raise BadEndpoint(f"{description!r}: {bad}") from bad
+    if kind not in ("tcp", "tls"):
+        raise BadEndpoint(f"{description!r}: it begins with neither tcp: nor tls:")
+
+    def fromPort(binding: Binding) -> IStreamClientEndpoint:
+        endpoint = HostnameEndpoint(reactor, host, port, CONNECT_TIMEOUT, binding)
+        if kind == "tcp":
+            return endpoint
+        return wrapClientTLS(optionsForClientTLS(host), endpoint)
+
+    return fromPort
+
+
+def peerEndpoint(text: str) -> Whereabouts:
+    """
+    The peer at C{HOST:PORT}.
+
+    @raise BadOption: C{text} is something else.
+    """
+    try:
+        return Whereabouts(*splitHostPort(text))
+    except ValueError as bad:
+        raise BadOption(f"--peer {text}: {bad}") from bad

@@ -1,0 +1,175 @@
+"""
+What happened, for people and for scripts.
+
+Events are frozen and in the past tense; their fields are plain values, ready
+for JSON.  Each has its name as scripts see it (C{event}) and its sentence as a
+person reads it (C{sentence}).  Addresses are in text form (L{punch.address}),
+durations in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+
+class Event(Protocol):
+    """
+    Anything that happened.
+    """
+
+    @property
+    def event(self) -> str:
+        """
+        Its name, for scripts.
+        """
+
+    def sentence(self) -> str:
+        """
+        Its sentence, for a person.
+        """
+
+
+Tell = Callable[[Event], None]
+"""
+Who wants to hear of events: called with each, at once; it must not raise.
+"""
+
+
+@dataclass(frozen=True)
+class Listening:
+    """
+    The shared port is open.
+    """
+
+    event: ClassVar[str] = "listening"
+    port: int
+
+    def sentence(self) -> str:
+        return f"Listening on TCP port {self.port}, and connecting from it."
+
+
+@dataclass(frozen=True)
+class Observed:
+    """
+    The rendezvous told which address it sees us come from.
+    """
+
+    event: ClassVar[str] = "observed"
+    address: str
+
+    def sentence(self) -> str:
+        return f"The rendezvous sees us as {self.address}."
+
+
+@dataclass(frozen=True)
+class CodeAllotted:
+    """
+    A code was made for this listener; to know it is to be let in.
+    """
+
+    event: ClassVar[str] = "code"
+    code: str
+
+    def sentence(self) -> str:
+        return f"The code is {self.code}  (type it on the other side)"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """
+    The listener's name is published; nobody has dialed it yet.
+    """
+
+    event: ClassVar[str] = "waiting"
+
+    def sentence(self) -> str:
+        return "Waiting for the other side."
+
+
+@dataclass(frozen=True)
+class Introduced:
+    """
+    The rendezvous introduced a peer, whom it sees at C{peer}.
+    """
+
+    event: ClassVar[str] = "introduced"
+    peer: str
+
+    def sentence(self) -> str:
+        return f"Introduced to a peer at {self.peer}."
+
+
+@dataclass(frozen=True)
+class Attempted:
+    """
+    An attempt to reach C{remote} began (C{outcome} "started", once a candidate)
+    or came to its outcome.
+    """
+
+    event: ClassVar[str] = "attempted"
+    remote: str
+    kind: str
+    outcome: str
+
+    def sentence(self) -> str:
+        if self.outcome == "started":
+            return f"Trying {self.remote} ({self.kind})."
+        return f"Tried {self.remote} ({self.kind}): {self.outcome}."
+
+
+@dataclass(frozen=True)
+class Connected:
+    """
+    A path won and carries the link.
+
+    C{path}: C{"direct"}.  C{kind}: the candidate's.  C{how}: C{"connected"} or
+    C{"accepted"}.  C{elapsed}: seconds from the start of the dial (dialer) or
+    from the introduction (listener).
+    """
+
+    event: ClassVar[str] = "connected"
+    path: str
+    kind: str
+    how: str
+    local: str
+    remote: str
+    elapsed: float
+
+    def sentence(self) -> str:
+        return (
+            f"Connected, {self.path}: {self.how} {self.local} - {self.remote}"
+            f" ({self.kind}) in {self.elapsed * 1000:.0f} ms."
+        )
+
+
+@dataclass(frozen=True)
+class Failed:
+    """
+    No link came about.  C{reason} is a L{punch.errors.Reason}'s value.
+    """
+
+    event: ClassVar[str] = "failed"
+    reason: str
+    message: str
+
+    def sentence(self) -> str:
+        return f"Failed ({self.reason}). {self.message}"
+
+
+@dataclass(frozen=True)
+class Closed:
+    """
+    A link ended; C{sent} and C{received} count the application's bytes.
+    """
+
+    event: ClassVar[str] = "closed"
+    reason: str
+    sent: int
+    received: int
+
+    def sentence(self) -> str:
+        return (
+            f"Closed ({self.reason}): {self.sent} bytes sent, {self.received} received."
+        )

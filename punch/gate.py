@@ -1,0 +1,64 @@
+"""
+The gate: what becomes of a connection that comes in.
+
+Expected are the addresses of peers that we are being introduced to.  Anybody
+else is a stranger, perhaps the peer behind a NAT that changed its port: one
+handshake at a time for each IP address, a few in all, and the rest are closed
+without a word.  When we expect nobody, all are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from punch.address import Address
+from punch.connection import Connection
+from punch.race import Race
+
+MOST_STRANGERS = 16
+"""
+Handshakes with strangers that may go on at once.
+"""
+
+
+class Gate:
+    """
+    Gives each incoming connection to a race, or closes it.
+    """
+
+    def __init__(self, races: Callable[[], Iterable[Race[Any]]]) -> None:
+        """
+        @param races: asks for the races that go on.
+        """
+        self._races = races
+        self._strangers: set[str] = set()
+
+    def admit(self, connection: Connection) -> None:
+        """
+        A connection came in.
+        """
+        races = list(self._races())
+        remote = connection.remote
+        for race in races:
+            if race.expects(remote):
+                race.accept(connection)
+                return
+        if races and self._mayTry(remote):
+            self._strangers.add(remote.host)
+            likely = [race for race in races if race.expectsHost(remote)]
+            # Without a sign whose it is, the newest introduction's.
+            concluded = (likely or races)[-1].accept(connection)
+            self._releaseAfter(concluded, remote)
+        else:
+            connection.abort()
+
+    def _mayTry(self, remote: Address) -> bool:
+        return (
+            len(self._strangers) < MOST_STRANGERS and remote.host not in self._strangers
+        )
+
+    def _releaseAfter(self, concluded: Deferred[None], remote: Address) -> None:
+        concluded.addCallback(lambda _: self._strangers.discard(remote.host))

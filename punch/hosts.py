@@ -1,0 +1,26 @@
+"""
+The addresses of this host's interfaces: where host candidates come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+import ifaddr
+
+HostAddresses: TypeAlias = Callable[[], Iterable[str]]
+"""
+Asks for the IP addresses of this host, loopback included.
+"""
+
+
+def hostAddresses() -> list[str]:
+    """
+    The IP addresses of this host's interfaces, IPv4 and IPv6, without zones.
+    """
+    return [
+        ip.ip if isinstance(ip.ip, str) else ip.ip[0]
+        for adapter in ifaddr.get_adapters()
+        for ip in adapter.ips
+    ]

@@ -1,0 +1,138 @@
+"""
+An identity: the key and the self-signed certificate that a peer shows in TLS,
+and the pin by which the other side knows it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import NameOID
+
+from punch.errors import BadIdentity
+
+
+def pinOf(certificate: x509.Certificate) -> bytes:
+    """
+    SHA-256 of the certificate's public key (SPKI, DER), 32 bytes: RFC 7469's pin.
+    """
+    public = certificate.public_key()
+    spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return sha256(spki).digest()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """
+    A key and its certificate.
+    """
+
+    key: EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+    @property
+    def pin(self) -> bytes:
+        """
+        How the other side recognizes us.
+        """
+        return pinOf(self.certificate)
+
+    @classmethod
+    def make(cls) -> Identity:
+        """
+        A new identity, which tells nothing about who made it when.
+        """
+        key = generate_private_key(SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "punch")])
+        epoch = datetime(2000, 1, 1, tzinfo=timezone.utc)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(epoch)
+            .not_valid_after(epoch + timedelta(days=36500))
+            .sign(key, SHA256())
+        )
+        return cls(key, certificate)
+
+    def toPEM(self) -> bytes:
+        """
+        The private key, then the certificate.
+        """
+        key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return key + self.certificate.public_bytes(Encoding.PEM)
+
+    @classmethod
+    def fromPEM(cls, pem: bytes) -> Identity:
+        """
+        Read what L{toPEM} wrote.
+
+        @raise BadIdentity: C{pem} is anything else.
+        """
+        try:
+            key = load_pem_private_key(pem, password=None)
+            certificate = x509.load_pem_x509_certificate(pem)
+        except (ValueError, TypeError) as bad:
+            raise BadIdentity() from bad
+        if not isinstance(key, EllipticCurvePrivateKey):
+            raise BadIdentity("its key is not an elliptic curve's")
+        if key.public_key() != certificate.public_key():
+            raise BadIdentity("key and certificate do not belong together")
+        return cls(key, certificate)
+
+
+def keepIdentity(path: Path) -> Identity:
+    """
+    The identity in the file at C{path}; the first time it is made there, readable
+    by its owner only.
+
+    @raise BadIdentity: the file cannot be used, read or written.
+    """
+    try:
+        return Identity.fromPEM(path.read_bytes())
+    except FileNotFoundError:
+        pass
+    except BadIdentity as bad:
+        raise BadIdentity(f"{path}: {bad.detail or 'not ours'}") from bad
+    except OSError as cannot:
+        raise BadIdentity(f"{path}: {cannot.strerror}") from cannot
+    identity = Identity.make()
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+            file.write(identity.toPEM())
+    except OSError as cannot:
+        raise BadIdentity(f"{path}: {cannot.strerror}") from cannot
+    return identity
+
+
+def parsePin(text: str) -> bytes:
+    """
+    Read a pin: 64 hexadecimal digits, in any grouping that people paste.
+
+    @raise ValueError: it is something else.
+    """
+    pin = bytes.fromhex(text.replace(":", "").strip())
+    if len(pin) != 32:
+        raise ValueError("a pin has 64 hexadecimal digits")
+    return pin

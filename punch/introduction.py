@@ -1,0 +1,217 @@
+"""
+An introduction: one dialer meeting one listener, from the rendezvous' word to the
+path that wins.
+
+Three things go on at once: the race (L{punch.race}), the greeting through the
+rendezvous (L{punch.greeting}), and on each connection TLS.  A connection is a
+path when its TLS is done, its pin is the one in the other side's details, and,
+on the listener, the dialer has attached it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from punch.address import Address, ipOf
+from punch.arrival import Arrival
+from punch.candidate import Candidate, Kind, isUsable, usable
+from punch.checklist import Checklist
+from punch.details import Details
+from punch.errors import PunchError, Unproven, WrongCode
+from punch.events import Tell
+from punch.greeting import DialersGreeting, ListenersGreeting
+from punch.path import Path, verify
+from punch.race import Connect, Race, Win
+from punch.role import Role
+from punch.tls import Security
+
+PROOF_TIMEOUT = 10.0
+"""
+Seconds that the other side has to send its sealed details.
+"""
+
+
+@dataclass(frozen=True)
+class Means:
+    """
+    What an introduction works with.
+
+    C{timeout}: seconds from the introduction to giving up.
+    """
+
+    clock: IReactorTime
+    security: Security
+    connect: Connect
+    random: Random
+    tell: Tell
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """
+    What the rendezvous said: whom we meet, when to start, and the way to send
+    the other side a message.
+
+    C{observed}: our own address as the rendezvous sees it.
+    """
+
+    peer: Address
+    observed: Address
+    wait: float
+    relay: Callable[[bytes], None]
+
+    @property
+    def overLoopback(self) -> bool:
+        """
+        Whether both of us are on one host with the rendezvous.
+        """
+        return ipOf(self.peer).is_loopback and ipOf(self.observed).is_loopback
+
+
+class Introduction:
+    """
+    One introduction, seen from either side.
+
+    C{won}: fires with the path, or with one of L{punch.errors}.  Cancelling it
+    ends everything.
+    """
+
+    role: Role
+
+    def __init__(self, means: Means, meeting: Meeting) -> None:
+        self._means = means
+        self._meeting = meeting
+        self._details: Arrival[Details] = Arrival()
+        self.race: Race[Path] = Race(
+            means.clock,
+            Checklist(means.random),
+            means.connect,
+            lambda connection: verify(
+                means.security, connection, self.role, self.whenPin
+            ),
+            means.tell,
+        )
+        self._timers = [
+            means.clock.callLater(meeting.wait, self._start),
+            means.clock.callLater(means.timeout, self.race.timeOut),
+            means.clock.callLater(PROOF_TIMEOUT, self._unproven),
+        ]
+        self.won: Deferred[Win[Path]] = self.race.won
+        self.won.addBoth(self._stopTimers)
+
+    @property
+    def proven(self) -> bool:
+        """
+        Whether the other side has shown that it knows our secret.
+        """
+        return self._details.settled
+
+    def whenPin(self) -> Deferred[bytes]:
+        """
+        The other side's pin, when its details have come.
+        """
+        return self._details.wait().addCallback(lambda details: details.pin)
+
+    def received(self, message: bytes) -> None:
+        """
+        The other side sent a message through the rendezvous.
+        """
+        raise NotImplementedError()
+
+    def _start(self) -> None:
+        peer = self._meeting.peer
+        if isUsable(peer, self._meeting.overLoopback):
+            self.race.add(Candidate(Kind.SERVER_REFLEXIVE, peer))
+
+    def _learn(self, details: Details) -> None:
+        """
+        The other side's details are here, and it knows the words.
+        """
+        self._details.arrive(details)
+        for candidate in usable(details.candidates, self._meeting.overLoopback):
+            self.race.add(candidate)
+
+    def _unproven(self) -> None:
+        if not self.proven:
+            self.race.fail(Unproven())
+
+    def _stopTimers(self, result: object) -> object:
+        for timer in self._timers:
+            if timer.active():
+                timer.cancel()
+        return result
+
+
+class Dialed(Introduction):
+    """
+    An introduction that we asked for.
+    """
+
+    role = Role.DIALER
+
+    def __init__(
+        self, means: Means, meeting: Meeting, greeting: DialersGreeting, own: Details
+    ) -> None:
+        self._greeting = greeting
+        self._own = own
+        Introduction.__init__(self, means, meeting)
+
+    def received(self, message: bytes) -> None:
+        if self.proven:
+            return
+        try:
+            details, answer = self._greeting.answer(message, self._own)
+        except WrongCode as wrong:
+            self.race.fail(wrong)
+            return
+        self._meeting.relay(answer)
+        self._learn(details)
+
+
+class Answered(Introduction):
+    """
+    An introduction that somebody else asked for.
+
+    C{proven} comes to be with the message that opens; until then the other side
+    may be guessing.
+    """
+
+    role = Role.LISTENER
+
+    def __init__(
+        self,
+        means: Means,
+        meeting: Meeting,
+        greeting: ListenersGreeting,
+        dialed: bytes,
+    ) -> None:
+        """
+        @param dialed: the dialer's PAKE message.
+        """
+        self._greeting = greeting
+        self._dialed = dialed
+        Introduction.__init__(self, means, meeting)
+
+    def answer(self, own: Details) -> None:
+        """
+        Let the other side have its guess.
+        """
+        self._attempt(
+            lambda: self._meeting.relay(self._greeting.answer(self._dialed, own))
+        )
+
+    def received(self, message: bytes) -> None:
+        if not self.proven:
+            self._attempt(lambda: self._learn(self._greeting.finish(message)))
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except PunchError as wrong:
+            self.race.fail(wrong)

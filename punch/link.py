@@ -1,0 +1,370 @@
+"""
+The link: what lives.  An ordered two-way byte stream between two programs.
+
+To a protocol it is a transport like TCP's: half-close, producers and consumers,
+abort.  A link that ends early says so to both applications; only when both have
+finished, and each knows that the other has everything, is the end a clean one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import (
+    IAddress,
+    IConsumer,
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IProducer,
+    IProtocol,
+    IPushProducer,
+    IReactorTime,
+    ITransport,
+)
+from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from punch.address import Address, formatAddress
+from punch.arrival import Arrival
+from punch.closing import Todo, newClosing
+from punch.errors import (
+    Aborted,
+    LinkError,
+    PathLost,
+    PathSilent,
+    ProtocolViolation,
+)
+from punch.path import Path
+from punch.records import Control, Data, Record, Type
+from punch.role import Role
+
+KEEPALIVE = 20.0
+"""
+Seconds between PINGs.  Three of them without a byte from the peer, and the path
+is dead.
+"""
+
+LINGER = 30.0
+"""
+Seconds that the peer has to finish too, once our application wants no more.
+"""
+
+_PIECE = 1 << 16
+
+
+@implementer(IAddress)
+@dataclass(frozen=True)
+class PunchAddress:
+    """
+    One end of a link: whose it is, and where its path ends now.
+
+    C{pin}: SHA-256 of that peer's public key (32 bytes).  C{path}: C{"direct"}.
+    """
+
+    pin: bytes
+    path: str
+    address: Address
+
+    @property
+    def host(self) -> str:
+        """
+        The IP address, where Twisted's protocols look for it.
+        """
+        return self.address.host
+
+    @property
+    def port(self) -> int:
+        """
+        The TCP port, likewise.
+        """
+        return self.address.port
+
+    def __str__(self) -> str:
+        return f"{self.pin.hex()[:16]} at {formatAddress(self.address)} ({self.path})"
+
+
+@implementer(ITransport, IConsumer, IPushProducer)
+class Link:
+    """
+    The transport of a protocol that talks to the peer.
+
+    Its bytes wait until L{start}.
+    """
+
+    connected = True
+    disconnecting = False
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        role: Role,
+        path: Path,
+        host: PunchAddress,
+        peer: PunchAddress,
+    ) -> None:
+        self._clock = clock
+        self._path = path
+        self._host = host
+        self._peer = peer
+        self._protocol: IProtocol | None = None
+        self._ended: Arrival[LinkError | None] = Arrival()
+        self._error: LinkError | None = None
+        self._closing = newClosing()
+        self._linger: IDelayedCall | None = None
+        self._producing = False
+        self._paused = True
+        self._pending: deque[Record] = deque()
+        self._expectAttached = role is Role.DIALER
+        self._heard = True
+        self._missed = 0
+        self.sent = 0
+        self.received = 0
+        path.transport.pauseProducing()
+        path.send(Type.ATTACH if role is Role.DIALER else Type.ATTACHED)
+        self._keepalive = LoopingCall(self._checkPath)
+        self._keepalive.clock = clock
+        self._keepalive.start(KEEPALIVE, now=False)
+        path.carry(self)
+
+    # The application's side.
+
+    def start(self, protocol: IProtocol) -> None:
+        """
+        Let C{protocol} run on this link, once.
+        """
+        self._protocol = protocol
+        protocol.makeConnection(self)
+        if self._ended.settled:
+            self._tellLost()
+        else:
+            self.resumeProducing()
+
+    def whenEnded(self) -> Deferred[LinkError | None]:
+        """
+        Fires after the link: C{None} for a clean end, else why it ended early.
+        """
+        return self._ended.wait()
+
+    def write(self, data: bytes) -> None:
+        if self.disconnecting and not self._producing:
+            return
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if not self.connected:
+            return
+        self.sent += len(data)
+        if len(data) <= _PIECE:
+            self._path.sendData(data)
+            return
+        for start in range(0, len(data), _PIECE):
+            self._path.sendData(data[start : start + _PIECE])
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        self.write(b"".join(data))
+
+    def loseWriteConnection(self) -> None:
+        """
+        Finish writing; the peer may go on.
+        """
+        self._do(self._closing.finish())
+        if IHalfCloseableProtocol.providedBy(self._protocol):
+            self._protocol.writeConnectionLost()
+
+    def loseConnection(self) -> None:
+        """
+        Finish writing, and want no more.  What the peer still writes is dropped.
+        """
+        if self.disconnecting or not self.connected:
+            return
+        self.disconnecting = True
+        if not self._producing:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._startLinger()
+        self._do(self._closing.finish())
+        self._resume()
+
+    def abortConnection(self) -> None:
+        """
+        End the link at once; both applications hear an error.
+        """
+        self._abort(Aborted())
+
+    def getHost(self) -> PunchAddress:
+        return self._host
+
+    def getPeer(self) -> PunchAddress:
+        return self._peer
+
+    def getTcpNoDelay(self) -> bool:
+        return True
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """
+        A link never delays; there is nothing to set.
+        """
+
+    def getTcpKeepAlive(self) -> bool:
+        return True
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """
+        A link always has its own keepalive; there is nothing to set.
+        """
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        self._producing = True
+        self._path.transport.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        self._producing = False
+        self._path.transport.unregisterProducer()
+        if self.disconnecting and self.connected:
+            self._leave()
+
+    def pauseProducing(self) -> None:
+        if not self.disconnecting:
+            self._paused = True
+            self._path.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        if self.connected and self._protocol is not None:
+            self._resume()
+
+    def _resume(self) -> None:
+        # While paused we are deaf; what we missed meanwhile is nobody's fault.
+        self._heard = True
+        self._paused = False
+        self._deliver()
+        if not self._paused and self.connected:
+            self._path.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self.loseConnection()
+
+    # The path's side.
+
+    def recordsReceived(self, records: list[Record]) -> None:
+        """
+        From the path (L{punch.path.Rider}).
+        """
+        self._heard = True
+        self._pending.extend(records)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        try:
+            while self._pending and not self._paused and self.connected:
+                record = self._pending.popleft()
+                if isinstance(record, Data):
+                    self._deliverData(record.data)
+                else:
+                    self._obey(record)
+        except ProtocolViolation as violation:
+            self._path.violated(violation)
+
+    def _deliverData(self, data: bytes) -> None:
+        self.received += len(data)
+        if self._protocol is not None and not self.disconnecting:
+            self._protocol.dataReceived(data)
+
+    def _obey(self, record: Control) -> None:
+        if record.type is Type.PING:
+            self._path.send(Type.PONG)
+        elif record.type is Type.CLOSE:
+            self._do(self._closing.peerFinished())
+        elif record.type is Type.ATTACHED and self._expectAttached:
+            self._expectAttached = False
+        elif record.type is not Type.PONG:
+            raise ProtocolViolation(f"{record.type.name} out of turn")
+
+    def pathLost(self, reason: Failure | ProtocolViolation) -> None:
+        """
+        From the path (L{punch.path.Rider}).
+        """
+        clean = False
+        if isinstance(reason, ProtocolViolation):
+            self._error = self._error or reason
+        else:
+            clean = reason.check(ConnectionDone) is not None
+        self._do(self._closing.pathEnded(clean))
+
+    def _checkPath(self) -> None:
+        """
+        Every L{KEEPALIVE} seconds.
+        """
+        self._missed = 0 if self._heard or self._paused else self._missed + 1
+        self._heard = False
+        if self._missed == 2:
+            # With the one before it, the last byte is up to three PINGs old.
+            self._abort(PathSilent())
+        else:
+            self._path.send(Type.PING)
+
+    # What both sides lead to.
+
+    def _do(self, todo: Todo) -> None:
+        if Todo.SEND_CLOSE in todo:
+            self._path.send(Type.CLOSE)
+        if Todo.END_PATH in todo:
+            self._startLinger()
+            self._path.finish()
+        if Todo.TELL_END in todo:
+            self._tellEnd()
+        if Todo.REPORT_CLEAN in todo:
+            self._end(None)
+        if Todo.REPORT_LOST in todo:
+            self._end(self._error or PathLost())
+
+    def _tellEnd(self) -> None:
+        if self.disconnecting:
+            return
+        if IHalfCloseableProtocol.providedBy(self._protocol):
+            self._protocol.readConnectionLost()
+        else:
+            self.loseConnection()
+
+    def _startLinger(self) -> None:
+        if self._linger is None:
+            self._linger = self._clock.callLater(LINGER, self._abort, PathLost())
+
+    def _abort(self, error: LinkError) -> None:
+        if self.connected:
+            self._error = self._error or error
+            self._path.abort()
+
+    def _end(self, error: LinkError | None) -> None:
+        self.connected = False
+        self._keepalive.stop()
+        if self._linger is not None and self._linger.active():
+            self._linger.cancel()
+        self._error = error
+        self._pending.clear()
+        self._ended.arrive(error)
+        self._tellLost()
+
+    def _tellLost(self) -> None:
+        if self._protocol is None:
+            return
+        protocol, self._protocol = self._protocol, None
+        protocol.connectionLost(Failure(_asConnectionError(self._error)))
+
+
+def _asConnectionError(error: LinkError | None) -> Exception:
+    """
+    The end in Twisted's words, its cause with it.
+    """
+    if error is None:
+        return ConnectionDone()
+    lost = (ConnectionAborted if isinstance(error, Aborted) else ConnectionLost)(
+        str(error)
+    )
+    lost.__cause__ = error
+    return lost

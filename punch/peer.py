@@ -1,0 +1,232 @@
+"""
+The peer: one of the two programs, and what it owns while it meets others: an
+identity, the shared port, a way to the rendezvous.
+
+This is where the parts are put together; what to do with them is the dialer's
+business, or the listener's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from random import Random, SystemRandom
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    Binding,
+    IReactorTCP,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+
+from punch.address import Address, BadAddress, formatAddress, ipOf, tcpAddress
+from punch.candidate import Candidate, Kind, usable
+from punch.connection import Connection
+from punch.details import Details
+from punch.errors import LinkError
+from punch.events import Closed, Connected, Event, Listening, Tell
+from punch.hosts import HostAddresses, hostAddresses
+from punch.identity import Identity
+from punch.introduction import Means
+from punch.link import Link, PunchAddress
+from punch.path import Path
+from punch.plain import PlainLink
+from punch.race import Win
+from punch.reasons import Reason
+from punch.rendezvous.client import Guest, RendezvousClient, connect
+from punch.role import Role
+from punch.sharedport import SharedPort
+from punch.tls import Security
+
+P = TypeVar("P")
+L = TypeVar("L", Link, PlainLink)
+
+Rendezvous = Callable[[Binding], IStreamClientEndpoint]
+"""
+Gives an endpoint that connects to the rendezvous from the shared port.
+"""
+
+
+def tellNobody(event: Event) -> None:
+    """
+    For those who do not want to hear of events.
+    """
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    What a peer may be told.
+
+    C{port}: the shared port's number, 0 for any.  C{interface}: the one local IP
+    address to use, all if empty.  C{timeout}: seconds from an introduction to
+    giving up.  C{tell}: hears of events.
+    """
+
+    port: int = 0
+    interface: str = ""
+    timeout: float = 30.0
+    tell: Tell = tellNobody
+    hostAddresses: HostAddresses = hostAddresses
+    random: Random = field(default_factory=SystemRandom)
+
+
+class Peer:
+    """
+    One peer at work.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorTCP,
+        settings: Settings,
+        identity: Identity | None = None,
+    ) -> None:
+        """
+        @param reactor: provides L{IReactorTCP} and L{IReactorTime}.
+        @param identity: a lasting one; by default a new one is made.
+        """
+        self._reactor = reactor
+        self.clock = IReactorTime(reactor)
+        self.settings = settings
+        self.tell = settings.tell
+        self.security = Security(self.clock, identity or Identity.make())
+        self._shared: SharedPort | None = None
+
+    @property
+    def means(self) -> Means:
+        """
+        What an introduction works with.
+        """
+        return Means(
+            clock=self.clock,
+            security=self.security,
+            connect=self.shared.connect,
+            random=self.settings.random,
+            tell=self.tell,
+            timeout=self.settings.timeout,
+        )
+
+    @property
+    def shared(self) -> SharedPort:
+        """
+        The shared port, once it is open.
+        """
+        assert self._shared is not None
+        return self._shared
+
+    async def open(self, accepted: Callable[[Connection], None], port: int) -> None:
+        """
+        Open the shared port; another one that was open is closed after that.
+
+        @param port: its number, 0 for any.
+        @raise punch.errors.PortInUse: another program has it.
+        """
+        shared = SharedPort(self._reactor, accepted, self.settings.interface)
+        try:
+            await shared.open(port)
+        except BaseException:
+            shared.close()
+            raise
+        before, self._shared = self._shared, shared
+        if before is not None:
+            await before.close()
+        self.tell(Listening(shared.port))
+
+    def close(self) -> Deferred[object]:
+        """
+        Close the shared port.  To cancel is to wait no longer.
+        """
+        return self.shared.close()
+
+    async def connect(self, rendezvous: Rendezvous, guest: Guest) -> RendezvousClient:
+        """
+        Connect to the rendezvous from the shared port.
+
+        @raise punch.errors.RendezvousError: it can't be reached.
+        """
+        return await connect(self.clock, rendezvous(self.shared.binding), guest)
+
+    def details(self, observed: Address) -> Details:
+        """
+        What we tell the other side: our pin, and the addresses of our interfaces.
+
+        @param observed: our own address as the rendezvous sees it.
+        """
+        ips = [self.settings.interface] if self.settings.interface else None
+        offered = []
+        for ip in ips or self.settings.hostAddresses():
+            try:
+                address = tcpAddress(ip, self.shared.port)
+            except BadAddress:
+                continue
+            offered.append(Candidate(Kind.HOST, address))
+        candidates = usable(offered, overLoopback=ipOf(observed).is_loopback)
+        return Details(self.security.pin, tuple(candidates))
+
+    async def meet(
+        self,
+        accepted: Callable[[Connection], None],
+        race: Callable[[], Awaitable[Win[P]]],
+        ride: Callable[[Win[P]], L],
+    ) -> L:
+        """
+        One meeting: the shared port is open while C{race} goes on, and C{ride}
+        makes a link of what won.  Cancelling leaves nothing behind.
+        """
+        await self.open(accepted, self.settings.port)
+        try:
+            win = await race()
+        finally:
+            closed = self.close()
+        link = ride(win)
+        try:
+            await closed
+        except BaseException:
+            link.abortConnection()
+            raise
+        return link
+
+    def link(self, win: Win[Path], role: Role, started: float) -> Link:
+        """
+        Let a link ride on the path that won.
+
+        @param started: when the wait for it began, on our clock.
+        """
+        elapsed = self.clock.seconds() - started
+        path = win.path
+        host = PunchAddress(self.security.pin, "direct", win.local)
+        peer = PunchAddress(path.pin, "direct", win.remote)
+        link = Link(self.clock, role, path, host, peer)
+        self.tell(connectedBy(win, elapsed))
+        link.whenEnded().addCallback(self._tellClosed, link)
+        return link
+
+    def plainLink(self, win: Win[Connection], started: float) -> PlainLink:
+        """
+        The connection that won, as it is.
+        """
+        link = PlainLink(win.path)
+        self.tell(connectedBy(win, self.clock.seconds() - started))
+        link.whenEnded().addCallback(self._tellClosed, link)
+        return link
+
+    def _tellClosed(self, error: LinkError | None, link: Link | PlainLink) -> None:
+        reason = Reason.DONE if error is None else error.reason
+        self.tell(Closed(reason.value, link.sent, link.received))
+
+
+def connectedBy(win: Win[P], elapsed: float) -> Connected:
+    """
+    The event of a win.
+    """
+    return Connected(
+        path="direct",
+        kind=win.kind.value,
+        how=win.how.value,
+        local=formatAddress(win.local),
+        remote=formatAddress(win.remote),
+        elapsed=round(elapsed, 6),
+    )

@@ -1,0 +1,51 @@
+"""
+A meeting place: the name that the rendezvous knows, the secret that it doesn't,
+and how many guesses at it are left.
+"""
+
+from __future__ import annotations
+
+from punch.code import Code
+from punch.greeting import ListenersGreeting
+from punch.guesses import Guesses
+
+CODE_GUESSES = 1
+NAME_GUESSES = 8
+NAME_REFILL = 5.0
+
+
+class Place:
+    """
+    Where a listener waits.
+
+    C{lasting}: it is a standing name, not a code.
+    """
+
+    def __init__(self, name: str, secret: bytes, guesses: Guesses, lasting: bool):
+        self.name = name
+        self.lasting = lasting
+        self.guesses = guesses
+        self._secret = secret
+        self._spare = ListenersGreeting(name, secret)
+
+    @classmethod
+    def coded(cls, code: Code) -> Place:
+        """
+        The place of a code: one wrong guess and it is dead.
+        """
+        return cls(code.name, code.secret, Guesses(CODE_GUESSES), lasting=False)
+
+    @classmethod
+    def standing(cls, name: str, secret: bytes) -> Place:
+        """
+        A chosen name with a strong secret: wrong guesses slow the next ones.
+        """
+        guesses = Guesses(NAME_GUESSES, NAME_REFILL)
+        return cls(name, secret, guesses, lasting=True)
+
+    def greeting(self) -> ListenersGreeting:
+        """
+        A greeting for one dialer.
+        """
+        spare, self._spare = self._spare, ListenersGreeting(self.name, self._secret)
+        return spare

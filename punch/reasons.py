@@ -1,0 +1,55 @@
+"""
+Reasons: why something failed or ended, in a word.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Reason(Enum):
+    """
+    Reason codes: what scripts match on.  They are never parsed from a message.
+    """
+
+    BAD_OPTION = "bad-option"
+    BAD_ENDPOINT = "bad-endpoint"
+    MALFORMED_CODE = "malformed-code"
+    UNKNOWN_WORD = "unknown-word"
+    BAD_SECRET_FILE = "bad-secret-file"
+    BAD_IDENTITY = "bad-identity"
+    PORT_IN_USE = "port-in-use"
+
+    RENDEZVOUS_REFUSED = "rendezvous-refused"
+    RENDEZVOUS_TIMED_OUT = "rendezvous-timed-out"
+    RENDEZVOUS_NOT_FOUND = "rendezvous-not-found"
+    RENDEZVOUS_CERTIFICATE = "rendezvous-certificate"
+    PORT_HELD = "port-held"
+    RENDEZVOUS_LOST = "rendezvous-lost"
+    RENDEZVOUS_VIOLATION = "rendezvous-violation"
+    UNSUPPORTED_VERSION = "unsupported-version"
+    NO_SUCH_NAME = "no-such-name"
+    NAME_TAKEN = "name-taken"
+    BAD_NAME = "bad-name"
+    TOO_MANY = "too-many"
+    TOO_FAST = "too-fast"
+    TOO_LARGE = "too-large"
+
+    WRONG_CODE = "wrong-code"
+    UNPROVEN = "unproven"
+    WRONG_PIN = "wrong-pin"
+
+    PEER_NOT_FOUND = "peer-not-found"
+    PEER_LEFT = "peer-left"
+    PEER_SILENT = "peer-silent"
+    NO_ANSWER = "no-answer"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    NOT_ATTACHED = "not-attached"
+
+    DONE = "done"
+    ABORTED = "aborted"
+    PATH_LOST = "path-lost"
+    PATH_SILENT = "path-silent"
+    PROTOCOL_VIOLATION = "protocol-violation"
+    CANCELLED = "cancelled"

@@ -1,0 +1,3 @@
+"""
+The rendezvous: the server that introduces two peers, and its client.
+"""

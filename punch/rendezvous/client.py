@@ -1,0 +1,268 @@
+"""
+The client's side of the rendezvous.
+
+Commands go out as soon as they are given, so a hello and a dial share a flight.
+What goes wrong becomes one of L{punch.errors}, here and once.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Any, Protocol, cast
+
+from OpenSSL import SSL
+from service_identity import VerificationError
+from twisted.internet import error
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IReactorTime,
+    IStreamClientEndpoint,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.task import LoopingCall
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+
+from punch import errors
+from punch.address import Address
+from punch.reasons import Reason
+from punch.rendezvous import commands
+
+ANSWER_TIMEOUT = 15.0
+"""
+Seconds to wait for any answer of the rendezvous.
+"""
+
+KEEPALIVE = 45.0
+"""
+Seconds between the questions whether the rendezvous is still there.
+"""
+
+
+class Guest(Protocol):
+    """
+    Who hears what the rendezvous sends unasked.
+    """
+
+    def introduced(
+        self, introduction: bytes, peer: Address, wait: float, message: bytes
+    ) -> None:
+        """
+        A dialer was introduced to us, with its PAKE message; start after C{wait}
+        seconds.
+        """
+
+    def relayed(self, introduction: bytes, message: bytes) -> None:
+        """
+        The other side of an introduction sent a message.
+        """
+
+    def left(self, introduction: bytes, reason: str) -> None:
+        """
+        The other side left the introduction.
+        """
+
+    def rendezvousLost(self, why: errors.RendezvousError) -> None:
+        """
+        The connection ended, and with it all names and introductions.
+        """
+
+
+def explain(failure: Failure) -> Failure:
+    """
+    An error of the network, TLS or AMP as one of ours; others stay as they are.
+    """
+    why = failure.value
+    if isinstance(why, errors.PunchError):
+        return failure
+    if isinstance(why, error.ConnectError) and why.osError in _HELD:
+        return Failure(errors.PortHeld())
+    if isinstance(why, SSL.Error) and "certificate" not in str(why):
+        return Failure(errors.RendezvousViolation("no TLS"))
+    for kinds, meaning in _MEANINGS:
+        if isinstance(why, kinds):
+            return Failure(meaning(_detailOf(why)))
+    return failure
+
+
+_HELD = (errno.EADDRNOTAVAIL, errno.EADDRINUSE)
+
+_MEANINGS: list[tuple[tuple[type[BaseException], ...], type[errors.RendezvousError]]]
+_MEANINGS = [
+    ((error.ConnectionRefusedError,), errors.RendezvousRefused),
+    ((error.DNSLookupError, error.UnknownHostError), errors.RendezvousNotFound),
+    ((SSL.Error, VerificationError), errors.RendezvousCertificate),
+    # An AMP error that is not in our commands: nobody of ours speaks there.
+    ((amp.RemoteAmpError, amp.AmpError), errors.RendezvousViolation),
+    ((error.TimeoutError, TimeoutError), errors.RendezvousTimedOut),
+    # No route, no socket: like a machine that is down.
+    ((error.ConnectError,), errors.RendezvousTimedOut),
+    ((error.ConnectionClosed,), errors.RendezvousLost),
+]
+
+
+def _detailOf(why: BaseException) -> str:
+    if isinstance(why, (error.ConnectError, VerificationError, SSL.Error)):
+        return " ".join(str(part) for part in why.args if part)[:200]
+    return ""
+
+
+class RendezvousClient(amp.AMP):
+    """
+    One connection to the rendezvous.
+    """
+
+    def __init__(self, clock: IReactorTime, guest: Guest) -> None:
+        amp.AMP.__init__(self)
+        self._clock = clock
+        self._guest = guest
+        self._keepalive: LoopingCall | None = None
+        self._down = False
+
+    async def hello(self) -> Address:
+        """
+        Introduce ourselves; other commands need not wait for the answer.
+
+        @return: the address that the rendezvous sees us come from.
+        @raise punch.errors.RendezvousError: it is no use.
+        """
+        answer = await self._ask(commands.Hello, version=commands.VERSION, features=[])
+        observed: Address = answer["observed"]
+        return observed
+
+    async def allocate(self, owner: bytes) -> str:
+        """
+        Wait under a number that the rendezvous chooses.
+        """
+        name: str = (await self._ask(commands.Allocate, owner=owner))["name"]
+        return name
+
+    async def publish(self, name: str, owner: bytes) -> None:
+        """
+        Wait under C{name}.
+
+        @raise punch.errors.NameTaken: somebody else does.
+        """
+        await self._ask(commands.Publish, name=name, owner=owner)
+
+    async def withdraw(self, name: str) -> None:
+        """
+        No longer wait under C{name}.
+        """
+        await self._ask(commands.Withdraw, name=name)
+
+    async def dial(self, name: str, message: bytes) -> tuple[bytes, Address, float]:
+        """
+        Meet who waits under C{name}.
+
+        @param message: our PAKE message.
+        @return: the introduction's id, the peer's observed address, and the
+            seconds to wait before starting.
+        @raise punch.errors.NoSuchName: nobody does.
+        """
+        answer = await self._ask(commands.Dial, name=name, message=message)
+        return answer["introduction"], answer["peer"], answer["wait"]
+
+    def relay(self, introduction: bytes, message: bytes) -> None:
+        """
+        Send a message to the other side of an introduction.
+        """
+        self._say(commands.Relay, introduction=introduction, message=message)
+
+    def leave(self, introduction: bytes, reason: Reason) -> None:
+        """
+        Be done with an introduction.
+        """
+        self._say(commands.Leave, introduction=introduction, reason=reason.value)
+
+    def keepAlive(self) -> None:
+        """
+        From now on notice a rendezvous that is gone without a word.
+        """
+        self._keepalive = LoopingCall(self._checkAlive)
+        self._keepalive.clock = self._clock
+        self._keepalive.start(KEEPALIVE, now=False)
+
+    def disconnect(self) -> None:
+        """
+        End the connection; the guest is told no more.
+        """
+        self._down = True
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+    def _checkAlive(self) -> None:
+        Deferred.fromCoroutine(self._ask(commands.Ping)).addErrback(
+            lambda failure: self._abort()
+        )
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            cast(ITCPTransport, self.transport).abortConnection()
+
+    async def _ask(self, command: type[amp.Command], **arguments: Any) -> Any:
+        answer: Deferred[Any] = self.callRemote(command, **arguments)
+        answer.addTimeout(ANSWER_TIMEOUT, self._clock)
+        return await answer.addErrback(explain)
+
+    def _say(self, command: type[amp.Command], **arguments: Any) -> None:
+        if self.transport is not None and not self._down:
+            self.callRemote(command, **arguments)
+
+    @commands.Introduce.responder
+    def _introduced(
+        self, introduction: bytes, name: str, peer: Address, wait: float, message: bytes
+    ) -> dict[str, Any]:
+        if not self._down:
+            self._guest.introduced(introduction, peer, wait, message)
+        return {}
+
+    @commands.Relay.responder
+    def _relayed(self, introduction: bytes, message: bytes) -> dict[str, Any]:
+        if not self._down:
+            self._guest.relayed(introduction, message)
+        return {}
+
+    @commands.Leave.responder
+    def _left(self, introduction: bytes, reason: str) -> dict[str, Any]:
+        if not self._down:
+            self._guest.left(introduction, reason)
+        return {}
+
+    @commands.Ping.responder
+    def _pinged(self) -> dict[str, Any]:
+        return {}
+
+    def unhandledError(self, failure: Failure) -> None:
+        """
+        What came is no AMP of ours: the connection is of no use.
+        """
+        self._abort()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._keepalive is not None:
+            self._keepalive.stop()
+        why = explain(reason).value
+        if not isinstance(why, errors.RendezvousError):
+            why = errors.RendezvousLost()
+        amp.AMP.connectionLost(self, Failure(why))
+        self.transport = None
+        if not self._down:
+            self._down = True
+            self._guest.rendezvousLost(why)
+
+
+async def connect(
+    clock: IReactorTime, endpoint: IStreamClientEndpoint, guest: Guest
+) -> RendezvousClient:
+    """
+    Connect to the rendezvous at C{endpoint}.
+
+    @raise punch.errors.RendezvousError: it can't be reached.
+    """
+    factory = Factory.forProtocol(lambda: RendezvousClient(clock, guest))
+    factory.noisy = False
+    connected: Deferred[Any] = endpoint.connect(factory)
+    client: RendezvousClient = await connected.addErrback(explain)
+    return client

@@ -1,0 +1,184 @@
+"""
+The AMP commands that pass between a peer and the rendezvous.
+
+A client says L{Hello} first; commands may follow it in the same flight.  A
+listener then holds names (L{Allocate}, L{Publish}); a dialer names one
+(L{Dial}).  The rendezvous introduces the two (the answer to L{Dial}, and
+L{Introduce}), each with an address it observed and a wait, so that both start
+at one instant.  Until one of them L{Leave}s, it L{Relay}s their messages
+without reading them.
+
+Commands without an answer cannot be refused; where one does not fit, the
+rendezvous ends the introduction with a L{Leave}.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+from twisted.protocols import amp
+
+from punch import errors
+from punch.address import Address as TCPAddress
+from punch.address import formatAddress, parseAddress
+
+VERSION = 1
+
+MAXIMUM_NAME = 64
+MAXIMUM_MESSAGE = 8192
+"""
+Bytes in one relayed message, the PAKE message of a L{Dial} included.
+"""
+
+_REFUSALS: dict[type[Exception], bytes] = {
+    errors.UnsupportedVersion: b"UNSUPPORTED-VERSION",
+    errors.RendezvousViolation: b"VIOLATION",
+    errors.NoSuchName: b"NO-SUCH-NAME",
+    errors.NameTaken: b"NAME-TAKEN",
+    errors.BadName: b"BAD-NAME",
+    errors.TooMany: b"TOO-MANY",
+    errors.TooFast: b"TOO-FAST",
+    errors.TooLarge: b"TOO-LARGE",
+}
+
+
+class Address(amp.Argument):
+    """
+    An IP address and TCP port in its text form (see L{punch.address}).
+    """
+
+    def toString(self, inObject: TCPAddress) -> bytes:
+        return formatAddress(inObject).encode("ascii")
+
+    def fromString(self, inString: bytes) -> TCPAddress:
+        return parseAddress(inString.decode("ascii"))
+
+
+class Seconds(amp.Argument):
+    """
+    A duration, carried as whole microseconds.
+    """
+
+    def toString(self, inObject: float) -> bytes:
+        return str(round(inObject * 1e6)).encode("ascii")
+
+    def fromString(self, inString: bytes) -> float:
+        microseconds = int(inString)
+        if not 0 <= microseconds <= 3_600_000_000:
+            raise ValueError("a duration out of range")
+        return microseconds / 1e6
+
+
+class Hello(amp.Command):
+    """
+    The first command of a client.
+
+    C{features} are words; unknown ones are ignored.  C{roundTrip} is what the
+    client measured while it connected, for where the server's kernel cannot say.
+    The answer tells the address that the server sees the client come from.
+    """
+
+    arguments = [
+        (b"version", amp.Integer()),
+        (b"features", amp.ListOf(amp.Unicode())),
+        (b"roundTrip", Seconds(optional=True)),
+    ]
+    response = [
+        (b"observed", Address()),
+        (b"features", amp.ListOf(amp.Unicode())),
+    ]
+    errors = _REFUSALS
+
+
+class Allocate(amp.Command):
+    """
+    Publish a free number for this connection.
+
+    C{owner} is a secret of the client's process: who shows it again may take the
+    name over, after a connection that died unnoticed.
+    """
+
+    arguments = [(b"owner", amp.String())]
+    response = [(b"name", amp.Unicode())]
+    errors = _REFUSALS
+
+
+class Publish(amp.Command):
+    """
+    Wait under a chosen name (or, coming back, under the number allotted before).
+    """
+
+    arguments = [(b"name", amp.Unicode()), (b"owner", amp.String())]
+    response: ClassVar[list[tuple[bytes, amp.Argument]]] = []
+    errors = _REFUSALS
+
+
+class Withdraw(amp.Command):
+    """
+    Stop waiting under a name; its introductions go on.
+    """
+
+    arguments = [(b"name", amp.Unicode())]
+    response: ClassVar[list[tuple[bytes, amp.Argument]]] = []
+    errors = _REFUSALS
+
+
+class Dial(amp.Command):
+    """
+    Ask to meet who waits under C{name}.
+
+    C{message} is the dialer's PAKE message, which the listener gets with its
+    L{Introduce}.  The answer is the dialer's half of the introduction.
+    """
+
+    arguments = [(b"name", amp.Unicode()), (b"message", amp.String())]
+    response = [
+        (b"introduction", amp.String()),
+        (b"peer", Address()),
+        (b"wait", Seconds()),
+    ]
+    errors = _REFUSALS
+
+
+class Introduce(amp.Command):
+    """
+    To a listener: somebody dialed C{name}; start after C{wait}.
+    """
+
+    arguments = [
+        (b"introduction", amp.String()),
+        (b"name", amp.Unicode()),
+        (b"peer", Address()),
+        (b"wait", Seconds()),
+        (b"message", amp.String()),
+    ]
+    requiresAnswer = False
+
+
+class Relay(amp.Command):
+    """
+    A message for the other side of an introduction, in either direction.
+    """
+
+    arguments = [(b"introduction", amp.String()), (b"message", amp.String())]
+    requiresAnswer = False
+
+
+class Leave(amp.Command):
+    """
+    One side of an introduction is done with it; the other is told C{reason}, the
+    value of a L{punch.errors.Reason}.
+    """
+
+    arguments = [(b"introduction", amp.String()), (b"reason", amp.Unicode())]
+    requiresAnswer = False
+
+
+class Ping(amp.Command):
+    """
+    Either side may ask whether the other lives; it also keeps NATs' mappings.
+    """
+
+    arguments: ClassVar[list[tuple[bytes, amp.Argument]]] = []
+    response: ClassVar[list[tuple[bytes, amp.Argument]]] = []

@@ -1,0 +1,157 @@
+"""
+The rendezvous server: what all its connections share.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Factory
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from punch.address import formatAddress
+from punch.errors import TooMany
+from punch.interfaces import IDirectory
+from punch.reasons import Reason
+from punch.rendezvous.commands import Leave
+from punch.rendezvous.connection import ServedConnection
+from punch.rendezvous.directory import MemoryDirectory
+from punch.rendezvous.introductions import Introduction, Introductions
+from punch.rendezvous.limits import Limits
+from punch.rendezvous.quota import Quota
+from punch.rendezvous.rate import Rate
+from punch.rendezvous.server import RendezvousServer
+from punch.rendezvous.tally import Tally
+
+_log = Logger()
+
+SWEEP = 1.0
+"""
+Seconds between looks at the clock: one timer serves all connections.
+"""
+
+
+class RendezvousFactory(Factory):
+    """
+    A rendezvous server, to listen on any stream server endpoint.
+
+    @ivar directory: who waits under which name.
+    @ivar introductions: those that are alive.
+    @ivar now: the time in seconds, as the clock has it.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        limits: Limits | None = None,
+        directory: IDirectory | None = None,
+    ) -> None:
+        """
+        @param directory: one in memory, if not given.
+        """
+        self.limits = limits = limits or Limits()
+        self.directory: IDirectory = directory or MemoryDirectory(clock)
+        self.now = clock.seconds
+        self.introductions: Introductions[RendezvousServer] = Introductions(limits)
+        self.tally = Tally(clock.seconds())
+        self.commandRate = Rate(limits.commandsPerMinute, "commands")
+        self.publicationRate = Rate(limits.publicationsPerMinute, "publications")
+        self.dialsPerAddress = Rate(limits.dialsPerMinutePerAddress, "dials")
+        self.dialsPerName = Rate(limits.dialsPerMinutePerName, "dials of one name")
+        self._connections: set[ServedConnection] = set()
+        self._perOrigin = Quota(2 * limits.connectionsPerAddress, "connections")
+        self._sweeping = LoopingCall(self._sweep)
+        self._sweeping.clock = clock
+
+    def startFactory(self) -> None:
+        """
+        Begin to look at the clock.
+        """
+        self._sweeping.start(SWEEP, now=False).addErrback(
+            lambda failure: _log.failure("The rendezvous lost its clock.", failure)
+        )
+
+    def stopFactory(self) -> None:
+        """
+        Close all connections.
+        """
+        self._sweeping.stop()
+        for connection in list(self._connections):
+            connection.cut()
+
+    def buildProtocol(  # type: ignore[override]
+        self, addr: IAddress | None
+    ) -> RendezvousServer:
+        """
+        The server's side of a new connection.
+        """
+        return RendezvousServer(self)
+
+    def joined(self, connection: ServedConnection) -> None:
+        """
+        A connection was made.  Beyond the limit for its address, as many again are
+        let in to be told so in answer to their hello.
+
+        @raise TooMany: there is no room even for that.
+        """
+        if len(self._connections) >= self.limits.connections:
+            raise TooMany(f"at most {self.limits.connections} connections")
+        held = self._perOrigin.take(connection.origin)
+        self._connections.add(connection)
+        most = self.limits.connectionsPerAddress
+        if held > most:
+            connection.refusal = TooMany(f"at most {most} connections")
+
+    def left(self, connection: ServedConnection) -> None:
+        """
+        A connection was lost.
+        """
+        if connection in self._connections:
+            self._connections.remove(connection)
+            self._perOrigin.give(connection.origin)
+
+    def introduce(
+        self, name: str, listener: RendezvousServer, dialer: RendezvousServer
+    ) -> Introduction[RendezvousServer]:
+        """
+        Begin an introduction.
+
+        @raise TooMany: the name or the dialer's address has too many.
+        """
+        meeting = self.introductions.begin(name, listener, dialer, self.now())
+        self.tally.introduced(
+            name, formatAddress(dialer.observed), formatAddress(listener.observed)
+        )
+        return meeting
+
+    def leave(
+        self,
+        meeting: Introduction[RendezvousServer],
+        reason: str,
+        *told: RendezvousServer,
+    ) -> None:
+        """
+        End an introduction, and tell the reason to those who do not know it.
+        """
+        self.introductions.end(meeting)
+        for party in told:
+            party.send(Leave, introduction=meeting.identifier, reason=reason)
+        meeting.listener.rested()
+        meeting.dialer.rested()
+
+    def _sweep(self) -> None:
+        """
+        Do what is due.
+        """
+        now = self.now()
+        for connection in [each for each in self._connections if each.due <= now]:
+            connection.check(now)
+        for meeting in self.introductions.overdue(now):
+            reason = Reason.NO_ANSWER.value
+            self.leave(meeting, reason, meeting.listener, meeting.dialer)
+        rates = (self.commandRate, self.publicationRate, self.dialsPerAddress)
+        for rate in (*rates, self.dialsPerName):
+            rate.forget(now)
+        self.tally.summarize(now, len(self._connections))

@@ -1,0 +1,104 @@
+"""
+Liveness: whether a client lives and is of use, and how far away it is.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from random import uniform
+
+from punch.rendezvous.roundtrip import smoothed
+
+PING_INTERVAL = 45.0
+"""
+Seconds from one ping to the next, less up to a quarter: short enough to keep most
+NATs' mappings, long enough to cost little.
+"""
+
+
+class Act(Enum):
+    """
+    What is to be done about a client now.
+    """
+
+    WAIT = "nothing"
+    PING = "ask whether it lives"
+    CLOSE = "it has been idle for too long"
+    ABORT = "it does not answer"
+
+
+class Liveness:
+    """
+    The times of one client that has said hello.  All are seconds of one clock.
+
+    @ivar estimate: the round trip to the client, L{None} if not known.
+    """
+
+    __slots__ = ("_idleSince", "_nextPing", "_pinged", "estimate")
+
+    def __init__(self, now: float, reported: float | None, measured: bool) -> None:
+        """
+        @param reported: the round trip that the client measured.
+        @param measured: whether the kernel knows the round trip.  If nobody does,
+            the first ping is due at once.
+        """
+        self.estimate = reported
+        self._idleSince = now
+        self._pinged: float | None = None
+        self._nextPing = now
+        if measured or reported is not None:
+            self._nextPing = _afterPing(now)
+
+    def rested(self, now: float) -> None:
+        """
+        The client gave up a name or an introduction, perhaps its last.
+        """
+        self._idleSince = now
+
+    def pinged(self, now: float) -> None:
+        """
+        A ping was sent.
+        """
+        self._pinged = now
+        self._nextPing = _afterPing(now)
+
+    def answered(self, now: float) -> None:
+        """
+        The ping was answered.
+        """
+        if self._pinged is not None:
+            self.estimate = smoothed(self.estimate, now - self._pinged)
+            self._pinged = None
+
+    def due(self, idle: bool, idleSeconds: float, silentSeconds: float) -> float:
+        """
+        When something is to be done next.
+
+        @param idle: whether the client neither waits nor is introduced.
+        """
+        due = self._nextPing
+        if self._pinged is not None:
+            due = self._pinged + silentSeconds
+        return min(due, self._idleSince + idleSeconds) if idle else due
+
+    def act(
+        self, now: float, idle: bool, idleSeconds: float, silentSeconds: float
+    ) -> Act:
+        """
+        What is to be done.
+        """
+        if self._pinged is not None and now >= self._pinged + silentSeconds:
+            return Act.ABORT
+        if idle and now >= self._idleSince + idleSeconds:
+            return Act.CLOSE
+        if self._pinged is None and now >= self._nextPing:
+            return Act.PING
+        return Act.WAIT
+
+
+def _afterPing(now: float) -> float:
+    """
+    When to ping next, at random, since clients that came at once would else be
+    pinged at once.
+    """
+    return now + PING_INTERVAL * uniform(0.75, 1.0)

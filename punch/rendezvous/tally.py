@@ -1,0 +1,116 @@
+"""
+A tally: what the rendezvous says in its log about what happens on it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from twisted.logger import Logger
+
+from punch.errors import PunchError
+
+_log = Logger()
+
+INTERVAL = 60.0
+"""
+Seconds from one summary to the next at the least.
+"""
+
+LINES = 10
+"""
+Refusals with a line of their own between two summaries.
+"""
+
+
+class Tally:
+    """
+    Counts, and one line about them a minute if there is anything to count; a few
+    refusals in between are told singly, so that a flood does not fill a disk.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._since = now
+        self._refused: Counter[str] = Counter()
+        self._names = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        """
+        Count from nothing.
+        """
+        self._named = 0
+        self._introductions = 0
+        self._lines = 0
+        self._refused.clear()
+
+    def named(self) -> None:
+        """
+        A name was published.
+        """
+        self._named += 1
+        self._names += 1
+
+    def unnamed(self) -> None:
+        """
+        A name was given up.
+        """
+        self._names -= 1
+
+    def introduced(self, name: str, dialer: str, listener: str) -> None:
+        """
+        A dialer met a listener.
+        """
+        self._introductions += 1
+        _log.debug(
+            "Introduced {dialer} to {listener}, who waits as {name}.",
+            dialer=dialer,
+            listener=listener,
+            name=name,
+        )
+
+    def refused(self, who: str, error: PunchError, first: bool) -> None:
+        """
+        Something was refused; it is told singly if it is the C{first} time on its
+        connection.
+        """
+        reason = error.reason.value
+        self._refused[reason] += 1
+        if first and self._lines < LINES:
+            self._lines += 1
+            _log.info(
+                "Refused {who}: {reason} ({detail}).",
+                who=who,
+                reason=reason,
+                detail=error.detail,
+            )
+
+    def summarize(self, now: float, connections: int) -> None:
+        """
+        Tell what happened, if it is time and anything did.
+        """
+        if now - self._since < INTERVAL:
+            return
+        if self._named or self._introductions or self._refused:
+            _log.info(
+                "{introductions} introduced, {published} names published, "
+                "{refused} requests refused{reasons}; "
+                "{connections} connections now hold {names} names.",
+                introductions=self._introductions,
+                published=self._named,
+                refused=self._refused.total(),
+                reasons=self._reasons(),
+                connections=connections,
+                names=self._names,
+            )
+        self._since = now
+        self._clear()
+
+    def _reasons(self) -> str:
+        """
+        The refusals by their reasons, the most frequent first.
+        """
+        if not self._refused:
+            return ""
+        parts = (f"{reason} {times}" for reason, times in self._refused.most_common())
+        return f" ({', '.join(parts)})"

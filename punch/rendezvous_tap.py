@@ -1,0 +1,228 @@
+"""
+C{twist punch-rendezvous}: a rendezvous server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from functools import partial
+from typing import Any, ClassVar
+
+from twisted.application.service import IService, Service
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    gatherResults,
+    maybeDeferred,
+)
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.python.usage import UsageError
+
+from punch.commandline import PlainOptions, endWith, giveUp
+from punch.rendezvous.factory import RendezvousFactory
+from punch.rendezvous.limits import Limits
+
+_log = Logger()
+
+PROGRAM = "punch-rendezvous"
+
+DEFAULT = "tcp:4040"
+
+_SPARE_FILES = 64
+"""
+Open files that the process needs beside one for each connection.
+"""
+
+
+def optionName(limit: str) -> str:
+    """
+    The option that sets a field of L{Limits}.
+    """
+    return "max-" + re.sub("[A-Z]", lambda letter: f"-{letter[0].lower()}", limit)
+
+
+def _whole(option: str, text: str) -> int:
+    """
+    Read the value of an option.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"--{option} takes a whole number, not {text!r}") from None
+
+
+class Options(PlainOptions):
+    """
+    Where to listen, and one option for each limit.
+    """
+
+    program: ClassVar[str] = PROGRAM
+    synopsis = "[options]"
+    longdesc = "Introduce peers behind NATs to each other."
+
+    optParameters = [
+        [
+            optionName(each.name),
+            None,
+            each.default,
+            f"At most this many {each.metadata['meaning']}.",
+            partial(_whole, optionName(each.name)),
+        ]
+        for each in fields(Limits)
+    ]
+
+    def __init__(self) -> None:
+        PlainOptions.__init__(self)
+        self["listen"] = []
+
+    def opt_listen(self, description: str) -> None:
+        """
+        Listen on this server endpoint (default: tcp:4040); may be given more than once.
+        """
+        self["listen"].append(description)
+
+    def postOptions(self) -> None:
+        """
+        Gather the limits.
+        """
+        values = {each.name: self[optionName(each.name)] for each in fields(Limits)}
+        try:
+            self["limits"] = Limits(**values)
+        except ValueError as mistake:
+            name, _, rest = str(mistake).partition(" ")
+            raise UsageError(f"--{optionName(name)} {rest}") from None
+        self["listen"] = self["listen"] or [DEFAULT]
+
+
+class ListeningService(Service):
+    """
+    Listens on several endpoints, or says why it cannot.
+    """
+
+    def __init__(
+        self,
+        factory: Factory,
+        endpoints: dict[str, IStreamServerEndpoint],
+        failed: Callable[[str], None],
+    ) -> None:
+        """
+        @param endpoints: by what the user calls them.
+        @param failed: called with a line for the user if one can't be listened on.
+        """
+        self._factory = factory
+        self._endpoints = endpoints
+        self._failed = failed
+        self._listening: list[Deferred[None]] = []
+        self._ports: list[IListeningPort] = []
+
+    def startService(self) -> None:
+        """
+        Listen.
+        """
+        Service.startService(self)
+        self._listening = [
+            Deferred.fromCoroutine(self._listen(description, endpoint))
+            for description, endpoint in self._endpoints.items()
+        ]
+
+    async def _listen(self, description: str, endpoint: IStreamServerEndpoint) -> None:
+        """
+        Listen on one endpoint.
+        """
+        try:
+            port = await endpoint.listen(self._factory)
+        except CancelledError:
+            return
+        except Exception as error:
+            # Endpoints come from plugins too, and may fail in any way.
+            self._failed(f"cannot listen on {description}: {_why(error)}")
+            return
+        self._ports.append(port)
+        _log.info(
+            "The rendezvous listens on {address} ({description}).",
+            address=_place(port),
+            description=description,
+        )
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop listening, and close all connections.
+        """
+        Service.stopService(self)
+        for each in self._listening:
+            each.cancel()
+        ports, self._ports = self._ports, []
+        stopped = gatherResults([maybeDeferred(port.stopListening) for port in ports])
+        return stopped.addCallback(lambda _: None)
+
+
+def _why(error: Exception) -> str:
+    """
+    The end of a sentence about why nothing listens.
+    """
+    if isinstance(error, CannotListenError):
+        return getattr(error.socketError, "strerror", None) or str(error.socketError)
+    return str(error) or type(error).__name__
+
+
+def _place(port: IListeningPort) -> str:
+    """
+    Where a port listens, for a person.
+    """
+    host: Any = port.getHost()
+    if not hasattr(host, "port"):
+        return str(host)
+    return (
+        f"[{host.host}]:{host.port}" if ":" in host.host else f"{host.host}:{host.port}"
+    )
+
+
+def _makeRoom(connections: int) -> None:
+    """
+    Ask the system for as many open files as there may be connections.
+    """
+    try:
+        import resource
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _SPARE_FILES
+    if resource.RLIM_INFINITY in (soft, hard):
+        hard = max(soft, wanted)
+    if soft < min(wanted, hard):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+    if hard < wanted:
+        _log.warn(
+            "The system allows {files} open files, so about {room} connections; "
+            "see ulimit -n, or lower --max-connections.",
+            files=hard,
+            room=hard - _SPARE_FILES,
+        )
+
+
+def makeService(options: Options) -> IService:
+    """
+    The rendezvous, as a service.
+    """
+    from twisted.internet import reactor
+
+    endpoints = {}
+    for description in options["listen"]:
+        try:
+            endpoints[description] = serverFromString(reactor, description)
+        except Exception as error:
+            # Any endpoint plugin may read the description, and fail in any way.
+            giveUp(PROGRAM, f"--listen {description}: {str(error).splitlines()[0]}")
+    limits: Limits = options["limits"]
+    _makeRoom(limits.connections)
+
+    def failed(line: str) -> None:
+        endWith(reactor, 1, f"{PROGRAM}: {line}", options.logIsSeen())
+
+    return ListeningService(RendezvousFactory(reactor, limits), endpoints, failed)

@@ -1,0 +1,196 @@
+"""
+The shared port: one local TCP port that listens and connects at once.
+
+Every socket on it carries SO_REUSEADDR and SO_REUSEPORT: on Linux, SO_REUSEADDR
+alone lets nobody bind a port on which somebody listens (C{Address already in
+use}), and BSD's kernels want both too.  Windows has no SO_REUSEPORT and needs
+none.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import error
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.interfaces import (
+    Binding,
+    IAddress,
+    IListeningPort,
+    IReactorTCP,
+)
+from twisted.internet.protocol import Factory, ServerFactory
+from twisted.internet.tcp import makeBinding
+from twisted.python.failure import Failure
+
+from punch.address import Address
+from punch.arrival import shield
+from punch.checklist import Outcome
+from punch.connection import Connection, How
+from punch.errors import BadOption, PortInUse
+
+_PATIENCE = 600.0  # Longer than any kernel's: attempts end by theirs.
+_BACKLOG = 1024
+_TRIES = 16
+
+_OUTCOMES = {
+    errno.ECONNREFUSED: Outcome.REFUSED,
+    errno.ECONNRESET: Outcome.REFUSED,
+    errno.ETIMEDOUT: Outcome.TIMED_OUT,
+    # The four-tuple lives already: look at what was accepted.
+    errno.EADDRNOTAVAIL: Outcome.TAKEN,
+    errno.EADDRINUSE: Outcome.TAKEN,
+}
+
+
+def outcomeOf(failure: Failure) -> Outcome:
+    """
+    What a failed connect means.
+    """
+    why = failure.value
+    if isinstance(why, error.TimeoutError):
+        return Outcome.TIMED_OUT
+    if isinstance(why, error.ConnectError):
+        return _OUTCOMES.get(why.osError or 0, Outcome.UNREACHABLE)
+    return Outcome.UNREACHABLE
+
+
+def _portOf(listening: IListeningPort) -> int:
+    address = listening.getHost()
+    assert isinstance(address, (IPv4Address, IPv6Address))
+    return address.port
+
+
+class Acceptor(ServerFactory):
+    """
+    Gives away each connection that comes in.
+    """
+
+    noisy = False
+
+    def __init__(self, accepted: Callable[[Connection], None]) -> None:
+        self._accepted = accepted
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection:
+        return Connection(How.ACCEPTED, self._accepted)
+
+
+class SharedPort:
+    """
+    One TCP port, IPv4 and IPv6, that accepts connections and makes them.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorTCP,
+        accepted: Callable[[Connection], None],
+        interface: str = "",
+    ) -> None:
+        """
+        @param accepted: is given each connection that comes in.
+        @param interface: the one local IP address to use; all if empty.
+        """
+        self._reactor = reactor
+        self._factory = Acceptor(accepted)
+        self._interfaces = [interface] if interface else ["", "::"]
+        self._ports: list[IListeningPort] = []
+        self.port = 0
+
+    async def open(self, port: int = 0) -> None:
+        """
+        Listen.
+
+        @param port: the port's number; 0 for any free one.
+        @raise PortInUse: another program has it, whether or not it would share.
+        @raise BadOption: the interface is not ours, or the port not for us.
+        """
+        if port:
+            for interface in self._interfaces:
+                await self._probe(interface, port)
+            self._listen(port)
+            return
+        for attempt in range(_TRIES):
+            try:
+                self._listen(0)
+                return
+            except PortInUse:
+                # The number was free in one family and taken in the other.
+                await self.close()
+                if attempt == _TRIES - 1:
+                    raise
+
+    async def _probe(self, interface: str, port: int) -> None:
+        """
+        See that nobody listens on C{port}: without SO_REUSEPORT the kernel says
+        so even if the other program would share.
+        """
+        binding = makeBinding(interface, port, reuseAddress=True)
+        probe = self._bind(interface, binding)
+        if probe is not None:
+            await shield(maybeDeferred(probe.stopListening))
+
+    def _listen(self, port: int) -> None:
+        for interface in self._interfaces:
+            opened = self._bind(interface, self._binding(interface, port))
+            if opened is not None:
+                self._ports.append(opened)
+                port = _portOf(opened)
+        self.port = port
+
+    def _bind(self, interface: str, binding: Binding) -> IListeningPort | None:
+        try:
+            return self._reactor.listenTCP(
+                binding,  # type: ignore[arg-type]
+                self._factory,
+                backlog=_BACKLOG,
+                interface=interface,
+            )
+        except error.CannotListenError as cannot:
+            if cannot.socketError.errno == errno.EADDRINUSE:
+                raise PortInUse(f"port {cannot.port}") from cannot
+            if interface == "::":
+                return None  # A host without IPv6.
+            detail = f"cannot listen on {interface}: {cannot.socketError.strerror}"
+            raise BadOption(detail) from cannot
+
+    @staticmethod
+    def _binding(interface: str, port: int) -> Binding:
+        return makeBinding(interface, port, reuseAddress=True, reusePort=True)
+
+    @property
+    def binding(self) -> Binding:
+        """
+        What an endpoint takes as C{bindAddress}, to connect from this port.
+        """
+        only = self._interfaces[0] if len(self._interfaces) == 1 else ""
+        return self._binding(only, self.port)
+
+    def connect(self, address: Address) -> Deferred[Connection]:
+        """
+        Connect from this port.  An attempt ends when the kernel ends it (after
+        about two minutes of silence), or by cancelling.
+        """
+        endpoint: Any = (
+            TCP6ClientEndpoint
+            if isinstance(address, IPv6Address)
+            else TCP4ClientEndpoint
+        )(self._reactor, address.host, address.port, _PATIENCE, self.binding)
+        factory = Factory.forProtocol(lambda: Connection(How.CONNECTED))
+        factory.noisy = False
+        connected: Deferred[Connection] = endpoint.connect(factory)
+        return connected
+
+    def close(self) -> Deferred[object]:
+        """
+        Stop listening.  Established connections live on.  To cancel is to wait no
+        longer: the closing itself goes on.
+        """
+        ports, self._ports = self._ports, []
+        closed: Deferred[Any] = gatherResults(
+            [maybeDeferred(each.stopListening) for each in ports]
+        )
+        return shield(closed)

@@ -1,0 +1,268 @@
+"""
+C{twist punch}: options, and the service that they ask for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, TextIO
+
+from twisted.application.service import IService
+from twisted.internet.protocol import Factory
+from twisted.python.usage import UsageError
+
+from punch.code import Code, parseCode
+from punch.commandline import PlainOptions, endWith, giveUp
+from punch.dialer import Dialer
+from punch.direct import Direct
+from punch.endpoints import peerEndpoint, rendezvousEndpoint
+from punch.errors import BadOption, Misuse, PunchError
+from punch.eventlog import EventLog
+from punch.identity import Identity, keepIdentity, parsePin
+from punch.peer import Peer, Settings
+from punch.place import Place
+from punch.protocols import PROTOCOLS
+from punch.secretfile import readSecret
+from punch.service import DialingService, ListeningService, PunchService
+
+PROGRAM = "punch"
+
+
+def _number(option: str, kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return kind(text)
+        except ValueError:
+            raise UsageError(f"--{option} takes a number, not {text!r}") from None
+
+    # What usage.Options says in its own way, we say better.
+    read.coerceDoc = ""  # type: ignore[attr-defined]
+    return read
+
+
+class Options(PlainOptions):
+    """
+    The options of C{twist punch}.
+    """
+
+    program: ClassVar[str] = PROGRAM
+    synopsis = "[options]"
+    longdesc = (
+        "Connect to a program behind another NAT.  Without --code, --name or --peer:"
+        " wait for the other side, under a code that is printed."
+    )
+
+    optParameters = [
+        [
+            "rendezvous",
+            None,
+            None,
+            "The rendezvous: tcp:HOST:PORT or tls:HOST:PORT (or $PUNCH_RENDEZVOUS).",
+        ],
+        [
+            "code",
+            None,
+            None,
+            "Dial this code; - asks for it (or $PUNCH_CODE).",
+        ],
+        ["name", None, None, "Meet under this standing name (with --secret-file)."],
+        ["secret-file", None, None, "The file with the name's secret."],
+        ["peer", None, None, "No rendezvous: the other side is at HOST:PORT."],
+        ["identity", None, None, "With --peer: our key's file, made on first use."],
+        ["trust", None, None, "With --peer: the other side's pin."],
+        ["port", None, 0, "The shared port (default: any).", _number("port", int)],
+        ["interface", None, "", "The local IP address to use (default: all)."],
+        [
+            "protocol",
+            None,
+            "hello",
+            f"What runs on the link: {', '.join(sorted(PROTOCOLS))}.",
+        ],
+        [
+            "timeout",
+            None,
+            30.0,
+            "Seconds from the introduction to giving up.",
+            _number("timeout", float),
+        ],
+        ["events", None, None, "Append events to this file, one JSON object a line."],
+    ]
+
+    optFlags = [
+        ["dial", None, "With --name: be the one who dials."],
+        ["plaintext", None, "With --peer: no TLS; whoever is there is trusted."],
+        ["show-pin", None, "Print the pin of --identity and exit."],
+        ["once", None, "One link, then exit: 0 if it ended cleanly, else 1."],
+    ]
+
+    def postOptions(self) -> None:
+        """
+        See that the options fit together.
+        """
+        try:
+            _complete(self)
+        except Misuse as mistake:
+            raise UsageError(str(mistake)) from mistake
+        if self["show-pin"]:
+            print(self["own-identity"].pin.hex())
+            raise SystemExit(0)
+
+
+_NEEDS = {
+    "secret-file": "name",
+    "dial": "name",
+    "plaintext": "peer",
+    "trust": "peer",
+    "name": "secret-file",
+}
+
+
+def _complete(options: Options) -> None:
+    """
+    Check the options, and read what they name.
+
+    @raise Misuse: they do not fit together.
+    """
+    given = [each for each in ("code", "name", "peer") if options[each]]
+    if len(given) > 1:
+        raise BadOption(f"--{given[0]} and --{given[1]}: one of them only")
+    for option, needed in _NEEDS.items():
+        if options[option] and not options[needed]:
+            raise BadOption(f"--{option} needs --{needed}")
+    _checkNumbers(options)
+    if options["protocol"] not in PROTOCOLS:
+        known = ", ".join(sorted(PROTOCOLS))
+        raise BadOption(f"--protocol {options['protocol']}: there are {known}")
+    if options["show-pin"] or options["peer"]:
+        _completeDirect(options)
+    else:
+        _completeIntroduced(options, given)
+
+
+def _checkNumbers(options: Options) -> None:
+    if not 0 <= options["port"] < 65536:
+        raise BadOption(f"--port {options['port']}: a port is below 65536")
+    if not 0 < options["timeout"] < 1e6:
+        raise BadOption(f"--timeout {options['timeout']}: not so many seconds")
+
+
+def _completeDirect(options: Options) -> None:
+    """
+    For C{--peer}, where we must know who and where, and be known.
+    """
+    if options["show-pin"] and not options["identity"]:
+        raise BadOption("--show-pin needs --identity")
+    if options["identity"] and not options["plaintext"]:
+        options["own-identity"] = keepIdentity(Path(options["identity"]))
+    if options["show-pin"]:
+        return
+    options["whereabouts"] = peerEndpoint(options["peer"])
+    if not options["port"]:
+        raise BadOption("--peer needs --port: the other side must know ours")
+    _completeTrust(options)
+
+
+def _completeTrust(options: Options) -> None:
+    secured = [each for each in ("identity", "trust") if options[each]]
+    if options["plaintext"] and secured:
+        raise BadOption(f"--plaintext and --{secured[0]}: one of them only")
+    if not options["plaintext"] and len(secured) < 2:
+        raise BadOption("--peer needs --identity and --trust, or --plaintext")
+    if options["trust"]:
+        try:
+            options["trusted"] = parsePin(options["trust"])
+        except ValueError as bad:
+            raise BadOption("--trust: a pin has 64 hexadecimal digits") from bad
+
+
+def _completeIntroduced(options: Options, given: list[str]) -> None:
+    """
+    For a rendezvous, and a code or a name.
+    """
+    if options["identity"]:
+        raise BadOption("--identity needs --peer")
+    options["rendezvous"] = options["rendezvous"] or os.environ.get("PUNCH_RENDEZVOUS")
+    if not options["rendezvous"]:
+        raise BadOption("--rendezvous (or $PUNCH_RENDEZVOUS) says where to meet")
+    if options["name"]:
+        options["secret"] = readSecret(Path(options["secret-file"]))
+    code = options["code"] or (None if given else os.environ.get("PUNCH_CODE"))
+    options["parsed-code"] = _readCode(code) if code else None
+
+
+def _readCode(text: str) -> Code:
+    if text == "-":
+        if sys.stdin.isatty():
+            print("Code: ", end="", file=sys.stderr, flush=True)
+        text = sys.stdin.readline()
+    return parseCode(text)
+
+
+def _openEvents(path: str | None) -> TextIO | None:
+    if path is None:
+        return None
+    try:
+        return open(path, "a", encoding="utf-8")
+    except OSError as cannot:
+        giveUp(PROGRAM, f"--events {path}: {cannot.strerror}")
+
+
+def makeService(options: Options) -> IService:
+    """
+    The service that the options ask for.  When it has nothing more to do, the
+    process exits, with a status that tells.
+    """
+    from twisted.internet import reactor
+
+    settings = Settings(
+        port=options["port"],
+        interface=options["interface"],
+        timeout=options["timeout"],
+        tell=EventLog(time.time, _openEvents(options["events"])),
+    )
+    try:
+        service = _serviceFor(reactor, options, settings)
+    except Misuse as mistake:
+        giveUp(PROGRAM, str(mistake))
+
+    def ended(error: PunchError | None) -> None:
+        if error is None:
+            endWith(reactor, 0)
+        else:
+            endWith(reactor, 1, f"{PROGRAM}: {error}", options.logIsSeen())
+
+    service.whenDone().addCallback(ended)
+    return service
+
+
+def _serviceFor(reactor: Any, options: Options, settings: Settings) -> PunchService:
+    factory: Any = Factory.forProtocol(PROTOCOLS[options["protocol"]])
+    factory.noisy = False
+    once = bool(options["once"])
+    identity: Identity | None = options.get("own-identity")
+    peer = Peer(reactor, settings, identity)
+    if options["peer"]:
+        return DialingService(peer, _direct(reactor, peer, options), factory, once)
+    rendezvous = rendezvousEndpoint(reactor, options["rendezvous"])
+    name, secret = options["name"], options.get("secret", b"")
+    code: Code | None = options["parsed-code"]
+    if code is not None:
+        name, secret = code.name, code.secret
+    if code is not None or options["dial"]:
+        return DialingService(
+            peer, lambda: Dialer(peer, rendezvous, name, secret).run(), factory, once
+        )
+    place = Place.standing(name, secret) if name else None
+    return ListeningService(peer, rendezvous, place, factory, once)
+
+
+def _direct(reactor: Any, peer: Peer, options: Options) -> Callable[[], Any]:
+    where = options["whereabouts"]
+    if options["plaintext"]:
+        return lambda: Direct(reactor, peer, where).plain()
+    pin = options["trusted"]
+    return lambda: Direct(reactor, peer, where).secured(pin)

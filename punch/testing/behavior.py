@@ -1,0 +1,102 @@
+"""
+How a NAT behaves, in the words of RFC 4787 and RFC 5382.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as AbstractMapping
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Mapping(Enum):
+    """
+    When two connections from one inside port share one outside port (RFC 4787
+    section 4.1).
+    """
+
+    ENDPOINT_INDEPENDENT = "endpoint-independent"
+    ADDRESS_DEPENDENT = "address-dependent"
+    ADDRESS_AND_PORT_DEPENDENT = "address-and-port-dependent"
+
+
+class Filtering(Enum):
+    """
+    From whom a SYN to an outside port is let in (RFC 4787 section 5).
+    """
+
+    ENDPOINT_INDEPENDENT = "endpoint-independent"
+    ADDRESS_DEPENDENT = "address-dependent"
+    ADDRESS_AND_PORT_DEPENDENT = "address-and-port-dependent"
+
+
+class Unsolicited(Enum):
+    """
+    What becomes of a SYN that is not let in (RFC 5382 section 4.3).
+    """
+
+    DROP = "drop"
+    RESET = "reset"
+    REJECT = "reject"
+    """
+    Answered with an ICMP port unreachable.
+    """
+
+
+class Allocation(Enum):
+    """
+    Which outside port a new mapping gets (RFC 4787 section 4.2).
+    """
+
+    PRESERVE = "preserve"
+    """
+    The inside one, or if that is taken the next free one.
+    """
+
+    SEQUENTIAL = "sequential"
+    RANDOM = "random"
+
+
+@dataclass(frozen=True)
+class NATBehavior:
+    """
+    How a NAT behaves.
+
+    @ivar hairpin: whether inside reaches inside by outside addresses (RFC 4787
+        section 6).
+    @ivar simultaneousOpen: whether it lets in a SYN while one of ours is
+        unanswered (RFC 5382 section 4.2 demands it).
+    @ivar strict: whether it drops our SYN-ACK when its sequence number is not the
+        one of our last SYN to the same remote address, as Linux does: the answer
+        of a listener in the place of a connection attempt that has died.
+    @ivar lifetime: seconds of silence after which a mapping is forgotten (RFC 5382
+        section 5 demands 2 h 4 min).
+    @ivar ports: the first and last outside port it gives.
+    """
+
+    mapping: Mapping = Mapping.ENDPOINT_INDEPENDENT
+    filtering: Filtering = Filtering.ADDRESS_AND_PORT_DEPENDENT
+    unsolicited: Unsolicited = Unsolicited.DROP
+    allocation: Allocation = Allocation.PRESERVE
+    hairpin: bool = False
+    simultaneousOpen: bool = True
+    strict: bool = False
+    lifetime: float = 7440.0
+    ports: tuple[int, int] = (1024, 65535)
+
+
+NAT_KINDS: AbstractMapping[str, NATBehavior | None] = {
+    "none": None,
+    "drop": NATBehavior(strict=True),
+    "reset": NATBehavior(unsolicited=Unsolicited.RESET, strict=True),
+    "reject": NATBehavior(unsolicited=Unsolicited.REJECT, strict=True),
+    "full-cone": NATBehavior(filtering=Filtering.ENDPOINT_INDEPENDENT),
+    "random": NATBehavior(
+        mapping=Mapping.ADDRESS_AND_PORT_DEPENDENT,
+        allocation=Allocation.RANDOM,
+        strict=True,
+    ),
+}
+"""
+The kinds of the namespaces laboratory, by name; C{"none"} is a public address.
+"""

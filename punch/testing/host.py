@@ -1,0 +1,183 @@
+"""
+One machine of a L{MemoryNetwork}: a node of the network, and the reactor of the
+programs that run on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from errno import ECONNRESET
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from punch.testing.ports import WILDCARDS
+from punch.testing.reactor import MemoryReactor
+from punch.testing.realm import Realm, Step
+from punch.testing.segment import Segment
+from punch.testing.stack import TCPStack
+
+if TYPE_CHECKING:
+    from punch.testing.network import MemoryNetwork
+
+_DUPLICATE_DELAY = 0.001
+"""
+Seconds by which the second copy of a segment comes later.
+"""
+
+
+def canonical(host: str) -> str:
+    """
+    The one text form of an IP address that this network uses.
+
+    @raise ValueError: C{host} is not an IP address.
+    """
+    return str(ip_address(host.partition("%")[0]))
+
+
+class MemoryHost(MemoryReactor):
+    """
+    A machine with one or more addresses on one link.
+
+    The addresses C{127.0.0.1} and, with any IPv6 address, C{::1} are its own too.
+
+    @ivar latency: seconds that a segment takes over its link, one way.
+    @ivar jitter: at most how many seconds more, at random.
+    @ivar loss: the probability that its link loses a segment.
+    @ivar duplicates: the probability that its link delivers a SYN or SYN-ACK twice.
+    """
+
+    isEnd = True
+
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        addresses: Sequence[str],
+        realms: tuple[Realm, Realm],
+    ) -> None:
+        """
+        @param realms: where its IPv4 and where its IPv6 address is reached.
+        """
+        MemoryReactor.__init__(self, network)
+        self.addresses = [canonical(each) for each in addresses]
+        self.latency = self.jitter = self.loss = self.duplicates = 0.0
+        self.stack = TCPStack(network, self._emit)
+        self._realms = realms
+        self._isCut = False
+        self._local = {"127.0.0.1", *self.addresses}
+        if any(":" in each for each in self.addresses):
+            self._local.add("::1")
+        for each in self.addresses:
+            self._realm(each).attach(each, self)
+
+    # What people do to it.
+
+    def cut(self) -> None:
+        """
+        Pull the plug: whatever goes to or from the link vanishes, silently.
+        """
+        self._isCut = True
+
+    def mend(self) -> None:
+        """
+        Put the plug back.
+        """
+        self._isCut = False
+
+    def reset(self) -> None:
+        """
+        Break every connection; both ends hear of it.
+        """
+        for tcb in self.stack.connections():
+            tcb.reset()
+            tcb.fail(ECONNRESET)
+
+    # What its sockets ask.
+
+    def isLocal(self, host: str) -> bool:
+        """
+        Is this an address of its own?
+        """
+        return host in self._local or host.startswith("127.")
+
+    def mayBind(self, host: str) -> bool:
+        """
+        Could a socket listen on, or connect from, this address?
+        """
+        if host in WILDCARDS:
+            return ":" not in host or "::1" in self._local
+        return self.isLocal(host)
+
+    def destination(self, host: str) -> str:
+        """
+        Where a connection to an address goes; no address is loopback.
+        """
+        host = canonical(host)
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+    def sourceFor(self, destination: str) -> str | None:
+        """
+        The address from which it would reach another, if it has one.
+        """
+        if self.isLocal(destination):
+            return destination
+        for each in self.addresses:
+            if (":" in each) == (":" in destination):
+                return each
+        return None
+
+    # What the network does.
+
+    def leg(self) -> float | None:
+        """
+        How long a segment takes over its link this time; L{None} if it is lost.
+        """
+        random = self.network.random
+        if self.loss and random.random() < self.loss:
+            return None
+        if self.jitter:
+            return self.latency + random.uniform(0.0, self.jitter)
+        return self.latency
+
+    def accept(self, segment: Segment) -> Step | None:
+        """
+        A segment has come over its link.
+        """
+        if self._isCut:
+            self.network.drop(segment)
+            return None
+        self.network.record("received", segment)
+        if self._isDuplicated(segment):
+            self.network.timeline.after(
+                _DUPLICATE_DELAY, self.stack.arrive, segment.duplicate()
+            )
+        self.stack.arrive(segment)
+        return None
+
+    def _emit(self, segment: Segment) -> None:
+        """
+        Send a segment off.
+
+        On loopback it arrives within the call, as in a kernel: two connects that
+        cross there never meet.
+        """
+        self.network.record("sent", segment)
+        destination = segment.destination[0]
+        if self.isLocal(destination):
+            self.stack.arrive(segment)
+            return
+        delay = None if self._isCut else self.leg()
+        if delay is None:
+            self.network.drop(segment)
+            return
+        realm = self._realm(destination)
+        if self._isDuplicated(segment):
+            self.network.carry(segment.duplicate(), delay + _DUPLICATE_DELAY, realm)
+        self.network.carry(segment, delay, realm)
+
+    def _isDuplicated(self, segment: Segment) -> bool:
+        if not self.duplicates or not segment.isHandshake:
+            return False
+        return self.network.random.random() < self.duplicates
+
+    def _realm(self, host: str) -> Realm:
+        return self._realms[":" in host]

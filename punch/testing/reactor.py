@@ -1,0 +1,365 @@
+"""
+A host's reactor: Twisted's own TCP transports over memory sockets.
+
+Everything between a protocol and the socket calls (write buffers, producers,
+half-close, TLS, the errors that connecting ends with) is thereby the real thing.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from twisted.internet import tcp
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectionDone, DNSLookupError
+from twisted.internet.interfaces import (
+    IAddress,
+    IConnector,
+    IDelayedCall,
+    IHalfCloseableDescriptor,
+    IHostnameResolver,
+    IHostResolution,
+    IListeningPort,
+    IReactorFDSet,
+    IReactorPluggableNameResolver,
+    IReactorTCP,
+    IReactorTime,
+    IReadDescriptor,
+    IResolutionReceiver,
+    IWriteDescriptor,
+)
+from twisted.internet.protocol import ClientFactory, ServerFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from punch.testing.sockets import MemorySocket
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import Binding
+
+    from punch.testing.network import MemoryNetwork
+
+_log = Logger()
+
+_Descriptor: TypeAlias = IReadDescriptor | IWriteDescriptor
+
+
+class _Client(tcp.Client):
+    """
+    Twisted's connecting transport, with a socket of its connector's host.
+    """
+
+    def createInternetSocket(self) -> MemorySocket:
+        """
+        @see: L{tcp.BaseClient.createInternetSocket}
+        """
+        # The transport has its reactor only later; its connector has it now.
+        return MemorySocket(self.connector.reactor, self.addressFamily)
+
+
+class _Port(tcp.Port):
+    """
+    Twisted's listening port, with a socket of its host.
+    """
+
+    # Twisted's own L{createInternetSocket} reads these too.
+    _reuseAddress: bool
+    _reusePort: bool
+
+    def createInternetSocket(self) -> MemorySocket:  # type: ignore[override]
+        """
+        @see: L{tcp.Port.createInternetSocket}
+        """
+        made = MemorySocket(self.reactor, self.addressFamily)  # type: ignore[arg-type]
+        if self._reuseAddress:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self._reusePort:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        return made
+
+
+class _Connector(tcp.Connector):
+    """
+    Twisted's connector, of memory transports.
+    """
+
+    def _makeTransport(self) -> _Client:
+        return _Client(self.host, self.port, self.bindAddress, self, self.reactor)
+
+
+@implementer(IHostResolution)
+class _Resolution:
+    """
+    The look-up of one name; it takes no time but is never finished at once.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.call: IDelayedCall | None = None
+
+    def cancel(self) -> None:
+        """
+        @see: L{IHostResolution.cancel}
+        """
+        if self.call is not None and self.call.active():
+            self.call.cancel()
+
+
+@implementer(IHostnameResolver)
+class _Resolver:
+    """
+    Knows IP addresses, C{localhost} and the names of its network.
+    """
+
+    def __init__(self, reactor: MemoryReactor) -> None:
+        self._reactor = reactor
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: IResolutionReceiver,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Sequence[type[IAddress]] | None = None,
+        transportSemantics: str = "TCP",
+    ) -> IHostResolution:
+        """
+        @see: L{IHostnameResolver.resolveHostName}
+        """
+        resolution = _Resolution(hostName)
+        resolutionReceiver.resolutionBegan(resolution)
+        found = [
+            address
+            for address in self._addresses(hostName, portNumber)
+            if addressTypes is None or isinstance(address, tuple(addressTypes))
+        ]
+        resolution.call = self._reactor.callLater(
+            0, self._deliver, resolutionReceiver, found
+        )
+        return resolution
+
+    def _addresses(self, name: str, port: int) -> Iterable[IAddress]:
+        for host in self._reactor.lookUp(name):
+            kind = IPv6Address if ":" in host else IPv4Address
+            yield kind("TCP", host, port)
+
+    def _deliver(self, receiver: IResolutionReceiver, found: list[IAddress]) -> None:
+        for address in found:
+            receiver.addressResolved(address)
+        receiver.resolutionComplete()
+
+
+@implementer(IReactorTime, IReactorTCP, IReactorFDSet, IReactorPluggableNameResolver)
+class MemoryReactor:
+    """
+    What programs on one host use as their reactor.
+    """
+
+    def __init__(self, network: MemoryNetwork) -> None:
+        self.network = network
+        self.nameResolver: IHostnameResolver = _Resolver(self)
+        self._sockets: dict[int, MemorySocket] = {}
+
+    # IReactorTime
+
+    def seconds(self) -> float:
+        """
+        @see: L{IReactorTime.seconds}
+        """
+        return self.network.clock.seconds()
+
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
+    ) -> IDelayedCall:
+        """
+        @see: L{IReactorTime.callLater}
+        """
+        return self.network.clock.callLater(delay, callable, *args, **kw)
+
+    def getDelayedCalls(self) -> Sequence[IDelayedCall]:
+        """
+        What the programs of all hosts have yet to do; what the network itself has
+        (segments on their way, retransmissions) is left out.
+        """
+        return self.network.delayedCalls()
+
+    # IReactorTCP
+
+    def listenTCP(
+        self,
+        port: int | Binding,
+        factory: ServerFactory,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> IListeningPort:
+        """
+        @see: L{twisted.internet.interfaces.IReactorTCP2.listenTCP}
+        """
+        listening: IListeningPort = _Port(port, factory, backlog, interface, self)  # type: ignore[arg-type]
+        listening.startListening()
+        return listening
+
+    def connectTCP(
+        self,
+        host: str,
+        port: int,
+        factory: ClientFactory[Any],
+        timeout: float = 30.0,
+        bindAddress: Binding | tuple[str, int] | None = None,
+    ) -> IConnector:
+        """
+        @see: L{twisted.internet.interfaces.IReactorTCP2.connectTCP}
+        """
+        connector = _Connector(host, port, factory, timeout, bindAddress, self)
+        connector.connect()
+        return connector
+
+    # Names
+
+    def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
+        """
+        @see: L{IReactorPluggableNameResolver.installNameResolver}
+        """
+        previous, self.nameResolver = self.nameResolver, resolver
+        return previous
+
+    def resolve(self, name: str, timeout: Sequence[int] = ()) -> Deferred[str]:
+        """
+        @see: L{twisted.internet.interfaces.IReactorCore.resolve}
+        """
+        for host in self.lookUp(name):
+            if isIPAddress(host):
+                return succeed(host)
+        return fail(DNSLookupError(f"no address for {name}"))
+
+    def lookUp(self, name: str) -> Sequence[str]:
+        """
+        The addresses of a name, as this host knows them.
+        """
+        if isIPAddress(name) or isIPv6Address(name):
+            return [name]
+        if name == "localhost":
+            return ["127.0.0.1"]
+        return self.network.names.get(name.lower(), ())
+
+    # IReactorFDSet
+
+    def addReader(self, reader: IReadDescriptor) -> None:
+        """
+        @see: L{IReactorFDSet.addReader}
+        """
+        found = self._sockets.get(reader.fileno())
+        if found is not None:
+            found.reader = reader
+            found.wake()
+
+    def addWriter(self, writer: IWriteDescriptor) -> None:
+        """
+        @see: L{IReactorFDSet.addWriter}
+        """
+        found = self._sockets.get(writer.fileno())
+        if found is not None:
+            found.writer = writer
+            found.wake()
+
+    def removeReader(self, reader: IReadDescriptor) -> None:
+        """
+        @see: L{IReactorFDSet.removeReader}
+        """
+        found = self._sockets.get(reader.fileno())
+        if found is not None:
+            found.reader = None
+
+    def removeWriter(self, writer: IWriteDescriptor) -> None:
+        """
+        @see: L{IReactorFDSet.removeWriter}
+        """
+        found = self._sockets.get(writer.fileno())
+        if found is not None:
+            found.writer = None
+
+    def getReaders(self) -> list[IReadDescriptor]:
+        """
+        @see: L{IReactorFDSet.getReaders}
+        """
+        return [each.reader for each in self._sockets.values() if each.reader]
+
+    def getWriters(self) -> list[IWriteDescriptor]:
+        """
+        @see: L{IReactorFDSet.getWriters}
+        """
+        return [each.writer for each in self._sockets.values() if each.writer]
+
+    def removeAll(self) -> list[_Descriptor]:
+        """
+        @see: L{IReactorFDSet.removeAll}
+        """
+        removed: dict[_Descriptor, None] = dict.fromkeys(self.getReaders())
+        removed.update(dict.fromkeys(self.getWriters()))
+        for each in self._sockets.values():
+            each.reader = each.writer = None
+        return list(removed)
+
+    # Sockets
+
+    def openSocket(self, made: MemorySocket) -> int:
+        """
+        A program has opened a socket.
+
+        @return: its number.
+        """
+        number = self.network.descriptor()
+        self._sockets[number] = made
+        return number
+
+    def closeSocket(self, closed: MemorySocket) -> None:
+        """
+        A program has closed a socket.
+        """
+        closed.reader = closed.writer = None
+        del self._sockets[closed.fileno()]
+
+    def sockets(self) -> list[MemorySocket]:
+        """
+        Those that are open.
+        """
+        return list(self._sockets.values())
+
+    def poll(self, polled: MemorySocket) -> None:
+        """
+        Tell a socket's descriptors what it is ready for.
+        """
+        if polled.reader is not None and polled.isReadable:
+            self._do(polled.reader, polled.reader.doRead, True)
+        if polled.writer is not None and polled.isWritable:
+            self._do(polled.writer, polled.writer.doWrite, False)
+
+    def _do(
+        self, descriptor: _Descriptor, do: Callable[[], object], isRead: bool
+    ) -> None:
+        """
+        What every reactor does with a ready descriptor (see
+        C{twisted.internet.posixbase}).
+        """
+        why: object
+        try:
+            why = do()
+        except Exception as error:
+            _log.failure("A protocol failed.")
+            why = error
+        if isinstance(why, Exception):
+            self._disconnect(descriptor, why, isRead)
+
+    def _disconnect(
+        self, descriptor: _Descriptor, why: Exception, isRead: bool
+    ) -> None:
+        self.removeReader(descriptor)  # type: ignore[arg-type]
+        halfCloseable = IHalfCloseableDescriptor(descriptor, None)
+        if isRead and isinstance(why, ConnectionDone) and halfCloseable is not None:
+            halfCloseable.readConnectionLost(Failure(why))
+            return
+        descriptor.connectionLost(Failure(why))

@@ -1,0 +1,159 @@
+"""
+What passes on the wires of a L{MemoryNetwork}: TCP segments, and the one ICMP
+message that matters to a connection attempt.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol, TypeAlias
+
+SocketAddress: TypeAlias = tuple[str, int]
+"""
+An IP address in its canonical text form, and a port.
+"""
+
+
+class Kind(Enum):
+    """
+    The kinds of segment, valued as tcpdump abbreviates their flags.
+    """
+
+    SYN = "S"
+    SYN_ACK = "S."
+    ACK = "."
+    DATA = "P."
+    RST = "R"
+    UNREACHABLE = "icmp"
+
+
+class Sender(Protocol):
+    """
+    Who must hear when a segment is lost, because it resends.
+    """
+
+    def lost(self, segment: Segment) -> None:
+        """
+        This segment did not arrive and never will.
+        """
+
+
+class Segment:
+    """
+    One segment on its way; NATs rewrite its addresses in place.
+
+    Sequence numbers are reduced to what tells one connection from another of
+    the same four-tuple: C{sequence} is the initial sequence number of the end
+    that sends (L{None} in a RST that answers a SYN), C{acknowledgment} the one
+    of the end it speaks to.
+
+    @ivar offset: where in the sender's stream C{payload} begins.
+    @ivar final: a FIN follows the payload.
+    @ivar window: in an ACK, how many bytes of the stream have been consumed.
+    @ivar error: in an UNREACHABLE, the C{errno} that it means to a socket.
+    @ivar attempts: how many times this segment has been lost.
+    @ivar lostAt: when it was first lost.
+    """
+
+    __slots__ = (
+        "acknowledgment",
+        "attempts",
+        "destination",
+        "error",
+        "final",
+        "kind",
+        "lostAt",
+        "offset",
+        "payload",
+        "sender",
+        "sequence",
+        "source",
+        "window",
+    )
+
+    def __init__(
+        self,
+        kind: Kind,
+        source: SocketAddress,
+        destination: SocketAddress,
+        sequence: int | None = None,
+        acknowledgment: int | None = None,
+    ) -> None:
+        self.kind = kind
+        self.source = source
+        self.destination = destination
+        self.sequence = sequence
+        self.acknowledgment = acknowledgment
+        self.offset = 0
+        self.payload = b""
+        self.final = False
+        self.window: int | None = None
+        self.error = 0
+        self.sender: Sender | None = None
+        self.attempts = 0
+        self.lostAt = 0.0
+
+    @property
+    def isExpress(self) -> bool:
+        """
+        Of an established connection: nothing that it meets on its way depends on
+        the instant, so it travels in one step.
+        """
+        return self.kind is Kind.DATA or self.kind is Kind.ACK
+
+    @property
+    def isHandshake(self) -> bool:
+        """
+        One of the segments that a link with duplicates delivers twice.
+        """
+        return self.kind is Kind.SYN or self.kind is Kind.SYN_ACK
+
+    def duplicate(self) -> Segment:
+        """
+        A second copy of a handshake segment.
+        """
+        return Segment(
+            self.kind,
+            self.source,
+            self.destination,
+            self.sequence,
+            self.acknowledgment,
+        )
+
+    def refusal(self) -> Segment:
+        """
+        The RST that answers this segment where no connection knows it (RFC 9293
+        section 3.10.7.1).
+        """
+        answer = Segment(Kind.RST, self.destination, self.source)
+        if self.acknowledgment is None:
+            answer.acknowledgment = self.sequence
+        else:
+            answer.sequence = self.acknowledgment
+        return answer
+
+    def unreachable(self, error: int) -> Segment:
+        """
+        The ICMP destination unreachable that answers this segment.
+        """
+        answer = Segment(Kind.UNREACHABLE, self.destination, self.source)
+        answer.acknowledgment = self.sequence
+        answer.error = error
+        return answer
+
+    def __str__(self) -> str:
+        """
+        One line, after tcpdump's.
+        """
+        source, destination = (
+            f"{host}.{port}" for host, port in (self.source, self.destination)
+        )
+        line = f"{source} > {destination}: {self.kind.value}"
+        if self.final:
+            line += "F"
+        line += f" seq {self.sequence} ack {self.acknowledgment}"
+        if self.kind is Kind.DATA:
+            line += f" at {self.offset} length {len(self.payload)}"
+        if self.window is not None:
+            line += f" consumed {self.window}"
+        return line

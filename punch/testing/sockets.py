@@ -1,0 +1,354 @@
+"""
+A socket as a program holds it: what L{twisted.internet.tcp} asks of a
+C{socket.socket}, over a L{TCPStack} instead of a kernel.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from errno import (
+    EADDRNOTAVAIL,
+    EAFNOSUPPORT,
+    EALREADY,
+    EINPROGRESS,
+    EINVAL,
+    EISCONN,
+    ENETUNREACH,
+    ENOTCONN,
+    EPIPE,
+    EWOULDBLOCK,
+)
+from typing import TYPE_CHECKING, TypeAlias
+
+from twisted.internet.interfaces import IReadDescriptor, IWriteDescriptor
+
+from punch.testing.listener import Listener
+from punch.testing.ports import WILDCARDS, Claim, socketError
+from punch.testing.segment import SocketAddress
+from punch.testing.tcb import TCB, State
+
+if TYPE_CHECKING:
+    from punch.testing.host import MemoryHost
+
+_SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
+
+_LINGER = struct.Struct("ii")
+_INFO_ROUND_TRIP = 68
+_INFO_SIZE = 104
+"""
+Linux's C{struct tcp_info}: where C{tcpi_rtt} is (32 bits, microseconds), and how long
+the part is that every version has.
+"""
+
+
+class MemorySocket:
+    """
+    A non-blocking TCP socket of a L{MemoryHost}.
+
+    @ivar reader: who waits for it to be readable.
+    @ivar writer: who waits for it to be writable.
+    """
+
+    reader: IReadDescriptor | None = None
+    writer: IWriteDescriptor | None = None
+
+    def __init__(self, host: MemoryHost, family: int, tcb: TCB | None = None) -> None:
+        """
+        @param tcb: the connection, if it was accepted.
+        """
+        self._host = host
+        self._stack = host.stack
+        self._isIPv6 = family == socket.AF_INET6
+        self._options: dict[tuple[int, int], int] = {}
+        self._claim: Claim | None = None
+        self._listener: Listener | None = None
+        self._tcb = tcb
+        self._lingersNot = False
+        self._isClosed = False
+        self._number = host.openSocket(self)
+
+    def fileno(self) -> int:
+        """
+        What the host's reactor knows it by; no file descriptor of the process.
+        """
+        return self._number
+
+    def setblocking(self, blocking: bool) -> None:
+        """
+        It never blocks.
+        """
+
+    # Options.
+
+    def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
+        """
+        Set an option; those that change nothing here are just remembered.
+        """
+        if isinstance(value, bytes):
+            if (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER):
+                self._lingersNot = _LINGER.unpack(value) == (1, 0)
+        else:
+            self._options[level, option] = int(value)
+
+    def getsockopt(self, level: int, option: int, size: int = 0) -> int | bytes:
+        """
+        Get an option.  C{SO_ERROR} is why a connection failed, and C{TCP_INFO}
+        (Linux) tells the round trip of the handshake.
+        """
+        if (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR):
+            return self._error
+        if (level, option) == (socket.IPPROTO_TCP, getattr(socket, "TCP_INFO", 11)):
+            info = bytearray(_INFO_SIZE)
+            roundTrip = 0.0 if self._tcb is None else self._tcb.roundTrip
+            struct.pack_into("=I", info, _INFO_ROUND_TRIP, round(roundTrip * 1e6))
+            return bytes(info[:size])
+        return self._options.get((level, option), 0)
+
+    # Names.
+
+    def bind(self, name: _SocketName) -> None:
+        """
+        Hold a local address and port.
+
+        @raise OSError: C{EADDRNOTAVAIL}, C{EADDRINUSE}, C{EAFNOSUPPORT}.
+        """
+        host = name[0] or self._wildcard
+        if (":" in host) != self._isIPv6:
+            raise socketError(EAFNOSUPPORT)
+        if not self._host.mayBind(host):
+            raise socketError(EADDRNOTAVAIL)
+        self._claim = self._stack.ports.claim(self._newClaim(host, name[1]))
+
+    def getsockname(self) -> _SocketName:
+        """
+        The local address and port.
+        """
+        if self._tcb is not None:
+            return self._name(self._tcb.addresses[0])
+        if self._claim is not None:
+            return self._name((self._claim.host, self._claim.port))
+        return self._name((self._wildcard, 0))
+
+    def getpeername(self) -> _SocketName:
+        """
+        The remote address and port.
+
+        @raise OSError: C{ENOTCONN}.
+        """
+        if self._tcb is None:
+            raise socketError(ENOTCONN)
+        return self._name(self._tcb.addresses[1])
+
+    # Connections.
+
+    def listen(self, backlog: int) -> None:
+        """
+        Begin to listen.
+
+        @raise OSError: C{EADDRINUSE}.
+        """
+        if self._claim is None:
+            self.bind((self._wildcard, 0))
+        assert self._claim is not None
+        self._stack.ports.listen(self._claim)
+        self._listener = Listener(self._stack, self._claim, backlog, self)
+        self._stack.listen(self._listener)
+
+    def accept(self) -> tuple[MemorySocket, _SocketName]:
+        """
+        Take a connection that has come in.
+
+        @raise OSError: C{EWOULDBLOCK}, C{EINVAL}.
+        """
+        if self._listener is None:
+            raise socketError(EINVAL)
+        if not self._listener.queue:
+            raise socketError(EWOULDBLOCK)
+        tcb = self._listener.queue.popleft()
+        family = socket.AF_INET6 if self._isIPv6 else socket.AF_INET
+        accepted = MemorySocket(self._host, family, tcb)
+        tcb.listener = None
+        tcb.socket = accepted
+        return accepted, self._name(tcb.addresses[1])
+
+    def connect_ex(self, name: _SocketName) -> int:
+        """
+        Begin to connect, or tell how it goes.
+
+        @return: an C{errno}.
+        """
+        if self._tcb is not None:
+            connecting = self._tcb.state in (State.SYN_SENT, State.SYN_RECEIVED)
+            return EALREADY if connecting else EISCONN
+        try:
+            tcb = self._makeTCB((self._host.destination(name[0]), name[1]))
+        except OSError as error:
+            return int(error.args[0])
+        self._tcb = tcb
+        tcb.socket = self
+        tcb.open()
+        return EINPROGRESS
+
+    # Bytes.
+
+    def send(self, data: bytes | memoryview) -> int:
+        """
+        Send what the window admits.
+
+        @return: how many bytes.
+        @raise OSError: C{EWOULDBLOCK}, or why the connection is dead.
+        """
+        tcb = self._connection()
+        if tcb.outgoing.isFinal:
+            raise socketError(EPIPE)
+        if data and tcb.outgoing.room <= 0:
+            raise socketError(EWOULDBLOCK)
+        return tcb.outgoing.push(data)
+
+    def recv(self, size: int) -> bytes:
+        """
+        Read what has arrived; nothing at the end.
+
+        @raise OSError: C{EWOULDBLOCK}, or why the connection is dead.
+        """
+        tcb = self._tcb
+        if tcb is None:
+            raise socketError(ENOTCONN)
+        if tcb.incoming.unread:
+            data = tcb.incoming.take(size)
+            tcb.acknowledge()
+            return data
+        if not tcb.incoming.isFinal:
+            self._connection()
+            raise socketError(EWOULDBLOCK)
+        return b""
+
+    def shutdown(self, how: int) -> None:
+        """
+        Finish sending, if C{how} says so.
+
+        @raise OSError: C{ENOTCONN}.
+        """
+        if self._tcb is None or self._tcb.state is State.CLOSED:
+            raise socketError(ENOTCONN)
+        if how != socket.SHUT_RD:
+            self._tcb.finish()
+
+    def close(self) -> None:
+        """
+        Let go of it.
+        """
+        if self._isClosed:
+            return
+        self._isClosed = True
+        self._host.closeSocket(self)
+        if self._listener is not None:
+            self._listener.close()
+        elif self._tcb is not None:
+            self._tcb.close(self._lingersNot)
+        elif self._claim is not None:
+            self._stack.ports.release(self._claim)
+
+    # Readiness.
+
+    @property
+    def isReadable(self) -> bool:
+        """
+        Would reading, or accepting, tell something?
+        """
+        if self._tcb is not None:
+            incoming = self._tcb.incoming
+            return bool(incoming.unread or incoming.isFinal or self._error)
+        return self._listener is not None and bool(self._listener.queue)
+
+    @property
+    def isWritable(self) -> bool:
+        """
+        Would writing get anywhere, or has connecting?
+        """
+        tcb = self._tcb
+        if tcb is None:
+            return False
+        if tcb.state is State.ESTABLISHED:
+            return tcb.outgoing.room > 0 or tcb.outgoing.isFinal
+        return bool(tcb.error)
+
+    def wake(self) -> None:
+        """
+        Something happened: if it is waited for, have it told in the next turn.
+        """
+        if (self.reader is not None and self.isReadable) or (
+            self.writer is not None and self.isWritable
+        ):
+            self._host.network.timeline.mark(self)
+
+    def poll(self) -> None:
+        """
+        Tell who waits.
+        """
+        self._host.poll(self)
+        self.wake()
+
+    def __repr__(self) -> str:
+        """
+        For the people who read what a test left open.
+        """
+        host, port = self.getsockname()[:2]
+        line = f"{host} port {port}"
+        if self._tcb is not None:
+            host, port = self._tcb.addresses[1]
+            line += f", {self._tcb.state.value} with {host} port {port}"
+        elif self._listener is not None:
+            line += ", LISTEN"
+        return f"<{type(self).__name__} {line}>"
+
+    # Inside.
+
+    @property
+    def _wildcard(self) -> str:
+        return "::" if self._isIPv6 else "0.0.0.0"
+
+    @property
+    def _error(self) -> int:
+        return 0 if self._tcb is None else self._tcb.error
+
+    def _name(self, address: SocketAddress) -> _SocketName:
+        return (*address, 0, 0) if self._isIPv6 else address
+
+    def _newClaim(self, host: str, port: int) -> Claim:
+        # Windows has no SO_REUSEPORT, so nobody sets it there.
+        options = (socket.SO_REUSEADDR, getattr(socket, "SO_REUSEPORT", -1))
+        flags = (self._options.get((socket.SOL_SOCKET, each), 0) for each in options)
+        return Claim(host, port, *map(bool, flags))
+
+    def _makeTCB(self, remote: SocketAddress) -> TCB:
+        """
+        @raise OSError: C{EADDRNOTAVAIL} for a four-tuple that is taken,
+            C{ENETUNREACH}, C{EINVAL}, C{EAFNOSUPPORT}.
+        """
+        if (":" in remote[0]) != self._isIPv6:
+            raise socketError(EAFNOSUPPORT)
+        source = self._host.sourceFor(remote[0])
+        if source is None:
+            raise socketError(ENETUNREACH)
+        if self._claim is None:
+            self._claim = self._stack.ports.claim(self._newClaim(source, 0))
+        elif self._claim.host not in WILDCARDS:
+            source = self._claim.host
+        if source.startswith("127.") and not self._host.isLocal(remote[0]):
+            raise socketError(EINVAL)
+        local = (source, self._claim.port)
+        if self._stack.isTaken(local, remote):
+            raise socketError(EADDRNOTAVAIL)
+        return TCB(self._stack, local, remote, self._claim)
+
+    def _connection(self) -> TCB:
+        """
+        @raise OSError: there is none, or it is dead.
+        """
+        if self._tcb is None or self._tcb.state is State.SYN_SENT:
+            raise socketError(ENOTCONN)
+        if self._tcb.state is State.CLOSED:
+            raise socketError(self._tcb.error or EPIPE)
+        return self._tcb

@@ -1,0 +1,182 @@
+"""
+The bytes of a connection, one class for each direction.
+
+Acknowledgments are not sent: whoever drops a segment on its way tells the sender,
+which resends it as if an acknowledgment had failed to come.  What is sent is how
+much has been read, for flow control, once in half a window.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from punch.testing.segment import Kind, Segment
+from punch.testing.timeline import Timer
+
+if TYPE_CHECKING:
+    from punch.testing.tcb import TCB
+
+WINDOW = 65536
+"""
+Bytes of one direction that are on their way or unread, at most.
+"""
+
+RETRANSMISSION_TIMEOUT = 0.2
+MAXIMUM_TIMEOUT = 120.0
+GIVE_UP = 900.0
+"""
+Seconds: Linux's floor and ceiling (TCP_RTO_MIN, TCP_RTO_MAX), and about what its
+tcp_retries2 comes to.
+"""
+
+
+class Outflow:
+    """
+    What one end sends.
+    """
+
+    def __init__(self, tcb: TCB) -> None:
+        self._tcb = tcb
+        self._sent = 0
+        self._limit = WINDOW
+        self._resending: dict[Segment, Timer] = {}
+        self._stopped = False
+        self.isFinal = False
+
+    @property
+    def room(self) -> int:
+        """
+        How many bytes may be pushed now.
+        """
+        return self._limit - self._sent
+
+    def push(self, data: bytes | memoryview) -> int:
+        """
+        Send as much as the window admits.
+
+        @return: how many bytes that was.
+        """
+        taken = min(len(data), self.room)
+        size = self._tcb.stack.network.segmentSize
+        for start in range(0, taken, size):
+            if self._stopped:
+                break
+            self._send(bytes(data[start : min(start + size, taken)]))
+        return taken
+
+    def finish(self) -> None:
+        """
+        Send a FIN: nothing follows.
+        """
+        self.isFinal = True
+        self._send(b"")
+
+    def allow(self, consumed: int) -> None:
+        """
+        The other end has read C{consumed} bytes of the stream so far.
+        """
+        self._limit = max(self._limit, consumed + WINDOW)
+
+    def stop(self) -> None:
+        """
+        The connection is dead: resend nothing.
+        """
+        self._stopped = True
+        for timer in self._resending.values():
+            timer.cancel()
+        self._resending.clear()
+
+    def acknowledge(self, consumed: int) -> None:
+        """
+        Tell the other end how much of its stream has been read.
+        """
+        segment = Segment(Kind.ACK, *self._tcb.addresses)
+        segment.window = consumed
+        segment.sender = self
+        self._tcb.transmit(segment)
+
+    def _send(self, payload: bytes) -> None:
+        segment = Segment(Kind.DATA, *self._tcb.addresses)
+        segment.offset = self._sent
+        segment.payload = payload
+        segment.final = self.isFinal
+        segment.sender = self
+        self._sent += len(payload)
+        self._tcb.transmit(segment)
+
+    def lost(self, segment: Segment) -> None:
+        """
+        Resend, later each time it is lost again, and give up at last.
+        """
+        if self._stopped or self._tcb.isSuperseded(segment):
+            return
+        timeline = self._tcb.stack.network.timeline
+        now = timeline.clock.seconds()
+        if segment.attempts == 0:
+            segment.lostAt = now
+        elif now - segment.lostAt > GIVE_UP:
+            self._tcb.expire()
+            return
+        delay = min(MAXIMUM_TIMEOUT, RETRANSMISSION_TIMEOUT * 2.0**segment.attempts)
+        segment.attempts += 1
+        self._resending[segment] = timeline.after(delay, self._resend, segment)
+
+    def _resend(self, segment: Segment) -> None:
+        del self._resending[segment]
+        # The NATs it passed have rewritten these.
+        segment.source, segment.destination = self._tcb.addresses
+        self._tcb.transmit(segment)
+
+
+class Inflow:
+    """
+    What one end receives, in order.
+    """
+
+    def __init__(self) -> None:
+        self._chunks: deque[bytes] = deque()
+        self._early: dict[int, Segment] = {}
+        self._expected = 0
+        self._consumed = 0
+        self.advertised = 0
+        self.unread = 0
+        self.isFinal = False
+
+    def insert(self, segment: Segment) -> None:
+        """
+        Take a segment of data; what came too early waits for what is missing.
+        """
+        self._early[segment.offset] = segment
+        while (following := self._early.pop(self._expected, None)) is not None:
+            if following.payload:
+                self._chunks.append(following.payload)
+            self._expected += len(following.payload)
+            self.unread += len(following.payload)
+            self.isFinal = following.final
+
+    def take(self, size: int) -> bytes:
+        """
+        Read up to C{size} bytes that have arrived.
+        """
+        taken: list[bytes] = []
+        missing = min(size, self.unread)
+        self.unread -= missing
+        self._consumed += missing
+        while missing:
+            chunk = self._chunks.popleft()
+            if len(chunk) > missing:
+                self._chunks.appendleft(chunk[missing:])
+                chunk = chunk[:missing]
+            taken.append(chunk)
+            missing -= len(chunk)
+        return b"".join(taken)
+
+    def toAdvertise(self) -> int | None:
+        """
+        How much has been read so far, if it is time to tell.
+        """
+        if self.isFinal or self._consumed - self.advertised < WINDOW // 2:
+            return None
+        self.advertised = self._consumed
+        return self._consumed

@@ -1,0 +1,350 @@
+"""
+The transmission control block (RFC 9293): one end of a TCP connection, from the
+first SYN to the last FIN.
+
+The handshake is a kernel's, segment by segment, with real simultaneous open.
+TIME-WAIT is not: a connection that both ends have finished frees its four-tuple at
+once, as connect() does where TCP timestamps are on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from errno import ECONNREFUSED, ECONNRESET, ETIMEDOUT
+from typing import TYPE_CHECKING
+
+from punch.testing.segment import Kind, Segment, SocketAddress
+from punch.testing.stream import Inflow, Outflow
+from punch.testing.timeline import Timer
+
+if TYPE_CHECKING:
+    from punch.testing.listener import Listener
+    from punch.testing.ports import Claim
+    from punch.testing.sockets import MemorySocket
+    from punch.testing.stack import TCPStack
+
+SYN_INTERVALS = (1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""
+Seconds from each SYN to the next (measured on Linux 6.18: they go out at 0, 1, 2, 3,
+4, 5, 7, 11 and 19 s); the last is the wait for an answer to the last.
+"""
+
+SYN_ACK_INTERVALS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+"""
+The same for the answer to a SYN (Linux's tcp_synack_retries).
+"""
+
+FIN_TIMEOUT = 60.0
+"""
+Seconds that a closed socket waits for the other end's FIN (Linux's
+tcp_fin_timeout).
+"""
+
+
+class State(Enum):
+    """
+    States of the handshake; how each direction ends is known to its stream.
+    """
+
+    SYN_SENT = "SYN-SENT"
+    SYN_RECEIVED = "SYN-RECEIVED"
+    ESTABLISHED = "ESTABLISHED"
+    CLOSED = "CLOSED"
+
+
+class TCB:
+    """
+    One end of a connection.
+
+    @ivar socket: the program's socket; L{None} before accept() and after close().
+    @ivar listener: who accepted it, until the program does.
+    @ivar error: the C{errno} that ended it, or 0.
+    @ivar roundTrip: seconds that the handshake took to be answered.
+    """
+
+    socket: MemorySocket | None = None
+    listener: Listener | None = None
+
+    def __init__(
+        self,
+        stack: TCPStack,
+        local: SocketAddress,
+        remote: SocketAddress,
+        claim: Claim,
+    ) -> None:
+        self.stack = stack
+        self.addresses = (local, remote)
+        self.claim = claim
+        self.state = State.CLOSED
+        self.error = 0
+        self.roundTrip = 0.0
+        self.incoming = Inflow()
+        self.outgoing = Outflow(self)
+        self._sequence = stack.network.initialSequence()
+        self._peer: int | None = None
+        self._timer: Timer | None = None
+        self._asked = 0.0
+
+    @property
+    def sequence(self) -> int:
+        """
+        The initial sequence number: which of all connections this one is.
+        """
+        return self._sequence
+
+    # What the program does.
+
+    def open(self) -> None:
+        """
+        Connect (RFC 9293 section 3.10.1, active).
+        """
+        self.state = State.SYN_SENT
+        self.stack.add(self)
+        self._synchronize(Kind.SYN, SYN_INTERVALS, 0)
+
+    def answer(self, segment: Segment) -> None:
+        """
+        Accept a SYN that came to a listener.
+        """
+        self.stack.add(self)
+        self._receiveSYN(segment)
+
+    def finish(self) -> None:
+        """
+        Send a FIN after what has been sent; the other direction goes on.
+        """
+        if self.state is State.SYN_SENT:
+            self.vanish()
+        elif self.state is not State.CLOSED and not self.outgoing.isFinal:
+            self.outgoing.finish()
+            self._finishIfBoth()
+
+    def close(self, abruptly: bool) -> None:
+        """
+        The program lets go of its socket.  With unread bytes that is a reset, as
+        in Linux.
+        """
+        self.socket = None
+        if self.state is State.CLOSED or self.state is State.SYN_SENT:
+            self.vanish()
+        elif self._isFinished:
+            pass
+        elif abruptly or self.incoming.unread:
+            self.reset()
+        else:
+            self.finish()
+            self._expectFIN()
+
+    def reset(self) -> None:
+        """
+        Kill the connection and tell the other end.
+        """
+        if self.state is not State.CLOSED:
+            self.vanish()
+            self.transmit(Segment(Kind.RST, *self.addresses))
+
+    def vanish(self) -> None:
+        """
+        Be gone, silently.
+        """
+        self.state = State.CLOSED
+        self.outgoing.stop()
+        self._release()
+        if self.listener is not None:
+            self.listener.forget(self)
+
+    def fail(self, error: int) -> None:
+        """
+        The connection is dead; the program hears why.
+        """
+        self.error = error
+        self.vanish()
+        self._tell()
+
+    def expire(self) -> None:
+        """
+        What was sent has gone unanswered for too long.
+        """
+        self.fail(ETIMEDOUT)
+
+    # What the network does (RFC 9293 section 3.10.7).
+
+    def arrive(self, segment: Segment) -> None:
+        """
+        A segment came on this four-tuple.
+        """
+        kind = segment.kind
+        if kind is Kind.RST:
+            self._receiveRST(segment)
+        elif kind is Kind.UNREACHABLE:
+            self._receiveUnreachable(segment)
+        elif self.state is State.SYN_SENT:
+            self._receiveInSYNSent(segment)
+        elif kind is Kind.SYN:
+            self._receiveAnotherSYN(segment)
+        elif (segment.acknowledgment, segment.sequence) != (self._sequence, self._peer):
+            self._receiveStray(segment)
+        else:
+            self._receiveOurs(segment)
+
+    def _receiveRST(self, segment: Segment) -> None:
+        if self.state is State.SYN_SENT:
+            if segment.acknowledgment == self._sequence:
+                self.fail(ECONNREFUSED)
+        elif segment.sequence == self._peer:
+            self.fail(ECONNRESET)
+
+    def _receiveUnreachable(self, segment: Segment) -> None:
+        ours = segment.acknowledgment == self._sequence
+        if ours and self.state is not State.ESTABLISHED:
+            self.fail(segment.error)
+
+    def _receiveInSYNSent(self, segment: Segment) -> None:
+        if segment.kind is Kind.SYN:
+            self._receiveSYN(segment)
+        elif segment.acknowledgment != self._sequence:
+            self.stack.emit(segment.refusal())
+        elif segment.kind is Kind.SYN_ACK:
+            self._peer = segment.sequence
+            self._establish()
+            self._send(Kind.ACK)
+        else:
+            self.stack.network.drop(segment)
+
+    def _receiveSYN(self, segment: Segment) -> None:
+        """
+        The first SYN of the other end: to a listener, or at once with our own.
+        """
+        self.state = State.SYN_RECEIVED
+        self._peer = segment.sequence
+        self._synchronize(Kind.SYN_ACK, SYN_ACK_INTERVALS, 0)
+
+    def _receiveAnotherSYN(self, segment: Segment) -> None:
+        """
+        The first one again: answer again.  The SYN of a newer connection: a
+        challenge ACK, so that the newer resets us if it is real (RFC 5961
+        section 4).
+        """
+        if self.state is State.SYN_RECEIVED and segment.sequence == self._peer:
+            self._send(Kind.SYN_ACK)
+        else:
+            self._send(Kind.ACK)
+
+    def _receiveStray(self, segment: Segment) -> None:
+        """
+        Of another connection on the same four-tuple.
+        """
+        if self.state is State.SYN_RECEIVED:
+            self.stack.emit(segment.refusal())
+        else:
+            self.stack.network.drop(segment)
+
+    def _receiveOurs(self, segment: Segment) -> None:
+        if self.state is State.SYN_RECEIVED:
+            self._establish()
+        if self.state is State.CLOSED:
+            return
+        if segment.kind is Kind.SYN_ACK:
+            self._send(Kind.ACK)
+        elif segment.kind is Kind.DATA:
+            self._receiveData(segment)
+        elif segment.window is not None:
+            self.outgoing.allow(segment.window)
+            self._tell()
+
+    def _receiveData(self, segment: Segment) -> None:
+        if segment.payload and self.socket is None and self.listener is None:
+            self.reset()
+            return
+        self.incoming.insert(segment)
+        self._tell()
+        self._finishIfBoth()
+
+    # What the streams and the machine need.
+
+    def transmit(self, segment: Segment) -> None:
+        """
+        Send a segment of this connection.
+        """
+        segment.sequence = self._sequence
+        segment.acknowledgment = self._peer
+        self.stack.emit(segment)
+
+    def isSuperseded(self, segment: Segment) -> bool:
+        """
+        A lost ACK need not be resent once a later one was sent.
+        """
+        return segment.kind is Kind.ACK and segment.window != self.incoming.advertised
+
+    def acknowledge(self) -> None:
+        """
+        The program has read; tell the other end now and then.
+        """
+        consumed = self.incoming.toAdvertise()
+        if consumed is not None and self.state is not State.CLOSED:
+            self.outgoing.acknowledge(consumed)
+
+    @property
+    def _isFinished(self) -> bool:
+        return self.outgoing.isFinal and self.incoming.isFinal
+
+    def _expectFIN(self) -> None:
+        """
+        With nobody to read, the other end's FIN is all there is to wait for.
+        """
+        if self.state is State.ESTABLISHED and not self._isFinished:
+            self._setTimer(FIN_TIMEOUT, self.vanish)
+
+    def _finishIfBoth(self) -> None:
+        if self._isFinished:
+            self.stack.remember(self)
+            self._release()
+
+    def _release(self) -> None:
+        self._cancelTimer()
+        self.stack.remove(self)
+
+    def _establish(self) -> None:
+        self._cancelTimer()
+        self.roundTrip = self.stack.network.clock.seconds() - self._asked
+        self.state = State.ESTABLISHED
+        if self.listener is not None:
+            self.listener.complete(self)
+        elif self.socket is not None:
+            self._tell()
+        else:
+            self._expectFIN()
+
+    def _tell(self) -> None:
+        if self.socket is not None:
+            self.socket.wake()
+
+    def _synchronize(
+        self, kind: Kind, intervals: tuple[float, ...], attempt: int
+    ) -> None:
+        """
+        Send a SYN or SYN-ACK until it is answered, or often enough.
+        """
+        if attempt == len(intervals):
+            self.fail(ETIMEDOUT)
+            return
+        self._asked = self.stack.network.clock.seconds()
+        self._setTimer(
+            intervals[attempt], self._synchronize, kind, intervals, attempt + 1
+        )
+        self._send(kind)
+
+    def _send(self, kind: Kind) -> None:
+        self.transmit(Segment(kind, *self.addresses))
+
+    def _setTimer(
+        self, delay: float, call: Callable[..., object], *args: object
+    ) -> None:
+        self._cancelTimer()
+        self._timer = self.stack.network.timeline.after(delay, call, *args)
+
+    def _cancelTimer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,143 @@
+"""
+When things happen on a L{MemoryNetwork}: segments arriving, retransmission timers,
+and the turns in which programs are told that their sockets are ready.
+
+A L{Clock} sorts all its calls for each new one, so the network keeps its own heap
+and never has more than one call in the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import Clock
+
+
+class Pollable(Protocol):
+    """
+    What may be ready for its program.
+    """
+
+    def poll(self) -> None:
+        """
+        Tell the program of what is ready, once.
+        """
+
+
+class Timer:
+    """
+    One thing that will happen, unless it is cancelled.
+    """
+
+    __slots__ = ("_timeline", "arguments", "call")
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        call: Callable[..., object],
+        arguments: tuple[object, ...],
+    ) -> None:
+        self._timeline = timeline
+        self.call: Callable[..., object] | None = call
+        self.arguments = arguments
+
+    def cancel(self) -> None:
+        """
+        It will not happen; harmless if it has happened.
+        """
+        self.call = None
+        self.arguments = ()
+        self._timeline.pruned()
+
+
+class Timeline:
+    """
+    What is going to happen on one network, in order.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.wake: IDelayedCall | None = None
+        self._wakeAt = 0.0
+        self._turning = False
+        self._heap: list[tuple[float, int, Timer]] = []
+        self._order = count()
+        self._ready: dict[Pollable, None] = {}
+
+    def after(self, delay: float, call: Callable[..., object], *args: object) -> Timer:
+        """
+        Call something C{delay} seconds from now.
+        """
+        timer = Timer(self, call, args)
+        instant = self.clock.seconds() + delay
+        heappush(self._heap, (instant, next(self._order), timer))
+        if not self._turning and (self.wake is None or instant < self._wakeAt):
+            self._arrange()
+        return timer
+
+    def mark(self, pollable: Pollable) -> None:
+        """
+        Poll this in the next turn, which is now, but never inside the caller.
+        """
+        self._ready[pollable] = None
+        if not self._turning:
+            self._arrange()
+
+    def pruned(self) -> None:
+        """
+        A timer was cancelled: if it was the next, there is nothing to wake for.
+        """
+        heap = self._heap
+        if heap and heap[0][2].call is None:
+            while heap and heap[0][2].call is None:
+                heappop(heap)
+            if not self._turning:
+                self._arrange()
+
+    def _arrange(self) -> None:
+        """
+        Have exactly one call in the clock if anything is to happen, else none.
+        """
+        now = self.clock.seconds()
+        if self._ready:
+            due = now
+        elif self._heap:
+            due = self._heap[0][0]
+        else:
+            due = None
+        if self.wake is not None:
+            if due == self._wakeAt:
+                return
+            self.wake.cancel()
+            self.wake = None
+        if due is not None:
+            self._wakeAt = due
+            self.wake = self.clock.callLater(max(0.0, due - now), self._turn)
+
+    def _turn(self) -> None:
+        """
+        What is due happens; then the programs hear of it.
+        """
+        self.wake = None
+        self._turning = True
+        try:
+            self._happen()
+            ready, self._ready = self._ready, {}
+            for pollable in ready:
+                pollable.poll()
+        finally:
+            self._turning = False
+            self._arrange()
+
+    def _happen(self) -> None:
+        now = self.clock.seconds()
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            timer = heappop(heap)[2]
+            if timer.call is not None:
+                call, timer.call = timer.call, None
+                call(*timer.arguments)

@@ -1,0 +1,3 @@
+"""
+Benches: figures, printed; run by hand.
+"""

@@ -1,0 +1,223 @@
+"""
+What a rendezvous costs and bears: C{python -m tests.bench.rendezvous} (Linux).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import Process, Queue
+from pathlib import Path
+from time import monotonic, sleep
+
+from tests.bench.couples import ALLOCATE, HELLO, Place, connect, pair, sources, value
+
+PUBLICATIONS = 10_000
+COUPLES = 6_000
+TOGETHER = 64
+FLOOD_SECONDS = 5.0
+
+_RAISED = (
+    "connections-per-address",
+    "publications-per-minute",
+    "dials-per-minute-per-address",
+    "introductions-per-address",
+)
+
+
+class Server:
+    """
+    A rendezvous in its own process.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], place: Place) -> None:
+        self._proc = Path("/proc", str(process.pid))
+        self.place = place
+
+    def resident(self) -> int:
+        """
+        Bytes of memory that it has in use.
+        """
+        pages = int((self._proc / "statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def processor(self) -> float:
+        """
+        Seconds of processor time that it has used.
+        """
+        fields = (self._proc / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """
+    Run a rendezvous, its limits for one address raised.
+    """
+    limits = [f"--max-{limit}=1000000" for limit in _RAISED]
+    listen = "tcp:0:interface=127.0.0.1:backlog=4096"
+    command = [sys.executable, "-m", "twisted", "--log-format", "text"]
+    command += ["punch-rendezvous", "--listen", listen, *limits]
+    with tempfile.TemporaryFile("w+b") as log:
+        process = subprocess.Popen(command, stdout=log)
+        try:
+            yield Server(process, ("127.0.0.1", _portIn(log.fileno())))
+        finally:
+            process.terminate()
+            process.wait()
+            log.seek(0)
+            _reportTracebacks(log.read())
+
+
+def _portIn(log: int) -> int:
+    """
+    The port that the server says it listens on.
+    """
+    deadline = monotonic() + 20
+    while monotonic() < deadline:
+        said = re.search(rb"listens on 127.0.0.1:(\d+)", os.pread(log, 65536, 0))
+        if said:
+            return int(said[1])
+        sleep(0.05)
+    raise TimeoutError("the rendezvous does not start")
+
+
+def _reportTracebacks(log: bytes) -> None:
+    """
+    A server under load logs little, and never a traceback.
+    """
+    if b"Traceback" in log:
+        print(f"  TRACEBACK in the log:\n{log.decode()}")
+    print(f"  the server logged {len(log.splitlines())} lines")
+
+
+def publications() -> None:
+    """
+    Memory of one idle publication.
+    """
+    print(f"{PUBLICATIONS} idle publications")
+    with serving() as server:
+        before, start = server.resident(), monotonic()
+        waiting = [_publish(server.place) for _ in range(PUBLICATIONS)]
+        took = monotonic() - start
+        sleep(3)
+        files = len(os.listdir(server._proc / "fd"))
+        print(files)
+        each = (server.resident() - before) / PUBLICATIONS / 1024
+        used = server.processor()
+        sleep(5)
+        idle = (server.processor() - used) / 5
+        print(f"  published in {took:.1f} s")
+        print(f"  {each:.1f} KiB each (at most 20); idle load {idle:.1%} of a core")
+        for sock in waiting:
+            sock.close()
+
+
+def _publish(place: Place) -> socket.socket:
+    """
+    One listener that waits.
+    """
+    sock = connect(place, "127.0.0.1")
+    sock.send(HELLO + ALLOCATE)
+    heard = b""
+    while value(b"name", heard) is None:
+        heard += sock.recv(4096)
+    return sock
+
+
+def couples() -> None:
+    """
+    How many couples a second meet.
+    """
+    print(f"{COUPLES} couples, {TOGETHER} at a time")
+    with serving() as server:
+        pair(server.place, 200, TOGETHER)
+        used, start = server.processor(), monotonic()
+        took = pair(server.place, COUPLES, TOGETHER)
+        elapsed = monotonic() - start
+        each = (server.processor() - used) / COUPLES
+        print(f"  {COUPLES / elapsed:.0f} couples/s (at least 500)")
+        print(f"  {each * 1e6:.0f} us of the server's processor each: {1 / each:.0f}/s")
+        print(f"  median {statistics.median(took) * 1e3:.1f} ms from start to leave")
+
+
+def flood() -> None:
+    """
+    How long couples take to meet in a flood of rubbish.
+    """
+    print("couples one after another, first alone, then in a flood of rubbish")
+    with serving() as server:
+        _printTimes("alone", pair(server.place, 200, 1))
+        counts: Queue[int] = Queue()
+        flooding = Process(target=_flood, args=(server.place, counts))
+        flooding.start()
+        sleep(0.5)
+        took, end = [], monotonic() + FLOOD_SECONDS - 1
+        while monotonic() < end:
+            took += pair(server.place, 1, 1)
+        sent = counts.get()
+        flooding.join()
+        _printTimes("flooded", took)
+        print(f"  {sent / FLOOD_SECONDS:.0f} connections of rubbish a second")
+        _printTimes("after", pair(server.place, 200, 1))
+
+
+def _printTimes(when: str, took: list[float]) -> None:
+    """
+    One line of figures.
+    """
+    middle, worst = statistics.median(took) * 1e3, max(took) * 1e3
+    print(f"  {when}: {len(took)} met, median {middle:.1f} ms, at most {worst:.1f} ms")
+
+
+def _flood(place: Place, counts: Queue[int]) -> None:
+    """
+    Connect, send rubbish of several kinds, leave without looking; again.
+    """
+    rubbish = random.Random(1)
+    kinds = [
+        rubbish.randbytes(4096),
+        b"\0\1k\0\1v" * 10_000,
+        HELLO + b"\0\1k\0\1v" * 10_000,
+        b"GET / HTTP/1.0\r\n\r\n",
+        HELLO * 50,
+        HELLO + ALLOCATE * 200,
+        HELLO + b"\0\0" * 1000,
+        HELLO + b"\0\10_command\0\10StartTLS\0\4_ask\0\0013\0\0" * 500,
+    ]
+    sent, end, addresses = 0, monotonic() + FLOOD_SECONDS, sources()
+    while monotonic() < end:
+        try:
+            sock = connect(place, next(addresses))
+            sock.setblocking(False)
+            sock.send(kinds[sent % len(kinds)])
+            sock.close()
+        except OSError:
+            continue
+        sent += 1
+    counts.put(sent)
+
+
+def main() -> None:
+    """
+    All three.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = PUBLICATIONS + 100 if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    publications()
+    couples()
+    flood()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""
+The core of the network: what becomes of each packet that a party sends.
+
+Rules alone: the sockets and the clock are L{tests.lab.wire}'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from random import random
+from typing import NamedTuple
+
+from . import packet as ip
+
+ROUTER = IPv4Address("192.0.2.254")
+"""
+Who says that a time to live ran out.
+"""
+
+
+@dataclass
+class Leg:
+    """
+    The way between one party and the core.
+
+    C{latency} is in seconds, one way; C{loss} is the fraction of packets lost,
+    each way.
+    """
+
+    name: str
+    address: str
+    latency: float
+    loss: float = 0.0
+
+
+class Delivery(NamedTuple):
+    """
+    A packet to hand to the party at the end of a leg at an instant.
+    """
+
+    due: float
+    leg: str
+    packet: bytes
+
+
+class Core:
+    """
+    Legs, and a number of routers between them.
+    """
+
+    def __init__(
+        self,
+        legs: Iterable[Leg],
+        hops: int,
+        chance: Callable[[], float] = random,
+    ) -> None:
+        """
+        @param hops: by how much a time to live shrinks on the way.
+        @param chance: the dice for losses, each throw in [0, 1).
+        """
+        self.legs = {leg.name: leg for leg in legs}
+        self.hops = hops
+        self._chance = chance
+        self._byAddress = {
+            IPv4Address(leg.address).packed: leg for leg in self.legs.values()
+        }
+
+    def carry(self, name: str, packet: bytes, now: float) -> Delivery | None:
+        """
+        What becomes of a packet that a party sends: a delivery, to the other end
+        or (time exceeded) back; or nothing.
+
+        Only a party's own public address may be its source (RFC 2827): what
+        leaves a NAT untranslated ends here, as it does in the Internet.
+        """
+        leg = self.legs[name]
+        if not ip.isIPv4(packet):
+            return None
+        if self._byAddress.get(ip.source(packet)) is not leg or self._lost(leg):
+            return None
+        there = self._byAddress.get(ip.destination(packet))
+        older = ip.aged(packet, self.hops)
+        if older is None:
+            answer = ip.timeExceeded(packet, ROUTER.packed)
+            return (answer and Delivery(now + 2 * leg.latency, name, answer)) or None
+        if there is None or self._lost(there):
+            return None
+        return Delivery(now + leg.latency + there.latency, there.name, older)
+
+    def _lost(self, leg: Leg) -> bool:
+        return leg.loss > 0 and self._chance() < leg.loss

@@ -1,0 +1,78 @@
+"""
+The plumbing between namespaces: cables, switches, TUN devices, addresses, routes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from .namespaces import Namespace, Namespaces, sh
+from .tun import openTUN
+
+
+class Plumbing:
+    """
+    What is to be laid, collected, and then done in few commands.
+    """
+
+    def __init__(self, namespaces: Namespaces) -> None:
+        self._namespaces = namespaces
+        self._links: list[str] = []
+        self._within: dict[Namespace, list[str]] = defaultdict(list)
+        self.tuns: dict[str, int] = {}
+        """
+        The descriptors of the TUN devices, by the name of their leg.
+        """
+
+    def cable(self, inner: str, device: str, outer: str, outerDevice: str) -> None:
+        """
+        A cable between two namespaces, with a network interface at each end.
+        """
+        a, b = self._namespaces[inner].name, self._namespaces[outer].name
+        self._links.append(
+            f"link add name {device} netns {a} type veth"
+            f" peer name {outerDevice} netns {b}"
+        )
+
+    def switch(self, role: str, ports: list[str]) -> None:
+        """
+        Make a namespace a switch between its interfaces.
+        """
+        lines = ["link add name switch type bridge", "link set switch up"]
+        for port in ports:
+            lines += [f"link set {port} up", f"link set {port} master switch"]
+        self._within[self._namespaces[role]] += lines
+
+    def tun(self, role: str, leg: str, address: str) -> None:
+        """
+        The interface C{wan} of a party on the wire: everything goes there.
+        """
+        namespace = self._namespaces[role]
+        with namespace.entered():
+            self.tuns[leg] = openTUN("wan")
+        self.address(role, "wan", address)
+        self._within[namespace].append("route add default dev wan")
+
+    def address(self, role: str, device: str, address: str) -> None:
+        """
+        Give an interface an address in a network of 256.
+        """
+        self._within[self._namespaces[role]] += [
+            f"addr add {address}/24 dev {device}",
+            f"link set {device} up",
+        ]
+
+    def gateway(self, role: str, address: str) -> None:
+        """
+        Send from C{role} through that address what is not for a neighbor.
+        """
+        line = f"route add default via {address}"
+        self._within[self._namespaces[role]].append(line)
+
+    def lay(self) -> None:
+        """
+        Do it.
+        """
+        sh(["ip", "-batch", "-"], "\n".join(self._links))
+        for namespace, lines in self._within.items():
+            namespace.ip(["link set lo up", *lines])

@@ -1,0 +1,208 @@
+"""
+A run: the three programs started in a place, and what came of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+
+from typing_extensions import Self
+
+from .eventfile import Event, EventFile
+from .host import Host, Program
+from .topology import Place
+
+Echo = Callable[[str, str], object]
+
+_TWIST = (sys.executable, "-m", "twisted", "--log-format", "text")
+_START = 20.0
+_SLACK = 10.0
+_GOODBYE = 5.0
+
+
+class NotStarted(Exception):
+    """
+    A program did not come up; its last lines are inside.
+    """
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    What came of one dial, as the dialer tells it.
+
+    C{elapsed} is in seconds from the start of the dial; C{explanation} is what a
+    person needs to see of a failure.
+    """
+
+    connected: bool
+    kind: str = ""
+    how: str = ""
+    path: str = ""
+    elapsed: float | None = None
+    reason: str = ""
+    explanation: str = ""
+
+    @classmethod
+    def fromEvent(cls, event: Event) -> Outcome:
+        """
+        The outcome that a C{connected} or C{failed} event tells.
+        """
+        if event["event"] == "connected":
+            return cls(
+                connected=True,
+                kind=event["kind"],
+                how=event["how"],
+                path=event["path"],
+                elapsed=event["elapsed"],
+            )
+        return cls(
+            connected=False, reason=event["reason"], explanation=event["message"]
+        )
+
+
+class Meeting:
+    """
+    A rendezvous and a listener that waits, while its C{with} block runs; dialers
+    meet it one after another.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        directory: Path,
+        timeout: float = 30.0,
+        echo: Echo | None = None,
+    ) -> None:
+        """
+        @param directory: for the programs' logs and events.
+        @param timeout: the programs' C{--timeout}.
+        @param echo: called with each line of the programs: the name of the
+            program, the line.
+        """
+        self.place = place
+        self.timeout = timeout
+        self._directory = directory
+        self._echo = echo
+        self._dials = 0
+        self._port = place.rendezvousPort
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._startRendezvous(stack)
+            self._startListener(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def code(self) -> str:
+        """
+        The newest code that the listener was given.
+        """
+        codes = [e["code"] for e in self.heard.read() if e["event"] == "code"]
+        return str(codes[-1])
+
+    def dial(self, linger: Callable[[], object] = lambda: None) -> Outcome:
+        """
+        One dialer from its start to its end; afterwards the NATs have forgotten it.
+
+        @param linger: called when both are connected, while the link stands.
+        """
+        self._dials += 1
+        name = f"dialer-{self._dials}"
+        seen = len(self.heard.read())
+        told = self._eventFile(name)
+        options = ["--code", self.code, "--once"]
+        dialer = self._start(self.place.b, "dialer", name, self._punch(told, options))
+        try:
+            outcome = self._outcome(dialer, told, seen)
+            if outcome.connected:
+                linger()
+        finally:
+            dialer.end()
+        self.heard.wait({"closed", "failed"}, _GOODBYE, self._deaf, seen)
+        self.place.forget()
+        return outcome
+
+    def _outcome(self, dialer: Program, told: EventFile, seen: int) -> Outcome:
+        event = told.wait(
+            {"connected", "failed"},
+            self.timeout + _SLACK,
+            lambda: self._ended(dialer),
+        )
+        if event is None:
+            return self._lost(dialer, "ended-without-a-word", "dialer")
+        outcome = Outcome.fromEvent(event)
+        if outcome.connected and not self._listenerAgrees(seen):
+            return self._lost(dialer, "listener-not-connected", "listener")
+        return outcome
+
+    def _listenerAgrees(self, seen: int) -> bool:
+        event = self.heard.wait({"connected"}, _GOODBYE, self._deaf, seen)
+        return event is not None
+
+    def _lost(self, dialer: Program, reason: str, who: str) -> Outcome:
+        """
+        The outcome that no event tells.
+        """
+        explanation = (
+            f"the {who} did not say how it ended within the time it had\n"
+            f"--- dialer\n{dialer.tail()}\n--- listener\n{self._listener.tail()}\n"
+            f"--- rendezvous\n{self._rendezvous.tail()}"
+        )
+        return Outcome(connected=False, reason=reason, explanation=explanation)
+
+    def _startRendezvous(self, stack: ExitStack) -> None:
+        where = f"tcp:{self._port}:interface={self.place.rendezvousAddress}"
+        args = ["punch-rendezvous", "--listen", where]
+        host = self.place.rendezvous
+        self._rendezvous = self._start(host, "rendezvous", "rendezvous", args)
+        stack.callback(self._rendezvous.end)
+        address = (self.place.rendezvousAddress, self._port)
+        if not host.answers(address, _START, lambda: self._ended(self._rendezvous)):
+            raise NotStarted(f"rendezvous:\n{self._rendezvous.tail()}")
+
+    def _startListener(self, stack: ExitStack) -> None:
+        self.heard = self._eventFile("listener")
+        args = self._punch(self.heard, [])
+        self._listener = self._start(self.place.a, "listener", "listener", args)
+        stack.callback(self._listener.end)
+        if self.heard.wait({"code"}, _START, self._deaf) is None:
+            raise NotStarted(f"listener:\n{self._listener.tail()}")
+
+    def _deaf(self) -> bool:
+        return self._ended(self._listener)
+
+    def _ended(self, program: Program) -> bool:
+        return program.status is not None
+
+    def _eventFile(self, name: str) -> EventFile:
+        return EventFile(self._directory / f"{name}.events")
+
+    def _punch(self, events: EventFile, options: Sequence[str]) -> list[str]:
+        rendezvous = f"tcp:{self.place.rendezvousAddress}:{self._port}"
+        return [
+            "punch",
+            *("--rendezvous", rendezvous),
+            *("--timeout", f"{self.timeout:g}"),
+            *("--events", str(events.path)),
+            *options,
+        ]
+
+    def _start(self, host: Host, name: str, file: str, args: list[str]) -> Program:
+        echo = partial(self._echo, name) if self._echo else None
+        return host.start([*_TWIST, *args], self._directory / f"{file}.log", echo)

@@ -1,0 +1,204 @@
+"""
+The laboratory: two peers, the NATs before them, a rendezvous host, and the wire.
+
+Each party's leg of the wire has the same latency, so at the default of 20 ms all
+three round trips between the parties are 80 ms.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack, closing
+from types import TracebackType
+from typing import Protocol
+
+from typing_extensions import Self
+
+from .core import Leg
+from .host import Host
+from .namespaces import Namespaces
+from .nats import NAT, SAME, kindsOf
+from .plumbing import Plumbing
+from .wire import Wire
+
+RENDEZVOUS_ADDRESS = "192.0.2.1"
+PUBLIC = {"a": "198.51.100.1", "b": "203.0.113.1"}
+HOPS = 4
+
+_INSIDE = {"a": "192.168.1.{}", "b": "10.0.0.{}"}
+_CARRIER = {"a": "100.64.1.{}", "b": "100.64.2.{}"}
+_BEHIND_ONE = {"a": "192.168.1.2", "b": "192.168.1.3"}
+
+
+class Place(Protocol):
+    """
+    Where three programs can meet.
+    """
+
+    a: Host
+    b: Host
+    rendezvous: Host
+    rendezvousAddress: str
+    rendezvousPort: int
+
+    def forget(self) -> None:
+        """
+        Make the NATs forget what passed between the peers.
+        """
+
+
+class Loopback:
+    """
+    This machine alone, for who may not make namespaces: no NATs, no wire.
+    """
+
+    rendezvousAddress = "127.0.0.1"
+
+    def __init__(self) -> None:
+        with closing(socket.create_server((self.rendezvousAddress, 0))) as free:
+            self.rendezvousPort = int(free.getsockname()[1])
+        self.a = self.b = self.rendezvous = Host("127.0.0.1", "127.0.0.1")
+
+    def forget(self) -> None:
+        """
+        Nothing stands between the peers, so there is nothing to forget.
+        """
+
+
+class Laboratory:
+    """
+    Two peers, C{a} and C{b}, and a C{rendezvous}, while its C{with} block runs.
+    """
+
+    rendezvousAddress = RENDEZVOUS_ADDRESS
+    rendezvousPort = 4040
+
+    def __init__(
+        self,
+        kindA: str,
+        kindB: str,
+        *,
+        latency: float = 0.02,
+        loss: float = 0.0,
+        hops: int = HOPS,
+    ) -> None:
+        """
+        @param kindA: the kind of C{a}'s side, one of L{tests.lab.nats.KINDS};
+            C{same} must be both sides'.
+        @param latency: seconds, one way, on each of the three legs of the wire.
+        @param loss: the fraction of packets lost, each way, on each peer's leg (a
+            packet from peer to peer passes two).
+        @param hops: routers on the wire, each making a time to live smaller by one.
+        @raise ValueError: only one side is C{same}.
+        """
+        if (kindA == SAME) != (kindB == SAME):
+            raise ValueError("both sides must be behind the same NAT, or neither")
+        self.kinds = {"a": kindA, "b": kindB}
+        self._latency, self._loss, self._hops = latency, loss, hops
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._build(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def forget(self) -> None:
+        """
+        Make the NATs forget everything but the connections to the rendezvous.
+        """
+        for nat in self.nats.values():
+            nat.forget()
+
+    def _build(self, stack: ExitStack) -> None:
+        natKinds = self._natKinds()
+        roles = ["a", "b", "rendezvous", *natKinds]
+        shared = self.kinds["a"] == SAME
+        self._namespaces = Namespaces([*roles, "switch"] if shared else roles)
+        stack.callback(self._namespaces.close)
+        self._plumbing = Plumbing(self._namespaces)
+        self._plumbing.tun("rendezvous", "rendezvous", RENDEZVOUS_ADDRESS)
+        self.rendezvous = self._host("rendezvous", RENDEZVOUS_ADDRESS)
+        if shared:
+            self._layShared()
+        else:
+            self.a, self.b = self._laySide("a"), self._laySide("b")
+        self._plumbing.lay()
+        self._translate(natKinds)
+        self.wire = self._wire()
+        stack.callback(self.wire.close)
+
+    def _natKinds(self) -> dict[str, str]:
+        if self.kinds["a"] == SAME:
+            return {"nat": kindsOf(SAME)[0]}
+        return {
+            _nat(side, level): kind
+            for side in ("a", "b")
+            for level, kind in enumerate(kindsOf(self.kinds[side]))
+        }
+
+    def _laySide(self, side: str) -> Host:
+        """
+        A peer, the NATs before it from the nearest outward, and its leg.
+        """
+        lay = self._plumbing
+        inner, device, address = side, "eth0", PUBLIC[side]
+        networks = (_INSIDE[side], _CARRIER[side])
+        depth = len(kindsOf(self.kinds[side]))
+        for level in range(depth):
+            outer, network = _nat(side, level), networks[level]
+            lay.cable(inner, device, outer, "lan")
+            lay.address(inner, device, network.format(2))
+            lay.address(outer, "lan", network.format(1))
+            lay.gateway(inner, network.format(1))
+            inner, device = outer, "wan"
+        lay.tun(inner, side, PUBLIC[side])
+        return self._host(side, networks[0].format(2) if depth else address, side)
+
+    def _layShared(self) -> None:
+        """
+        Both peers on one LAN behind one NAT, whose leg is C{a}.
+        """
+        lay = self._plumbing
+        for side, address in _BEHIND_ONE.items():
+            lay.cable(side, "eth0", "switch", f"port-{side}")
+            lay.address(side, "eth0", address)
+            lay.gateway(side, "192.168.1.1")
+        lay.cable("nat", "lan", "switch", "uplink")
+        lay.address("nat", "lan", "192.168.1.1")
+        lay.switch("switch", ["port-a", "port-b", "uplink"])
+        lay.tun("nat", "a", PUBLIC["a"])
+        self.a = self._host("a", _BEHIND_ONE["a"], "a")
+        self.b = self._host("b", _BEHIND_ONE["b"], "a")
+
+    def _host(self, role: str, address: str, leg: str = "") -> Host:
+        return Host(address, PUBLIC.get(leg, address), self._namespaces[role])
+
+    def _translate(self, kinds: dict[str, str]) -> None:
+        self.nats = {
+            role: NAT(self._namespaces[role], kind, RENDEZVOUS_ADDRESS)
+            for role, kind in kinds.items()
+        }
+        for nat in self.nats.values():
+            nat.start()
+
+    def _wire(self) -> Wire:
+        tuns = self._plumbing.tuns
+        addresses = {**PUBLIC, "rendezvous": RENDEZVOUS_ADDRESS}
+        losses = {"rendezvous": 0.0}
+        legs = [
+            Leg(name, addresses[name], self._latency, losses.get(name, self._loss))
+            for name in tuns
+        ]
+        return Wire(legs, tuns, self._hops)
+
+
+def _nat(side: str, level: int) -> str:
+    return f"{side}-nat{level + 1}"

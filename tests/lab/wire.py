@@ -1,0 +1,165 @@
+"""
+The wire: a process of its own that carries packets between TUN devices, with the
+delays and losses that L{tests.lab.core} decides.
+
+It ends when its standard input does, so it cannot outlive who started it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from select import select
+from time import monotonic
+from typing import Any
+
+from .core import Core, Delivery, Leg
+
+_ROOT = Path(__file__).resolve().parents[2]
+_LARGEST = 65536
+_AT_ONCE = 64
+
+
+class Wire:
+    """
+    A running wire, as its owner sees it.
+    """
+
+    def __init__(
+        self, legs: Iterable[Leg], descriptors: Mapping[str, int], hops: int
+    ) -> None:
+        """
+        @param descriptors: the TUN device of each leg; they are ours now.
+        """
+        setup = {
+            "legs": [asdict(leg) for leg in legs],
+            "descriptors": dict(descriptors),
+            "hops": hops,
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-S", "-E", "-m", __name__, json.dumps(setup)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=tuple(descriptors.values()),
+            cwd=_ROOT,
+            start_new_session=True,
+        )
+        for descriptor in descriptors.values():
+            os.close(descriptor)
+        self._confirmed()
+
+    def set(self, leg: str, **changes: float) -> None:
+        """
+        Change a leg's C{latency} (seconds) or C{loss} (a fraction) from now on;
+        packets on their way are not touched.
+        """
+        self._tell({"leg": leg, "changes": changes})
+
+    def setHops(self, hops: int) -> None:
+        """
+        Change the number of routers between the legs.
+        """
+        self._tell({"hops": hops})
+
+    def close(self) -> None:
+        """
+        Cut the wire.
+        """
+        self._process.communicate()
+
+    def _tell(self, order: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order).encode("ascii") + b"\n")
+        self._process.stdin.flush()
+        self._confirmed()
+
+    def _confirmed(self) -> None:
+        assert self._process.stdout is not None
+        if not self._process.stdout.readline():
+            raise RuntimeError("the wire broke; see its traceback above")
+
+
+class Forwarder:
+    """
+    The loop of the wire's process.
+    """
+
+    def __init__(self, core: Core, descriptors: Mapping[str, int]) -> None:
+        self._core = core
+        self._descriptors = descriptors
+        self._names = {number: name for name, number in descriptors.items()}
+        self._underWay: list[tuple[float, int, Delivery]] = []
+        self._count = 0
+        self._orders = b""
+
+    def run(self) -> None:
+        """
+        Carry packets until standard input ends.
+        """
+        readers = [0, *self._names]
+        self._confirm()
+        while True:
+            ready, _, _ = select(readers, [], [], self._patience())
+            for number in ready:
+                if number != 0:
+                    self._collect(number)
+                elif not self._obey():
+                    return
+            self._deliver()
+
+    def _patience(self) -> float | None:
+        if not self._underWay:
+            return None
+        return max(0.0, self._underWay[0][0] - monotonic())
+
+    def _collect(self, number: int) -> None:
+        name = self._names[number]
+        for _ in range(_AT_ONCE):
+            try:
+                packet = os.read(number, _LARGEST)
+            except BlockingIOError:
+                return
+            delivery = self._core.carry(name, packet, monotonic())
+            if delivery is not None:
+                self._count += 1
+                entry = (delivery.due, self._count, delivery)
+                heapq.heappush(self._underWay, entry)
+
+    def _deliver(self) -> None:
+        now = monotonic()
+        while self._underWay and self._underWay[0][0] <= now:
+            delivery = heapq.heappop(self._underWay)[2]
+            os.write(self._descriptors[delivery.leg], delivery.packet)
+
+    def _obey(self) -> bool:
+        data = os.read(0, _LARGEST)
+        *orders, self._orders = (self._orders + data).split(b"\n")
+        for line in orders:
+            order = json.loads(line)
+            self._core.hops = order.get("hops", self._core.hops)
+            for name, value in order.get("changes", {}).items():
+                setattr(self._core.legs[order["leg"]], name, value)
+            self._confirm()
+        return bool(data)
+
+    def _confirm(self) -> None:
+        os.write(1, b"\n")
+
+
+def main(setup: dict[str, Any]) -> None:
+    """
+    What the wire's process does.
+    """
+    os.nice(-10)  # late packets would be our measurement's fault, not the network's
+    core = Core([Leg(**leg) for leg in setup["legs"]], setup["hops"])
+    Forwarder(core, setup["descriptors"]).run()
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

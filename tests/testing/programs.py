@@ -1,0 +1,173 @@
+"""
+The small programs that these tests run on the hosts of a network.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.interfaces import (
+    Binding,
+    IAddress,
+    IHalfCloseableProtocol,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.task import Clock
+from twisted.internet.tcp import makeBinding
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from punch.testing import MemoryHost, MemoryNetwork
+
+
+class Recorder(Protocol):
+    """
+    Remembers what it hears.
+    """
+
+    transport: Any
+
+    def __init__(self) -> None:
+        self.received = b""
+        self.chunks = 0
+        self.reason: Failure | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Remember it.
+        """
+        self.received += data
+        self.chunks += 1
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Remember why.
+        """
+        self.reason = reason
+
+    @property
+    def isOpen(self) -> bool:
+        """
+        Has nothing ended it?
+        """
+        return self.reason is None
+
+
+class HalfCloser(Recorder):
+    """
+    Remembers how each direction ends, too.
+    """
+
+    def __init__(self) -> None:
+        Recorder.__init__(self)
+        self.ended: list[str] = []
+
+    def readConnectionLost(self) -> None:
+        """
+        The other side has finished.
+        """
+        self.ended.append("read")
+
+    def writeConnectionLost(self) -> None:
+        """
+        This side has finished.
+        """
+        self.ended.append("write")
+
+
+# zope.interface.implementer would hide Protocol's own declarations from mypy.
+implementer(IHalfCloseableProtocol)(HalfCloser)
+
+
+class Recorders(Factory[Recorder]):
+    """
+    Makes recorders and remembers them.
+    """
+
+    noisy = False
+
+    def __init__(self, kind: type[Recorder] = Recorder) -> None:
+        self.kind = kind
+        self.made: list[Recorder] = []
+
+    def buildProtocol(self, addr: IAddress | None) -> Recorder:
+        """
+        One more.
+        """
+        self.made.append(self.kind())
+        return self.made[-1]
+
+
+class Service:
+    """
+    A program that listens.
+    """
+
+    def __init__(
+        self,
+        host: MemoryHost,
+        port: Any = 4040,
+        interface: str = "",
+        kind: type[Recorder] = Recorder,
+    ) -> None:
+        self.factory = Recorders(kind)
+        self.listening: Any = host.listenTCP(port, self.factory, interface=interface)
+
+    @property
+    def accepted(self) -> list[Recorder]:
+        """
+        The connections that came in.
+        """
+        return self.factory.made
+
+    @property
+    def address(self) -> IPv4Address | IPv6Address:
+        """
+        Where it listens.
+        """
+        address: IPv4Address | IPv6Address = self.listening.getHost()
+        return address
+
+
+def shared(port: int, interface: str = "") -> Binding:
+    """
+    The binding of a port on which a program listens and connects at once.
+    """
+    return makeBinding(interface, port, reuseAddress=True, reusePort=True)
+
+
+def network(seed: int = 1, **options: Any) -> MemoryNetwork:
+    """
+    A network with a clock of its own.
+    """
+    return MemoryNetwork(Clock(), seed, **options)
+
+
+def connect(
+    host: MemoryHost,
+    address: str,
+    port: int = 4040,
+    bindAddress: Any = None,
+    timeout: float = 30.0,
+    kind: type[Recorder] = Recorder,
+) -> Deferred[Recorder]:
+    """
+    Have a program on C{host} connect.
+    """
+    endpoint: Any = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
+    connected: Deferred[Recorder] = endpoint(
+        host, address, port, timeout, bindAddress
+    ).connect(Recorders(kind))
+    return connected
+
+
+def tcp(protocol: Recorder) -> ITCPTransport:
+    """
+    A recorder's transport.
+    """
+    transport: ITCPTransport = protocol.transport
+    return transport
