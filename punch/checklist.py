@@ -7,8 +7,12 @@ Ford, Srisuresh and Kegel 2005):
 
   - A pending connect keeps our NAT's door open; it is never given up.
   - A refusal (RST or ICMP) closes that door, so a fresh connect follows at once.
-    Its pause is random, because two sides that retry on one fixed period can
-    miss each other for ever.
+    The gap matters: if the peer's SYN finds the listening socket alone, a NAT that
+    follows sequence numbers (Linux) takes the answer for no part of the connect
+    that it saw, drops it, and drops whatever we send on this pair of ports for the
+    next two minutes.  Connects that are refused quickly keep a distance, which is
+    random because two sides that retry on one fixed period can miss each other for
+    ever.
   - "Address in use" says that the four-tuple lives already: the peer came in
     through our listening socket.
 """
@@ -45,9 +49,12 @@ EASE_AFTER = 3.0
 Seconds of nothing but refusals after which an address is tried more slowly.
 """
 
+_DISTANCE = (0.010, 0.020)
+"""
+Seconds from one connect to the next where refusals come quickly.
+"""
+
 _PAUSES: dict[Outcome, tuple[float, float]] = {
-    Outcome.REFUSED: (0.010, 0.020),
-    Outcome.TIMED_OUT: (0.010, 0.020),
     Outcome.TAKEN: (0.8, 1.2),
     Outcome.UNREACHABLE: (0.8, 1.2),
     Outcome.REJECTED: (0.8, 1.2),
@@ -63,6 +70,7 @@ class _Check:
 
     candidate: Candidate
     dueAt: float | None
+    startedAt: float = 0.0
     held: int = 0
     refusedSince: float | None = None
     outcomes: set[Outcome] = field(default_factory=set)
@@ -115,6 +123,7 @@ class Checklist:
         ]
         for check in ready:
             check.dueAt = None
+            check.startedAt = now
         return [check.candidate for check in ready]
 
     def nextDue(self) -> float | None:
@@ -139,13 +148,18 @@ class Checklist:
         elif check.refusedSince is None:
             check.refusedSince = now
         if outcome is not Outcome.CONNECTED:
-            check.dueAt = now + self._pause(check, outcome, now)
+            check.dueAt = self._next(check, outcome, now)
 
-    def _pause(self, check: _Check, outcome: Outcome, now: float) -> float:
-        eased = (
-            check.refusedSince is not None and now - check.refusedSince >= EASE_AFTER
-        )
-        return self._random.uniform(*(_EASED if eased else _PAUSES[outcome]))
+    def _next(self, check: _Check, outcome: Outcome, now: float) -> float:
+        """
+        When to try again.
+        """
+        if outcome in _PAUSES:
+            return now + self._random.uniform(*_PAUSES[outcome])
+        since = check.refusedSince
+        if since is not None and now - since >= EASE_AFTER:
+            return now + self._random.uniform(*_EASED)
+        return max(now, check.startedAt + self._random.uniform(*_DISTANCE))
 
     def hold(self, address: Address) -> None:
         """

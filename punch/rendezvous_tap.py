@@ -32,7 +32,10 @@ _log = Logger()
 
 PROGRAM = "punch-rendezvous"
 
-DEFAULT = "tcp:4040"
+DEFAULT = "tcp:4040:backlog=1024"
+"""
+With Twisted's own backlog of 50, those who come in a crowd wait for a second.
+"""
 
 _SPARE_FILES = 64
 """
