@@ -57,9 +57,15 @@ Seconds from one connect to the next where refusals come quickly.
 _PAUSES: dict[Outcome, tuple[float, float]] = {
     Outcome.TAKEN: (0.8, 1.2),
     Outcome.UNREACHABLE: (0.8, 1.2),
-    Outcome.REJECTED: (0.8, 1.2),
 }
 _EASED = (0.2, 0.4)
+
+_REJECTED = (0.05, 0.1)
+"""
+Seconds of pause after the first rejection; each further one doubles it, up to
+L{_LONGEST}.  The first may be no more than the peer's not yet expecting us.
+"""
+_LONGEST = 2.0
 
 
 @dataclass
@@ -72,6 +78,7 @@ class _Check:
     dueAt: float | None
     startedAt: float = 0.0
     held: int = 0
+    rejections: int = 0
     refusedSince: float | None = None
     outcomes: set[Outcome] = field(default_factory=set)
 
@@ -178,7 +185,9 @@ class Checklist:
             return
         check.held -= 1
         check.outcomes.add(Outcome.REJECTED)
-        check.dueAt = now + self._random.uniform(*_PAUSES[Outcome.REJECTED])
+        pause = self._random.uniform(*_REJECTED) * 2**check.rejections
+        check.rejections += 1
+        check.dueAt = now + min(pause, _LONGEST)
 
     def verdict(self) -> ConnectError:
         """
@@ -188,7 +197,7 @@ class Checklist:
         for check in self._checks.values():
             seen |= check.outcomes | ({Outcome.CONNECTED} if check.held else set())
         tried = ", ".join(str(check.candidate) for check in self._checks.values())
-        return _verdictOf(seen)(tried)
+        return _verdictOf(seen)(f"tried {tried}" if tried else "")
 
 
 def _verdictOf(seen: set[Outcome]) -> type[ConnectError]:

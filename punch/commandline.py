@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NoReturn
 
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python import usage
 
 _log = Logger()
@@ -63,11 +63,13 @@ class PlainOptions(usage.Options):
 
     def logIsSeen(self) -> bool:
         """
-        Whether C{twist} logs to a terminal.
+        Whether C{twist} logs errors to a terminal.
         """
-        logFile = None if self.parent is None else self.parent.get("logFile")
-        isatty = getattr(logFile, "isatty", None)
-        return isatty is not None and bool(isatty())
+        twist: dict[str, Any] = self.parent or {}
+        isatty = getattr(twist.get("logFile"), "isatty", None)
+        if isatty is None or twist.get("logLevel") is LogLevel.critical:
+            return False
+        return bool(isatty())
 
 
 def endWith(
@@ -80,20 +82,23 @@ def endWith(
     C{reactor.run()} into code that ignores how it ended, and an exception raised
     inside the reactor is logged and forgotten.  What remains after them is
     L{atexit}, where the status can no longer be chosen except by C{os._exit}; so
-    the last thing of all is that, after every other exit function and a flush.
+    the last thing of all is that, after the other exit functions and a flush.
 
     @param line: why, to be logged, and printed on standard error too.
     @param seen: the log goes to a terminal, so don't print.
     """
     if line and status:
-        _log.critical("{line}", line=line)
+        _log.error("{line}", line=line)
     elif line:
         _log.info("{line}", line=line)
     if line and not seen and sys.__stderr__ is not None:
         # twist has put the log in the place of sys.stderr.
         print(line, file=sys.__stderr__, flush=True)
     if status:
-        atexit.register(_exit, status)
+        # As late as can be: the last function registered is the first to run.
+        reactor.addSystemEventTrigger(
+            "after", "shutdown", atexit.register, _exit, status
+        )
     reactor.callWhenRunning(_stop, reactor)
 
 
@@ -107,8 +112,7 @@ def _stop(reactor: IReactorCore) -> None:
 
 def _exit(status: int) -> None:
     """
-    Run the exit functions that are left (each runs once: those that came before
-    ours have not run yet), flush, and exit.
+    Run the exit functions that were registered before this one, flush, and exit.
     """
     atexit.unregister(_exit)
     atexit._run_exitfuncs()

@@ -58,7 +58,7 @@ class Dialer:
 
     async def _introduce(self) -> Win[Path]:
         """
-        Go to the rendezvous, race, and leave the rendezvous.
+        Go to the rendezvous, race, and leave the introduction.
         """
         reason = Reason.CANCELLED
         try:
@@ -69,7 +69,8 @@ class Dialer:
             reason = error.reason
             raise
         finally:
-            self._leave(reason)
+            if self._client is not None and self._id:
+                self._client.leave(self._id, reason)
 
     async def _meet(self) -> Win[Path]:
         """
@@ -92,12 +93,6 @@ class Dialer:
             self._peer.details(observed),
         )
         return await self._introduction.won
-
-    def _leave(self, reason: Reason) -> None:
-        if self._client is not None:
-            if self._id:
-                self._client.leave(self._id, reason)
-            self._client.disconnect()
 
     # What the rendezvous says.
 

@@ -96,13 +96,18 @@ class Direct:
     async def _run(
         self, verify: Verify[P], ride: Callable[[Win[P]], L], everyAddress: bool
     ) -> L:
+        found = await self._addresses()
+
         async def meet() -> Win[P]:
-            return await self._meet(verify, everyAddress)
+            return await self._meet(verify, found if everyAddress else found[:1])
 
         return await self._peer.meet(self._gate.admit, meet, ride)
 
-    async def _meet(self, verify: Verify[P], everyAddress: bool) -> Win[P]:
-        addresses = await self._addresses()
+    async def _meet(self, verify: Verify[P], addresses: list[Address]) -> Win[P]:
+        """
+        Race.  Nothing is waited for before the first attempt: from the moment that
+        we listen, who comes in has a race to enter.
+        """
         peer, clock = self._peer, self._peer.clock
         race: Race[P] = Race(
             clock,
@@ -114,7 +119,7 @@ class Direct:
         self._race = race
         timer = clock.callLater(peer.settings.timeout, race.timeOut)
         try:
-            for address in addresses if everyAddress else addresses[:1]:
+            for address in addresses:
                 race.add(Candidate(Kind.HOST, address))
             return await race.won
         finally:

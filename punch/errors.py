@@ -32,12 +32,12 @@ class PunchError(Exception):
 
     def __str__(self) -> str:
         """
-        The sentence for a person: the docstring, then the detail.
+        What a person reads: the detail, then the docstring.
         """
         text = " ".join(cleandoc(self.__doc__ or "").split())
         if not self.detail:
             return text
-        return f"{self.detail}: {text}"
+        return f"{self.detail}. {text}"
 
 
 # Ours, or our user's.
@@ -51,7 +51,7 @@ class Misuse(PunchError):
 
 class BadOption(Misuse):
     """
-    These options do not fit together; see --help.
+    See --help.
     """
 
     reason = Reason.BAD_OPTION

@@ -69,7 +69,8 @@ class Listener:
         @param place: where to wait; C{None}: under a code that is made now.
         @param linked: is given each link.
         @param failed: is told of each meeting that failed with a peer that knew
-            our secret, and of a code that a guess has used up.
+            our secret, and of a code that a guess has used up.  Of other failures
+            there is but an event.
         """
         self._peer = peer
         self._rendezvous = rendezvous
@@ -102,8 +103,7 @@ class Listener:
                 await self._comeBack()
         finally:
             self._stop()
-            closed = self._peer.close()
-        await closed
+            await self._peer.close()
 
     async def _publish(self) -> None:
         """
@@ -174,8 +174,6 @@ class Listener:
             self._nextGuess.cancel()
         for introduction in list(self._introductions.values()):
             introduction.won.cancel()
-        if self._client is not None:
-            self._client.disconnect()
 
     # One introduction.
 
@@ -269,17 +267,19 @@ class Listener:
             self._log.failure("in an introduction", failure)
             return
         self._leave(introduction, error.reason)
-        self._peer.tell(Failed(error.reason.value, str(error)))
-        if met.proven:
-            self._failed(error)
-        elif introduction in self._guessing:
+        if introduction in self._guessing:
             self._guessing.discard(introduction)
             self._wrongGuess(error)
+        elif met.proven:
+            self._failed(error)
+        else:
+            self._peer.tell(Failed(error.reason.value, str(error)))
 
     def _wrongGuess(self, error: PunchError) -> None:
         assert self._place is not None
         self._place.guesses.wrong()
         if not self._place.guesses.exhausted:
+            self._peer.tell(Failed(error.reason.value, str(error)))
             self._scheduleGuess(0.0)
             return
         name, self._place = self._place.name, None

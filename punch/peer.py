@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import (
     Binding,
     IReactorTCP,
@@ -25,7 +25,7 @@ from punch.address import Address, BadAddress, formatAddress, ipOf, tcpAddress
 from punch.candidate import Candidate, Kind, usable
 from punch.connection import Connection
 from punch.details import Details
-from punch.errors import LinkError
+from punch.errors import LinkError, PunchError
 from punch.events import Closed, Connected, Event, Listening, Tell
 from punch.hosts import HostAddresses, hostAddresses
 from punch.identity import Identity
@@ -37,7 +37,7 @@ from punch.race import Win
 from punch.reasons import Reason
 from punch.rendezvous.client import Guest, RendezvousClient, connect
 from punch.role import Role
-from punch.sharedport import SharedPort
+from punch.sharedport import Probe, SharedPort, probePort
 from punch.tls import Security
 
 P = TypeVar("P")
@@ -62,7 +62,8 @@ class Settings:
 
     C{port}: the shared port's number, 0 for any.  C{interface}: the one local IP
     address to use, all if empty.  C{timeout}: seconds from an introduction to
-    giving up.  C{tell}: hears of events.
+    giving up.  C{tell}: hears of events.  C{hostAddresses}, C{probe}: what is to be
+    known of this host's addresses and ports.
     """
 
     port: int = 0
@@ -70,6 +71,7 @@ class Settings:
     timeout: float = 30.0
     tell: Tell = tellNobody
     hostAddresses: HostAddresses = hostAddresses
+    probe: Probe = probePort
     random: Random = field(default_factory=SystemRandom)
 
 
@@ -94,6 +96,7 @@ class Peer:
         self.tell = settings.tell
         self.security = Security(self.clock, identity or Identity.make())
         self._shared: SharedPort | None = None
+        self._client: RendezvousClient | None = None
 
     @property
     def means(self) -> Means:
@@ -124,10 +127,12 @@ class Peer:
         @param port: its number, 0 for any.
         @raise punch.errors.PortInUse: another program has it.
         """
-        shared = SharedPort(self._reactor, accepted, self.settings.interface)
+        shared = SharedPort(
+            self._reactor, accepted, self.settings.interface, self.settings.probe
+        )
         try:
-            await shared.open(port)
-        except BaseException:
+            shared.open(port)
+        except PunchError:
             shared.close()
             raise
         before, self._shared = self._shared, shared
@@ -135,11 +140,15 @@ class Peer:
             await before.close()
         self.tell(Listening(shared.port))
 
-    def close(self) -> Deferred[object]:
+    def close(self) -> Deferred[Any]:
         """
-        Close the shared port.  To cancel is to wait no longer.
+        Leave the rendezvous and close the shared port.  To cancel is to wait no
+        longer.
         """
-        return self.shared.close()
+        closed = [self.shared.close()]
+        if self._client is not None:
+            closed.append(self._client.disconnect())
+        return gatherResults(closed)
 
     async def connect(self, rendezvous: Rendezvous, guest: Guest) -> RendezvousClient:
         """
@@ -147,7 +156,9 @@ class Peer:
 
         @raise punch.errors.RendezvousError: it can't be reached.
         """
-        return await connect(self.clock, rendezvous(self.shared.binding), guest)
+        endpoint = rendezvous(self.shared.binding)
+        self._client = await connect(self.clock, endpoint, guest)
+        return self._client
 
     def details(self, observed: Address) -> Details:
         """
@@ -179,8 +190,10 @@ class Peer:
         await self.open(accepted, self.settings.port)
         try:
             win = await race()
-        finally:
-            closed = self.close()
+        except BaseException:
+            await self.close()
+            raise
+        closed = self.close()
         link = ride(win)
         try:
             await closed

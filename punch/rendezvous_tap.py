@@ -111,11 +111,11 @@ class ListeningService(Service):
     def __init__(
         self,
         factory: Factory,
-        endpoints: dict[str, IStreamServerEndpoint],
+        endpoints: list[tuple[str, IStreamServerEndpoint]],
         failed: Callable[[str], None],
     ) -> None:
         """
-        @param endpoints: by what the user calls them.
+        @param endpoints: each after what the user calls it.
         @param failed: called with a line for the user if one can't be listened on.
         """
         self._factory = factory
@@ -131,7 +131,7 @@ class ListeningService(Service):
         Service.startService(self)
         self._listening = [
             Deferred.fromCoroutine(self._listen(description, endpoint))
-            for description, endpoint in self._endpoints.items()
+            for description, endpoint in self._endpoints
         ]
 
     async def _listen(self, description: str, endpoint: IStreamServerEndpoint) -> None:
@@ -215,10 +215,10 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    endpoints = {}
+    endpoints = []
     for description in options["listen"]:
         try:
-            endpoints[description] = serverFromString(reactor, description)
+            endpoints.append((description, serverFromString(reactor, description)))
         except Exception as error:
             # Any endpoint plugin may read the description, and fail in any way.
             giveUp(PROGRAM, f"--listen {description}: {str(error).splitlines()[0]}")

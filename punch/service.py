@@ -83,10 +83,13 @@ class PunchService(Service):
     async def _run(self) -> None:
         raise NotImplementedError()
 
+    def _tellFailed(self, error: PunchError) -> None:
+        self._tell(Failed(error.reason.value, str(error)))
+
     def _stopped(self, failure: Failure) -> None:
         error = failure.value
         if isinstance(error, PunchError):
-            self._tell(Failed(error.reason.value, str(error)))
+            self._tellFailed(error)
             self._finish(error)
         elif not isinstance(error, CancelledError):
             self._log.failure("A mistake of ours.", failure)
@@ -165,7 +168,7 @@ class ListeningService(PunchService):
             link = await listenOnce(*self._where)
             self._finish(await self._carry(link))
         else:
-            listener = Listener(*self._where, self._linked, lambda error: None)
+            listener = Listener(*self._where, self._linked, self._tellFailed)
             await listener.run()
 
     def _linked(self, link: Link) -> None:
@@ -199,7 +202,7 @@ class DialingService(PunchService):
             except PunchError as error:
                 if self._once or self._isFinal(error):
                     raise
-                self._tell(Failed(error.reason.value, str(error)))
+                self._tellFailed(error)
             else:
                 if self._once:
                     self._finish(ended)

@@ -10,6 +10,8 @@ none.
 from __future__ import annotations
 
 import errno
+import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -65,6 +67,29 @@ def _portOf(listening: IListeningPort) -> int:
     return address.port
 
 
+Probe = Callable[[str, int], None]
+
+
+def probePort(interface: str, port: int) -> None:
+    """
+    See that no other program listens on C{port}.  Without SO_REUSEPORT the kernel
+    says so even if the other would share; and to bind is enough, so nobody can
+    connect to what only looks.
+
+    @raise PortInUse: somebody does.
+    """
+    family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            if os.name == "posix":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((interface, port))
+    except OSError as cannot:
+        # Anything else shows when we listen.
+        if cannot.errno == errno.EADDRINUSE:
+            raise PortInUse(f"port {port}") from cannot
+
+
 class Acceptor(ServerFactory):
     """
     Gives away each connection that comes in.
@@ -89,18 +114,21 @@ class SharedPort:
         reactor: IReactorTCP,
         accepted: Callable[[Connection], None],
         interface: str = "",
+        probe: Probe = probePort,
     ) -> None:
         """
         @param accepted: is given each connection that comes in.
         @param interface: the one local IP address to use; all if empty.
+        @param probe: sees that nobody else listens on a port that we choose.
         """
+        self._probe = probe
         self._reactor = reactor
         self._factory = Acceptor(accepted)
         self._interfaces = [interface] if interface else ["", "::"]
         self._ports: list[IListeningPort] = []
         self.port = 0
 
-    async def open(self, port: int = 0) -> None:
+    def open(self, port: int = 0) -> None:
         """
         Listen.
 
@@ -110,7 +138,7 @@ class SharedPort:
         """
         if port:
             for interface in self._interfaces:
-                await self._probe(interface, port)
+                self._probe(interface, port)
             self._listen(port)
             return
         for attempt in range(_TRIES):
@@ -119,19 +147,9 @@ class SharedPort:
                 return
             except PortInUse:
                 # The number was free in one family and taken in the other.
-                await self.close()
+                self.close()
                 if attempt == _TRIES - 1:
                     raise
-
-    async def _probe(self, interface: str, port: int) -> None:
-        """
-        See that nobody listens on C{port}: without SO_REUSEPORT the kernel says
-        so even if the other program would share.
-        """
-        binding = makeBinding(interface, port, reuseAddress=True)
-        probe = self._bind(interface, binding)
-        if probe is not None:
-            await shield(maybeDeferred(probe.stopListening))
 
     def _listen(self, port: int) -> None:
         for interface in self._interfaces:
@@ -184,7 +202,7 @@ class SharedPort:
         connected: Deferred[Connection] = endpoint.connect(factory)
         return connected
 
-    def close(self) -> Deferred[object]:
+    def close(self) -> Deferred[Any]:
         """
         Stop listening.  Established connections live on.  To cancel is to wait no
         longer: the closing itself goes on.

@@ -1,35 +1,44 @@
 """
-A lean and bounded AMP conversation.
+A bounded AMP conversation.
 
 L{twisted.protocols.amp.AMP} is made for peers who trust each other: a box may
 have endless keys, arguments that do not parse are logged with a traceback,
-C{StartTLS} is obeyed by default, and every command costs several closures and
-Deferreds.  This keeps AMP's parser, commands and wire, and answers by itself.
+C{StartTLS} is obeyed by default, and each command costs several closures and
+Deferreds.  This speaks the same commands on the same wire.
 
-Commands of one connection are taken one at a time, in order.  While one waits for
+Commands of one connection are taken one at a time, in order; while one waits for
 something, nothing more is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from struct import error as StructError
 from typing import Any, ClassVar, TypeAlias, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
-from twisted.protocols import amp
+from twisted.protocols.amp import (
+    ANSWER,
+    ASK,
+    COMMAND,
+    ERROR,
+    UNHANDLED_ERROR_CODE,
+    Command,
+)
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from punch.errors import Refusal, RendezvousViolation
 from punch.reasons import Reason
+from punch.rendezvous.wire import BadBox, CommandWire, refusal, takeBox, wireOf
 
 _log = Logger()
 
+Box: TypeAlias = dict[bytes, bytes]
 Responder: TypeAlias = Callable[..., Awaitable[dict[str, Any]]]
-Responders: TypeAlias = dict[bytes, tuple[type[amp.Command], Responder]]
+Responders: TypeAlias = dict[bytes, tuple[type[Command], Responder]]
 
 _LIVING = b"1"
 """
@@ -46,43 +55,37 @@ class UnknownCommand(Refusal):
 
 
 @implementer(IPushProducer)
-class BoxProtocol(amp.BinaryBoxProtocol):
+class BoxProtocol(Protocol):
     """
     One end of an AMP conversation in which nothing that arrives, however large,
     malformed or unasked, does more than end the conversation.
+
+    @cvar responders: by the name of a command, its type and the method that
+        answers it.
+    @cvar codes: what each refusal is called on the wire.
     """
 
     responders: ClassVar[Responders] = {}
-    """
-    By the name of a command: its type, and the method that answers it.
-    """
-
     codes: ClassVar[dict[type[Exception], bytes]] = {}
-    """
-    How each refusal is called on the wire.
-    """
 
     longestBox = 16_384
     mostUnsent = 131_072
 
     _ended = False
     _asked = False
-    _responding = False
+    _busy = False
     _full = False
     _unsent = 0
-    _boxBytes = 0
-
-    def __init__(self) -> None:
-        amp.BinaryBoxProtocol.__init__(self, self)
+    _received = b""
 
     # What a subclass decides.
 
-    def expect(self, command: type[amp.Command]) -> None:
+    def expect(self, command: type[Command]) -> None:
         """
         May C{command} come now?
 
         @raise punch.errors.Refusal: not now.
-        @raise RendezvousViolation: never now; the conversation ends.
+        @raise RendezvousViolation: never now.
         """
 
     def refused(self, error: Refusal | RendezvousViolation) -> None:
@@ -102,18 +105,17 @@ class BoxProtocol(amp.BinaryBoxProtocol):
 
     # The connection.
 
-    def startReceivingBoxes(self, sender: object) -> None:
+    def connectionMade(self) -> None:
         """
-        The connection is made: ask to hear when its buffer is full.
+        Ask to hear when the transport's buffer is full.
         """
         cast(IConsumer, self.transport).registerProducer(self, True)
 
-    def stopReceivingBoxes(self, reason: Failure) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        The connection is lost; let go of what refers to ourselves.
+        The conversation is over.
         """
-        self._ended = True
-        self.boxReceiver = None
+        self._end()
 
     def finish(self) -> None:
         """
@@ -132,162 +134,117 @@ class BoxProtocol(amp.BinaryBoxProtocol):
 
     def _end(self) -> None:
         """
-        Stop parsing, in the middle of what has arrived if need be.
+        Heed nothing more, not even what has arrived already.
         """
         self._ended = True
-        self.paused = True
+        self._received = b""
 
     def pauseProducing(self) -> None:
         """
-        The transport's buffer is full: take no more commands until it is empty.
+        The transport's buffer is full: from here on count what is written.
         """
         self._full = True
         self._unsent = 0
-        amp.BinaryBoxProtocol.pauseProducing(self)
 
     def resumeProducing(self) -> None:
         """
         The transport's buffer is empty again.
         """
         self._full = False
-        self._resume()
 
     def stopProducing(self) -> None:
         """
         The connection is being lost.
         """
 
-    def _resume(self) -> None:
-        """
-        Go on with the next command if nothing holds it up.
-        """
-        if not (self._ended or self._full or self._responding):
-            amp.BinaryBoxProtocol.resumeProducing(self)
-
     # What arrives.
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Parse boxes, unless the conversation has ended.
+        Take the boxes that are complete, unless one makes the others wait.
         """
-        if not self._ended:
-            amp.BinaryBoxProtocol.dataReceived(self, data)
+        data = self._received + data
+        at = 0
+        try:
+            while not (self._ended or self._busy):
+                taken = takeBox(data, at, self.longestBox)
+                if taken is None:
+                    break
+                box, at = taken
+                self._boxReceived(box)
+        except BadBox as error:
+            self.refused(RendezvousViolation(str(error)))
+        self._received = b"" if self._ended else data[at:]
 
-    def stringReceived(self, string: bytes) -> None:
+    def _boxReceived(self, box: Box) -> None:
         """
-        A key or a value: count what the box has, since it may have many.
+        Take an answer to our question, or a command.
         """
-        self._boxBytes += 2 + len(string)
-        if self._boxBytes > self.longestBox:
-            self._violated("a box too large")
-        else:
-            amp.BinaryBoxProtocol.stringReceived(self, string)
-
-    def proto_key(self, string: bytes) -> str:
-        """
-        A key: its value may not be longer than a box.
-        """
-        state: str = amp.BinaryBoxProtocol.proto_key(self, string)
-        if state == "value":
-            self.MAX_LENGTH = self.longestBox
-        return state
-
-    def lengthLimitExceeded(self, length: int) -> None:
-        """
-        A key or value would be too long to wait for.
-        """
-        self._violated("a key or value too long")
-
-    def ampBoxReceived(self, box: amp.Box) -> None:
-        """
-        A box: an answer to our question, or a command.
-        """
-        self._boxBytes = 0
-        tag = box.get(amp.ANSWER, box.get(amp.ERROR))
+        tag = box.get(ANSWER, box.get(ERROR))
         if tag is not None:
-            if self._asked and tag == _LIVING:
-                self._asked = False
-                self.answered()
-            else:
-                self._violated("an answer to nothing")
-        elif amp.COMMAND in box:
+            if not self._asked or tag != _LIVING:
+                raise BadBox("an answer to nothing")
+            self._asked = False
+            self.answered()
+        elif COMMAND in box:
             self._commandReceived(box)
         else:
-            self._violated("a box without meaning")
+            raise BadBox("neither command nor answer")
 
-    def _violated(self, detail: str) -> None:
-        """
-        What arrived is not our protocol, and there is no command to answer.
-        """
-        self.refused(RendezvousViolation(detail))
-
-    def _commandReceived(self, box: amp.Box) -> None:
+    def _commandReceived(self, box: Box) -> None:
         """
         Respond to a command, and read no further before that is done.
         """
-        self._responding = True
+        self._busy = True
         responding = Deferred.fromCoroutine(self._respond(box))
         responding.addErrback(self._broken)
-        if self._responding:
-            amp.BinaryBoxProtocol.pauseProducing(self)
-            responding.addCallback(lambda _: self._resume())
+        if self._busy:
+            cast(IPushProducer, self.transport).pauseProducing()
+            responding.addCallback(lambda _: self._readOn())
 
-    async def _respond(self, box: amp.Box) -> None:
+    def _readOn(self) -> None:
+        """
+        A command that took its time is done.
+        """
+        if not self._ended:
+            cast(IPushProducer, self.transport).resumeProducing()
+            self.dataReceived(b"")
+
+    async def _respond(self, box: Box) -> None:
         """
         Check, read and obey one command, and answer if it asks for an answer.
         """
-        tag = box.get(amp.ASK)
+        tag = box.get(ASK)
         try:
-            command, responder = self._understand(box[amp.COMMAND])
-            result = await responder(self, **self._read(command, box))
+            wire, responder = self._understand(box[COMMAND])
+            result = await responder(self, **wire.arguments.read(box))
         except (Refusal, RendezvousViolation) as error:
             self._refuse(tag, error)
+        except BadBox as error:
+            self._refuse(tag, RendezvousViolation(str(error)))
         else:
             if tag is not None:
-                answer = command.makeResponse(result, self)
-                answer[amp.ANSWER] = tag
-                self.sendBox(answer)
+                self._write(wire.answer(tag, result))
         finally:
-            self._responding = False
+            self._busy = False
 
-    def _understand(self, name: bytes) -> tuple[type[amp.Command], Responder]:
+    def _understand(self, name: bytes) -> tuple[CommandWire, Responder]:
         """
         The command of this name, if it may come now.
         """
-        try:
-            found = self.responders[name]
-        except KeyError:
-            raise UnknownCommand() from None
-        self.expect(found[0])
-        return found
-
-    def _read(self, command: type[amp.Command], box: amp.Box) -> dict[str, Any]:
-        """
-        The arguments of a command.
-        """
-        try:
-            arguments: dict[str, Any] = command.parseArguments(box, self)
-        except (KeyError, ValueError, StructError):
-            name = command.commandName.decode("ascii")
-            raise RendezvousViolation(f"arguments of {name}") from None
-        return arguments
+        if name not in self.responders:
+            raise UnknownCommand("unknown command")
+        command, responder = self.responders[name]
+        self.expect(command)
+        return wireOf(command), responder
 
     def _refuse(self, tag: bytes | None, error: Refusal | RendezvousViolation) -> None:
         """
         Answer with an error, if an answer was asked for.
         """
         if tag is not None:
-            code = self.codes.get(type(error), amp.UNHANDLED_ERROR_CODE)
-            description = error.detail.encode("utf-8", "replace")
-            self.sendBox(
-                amp.Box(
-                    {
-                        amp.ERROR: tag,
-                        amp.ERROR_CODE: code,
-                        amp.ERROR_DESCRIPTION: description,
-                    }
-                )
-            )
+            code = self.codes.get(type(error), UNHANDLED_ERROR_CODE)
+            self._write(refusal(tag, code, error.detail))
         self.refused(error)
 
     def _broken(self, failure: Failure) -> None:
@@ -299,29 +256,26 @@ class BoxProtocol(amp.BinaryBoxProtocol):
 
     # What is sent.
 
-    def send(self, command: type[amp.Command], **arguments: object) -> None:
+    def send(self, command: type[Command], **values: object) -> None:
         """
         Send a command that has no answer.
         """
-        box = command.makeArguments(arguments, self)
-        box[amp.COMMAND] = command.commandName
-        self.sendBox(box)
+        self._write(wireOf(command).ask(values))
 
-    def ask(self, command: type[amp.Command]) -> None:
+    def ask(self, command: type[Command]) -> None:
         """
         Ask a question of which only the fact that it is answered matters; it must
         have been L{answered} before the next.
         """
         self._asked = True
-        self.sendBox(amp.Box({amp.COMMAND: command.commandName, amp.ASK: _LIVING}))
+        self._write(wireOf(command).ask({}, _LIVING))
 
-    def sendBox(self, box: amp.Box) -> None:
+    def _write(self, data: bytes) -> None:
         """
-        Write a box, unless nobody reads any more.
+        Write, unless nobody reads any more.
         """
         if self._ended:
             return
-        data = box.serialize()
         if self._full:
             self._unsent += len(data)
             if self._unsent > self.mostUnsent:

@@ -15,9 +15,11 @@ from service_identity import VerificationError
 from twisted.internet import error
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
+    IDelayedCall,
     IReactorTime,
     IStreamClientEndpoint,
     ITCPTransport,
+    ITransport,
 )
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.task import LoopingCall
@@ -26,12 +28,18 @@ from twisted.python.failure import Failure
 
 from punch import errors
 from punch.address import Address
+from punch.arrival import Arrival
 from punch.reasons import Reason
 from punch.rendezvous import commands
 
 ANSWER_TIMEOUT = 15.0
 """
 Seconds to wait for any answer of the rendezvous.
+"""
+
+GOODBYE = 1.0
+"""
+Seconds that our last words have to leave.
 """
 
 KEEPALIVE = 45.0
@@ -103,8 +111,13 @@ _MEANINGS = [
 
 
 def _detailOf(why: BaseException) -> str:
-    if isinstance(why, (error.ConnectError, VerificationError, SSL.Error)):
-        return " ".join(str(part) for part in why.args if part)[:200]
+    """
+    What the meaning alone does not say.
+    """
+    if type(why) is error.ConnectError:
+        return str(why.args[-1]) if why.args else ""
+    if isinstance(why, SSL.Error) and why.args and why.args[0]:
+        return str(why.args[0][-1][-1])
     return ""
 
 
@@ -119,6 +132,13 @@ class RendezvousClient(amp.AMP):
         self._guest = guest
         self._keepalive: LoopingCall | None = None
         self._down = False
+        self._answered = False
+        self._gone: Arrival[None] = Arrival()
+        self._patience: IDelayedCall | None = None
+
+    def makeConnection(self, transport: ITransport) -> None:
+        # Not AMP's own, which would log a line of its own at each connection.
+        amp.BinaryBoxProtocol.makeConnection(self, transport)
 
     async def hello(self) -> Address:
         """
@@ -128,6 +148,7 @@ class RendezvousClient(amp.AMP):
         @raise punch.errors.RendezvousError: it is no use.
         """
         answer = await self._ask(commands.Hello, version=commands.VERSION, features=[])
+        self._answered = True
         observed: Address = answer["observed"]
         return observed
 
@@ -184,13 +205,17 @@ class RendezvousClient(amp.AMP):
         self._keepalive.clock = self._clock
         self._keepalive.start(KEEPALIVE, now=False)
 
-    def disconnect(self) -> None:
+    def disconnect(self) -> Deferred[None]:
         """
-        End the connection; the guest is told no more.
+        End the connection, after what was said; the guest is told no more.
+
+        @return: fires when it has ended.  To cancel is to wait no longer.
         """
-        self._down = True
-        if self.transport is not None:
+        if not self._down and self.transport is not None:
+            self._down = True
             self.transport.loseConnection()
+            self._patience = self._clock.callLater(GOODBYE, self._abort)
+        return self._gone.wait()
 
     def _checkAlive(self) -> None:
         Deferred.fromCoroutine(self._ask(commands.Ping)).addErrback(
@@ -246,11 +271,16 @@ class RendezvousClient(amp.AMP):
         why = explain(reason).value
         if not isinstance(why, errors.RendezvousError):
             why = errors.RendezvousLost()
-        amp.AMP.connectionLost(self, Failure(why))
+        if isinstance(why, errors.RendezvousLost) and not self._answered:
+            why = errors.RendezvousViolation("it hung up on our hello")
+        amp.BinaryBoxProtocol.connectionLost(self, Failure(why))
         self.transport = None
+        if self._patience is not None and self._patience.active():
+            self._patience.cancel()
         if not self._down:
             self._down = True
             self._guest.rendezvousLost(why)
+        self._gone.arrive(None)
 
 
 async def connect(

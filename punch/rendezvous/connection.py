@@ -89,7 +89,6 @@ class ServedConnection(BoxProtocol):
     _liveness: Liveness
 
     def __init__(self, factory: RendezvousFactory) -> None:
-        BoxProtocol.__init__(self)
         self.factory = factory
         self.longestBox = factory.limits.messageBytes + 4096
         self.mostUnsent = factory.limits.unsentBytes
@@ -120,6 +119,7 @@ class ServedConnection(BoxProtocol):
         """
         Count the connection, and wait for its hello.
         """
+        BoxProtocol.connectionMade(self)
         self.origin = addressKey(getattr(self.peer(), "host", ""))
         self.due = self.factory.now() + self.factory.limits.helloSeconds
         if ITCPTransport.providedBy(self.transport):
@@ -277,4 +277,6 @@ class ServedConnection(BoxProtocol):
         """
         Tell the log.
         """
-        self.factory.tally.refused(str(self.peer()), error, self._refusals == 0)
+        peer = self.peer()
+        who = f"{peer.host}:{peer.port}" if hasattr(peer, "port") else str(peer)
+        self.factory.tally.refused(who, error, self._refusals == 0)

@@ -10,7 +10,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from punch.address import formatAddress
-from punch.errors import TooMany
+from punch.errors import TooFast, TooMany
 from punch.interfaces import IDirectory
 from punch.reasons import Reason
 from punch.rendezvous.commands import Leave
@@ -56,10 +56,18 @@ class RendezvousFactory(Factory):
         self.now = clock.seconds
         self.introductions: Introductions[RendezvousServer] = Introductions(limits)
         self.tally = Tally(clock.seconds())
+        self.connectionRate = Rate(limits.connectionsPerMinute, "connections")
         self.commandRate = Rate(limits.commandsPerMinute, "commands")
         self.publicationRate = Rate(limits.publicationsPerMinute, "publications")
         self.dialsPerAddress = Rate(limits.dialsPerMinutePerAddress, "dials")
         self.dialsPerName = Rate(limits.dialsPerMinutePerName, "dials of one name")
+        self._rates = (
+            self.connectionRate,
+            self.commandRate,
+            self.publicationRate,
+            self.dialsPerAddress,
+            self.dialsPerName,
+        )
         self._connections: set[ServedConnection] = set()
         self._perOrigin = Quota(2 * limits.connectionsPerAddress, "connections")
         self._sweeping = LoopingCall(self._sweep)
@@ -91,8 +99,8 @@ class RendezvousFactory(Factory):
 
     def joined(self, connection: ServedConnection) -> None:
         """
-        A connection was made.  Beyond the limit for its address, as many again are
-        let in to be told so in answer to their hello.
+        A connection was made.  One that is too many or too soon for its address is
+        told so in answer to its hello, if there are not too many to tell.
 
         @raise TooMany: there is no room even for that.
         """
@@ -101,8 +109,12 @@ class RendezvousFactory(Factory):
         held = self._perOrigin.take(connection.origin)
         self._connections.add(connection)
         most = self.limits.connectionsPerAddress
-        if held > most:
-            connection.refusal = TooMany(f"at most {most} connections")
+        try:
+            self.connectionRate.spend(connection.origin, self.now())
+            if held > most:
+                raise TooMany(f"at most {most} connections")
+        except (TooFast, TooMany) as error:
+            connection.refusal = error
 
     def left(self, connection: ServedConnection) -> None:
         """
@@ -151,7 +163,6 @@ class RendezvousFactory(Factory):
         for meeting in self.introductions.overdue(now):
             reason = Reason.NO_ANSWER.value
             self.leave(meeting, reason, meeting.listener, meeting.dialer)
-        rates = (self.commandRate, self.publicationRate, self.dialsPerAddress)
-        for rate in (*rates, self.dialsPerName):
+        for rate in self._rates:
             rate.forget(now)
         self.tally.summarize(now, len(self._connections))

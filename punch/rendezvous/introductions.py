@@ -19,7 +19,11 @@ class Party(Protocol):
     One side of an introduction, as far as introductions care.
     """
 
-    addressKey: Hashable
+    @property
+    def addressKey(self) -> Hashable:
+        """
+        What its dials are counted under.
+        """
 
 
 P = TypeVar("P", bound=Party)

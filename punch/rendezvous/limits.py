@@ -28,13 +28,14 @@ class Limits:
 
     connections: int = _limit(15_000, "connections at a time")
     connectionsPerAddress: int = _limit(256, "connections at a time from one address")
+    connectionsPerMinute: int = _limit(600, "connections a minute from one address")
     helloSeconds: int = _limit(10, "seconds a connection may take to say hello")
     idleSeconds: int = _limit(
         60, "seconds a connection may stay without a name or an introduction"
     )
     silentSeconds: int = _limit(20, "seconds a ping may stay unanswered")
     commandsPerMinute: int = _limit(6000, "commands a minute on one connection")
-    refusals: int = _limit(20, "refused requests on one connection before it is closed")
+    refusals: int = _limit(10, "refused requests on one connection before it is closed")
     unsentBytes: int = _limit(
         131_072, "bytes held for a client that does not read, beyond 64 KiB"
     )

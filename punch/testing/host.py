@@ -15,6 +15,7 @@ from punch.testing.reactor import MemoryReactor
 from punch.testing.realm import Realm, Step
 from punch.testing.segment import Segment
 from punch.testing.stack import TCPStack
+from punch.testing.wire import Wired
 
 if TYPE_CHECKING:
     from punch.testing.network import MemoryNetwork
@@ -34,16 +35,13 @@ def canonical(host: str) -> str:
     return str(ip_address(host.partition("%")[0]))
 
 
-class MemoryHost(MemoryReactor):
+class MemoryHost(MemoryReactor, Wired):
     """
-    A machine with one or more addresses on one link.
+    A machine with one or more addresses on one wire.
 
     The addresses C{127.0.0.1} and, with any IPv6 address, C{::1} are its own too.
 
-    @ivar latency: seconds that a segment takes over its link, one way.
-    @ivar jitter: at most how many seconds more, at random.
-    @ivar loss: the probability that its link loses a segment.
-    @ivar duplicates: the probability that its link delivers a SYN or SYN-ACK twice.
+    @ivar duplicates: the probability that its wire delivers a SYN or SYN-ACK twice.
     """
 
     isEnd = True
@@ -58,8 +56,9 @@ class MemoryHost(MemoryReactor):
         @param realms: where its IPv4 and where its IPv6 address is reached.
         """
         MemoryReactor.__init__(self, network)
+        Wired.__init__(self, network.random)
         self.addresses = [canonical(each) for each in addresses]
-        self.latency = self.jitter = self.loss = self.duplicates = 0.0
+        self.duplicates = 0.0
         self.stack = TCPStack(network, self._emit)
         self._realms = realms
         self._isCut = False
@@ -73,7 +72,7 @@ class MemoryHost(MemoryReactor):
 
     def cut(self) -> None:
         """
-        Pull the plug: whatever goes to or from the link vanishes, silently.
+        Pull the plug: whatever goes over the wire vanishes, silently.
         """
         self._isCut = True
 
@@ -127,20 +126,9 @@ class MemoryHost(MemoryReactor):
 
     # What the network does.
 
-    def leg(self) -> float | None:
-        """
-        How long a segment takes over its link this time; L{None} if it is lost.
-        """
-        random = self.network.random
-        if self.loss and random.random() < self.loss:
-            return None
-        if self.jitter:
-            return self.latency + random.uniform(0.0, self.jitter)
-        return self.latency
-
     def accept(self, segment: Segment) -> Step | None:
         """
-        A segment has come over its link.
+        A segment has come over its wire.
         """
         if self._isCut:
             self.network.drop(segment)
@@ -177,7 +165,7 @@ class MemoryHost(MemoryReactor):
     def _isDuplicated(self, segment: Segment) -> bool:
         if not self.duplicates or not segment.isHandshake:
             return False
-        return self.network.random.random() < self.duplicates
+        return self._random.random() < self.duplicates
 
     def _realm(self, host: str) -> Realm:
         return self._realms[":" in host]

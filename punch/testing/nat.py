@@ -19,14 +19,15 @@ from punch.testing.behavior import NATBehavior, Unsolicited
 from punch.testing.mappings import MappingTable, NoFreePort, PortMapping, Session
 from punch.testing.realm import Realm, Step
 from punch.testing.segment import Kind, Segment
+from punch.testing.wire import Wired
 
 if TYPE_CHECKING:
     from punch.testing.network import MemoryNetwork
 
 
-class MemoryNAT:
+class MemoryNAT(Wired):
     """
-    A NAT with one outside address.
+    A NAT with one outside address, and a wire outside.
 
     @ivar inside: the realm behind it.
     @ivar mappings: what it remembers.
@@ -41,9 +42,9 @@ class MemoryNAT:
         behavior: NATBehavior,
         outside: Realm,
     ) -> None:
+        Wired.__init__(self, network.random)
         self.address = address
         self.behavior = behavior
-        self.latency = 0.0
         self.inside = Realm(self)
         self.mappings = MappingTable(behavior, network.clock.seconds, network.random)
         self._network = network
@@ -56,28 +57,23 @@ class MemoryNAT:
         """
         self.mappings.clear()
 
-    def leg(self) -> float:
-        """
-        How long a segment takes over its outer link.
-        """
-        return self.latency
-
     def leave(self, segment: Segment) -> Step | None:
         """
         A segment goes out.
         """
         if segment.destination[0] == self.address:
             return self._hairpin(segment)
-        if not self._translate(segment):
+        delay = self.leg() if self._translate(segment) else None
+        if delay is None:
             self._network.drop(segment)
             return None
-        return self.latency, self._outside
+        return delay, self._outside
 
     def accept(self, segment: Segment) -> Step | None:
         """
         A segment comes in.
         """
-        return self._admit(segment, self._outside, self.latency)
+        return self._admit(segment, isFromInside=False)
 
     def drop(self, segment: Segment) -> None:
         """
@@ -87,12 +83,12 @@ class MemoryNAT:
 
     def _hairpin(self, segment: Segment) -> Step | None:
         if not self.behavior.hairpin:
-            self._refuse(segment, self.inside, 0.0)
+            self._refuse(segment, isFromInside=True)
             return None
         if not self._translate(segment):
             self._network.drop(segment)
             return None
-        return self._admit(segment, self.inside, 0.0)
+        return self._admit(segment, isFromInside=True)
 
     def _translate(self, segment: Segment) -> bool:
         """
@@ -137,18 +133,15 @@ class MemoryNAT:
             return session.sequence in (None, segment.sequence)
         return True
 
-    def _admit(self, segment: Segment, back: Realm, delay: float) -> Step | None:
+    def _admit(self, segment: Segment, isFromInside: bool) -> Step | None:
         """
         Give a segment its inside destination, if it may come in.
-
-        @param back: the realm where an answer goes.
-        @param delay: seconds until it is there.
         """
         remote = segment.source
         mapping = self.mappings.inbound(segment.destination[1])
         session = None if mapping is None else self._session(mapping, segment)
         if mapping is None or session is None:
-            self._refuse(segment, back, delay)
+            self._refuse(segment, isFromInside)
             return None
         if segment.kind is Kind.SYN and not self._opensSimultaneously(session):
             self._network.drop(segment)
@@ -181,15 +174,22 @@ class MemoryNAT:
             return True
         return reset.acknowledgment == session.sequence and not session.isAnswered
 
-    def _refuse(self, segment: Segment, back: Realm, delay: float) -> None:
+    def _refuse(self, segment: Segment, isFromInside: bool) -> None:
         """
         A segment is not let in.
         """
         how = self.behavior.unsolicited
         isAnswer = segment.kind is Kind.RST or segment.kind is Kind.UNREACHABLE
         if how is Unsolicited.RESET and not isAnswer:
-            self._network.carry(segment.refusal(), delay, back)
+            self._answer(segment.refusal(), isFromInside)
         elif how is Unsolicited.REJECT and segment.kind is Kind.SYN:
-            self._network.carry(segment.unreachable(ECONNREFUSED), delay, back)
+            self._answer(segment.unreachable(ECONNREFUSED), isFromInside)
+        self._network.drop(segment)
+
+    def _answer(self, answer: Segment, isInside: bool) -> None:
+        delay = 0.0 if isInside else self.leg()
+        if delay is None:
+            self._network.drop(answer)
         else:
-            self._network.drop(segment)
+            realm = self.inside if isInside else self._outside
+            self._network.carry(answer, delay, realm)

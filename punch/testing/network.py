@@ -29,7 +29,10 @@ Beyond what the process can have, so that nobody takes them for its own.
 class MemoryNetwork:
     """
     Hosts and NATs in memory, under one clock; what happens depends on the seed and
-    on nothing else.
+    on nothing else (but programs that use TLS bring randomness of their own).
+
+    Let time pass by L{run}, L{runUntil} or L{spin<punch.testing.spin>}.  Advancing the
+    clock by hand works, but all that is due within one step happens at its end.
 
     @ivar clock: the time of all.
     @ivar random: the chance of all.
@@ -91,17 +94,26 @@ class MemoryNetwork:
         behavior: NATBehavior,
         latency: float = 0.005,
         behind: MemoryNAT | None = None,
+        *,
+        loss: float = 0.0,
+        jitter: float = 0.0,
     ) -> MemoryNAT:
         """
         Add a NAT, perhaps behind another.
 
+        Where the latency is matters: a session lives from the SYN that passes out
+        until the refusal that passes in, and that is as long as the wires outside
+        are.  Real NATs are near their hosts.
+
         @param address: its outside address.
-        @param latency: seconds over its outer link, one way.
+        @param latency: seconds over its outer wire, one way.
         @raise ValueError: the address is another's, or none.
         """
         outside = self._public if behind is None else behind.inside
         nat = MemoryNAT(self, canonical(address), behavior, outside)
         nat.latency = latency
+        nat.loss = loss
+        nat.jitter = jitter
         return nat
 
     def name(self, name: str, *addresses: str) -> None:

@@ -24,6 +24,7 @@ from twisted.internet.interfaces import (
     IHostnameResolver,
     IHostResolution,
     IListeningPort,
+    IProtocolFactory,
     IReactorFDSet,
     IReactorPluggableNameResolver,
     IReactorTCP,
@@ -32,7 +33,7 @@ from twisted.internet.interfaces import (
     IResolutionReceiver,
     IWriteDescriptor,
 )
-from twisted.internet.protocol import ClientFactory, ServerFactory
+from twisted.internet.protocol import ClientFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -192,7 +193,7 @@ class MemoryReactor:
     def listenTCP(
         self,
         port: int | Binding,
-        factory: ServerFactory,
+        factory: IProtocolFactory,
         backlog: int = 50,
         interface: str = "",
     ) -> IListeningPort:

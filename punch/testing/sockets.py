@@ -34,12 +34,6 @@ if TYPE_CHECKING:
 _SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 
 _LINGER = struct.Struct("ii")
-_INFO_ROUND_TRIP = 68
-_INFO_SIZE = 104
-"""
-Linux's C{struct tcp_info}: where C{tcpi_rtt} is (32 bits, microseconds), and how long
-the part is that every version has.
-"""
 
 
 class MemorySocket:
@@ -91,18 +85,12 @@ class MemorySocket:
         else:
             self._options[level, option] = int(value)
 
-    def getsockopt(self, level: int, option: int, size: int = 0) -> int | bytes:
+    def getsockopt(self, level: int, option: int) -> int:
         """
-        Get an option.  C{SO_ERROR} is why a connection failed, and C{TCP_INFO}
-        (Linux) tells the round trip of the handshake.
+        Get an option; C{SO_ERROR} is why a connection failed.
         """
         if (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR):
             return self._error
-        if (level, option) == (socket.IPPROTO_TCP, getattr(socket, "TCP_INFO", 11)):
-            info = bytearray(_INFO_SIZE)
-            roundTrip = 0.0 if self._tcb is None else self._tcb.roundTrip
-            struct.pack_into("=I", info, _INFO_ROUND_TRIP, round(roundTrip * 1e6))
-            return bytes(info[:size])
         return self._options.get((level, option), 0)
 
     # Names.

@@ -100,7 +100,14 @@ class TCPStack:
         if segment.kind is Kind.RST or segment.kind is Kind.UNREACHABLE:
             return
         if segment.acknowledgment != self._finished.get(addresses, 0):
-            self.emit(segment.refusal())
+            self.refuse(segment)
+
+    def refuse(self, segment: Segment) -> None:
+        """
+        Answer with a RST; should that be lost, what was refused will come again.
+        """
+        self.emit(segment.refusal())
+        self.network.drop(segment)
 
     def _listener(self, segment: Segment) -> Listener | None:
         """

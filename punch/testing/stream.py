@@ -24,10 +24,8 @@ Bytes of one direction that are on their way or unread, at most.
 
 RETRANSMISSION_TIMEOUT = 0.2
 MAXIMUM_TIMEOUT = 120.0
-GIVE_UP = 900.0
 """
-Seconds: Linux's floor and ceiling (TCP_RTO_MIN, TCP_RTO_MAX), and about what its
-tcp_retries2 comes to.
+Seconds: Linux's floor and ceiling (TCP_RTO_MIN and TCP_RTO_MAX).
 """
 
 
@@ -115,8 +113,7 @@ class Outflow:
         now = timeline.clock.seconds()
         if segment.attempts == 0:
             segment.lostAt = now
-        elif now - segment.lostAt > GIVE_UP:
-            self._tcb.expire()
+        elif self._tcb.expire(now - segment.lostAt):
             return
         delay = min(MAXIMUM_TIMEOUT, RETRANSMISSION_TIMEOUT * 2.0**segment.attempts)
         segment.attempts += 1

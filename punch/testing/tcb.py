@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from errno import ECONNREFUSED, ECONNRESET, ETIMEDOUT
+from errno import ECONNREFUSED, ECONNRESET, EPIPE, ETIMEDOUT
 from typing import TYPE_CHECKING
 
 from punch.testing.segment import Kind, Segment, SocketAddress
@@ -41,6 +41,13 @@ Seconds that a closed socket waits for the other end's FIN (Linux's
 tcp_fin_timeout).
 """
 
+PATIENCE = 900.0
+ORPHAN_PATIENCE = 100.0
+"""
+Seconds for which what is lost is sent again, and if nobody holds the socket any more
+(about what Linux's tcp_retries2 and tcp_orphan_retries come to).
+"""
+
 
 class State(Enum):
     """
@@ -60,7 +67,6 @@ class TCB:
     @ivar socket: the program's socket; L{None} before accept() and after close().
     @ivar listener: who accepted it, until the program does.
     @ivar error: the C{errno} that ended it, or 0.
-    @ivar roundTrip: seconds that the handshake took to be answered.
     """
 
     socket: MemorySocket | None = None
@@ -78,13 +84,11 @@ class TCB:
         self.claim = claim
         self.state = State.CLOSED
         self.error = 0
-        self.roundTrip = 0.0
         self.incoming = Inflow()
         self.outgoing = Outflow(self)
         self._sequence = stack.network.initialSequence()
         self._peer: int | None = None
         self._timer: Timer | None = None
-        self._asked = 0.0
 
     @property
     def sequence(self) -> int:
@@ -162,11 +166,16 @@ class TCB:
         self.vanish()
         self._tell()
 
-    def expire(self) -> None:
+    def expire(self, silence: float) -> bool:
         """
-        What was sent has gone unanswered for too long.
+        What was sent has gone unanswered for C{silence} seconds.
+
+        @return: whether that is too long.
         """
-        self.fail(ETIMEDOUT)
+        patience = ORPHAN_PATIENCE if self.socket is None else PATIENCE
+        if silence > patience:
+            self.fail(ETIMEDOUT)
+        return silence > patience
 
     # What the network does (RFC 9293 section 3.10.7).
 
@@ -193,7 +202,7 @@ class TCB:
             if segment.acknowledgment == self._sequence:
                 self.fail(ECONNREFUSED)
         elif segment.sequence == self._peer:
-            self.fail(ECONNRESET)
+            self.fail(EPIPE if self.incoming.isFinal else ECONNRESET)
 
     def _receiveUnreachable(self, segment: Segment) -> None:
         ours = segment.acknowledgment == self._sequence
@@ -204,7 +213,7 @@ class TCB:
         if segment.kind is Kind.SYN:
             self._receiveSYN(segment)
         elif segment.acknowledgment != self._sequence:
-            self.stack.emit(segment.refusal())
+            self.stack.refuse(segment)
         elif segment.kind is Kind.SYN_ACK:
             self._peer = segment.sequence
             self._establish()
@@ -236,15 +245,13 @@ class TCB:
         Of another connection on the same four-tuple.
         """
         if self.state is State.SYN_RECEIVED:
-            self.stack.emit(segment.refusal())
+            self.stack.refuse(segment)
         else:
             self.stack.network.drop(segment)
 
     def _receiveOurs(self, segment: Segment) -> None:
         if self.state is State.SYN_RECEIVED:
             self._establish()
-        if self.state is State.CLOSED:
-            return
         if segment.kind is Kind.SYN_ACK:
             self._send(Kind.ACK)
         elif segment.kind is Kind.DATA:
@@ -255,7 +262,8 @@ class TCB:
 
     def _receiveData(self, segment: Segment) -> None:
         if segment.payload and self.socket is None and self.listener is None:
-            self.reset()
+            self.vanish()
+            self.stack.refuse(segment)
             return
         self.incoming.insert(segment)
         self._tell()
@@ -307,7 +315,6 @@ class TCB:
 
     def _establish(self) -> None:
         self._cancelTimer()
-        self.roundTrip = self.stack.network.clock.seconds() - self._asked
         self.state = State.ESTABLISHED
         if self.listener is not None:
             self.listener.complete(self)
@@ -329,7 +336,6 @@ class TCB:
         if attempt == len(intervals):
             self.fail(ETIMEDOUT)
             return
-        self._asked = self.stack.network.clock.seconds()
         self._setTimer(
             intervals[attempt], self._synchronize, kind, intervals, attempt + 1
         )

@@ -91,17 +91,15 @@ class Timeline:
         """
         A timer was cancelled: if it was the next, there is nothing to wake for.
         """
-        heap = self._heap
-        if heap and heap[0][2].call is None:
-            while heap and heap[0][2].call is None:
-                heappop(heap)
-            if not self._turning:
-                self._arrange()
+        if not self._turning and self._heap and self._heap[0][2].call is None:
+            self._arrange()
 
     def _arrange(self) -> None:
         """
         Have exactly one call in the clock if anything is to happen, else none.
         """
+        while self._heap and self._heap[0][2].call is None:
+            heappop(self._heap)
         now = self.clock.seconds()
         if self._ready:
             due = now

@@ -71,22 +71,25 @@ def leave(introduction: bytes) -> bytes:
     return command(commands.Leave, introduction=introduction, reason=b"done")
 
 
-def connect(rendezvous: Place, source: str) -> socket.socket:
+def connect(
+    rendezvous: Place, source: str, patience: float | None = None
+) -> socket.socket:
     """
     A connection from a loopback address.
     """
     sock = socket.socket()
+    sock.settimeout(patience)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.bind((source, 0))
     sock.connect(rendezvous)
     return sock
 
 
-def sources() -> Iterator[str]:
+def sources(net: int) -> Iterator[str]:
     """
-    Loopback addresses in turn, so that ports in TIME_WAIT are no limit.
+    Loopback addresses of one net in turn, so that ports in TIME_WAIT are no limit.
     """
-    return cycle(f"127.0.{net}.1" for net in range(1, 100))
+    return cycle(f"127.{net}.{host}.1" for host in range(1, 100))
 
 
 class Couple:
@@ -120,8 +123,8 @@ class Couple:
         @raise ConnectionError: the rendezvous refused it.
         """
         data = self._sockets[side].recv(65536)
-        if not data:
-            raise ConnectionError(f"the {side} was dropped: {self._heard[side]!r}")
+        if not data or b"_error_code" in data:
+            raise ConnectionError(f"the {side} was refused: {data!r}")
         heard = self._heard[side] = self._heard[side] + data
         if side == "listener" and "dialer" not in self._sockets:
             name = value(b"name", heard)
@@ -154,14 +157,16 @@ class Couple:
         self.done = set(self._heard.values()) == {b"closed"}
 
 
-def pair(rendezvous: Place, couples: int, together: int) -> list[float]:
+def pair(
+    rendezvous: Place, addresses: Iterator[str], couples: int, together: int
+) -> list[float]:
     """
     Let so many couples meet, so many at a time.
 
+    @param addresses: where they come from, in turn.
     @return: how long each took, in seconds.
     """
     took: list[float] = []
-    addresses = sources()
     with selectors.DefaultSelector() as selector:
         begun = 0
         while len(took) < couples:

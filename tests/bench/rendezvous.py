@@ -25,9 +25,11 @@ PUBLICATIONS = 10_000
 COUPLES = 6_000
 TOGETHER = 64
 FLOOD_SECONDS = 5.0
+LISTEN = "tcp:0:interface=127.0.0.1:backlog=1024"
 
 _RAISED = (
     "connections-per-address",
+    "connections-per-minute",
     "publications-per-minute",
     "dials-per-minute-per-address",
     "introductions-per-address",
@@ -50,6 +52,12 @@ class Server:
         pages = int((self._proc / "statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def files(self) -> int:
+        """
+        How many files and connections it has open.
+        """
+        return len(os.listdir(self._proc / "fd"))
+
     def processor(self) -> float:
         """
         Seconds of processor time that it has used.
@@ -59,14 +67,15 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
+def serving(*raised: str) -> Iterator[Server]:
     """
-    Run a rendezvous, its limits for one address raised.
+    Run a rendezvous.
+
+    @param raised: limits to raise out of the way.
     """
-    limits = [f"--max-{limit}=1000000" for limit in _RAISED]
-    listen = "tcp:0:interface=127.0.0.1:backlog=4096"
     command = [sys.executable, "-m", "twisted", "--log-format", "text"]
-    command += ["punch-rendezvous", "--listen", listen, *limits]
+    command += ["punch-rendezvous", "--listen", LISTEN]
+    command += [f"--max-{limit}=1000000" for limit in raised]
     with tempfile.TemporaryFile("w+b") as log:
         process = subprocess.Popen(command, stdout=log)
         try:
@@ -105,13 +114,13 @@ def publications() -> None:
     Memory of one idle publication.
     """
     print(f"{PUBLICATIONS} idle publications")
-    with serving() as server:
+    with serving(*_RAISED) as server:
         before, start = server.resident(), monotonic()
         waiting = [_publish(server.place) for _ in range(PUBLICATIONS)]
         took = monotonic() - start
         sleep(3)
-        files = len(os.listdir(server._proc / "fd"))
-        print(files)
+        if server.files() < PUBLICATIONS:
+            raise ConnectionError("the rendezvous has dropped some")
         each = (server.resident() - before) / PUBLICATIONS / 1024
         used = server.processor()
         sleep(5)
@@ -139,10 +148,10 @@ def couples() -> None:
     How many couples a second meet.
     """
     print(f"{COUPLES} couples, {TOGETHER} at a time")
-    with serving() as server:
-        pair(server.place, 200, TOGETHER)
+    with serving(*_RAISED) as server:
+        pair(server.place, sources(1), 200, TOGETHER)
         used, start = server.processor(), monotonic()
-        took = pair(server.place, COUPLES, TOGETHER)
+        took = pair(server.place, sources(1), COUPLES, TOGETHER)
         elapsed = monotonic() - start
         each = (server.processor() - used) / COUPLES
         print(f"  {COUPLES / elapsed:.0f} couples/s (at least 500)")
@@ -156,19 +165,20 @@ def flood() -> None:
     """
     print("couples one after another, first alone, then in a flood of rubbish")
     with serving() as server:
-        _printTimes("alone", pair(server.place, 200, 1))
+        honest = sources(1)
+        _printTimes("alone", pair(server.place, honest, 200, 1))
         counts: Queue[int] = Queue()
         flooding = Process(target=_flood, args=(server.place, counts))
         flooding.start()
         sleep(0.5)
         took, end = [], monotonic() + FLOOD_SECONDS - 1
         while monotonic() < end:
-            took += pair(server.place, 1, 1)
+            took += pair(server.place, honest, 1, 1)
         sent = counts.get()
         flooding.join()
         _printTimes("flooded", took)
         print(f"  {sent / FLOOD_SECONDS:.0f} connections of rubbish a second")
-        _printTimes("after", pair(server.place, 200, 1))
+        _printTimes("after", pair(server.place, honest, 200, 1))
 
 
 def _printTimes(when: str, took: list[float]) -> None:
@@ -194,11 +204,10 @@ def _flood(place: Place, counts: Queue[int]) -> None:
         HELLO + b"\0\0" * 1000,
         HELLO + b"\0\10_command\0\10StartTLS\0\4_ask\0\0013\0\0" * 500,
     ]
-    sent, end, addresses = 0, monotonic() + FLOOD_SECONDS, sources()
+    sent, end, addresses = 0, monotonic() + FLOOD_SECONDS, sources(2)
     while monotonic() < end:
         try:
-            sock = connect(place, next(addresses))
-            sock.setblocking(False)
+            sock = connect(place, next(addresses), 0.02)
             sock.send(kinds[sent % len(kinds)])
             sock.close()
         except OSError:

@@ -21,7 +21,7 @@ from twisted.internet.tcp import makeBinding
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from punch.testing import MemoryHost, MemoryNetwork
+from punch.testing import MemoryHost, MemoryNetwork, spin
 
 
 class Recorder(Protocol):
@@ -171,3 +171,34 @@ def tcp(protocol: Recorder) -> ITCPTransport:
     """
     transport: ITCPTransport = protocol.transport
     return transport
+
+
+def loggedErrors(case: Any, kind: type[Exception]) -> list[Failure]:
+    """
+    The errors of one kind that a trial test case has seen logged, to fail it no
+    more.
+    """
+    found: list[Failure] = case.flushLoggedErrors(kind)
+    return found
+
+
+class Conversation:
+    """
+    A connection between two public hosts.
+    """
+
+    def __init__(
+        self,
+        made: MemoryNetwork | None = None,
+        kind: type[Recorder] = Recorder,
+    ) -> None:
+        self.network = network() if made is None else made
+        self.hosts: list[MemoryHost] = [
+            self.network.host(f"192.0.2.{n}") for n in (1, 2)
+        ]
+        service = Service(self.hosts[1], kind=kind)
+        self.client = spin(connect(self.hosts[0], "192.0.2.2", kind=kind), self.network)
+        self.network.runUntil(lambda: service.accepted, 1)
+        [self.server] = service.accepted
+        service.listening.stopListening()
+        self.network.run(0)

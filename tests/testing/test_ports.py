@@ -7,6 +7,7 @@ from __future__ import annotations
 from errno import EADDRINUSE, EADDRNOTAVAIL
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
@@ -36,9 +37,9 @@ class ListenTests(SynchronousTestCase):
         """
         Listening fails with an C{errno}.
         """
-        with self.assertRaises(CannotListenError) as caught:
+        with pytest.raises(CannotListenError) as caught:
             Service(self.host, port, interface)
-        self.assertEqual(caught.exception.socketError.errno, number)
+        assert caught.value.socketError.errno == number
 
     def test_twice(self) -> None:
         """
@@ -67,8 +68,8 @@ class ListenTests(SynchronousTestCase):
             spin(connect(client, "192.0.2.1"), self.network)
         self.network.run(1)
         accepted = [len(each.accepted) for each in services]
-        self.assertEqual(sum(accepted), 20)
-        self.assertTrue(all(accepted))
+        assert sum(accepted) == 20
+        assert all(accepted)
 
     def test_onlyOneShares(self) -> None:
         """
@@ -105,15 +106,15 @@ class ListenTests(SynchronousTestCase):
         client = self.network.host("192.0.2.2")
         spin(connect(client, "192.0.2.11"), self.network)
         self.network.run(1)
-        self.assertEqual((len(anywhere.accepted), len(there.accepted)), (0, 1))
+        assert (len(anywhere.accepted), len(there.accepted)) == (0, 1)
 
     def test_anyPort(self) -> None:
         """
         Port 0 is one that nobody has.
         """
         ports = {Service(self.host, 0).address.port for _ in range(50)}
-        self.assertEqual(len(ports), 50)
-        self.assertNotIn(0, ports)
+        assert len(ports) == 50
+        assert 0 not in ports
 
     def test_again(self) -> None:
         """
@@ -147,10 +148,10 @@ class BindTests(SynchronousTestCase):
         """
         An attempt fails with an error and C{errno}.
         """
-        with self.assertRaises(kind) as caught:
+        with pytest.raises(kind) as caught:
             spin(connecting, self.network)
-        self.assertIs(type(caught.exception), kind)
-        self.assertEqual(caught.exception.osError, number)
+        assert type(caught.value) is kind
+        assert caught.value.osError == number
 
     def test_chosen(self) -> None:
         """
@@ -160,7 +161,7 @@ class BindTests(SynchronousTestCase):
         spin(connect(self.host, "192.0.2.2", bindAddress=("", 4001)), self.network)
         self.network.run(1)
         seen = [each.transport.getPeer().port for each in self.services[0].accepted]
-        self.assertEqual(seen, [4000, 4001])
+        assert seen == [4000, 4001]
 
     def test_oneToMany(self) -> None:
         """
@@ -237,7 +238,8 @@ class BindTests(SynchronousTestCase):
         """
         for _ in range(3):
             refused = connect(self.host, "192.0.2.2", 9, bindAddress=shared(4000))
-            self.assertRaises(ConnectError, spin, refused, self.network)
+            with pytest.raises(ConnectError):
+                spin(refused, self.network)
 
 
 _claims = st.builds(
@@ -261,6 +263,6 @@ class ClaimTests(SynchronousTestCase):
         Only that the older of two listens makes a difference between them.
         """
         if one.isListening == other.isListening:
-            self.assertEqual(one.conflicts(other), other.conflicts(one))
+            assert one.conflicts(other) == other.conflicts(one)
         if not one.overlaps(other):
-            self.assertFalse(one.conflicts(other))
+            assert not one.conflicts(other)

@@ -7,10 +7,11 @@ from __future__ import annotations
 from errno import ECONNREFUSED
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError, ConnectionRefusedError
+from twisted.internet.error import ConnectionRefusedError
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -38,7 +39,7 @@ class Pair:
         one: NATBehavior | None,
         other: NATBehavior | None,
         made: MemoryNetwork | None = None,
-        **link: float,
+        **link: Any,
     ) -> None:
         self.network = network() if made is None else made
         self.hosts = [
@@ -56,7 +57,7 @@ class Pair:
         address: str,
         inner: str,
         behavior: NATBehavior | None,
-        link: dict[str, float],
+        link: dict[str, Any],
     ) -> MemoryHost:
         if behavior is None:
             return self.network.host(address, **link)
@@ -116,10 +117,10 @@ class SimultaneousOpenTests(SynchronousTestCase):
         pair = Pair(NAT_KINDS["drop"], NAT_KINDS["drop"])
         pair.connect(0)
         pair.connect(1)
-        self.assertTrue(pair.network.runUntil(lambda: all(pair.outcomes), 5))
-        self.assertAlmostEqual(pair.network.clock.seconds(), 0.1)
-        self.assertTrue(pair.exchange())
-        self.assertEqual([each.accepted for each in pair.services], [[], []])
+        assert pair.network.runUntil(lambda: all(pair.outcomes), 5)
+        assert pair.network.clock.seconds() == pytest.approx(0.1)
+        assert pair.exchange()
+        assert [each.accepted for each in pair.services] == [[], []]
 
     def test_skewed(self) -> None:
         """
@@ -131,8 +132,8 @@ class SimultaneousOpenTests(SynchronousTestCase):
         pair.network.run(0.3)
         pair.connect(1)
         pair.network.run(0.16)
-        self.assertTrue(all(pair.outcomes))
-        self.assertTrue(pair.exchange())
+        assert all(pair.outcomes)
+        assert pair.exchange()
 
     def test_reset(self) -> None:
         """
@@ -142,7 +143,7 @@ class SimultaneousOpenTests(SynchronousTestCase):
         pair.connect(0)
         pair.connect(1)
         pair.network.run(0.2)
-        self.assertTrue(pair.exchange())
+        assert pair.exchange()
 
     def test_resetSkewed(self) -> None:
         """
@@ -156,7 +157,7 @@ class SimultaneousOpenTests(SynchronousTestCase):
         pair.network.run(5)
         for outcome in pair.outcomes:
             outcome.trap(ConnectionRefusedError)
-            self.assertEqual(outcome.value.osError, ECONNREFUSED)
+            assert outcome.value.osError == ECONNREFUSED
 
     def test_lockStep(self) -> None:
         """
@@ -172,6 +173,24 @@ class SimultaneousOpenTests(SynchronousTestCase):
         for outcome in pair.outcomes:
             outcome.trap(ConnectionRefusedError)
 
+    def test_immediateRetry(self) -> None:
+        """
+        Both retrying at once when refused do meet: the skew, and a round trip.
+        """
+        pair = Pair(NAT_KINDS["reset"], NAT_KINDS["reset"])
+
+        def dial(side: int) -> None:
+            pair.connect(side).addCallback(
+                lambda ignored: (
+                    dial(side) if isinstance(pair.outcomes[side], Failure) else None
+                )
+            )
+
+        dial(0)
+        pair.network.clock.callLater(0.3, dial, 1)
+        pair.network.run(0.3 + 0.1 + 0.06)
+        assert pair.exchange()
+
     def test_reject(self) -> None:
         """
         An ICMP refusal refuses the attempt too, but leaves the NAT's session: the
@@ -183,8 +202,8 @@ class SimultaneousOpenTests(SynchronousTestCase):
         pair.outcomes[0].trap(ConnectionRefusedError)
         pair.connect(1)
         pair.network.run(0.5)
-        self.assertIsInstance(pair.outcomes[1], Recorder)
-        self.assertTrue(pair.exchange())
+        assert isinstance(pair.outcomes[1], Recorder)
+        assert pair.exchange()
 
     def test_sequenceTrap(self) -> None:
         """
@@ -196,13 +215,28 @@ class SimultaneousOpenTests(SynchronousTestCase):
         pair.network.run(0.5)
         pair.connect(1)
         pair.network.run(3)
-        self.assertIsNone(pair.outcomes[1])
-        self.assertEqual(pair.services[0].accepted, [])
+        assert pair.outcomes[1] is None
+        assert pair.services[0].accepted == []
         # The half-open connection holds the four-tuple until it is given up.
         taken = pair.connect(0)
         pair.network.run(0)
-        self.assertIsInstance(pair.outcomes[0], Failure)
+        assert isinstance(pair.outcomes[0], Failure)
         taken.cancel()
+
+    def test_cancelledHalfOpen(self) -> None:
+        """
+        An attempt that is cancelled when the other's SYN has come is finished, not
+        abandoned: the other end connects, and hears the end.
+        """
+        pair = Pair(NAT_KINDS["drop"], NAT_KINDS["drop"])
+        cancelled = pair.connect(0)
+        pair.connect(1)
+        pair.network.run(0.06)
+        cancelled.cancel()
+        pair.network.run(1)
+        assert isinstance(pair.outcomes[0], Failure)
+        assert not pair.outcomes[1].isOpen
+        assert [each.stack.connections() for each in pair.hosts] == [[], []]
 
     def test_oneSidePublic(self) -> None:
         """
@@ -211,8 +245,8 @@ class SimultaneousOpenTests(SynchronousTestCase):
         pair = Pair(NAT_KINDS["drop"], NAT_KINDS["none"])
         pair.connect(0)
         pair.network.run(0.2)
-        self.assertEqual(len(pair.services[1].accepted), 1)
-        self.assertTrue(pair.exchange())
+        assert len(pair.services[1].accepted) == 1
+        assert pair.exchange()
 
     def test_publicBoth(self) -> None:
         """
@@ -222,8 +256,8 @@ class SimultaneousOpenTests(SynchronousTestCase):
         pair.connect(0)
         pair.connect(1)
         pair.network.run(0.2)
-        self.assertTrue(pair.exchange())
-        self.assertEqual([each.accepted for each in pair.services], [[], []])
+        assert pair.exchange()
+        assert [each.accepted for each in pair.services] == [[], []]
 
     def test_zeroLatency(self) -> None:
         """
@@ -233,7 +267,7 @@ class SimultaneousOpenTests(SynchronousTestCase):
         pair.connect(0)
         pair.connect(1)
         pair.network.run(0)
-        self.assertTrue(pair.exchange())
+        assert pair.exchange()
 
     @settings(deadline=None, max_examples=60)
     @given(
@@ -273,80 +307,11 @@ class SimultaneousOpenTests(SynchronousTestCase):
         pair.network.run(29)
         found = pair.connections()
         if loss == 0:
-            self.assertTrue(all(found))
+            assert all(found)
         if all(found):
             for host in pair.hosts:
                 host.loss = 0.0
-            self.assertTrue(pair.exchange(), pair.connections())
-
-
-class LoopbackTests(SynchronousTestCase):
-    """
-    Two programs, or one, on one host.
-    """
-
-    def setUp(self) -> None:
-        """
-        Make the host.
-        """
-        self.network = network()
-        self.host = self.network.host("192.0.2.1")
-
-    def test_crossing(self) -> None:
-        """
-        Two connects that cross on loopback are refused: the kernel answers each
-        SYN before the other is sent.
-        """
-        for _ in range(50):
-            attempts = [
-                connect(self.host, "127.0.0.1", 4001, bindAddress=shared(4000)),
-                connect(self.host, "127.0.0.1", 4000, bindAddress=shared(4001)),
-            ]
-            for each in attempts:
-                self.assertRaises(ConnectionRefusedError, spin, each, self.network)
-
-    def test_self(self) -> None:
-        """
-        A socket that connects to itself is connected to itself.
-        """
-        protocol = spin(
-            connect(self.host, "127.0.0.1", 4000, bindAddress=shared(4000)),
-            self.network,
-        )
-        self.assertEqual(protocol.transport.getPeer(), protocol.transport.getHost())
-        protocol.transport.write(b"echo")
-        self.network.run(0)
-        self.assertEqual(protocol.received, b"echo")
-        protocol.transport.loseConnection()
-        self.network.run(1)
-        self.assertEqual(self.network.openSockets(), [])
-        self.assertEqual(self.network.clock.getDelayedCalls(), [])
-
-    def test_selfBeforeListener(self) -> None:
-        """
-        It does so even if it listens on that port.
-        """
-        service = Service(self.host, shared(4000))
-        protocol = spin(
-            connect(self.host, "127.0.0.1", 4000, bindAddress=shared(4000)),
-            self.network,
-        )
-        protocol.transport.write(b"me")
-        self.network.run(1)
-        self.assertEqual((protocol.received, service.accepted), (b"me", []))
-
-    def test_listenerWins(self) -> None:
-        """
-        Of two programs that listen and connect to each other, the second to
-        connect finds the four-tuple taken: it has accepted the first.
-        """
-        services = [Service(self.host, shared(each)) for each in (4000, 4001)]
-        first = connect(self.host, "127.0.0.1", 4001, bindAddress=shared(4000))
-        second = connect(self.host, "127.0.0.1", 4000, bindAddress=shared(4001))
-        spin(first, self.network)
-        self.assertRaises(ConnectError, spin, second, self.network)
-        self.network.run(0)
-        self.assertEqual([len(each.accepted) for each in services], [0, 1])
+            assert pair.exchange(), pair.connections()
 
 
 class IncarnationTests(SynchronousTestCase):
@@ -395,10 +360,10 @@ class IncarnationTests(SynchronousTestCase):
         self.client.mend()
         before = self.network.clock.seconds()
         new = spin(self.connect(), self.network)
-        self.assertAlmostEqual(self.network.clock.seconds() - before, 1.08)
+        assert self.network.clock.seconds() - before == pytest.approx(1.08)
         self.network.run(1)
         reason = self.service.accepted[0].reason
         assert reason is not None
         new.transport.write(b"new")
         self.network.run(1)
-        self.assertEqual(self.service.accepted[1].received, b"new")
+        assert self.service.accepted[1].received == b"new"

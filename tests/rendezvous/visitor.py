@@ -1,0 +1,199 @@
+"""
+A rendezvous in memory, and visitors who speak AMP to it by Twisted's own means.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+
+from punch.interfaces import IDirectory
+from punch.rendezvous import commands
+from punch.rendezvous.factory import RendezvousFactory
+from punch.rendezvous.limits import Limits
+from punch.rendezvous.server import RendezvousServer
+
+OWNER = b"an owner's secret"
+
+
+class Visitor:
+    """
+    One connection to the rendezvous.
+
+    @ivar commands: what the rendezvous has sent unasked: names and arguments.
+    """
+
+    def __init__(self, factory: RendezvousFactory, peer: IAddress) -> None:
+        self.transport = StringTransport(peerAddress=peer)
+        self.commands: list[tuple[str, dict[str, Any]]] = []
+        self._answers: dict[bytes, amp.Box] = {}
+        self._tags = count(1)
+        self._isLost = False
+        server = factory.buildProtocol(peer)
+        assert isinstance(server, RendezvousServer)
+        self.server = server
+        self.server.makeConnection(self.transport)
+        self.settle()
+
+    @property
+    def dropped(self) -> bool:
+        """
+        Whether the rendezvous has closed the connection.
+        """
+        return bool(self.transport.disconnecting or self.transport.disconnected)
+
+    def write(self, data: bytes) -> None:
+        """
+        Send any bytes, as far as they still reach the rendezvous.
+        """
+        if not self._isLost:
+            self.server.dataReceived(data)
+        self.settle()
+
+    def leave(self) -> None:
+        """
+        Hang up.
+        """
+        self._isLost = True
+        self.server.connectionLost(Failure(ConnectionDone()))
+
+    def settle(self) -> None:
+        """
+        Read what the rendezvous wrote, and let it hear that the connection which
+        it closed is closed.
+        """
+        data = self.transport.value()
+        self.transport.clear()
+        for box in amp.parseString(data):
+            self._take(box)
+        if self.dropped and not self._isLost:
+            self.leave()
+
+    def _take(self, box: amp.Box) -> None:
+        """
+        Sort one box.
+        """
+        tag = box.get(amp.ANSWER, box.get(amp.ERROR))
+        if tag is not None:
+            self._answers[tag] = box
+            return
+        name = box[amp.COMMAND].decode("ascii")
+        command = getattr(commands, name)
+        self.commands.append((name, command.parseArguments(box, None)))
+
+    def tell(self, command: type[amp.Command], **values: object) -> bytes:
+        """
+        Send a command that wants an answer, and say its tag.
+        """
+        box = command.makeArguments(values, None)
+        tag = box[amp.ASK] = b"%d" % next(self._tags)
+        box[amp.COMMAND] = command.commandName
+        self.write(box.serialize())
+        return tag
+
+    def answer(self, command: type[amp.Command], tag: bytes) -> Any:
+        """
+        What was answered.
+
+        @raise Exception: an error of the command's, if that was the answer.
+        """
+        box = self._answers.pop(tag)
+        if amp.ERROR in box:
+            errors = {code: error for error, code in command.errors.items()}
+            error = errors.get(box[amp.ERROR_CODE], amp.UnknownRemoteError)
+            raise error(box[amp.ERROR_DESCRIPTION].decode("utf-8"))
+        return command.parseResponse(box, None)
+
+    def ask(self, command: type[amp.Command], **values: object) -> Any:
+        """
+        Send a command and have the answer.
+        """
+        return self.answer(command, self.tell(command, **values))
+
+    def send(self, command: type[amp.Command], **values: object) -> None:
+        """
+        Send a command that wants no answer.
+        """
+        box = command.makeArguments(values, None)
+        box[amp.COMMAND] = command.commandName
+        self.write(box.serialize())
+
+    def hello(self, **values: object) -> Any:
+        """
+        Say hello.
+        """
+        given = {"version": commands.VERSION, "features": [], **values}
+        return self.ask(commands.Hello, **given)
+
+    def heard(self, command: type[amp.Command]) -> list[dict[str, Any]]:
+        """
+        The arguments of all commands of one kind that were received.
+        """
+        self.settle()
+        name = command.commandName.decode("ascii")
+        return [arguments for each, arguments in self.commands if each == name]
+
+
+class Place:
+    """
+    A rendezvous with its clock.
+    """
+
+    def __init__(self, directory: IDirectory | None = None, **limits: int) -> None:
+        self.clock = Clock()
+        self.factory = RendezvousFactory(self.clock, Limits(**limits), directory)
+        self.factory.doStart()
+        self._visitors: list[Visitor] = []
+        self._ports = count(1000)
+
+    def connect(self, host: str = "192.0.2.1") -> Visitor:
+        """
+        A visitor who has said nothing yet.
+        """
+        visitor = Visitor(self.factory, IPv4Address("TCP", host, next(self._ports)))
+        self._visitors.append(visitor)
+        return visitor
+
+    def visit(self, host: str = "192.0.2.1", **values: object) -> Visitor:
+        """
+        A visitor who has said hello.
+        """
+        visitor = self.connect(host)
+        visitor.hello(**values)
+        return visitor
+
+    def listener(self, name: str, host: str = "192.0.2.1", **values: object) -> Visitor:
+        """
+        A visitor who waits under a name.
+        """
+        visitor = self.visit(host, **values)
+        visitor.ask(commands.Publish, name=name, owner=OWNER)
+        return visitor
+
+    def wait(self, seconds: int) -> None:
+        """
+        Let time pass, a second at a time.
+        """
+        for _ in range(seconds):
+            self.clock.advance(1)
+            for visitor in self._visitors:
+                visitor.settle()
+
+    def lively(self, seconds: int) -> None:
+        """
+        Let time pass while all visitors answer pings.
+        """
+        for _ in range(seconds):
+            self.wait(1)
+            for visitor in self._visitors:
+                if ("Ping", {}) in visitor.commands:
+                    visitor.commands.remove(("Ping", {}))
+                    visitor.write(amp.Box({amp.ANSWER: b"1"}).serialize())

@@ -1,0 +1,175 @@
+"""
+Tests for L{punch.details}.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from punch.address import tcpAddress
+from punch.candidate import MAXIMUM, Candidate, Kind
+from punch.details import PIN_SIZE, BadDetails, Details
+
+PIN = bytes(range(PIN_SIZE))
+HOST = Candidate(Kind.HOST, tcpAddress("192.0.2.1", 4040))
+
+candidates = st.builds(
+    Candidate,
+    st.sampled_from(Kind),
+    st.builds(tcpAddress, st.ip_addresses().map(str), st.integers(1, 65535)),
+)
+everyDetails = st.builds(
+    Details,
+    st.binary(min_size=PIN_SIZE, max_size=PIN_SIZE),
+    st.lists(candidates, max_size=MAXIMUM).map(tuple),
+    st.frozensets(st.text(), max_size=8),
+)
+jsons = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+def encoded(**fields: Any) -> bytes:
+    """
+    Details with some fields as given.
+    """
+    return json.dumps({"pin": PIN.hex(), **fields}).encode()
+
+
+@given(everyDetails)
+def test_roundTrip(details: Details) -> None:
+    """
+    What is written is read back as the same details.
+    """
+    assert Details.fromBytes(details.toBytes()) == details
+
+
+@given(st.binary())
+def test_anyBytes(data: bytes) -> None:
+    """
+    Any bytes are details or L{BadDetails}.
+    """
+    try:
+        details = Details.fromBytes(data)
+    except BadDetails:
+        return
+    assert Details.fromBytes(details.toBytes()) == details
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["pin", "candidates", "features", "later"]),
+        jsons | st.just(PIN.hex()) | st.lists(candidates.map(Candidate.toText)),
+    )
+    | jsons
+)
+def test_anyJSON(value: Any) -> None:
+    """
+    Any JSON is details or L{BadDetails}.
+    """
+    try:
+        details = Details.fromBytes(json.dumps(value).encode())
+    except BadDetails:
+        return
+    assert len(details.pin) == PIN_SIZE
+    assert len(details.candidates) <= MAXIMUM
+
+
+@pytest.mark.parametrize("levels", [900, 100_000])
+@pytest.mark.parametrize("inside", ["later", "pin", "features"])
+def test_deep(inside: str, levels: int) -> None:
+    """
+    JSON nested as deeply as one likes does no harm.
+    """
+    nested = "[" * levels + "]" * levels
+    data = f'{{"pin": "{PIN.hex()}", "{inside}": {nested}}}'.encode()
+    try:
+        details = Details.fromBytes(data)
+    except BadDetails:
+        return
+    assert (inside, details) == ("later", Details(PIN))
+
+
+@pytest.mark.parametrize("number", ["9" * 10_000, "1e999", "-1E-999", "NaN"])
+def test_huge(number: str) -> None:
+    """
+    Nor do numbers of any size, wherever they stand.
+    """
+    for field in ("later", "pin", "candidates"):
+        data = f'{{"pin": "{PIN.hex()}", "{field}": {number}}}'.encode()
+        try:
+            details = Details.fromBytes(data)
+        except BadDetails:
+            continue
+        assert (field, details) == ("later", Details(PIN))
+
+
+def test_unknownFields() -> None:
+    """
+    Fields of later versions are ignored, and none but the pin must be there.
+    """
+    assert Details.fromBytes(encoded(later=[1, {"x": None}])) == Details(PIN)
+
+
+def test_unknownFeatures() -> None:
+    """
+    Features are kept as they are said, up to a bound.
+    """
+    details = Details.fromBytes(encoded(features=["a", "later"]))
+    assert details.features == {"a", "later"}
+    many = Details.fromBytes(encoded(features=[str(n) for n in range(1000)]))
+    assert len(many.features) == 32
+
+
+def test_unknownCandidates() -> None:
+    """
+    Candidates of a sort that we don't know are passed over, as are those past the
+    bound.
+    """
+    later = HOST.toText().replace("tcptype so", "tcptype quic")
+    details = Details.fromBytes(encoded(candidates=[later, "rubbish", HOST.toText()]))
+    assert details.candidates == (HOST,)
+    many = [
+        Candidate(Kind.HOST, tcpAddress("192.0.2.1", port)).toText()
+        for port in range(1, 1000)
+    ]
+    details = Details.fromBytes(encoded(candidates=many))
+    assert len(details.candidates) == MAXIMUM
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"pin"',
+        b"{}",
+        b"{",
+        b"\xff\xfe",
+        encoded(pin=None),
+        encoded(pin=1),
+        encoded(pin=""),
+        encoded(pin=PIN.hex()[2:]),
+        encoded(pin=PIN.hex() + "00"),
+        encoded(pin="zz" * PIN_SIZE),
+        encoded(candidates=None),
+        encoded(candidates={}),
+        encoded(candidates="host"),
+        encoded(candidates=[HOST.toText(), 1]),
+        encoded(features=[None]),
+    ],
+)
+def test_bad(data: bytes) -> None:
+    """
+    What has not the shape of details is refused.
+    """
+    with pytest.raises(BadDetails):
+        Details.fromBytes(data)

@@ -1,0 +1,111 @@
+"""
+Tests for L{punch.eventlog}.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from io import StringIO
+from itertools import count
+
+import pytest
+from twisted.logger import LogLevel
+
+from punch.eventlog import EventLog
+from punch.events import (
+    Attempted,
+    Closed,
+    Failed,
+    Introduced,
+    Listening,
+    Waiting,
+)
+from tests.doubles import Log, watching
+
+TRIED = Attempted("192.0.2.1:1", "host", "refused")
+
+
+@pytest.fixture
+def logged() -> Iterator[Log]:
+    """
+    The log.
+    """
+    with watching() as log:
+        yield log
+
+
+def test_sentence(logged: Log) -> None:
+    """
+    Each event's sentence goes to the log, as it is.
+    """
+    tell = EventLog(lambda: 0.0)
+    odd = Failed("refused", "braces {like} these")
+    for event in (Listening(4040), odd, Closed("done", 1, 2)):
+        tell(event)
+        assert logged.sentences[-1] == event.sentence()
+        assert logged.events[-1]["log_namespace"] == "punch"
+
+
+def test_levels(logged: Log) -> None:
+    """
+    A failure stands out.
+    """
+    tell = EventLog(lambda: 0.0)
+    tell(Waiting())
+    tell(Failed("refused", "no"))
+    assert logged.levels == [LogLevel.info, LogLevel.error]
+
+
+def test_retries(logged: Log) -> None:
+    """
+    Of each sort of outcome a person reads once in an introduction.
+    """
+    tell = EventLog(lambda: 0.0)
+    other = Attempted("192.0.2.1:1", "host", "timed out")
+    for event in (TRIED, TRIED, other, TRIED, Introduced("192.0.2.1:1"), TRIED):
+        tell(event)
+    info, debug = LogLevel.info, LogLevel.debug
+    assert logged.levels == [info, debug, info, debug, info, info]
+
+
+def test_lines() -> None:
+    """
+    In the file each event is a JSON object on a line, with name and time.
+    """
+    file, times = StringIO(), count(1000)
+    tell = EventLog(lambda: float(next(times)), file)
+    tell(Listening(4040))
+    tell(TRIED)
+    tell(TRIED)
+    tell(Failed("refused", "two\nlines \N{SNOWMAN}"))
+    tried = {"remote": "192.0.2.1:1", "kind": "host", "outcome": "refused"}
+    assert [json.loads(line) for line in file.getvalue().splitlines()] == [
+        {"event": "listening", "time": 1000.0, "port": 4040},
+        {"event": "attempted", "time": 1001.0, **tried},
+        {"event": "attempted", "time": 1002.0, **tried},
+        {
+            "event": "failed",
+            "time": 1003.0,
+            "reason": "refused",
+            "message": "two\nlines \N{SNOWMAN}",
+        },
+    ]
+
+
+def test_flushed() -> None:
+    """
+    Each line is flushed at once, for those who watch.
+    """
+
+    class _File(StringIO):
+        flushed = ""
+
+        def flush(self) -> None:
+            self.flushed = self.getvalue()
+
+    file = _File()
+    tell = EventLog(lambda: 0.0, file)
+    for lines in (1, 2, 3):
+        tell(Waiting())
+        assert file.flushed.count("\n") == lines

@@ -1,0 +1,177 @@
+"""
+Tests for L{punch.gate}.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from punch.address import Address, tcpAddress
+from punch.candidate import Candidate, Kind
+from punch.checklist import Checklist
+from punch.connection import Connection
+from punch.errors import WrongPin
+from punch.gate import MOST_STRANGERS, Gate
+from punch.race import Race
+from tests.doubles import MemoryTransport, PunchTestCase, connectionWith
+
+PEER = tcpAddress("192.0.2.1", 4040)
+OTHER = tcpAddress("192.0.2.2", 4040)
+
+
+def stranger(number: int, port: int = 1) -> Address:
+    """
+    Somebody's address.
+    """
+    return tcpAddress(f"203.0.113.{number}", port)
+
+
+class _Meeting:
+    """
+    A race that expects one peer; what it is given, it verifies for ever.
+    """
+
+    def __init__(self, *peers: Address) -> None:
+        self.verifications: list[tuple[Address, Deferred[Any]]] = []
+        self.race: Race[Any] = Race(
+            Clock(), Checklist(Random(1)), self._connect, self._verify, lambda _: None
+        )
+        for each in peers:
+            self.race.add(Candidate(Kind.SERVER_REFLEXIVE, each))
+
+    def _connect(self, address: Address) -> Deferred[Connection]:
+        return Deferred()
+
+    def _verify(self, connection: Connection) -> Deferred[Any]:
+        verification: Deferred[Any] = Deferred(lambda _: connection.abort())
+        verification.addErrback(self._invalid, connection)
+        self.verifications.append((connection.remote, verification))
+        return verification
+
+    @staticmethod
+    def _invalid(failure: Any, connection: Connection) -> Any:
+        connection.abort()
+        return failure
+
+    @property
+    def given(self) -> list[Address]:
+        """
+        Whose connections it was given.
+        """
+        return [remote for remote, _ in self.verifications]
+
+    def reject(self) -> None:
+        """
+        The oldest is not the peer.
+        """
+        self.verifications.pop(0)[1].errback(WrongPin())
+
+
+class GateTests(PunchTestCase):
+    """
+    The gate before some races.
+    """
+
+    def setUp(self) -> None:
+        """
+        Two meetings.
+        """
+        self.first, self.second = _Meeting(PEER), _Meeting(OTHER)
+        self.races = [self.first.race, self.second.race]
+        self.gate = Gate(lambda: self.races)
+
+    def come(self, remote: Address) -> MemoryTransport:
+        """
+        A connection comes in.
+        """
+        connection, transport = connectionWith(remote)
+        self.gate.admit(connection)
+        return transport
+
+    def test_expected(self) -> None:
+        """
+        A peer that is expected gets to its own race.
+        """
+        assert not self.come(PEER).aborted
+        assert not self.come(OTHER).aborted
+        assert (self.first.given, self.second.given) == ([PEER], [OTHER])
+
+    def test_nobodyExpected(self) -> None:
+        """
+        When we expect nobody, all are closed without a word.
+        """
+        self.races = []
+        assert self.come(PEER).aborted
+        assert self.come(stranger(1)).aborted
+
+    def test_otherPort(self) -> None:
+        """
+        A peer whose NAT changed its port gets to its own race too.
+        """
+        self.come(tcpAddress(PEER.host, 999))
+        assert len(self.first.given) == 1
+        assert self.second.given == []
+
+    def test_stranger(self) -> None:
+        """
+        A stranger gets to the newest.
+        """
+        assert not self.come(stranger(1)).aborted
+        assert self.second.given == [stranger(1)]
+        assert self.first.given == []
+
+    def test_oneAtATime(self) -> None:
+        """
+        From an IP address one stranger at a time is heard, at whatever port.
+        """
+        assert not self.come(stranger(1, 1)).aborted
+        assert self.come(stranger(1, 2)).aborted
+        assert not self.come(stranger(2, 1)).aborted
+        self.second.reject()
+        assert not self.come(stranger(1, 3)).aborted
+        assert self.come(stranger(2, 2)).aborted
+
+    def test_aFewInAll(self) -> None:
+        """
+        In all a few are.
+        """
+        came = [self.come(stranger(n)) for n in range(1, 201)]
+        heard = [each for each in came if not each.aborted]
+        assert len(heard) == MOST_STRANGERS == len(self.second.given)
+        self.second.reject()
+        assert not self.come(stranger(201)).aborted
+        assert self.come(stranger(202)).aborted
+
+    def test_expectedAnyway(self) -> None:
+        """
+        Strangers never keep out who is expected.
+        """
+        for n in range(1, 201):
+            self.come(stranger(n))
+        assert not self.come(PEER).aborted
+        assert self.first.given == [PEER]
+
+    def test_forgotten(self) -> None:
+        """
+        A race that ends lets go of its strangers.
+        """
+        for n in range(1, 201):
+            self.come(stranger(n))
+        self.second.race.won.cancel()
+        self.failed(self.second.race.won)
+        third = _Meeting(OTHER)
+        self.races[1] = third.race
+        came = [self.come(stranger(n)) for n in range(1, 201)]
+        assert len([each for each in came if not each.aborted]) == MOST_STRANGERS
+
+    def test_over(self) -> None:
+        """
+        A race that is over closes what it is given.
+        """
+        self.first.race.won.cancel()
+        self.failed(self.first.race.won)
+        assert self.come(PEER).aborted

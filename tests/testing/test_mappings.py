@@ -1,0 +1,56 @@
+"""
+The table of a NAT's mappings.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from punch.testing import Allocation, Filtering, Mapping, NATBehavior
+from punch.testing.mappings import MappingTable, NoFreePort
+
+from .programs import network
+
+_endpoints = st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(1, 65535))
+
+
+class MappingTableTests(SynchronousTestCase):
+    """
+    The table alone.
+    """
+
+    @settings(deadline=None)
+    @given(
+        st.builds(
+            NATBehavior,
+            mapping=st.sampled_from(Mapping),
+            filtering=st.sampled_from(Filtering),
+            allocation=st.sampled_from(Allocation),
+            ports=st.just((2000, 2019)),
+        ),
+        st.lists(st.tuples(_endpoints, _endpoints), max_size=40),
+    )
+    def test_onePortOneInside(
+        self, behavior: NATBehavior, flows: list[tuple[Any, Any]]
+    ) -> None:
+        """
+        However ports are given, one stands for one inside address, is in range,
+        and leads back to it; only when none is left is there no mapping.
+        """
+        made = network()
+        table = MappingTable(behavior, made.clock.seconds, made.random)
+        for internal, remote in flows:
+            mapping = table.outbound(internal, remote)
+            if mapping is None:
+                try:
+                    mapping = table.create(internal, remote)
+                except NoFreePort:
+                    assert len(table) == 20
+                    continue
+            assert mapping.internal == internal
+            assert 2000 <= mapping.port <= 2019
+            assert table.inbound(mapping.port) is mapping

@@ -1,0 +1,3 @@
+"""
+Whole peers and a whole rendezvous, in memory.
+"""

@@ -1,0 +1,47 @@
+"""
+What every test here relies on: an error that nobody handled fails it.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+from twisted.logger import (
+    LogEvent,
+    LogLevel,
+    eventAsText,
+    globalLogPublisher,
+)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quickCollection() -> None:
+    """
+    Let a test's own garbage be collected without looking at all that was there
+    before.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _loggedErrors() -> Iterator[list[LogEvent]]:
+    """
+    The errors that were logged while the test ran.
+    """
+    found: list[LogEvent] = []
+
+    def observe(event: LogEvent) -> None:
+        level = event.get("log_level")
+        if "log_failure" in event or level in (LogLevel.error, LogLevel.critical):
+            found.append(event)
+
+    globalLogPublisher.addObserver(observe)
+    try:
+        yield found
+        gc.collect()
+    finally:
+        globalLogPublisher.removeObserver(observe)
+    assert not found, "\n".join(eventAsText(event) for event in found)

@@ -1,0 +1,137 @@
+"""
+Programs that are services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+
+from punch.code import parseCode
+from punch.dialer import Dialer
+from punch.endpoints import rendezvousEndpoint
+from punch.peer import Peer
+from punch.place import Place
+from punch.service import DialingService, ListeningService, PunchService
+from punch.testing import MemoryNetwork
+
+from .program import Program, Talker
+from .world import WHERE
+
+NAME = "box"
+SECRET = b"correct horse battery staple"
+
+
+class Talkers(Factory[Talker]):
+    """
+    Makes talkers and remembers them.
+    """
+
+    noisy = False
+
+    def __init__(self, network: MemoryNetwork, greeting: bytes) -> None:
+        self._network = network
+        self._greeting = greeting
+        self.made: list[Talker] = []
+        self.starts = 0
+
+    def doStart(self) -> None:
+        """
+        Count.
+        """
+        self.starts += 1
+
+    def doStop(self) -> None:
+        """
+        Count.
+        """
+        self.starts -= 1
+
+    def buildProtocol(self, addr: IAddress | None) -> Talker:
+        """
+        One more.
+        """
+        self.made.append(Talker(self._network, self._greeting))
+        return self.made[-1]
+
+
+class Running:
+    """
+    A service of a program.
+
+    @ivar stopped: fires when it has been stopped.
+    @ivar done: what its C{whenDone} fired with, in a list.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        make: Callable[[Peer, Talkers], PunchService],
+        **settings: Any,
+    ) -> None:
+        self.program = program
+        self.factory = Talkers(program.network, b"Served.")
+        peer = Peer(program.host, program.settings(**settings))
+        self.service = make(peer, self.factory)
+        self.done: list[Any] = []
+        self.service.whenDone().addCallback(self.done.append)
+        self.service.startService()
+
+    @property
+    def talkers(self) -> list[Talker]:
+        """
+        Those that were given a link.
+        """
+        return self.factory.made
+
+    def stop(self) -> Deferred[None]:
+        """
+        Stop it.
+        """
+        return self.service.stopService()
+
+
+def listening(
+    program: Program, place: Place | None = None, once: bool = False, **settings: Any
+) -> Running:
+    """
+    Have a program listen, again and again.
+    """
+    return Running(
+        program,
+        lambda peer, factory: ListeningService(
+            peer, rendezvousEndpoint(program.host, WHERE), place, factory, once
+        ),
+        **settings,
+    )
+
+
+def standing(program: Program, **settings: Any) -> Running:
+    """
+    Have a program listen under a standing name.
+    """
+    return listening(program, Place.standing(NAME, SECRET), **settings)
+
+
+def dialing(
+    program: Program, code: str, once: bool = False, **settings: Any
+) -> Running:
+    """
+    Have a program dial, again and again.
+    """
+    parsed = parseCode(code)
+
+    def make(peer: Peer, factory: Talkers) -> DialingService:
+        endpoint = rendezvousEndpoint(program.host, WHERE)
+        return DialingService(
+            peer,
+            lambda: Dialer(peer, endpoint, parsed.name, parsed.secret).run(),
+            factory,
+            once,
+        )
+
+    return Running(program, make, **settings)

@@ -1,0 +1,154 @@
+"""
+Strangers: programs that connect to the shared ports and are not the peer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.protocol import Factory, Protocol
+
+from punch.connection import Connection, How
+from punch.identity import Identity
+from punch.records import Type, encode
+from punch.role import Role
+from punch.testing import MemoryHost
+from punch.tls import Secured, Security
+
+RUBBISH = bytes(range(256)) * 8
+
+_PATIENCE = 20.0
+
+
+class Stranger(Protocol):
+    """
+    Connects and is silent.
+
+    @ivar connections: how many of its connections came about.
+    @ivar received: what it was told, TLS' own bytes included.
+    """
+
+    transport: Any
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.received = b""
+        self._visits: list[Deferred[Any]] = []
+        self._doors: list[Any] = []
+
+    def connectionMade(self) -> None:
+        """
+        It is let in, so far.
+        """
+        self._entered(self.transport)
+
+    def _entered(self, door: Any) -> None:
+        self.connections += 1
+        self._doors.append(door)
+
+    @property
+    def inside(self) -> int:
+        """
+        How many of its connections have not been closed.
+        """
+        return sum(door.connected for door in self._doors)
+
+    def leave(self) -> None:
+        """
+        End all.
+        """
+        for visit in self._visits:
+            visit.cancel()
+        for door in self._doors:
+            door.abortConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Remember it.
+        """
+        self.received += data
+
+    def visit(self, host: MemoryHost, address: str, port: int) -> Deferred[Any]:
+        """
+        Connect; it is no matter whether that succeeds.
+        """
+        endpoint = TCP4ClientEndpoint(host, address, port, _PATIENCE)
+        factory: Any = Factory.forProtocol(lambda: self)
+        factory.noisy = False
+        made: Deferred[Any] = endpoint.connect(factory)
+        self._visits.append(made)
+        return made.addErrback(lambda failure: None)
+
+
+class Babbler(Stranger):
+    """
+    Connects and says what is no TLS.
+    """
+
+    def connectionMade(self) -> None:
+        """
+        Babble.
+        """
+        Stranger.connectionMade(self)
+        self.transport.write(RUBBISH)
+
+
+class _Told(Protocol):
+    """
+    Hears what comes inside TLS.
+    """
+
+    def __init__(self, stranger: Impostor) -> None:
+        self._stranger = stranger
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Remember it.
+        """
+        self._stranger.told += data
+
+
+class Impostor(Stranger):
+    """
+    Speaks as a peer does, with a certificate that nobody knows.
+
+    @ivar secured: how many of its handshakes came to an end.
+    @ivar told: what it was told inside TLS.
+    """
+
+    identity = Identity.make()
+
+    def __init__(self, role: Role) -> None:
+        """
+        @param role: what it pretends to be.
+        """
+        Stranger.__init__(self)
+        self._role = role
+        self.secured = 0
+        self.told = b""
+
+    def visit(self, host: MemoryHost, address: str, port: int) -> Deferred[Any]:
+        """
+        Connect, shake hands, attach, and send data.
+        """
+        endpoint = TCP4ClientEndpoint(host, address, port, _PATIENCE)
+        factory: Any = Factory.forProtocol(lambda: Connection(How.CONNECTED))
+        factory.noisy = False
+        made: Deferred[Any] = endpoint.connect(factory)
+        made.addCallback(self._shakeHands, host)
+        self._visits.append(made)
+        return made.addErrback(lambda failure: None)
+
+    def _shakeHands(self, connection: Connection, host: MemoryHost) -> Any:
+        self._entered(connection.transport)
+        security = Security(host, self.identity)
+        shaken = security.handshake(connection, self._role)
+        return shaken.addCallback(self._pretend)
+
+    def _pretend(self, secured: Secured) -> None:
+        self.secured += 1
+        kind = Type.ATTACH if self._role is Role.DIALER else Type.ATTACHED
+        secured.take(_Told(self))
+        secured.transport.write(encode(kind) + encode(Type.DATA, RUBBISH))

@@ -1,0 +1,138 @@
+"""
+Either side gives up, at any instant.
+"""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.error import ConnectionDone
+
+from punch.events import Failed, Introduced
+from punch.testing import MemoryHost
+
+from .program import Program
+from .world import World, pair
+
+CHUNKS = 4
+
+OUTCOMES = {
+    "no-such-name",
+    "peer-left",
+    "path-lost",
+    "rendezvous-lost",
+    "unproven",
+}
+
+
+def begin() -> World:
+    """
+    A listener waits; a dialer is about to dial.
+    """
+    world = pair(seed=3)
+    world.listen()
+    assert world.listener.code
+    world.run(1.7)
+    world.dial()
+    return world
+
+
+def countSteps() -> int:
+    """
+    How many things happen until both have their link.
+    """
+    world, steps = begin(), 0
+    while not (world.listener.ended and world.dialer.ended):
+        world.step()
+        steps += 1
+    world.end()
+    return steps
+
+
+def checkGone(world: World, who: Program) -> None:
+    """
+    Nothing of a program is left, a moment after it gave up.
+    """
+    assert who.ended
+    assert who.reason in ("cancelled", "linked")
+    world.run(0.001)
+    assert who.host.sockets() == []
+
+
+def checkOther(world: World, other: Program) -> None:
+    """
+    The other side hears of it, and then nothing of it is left either.  A listener
+    whose code was not tried waits on.
+    """
+    world.until(lambda: other.ended, 40.0)
+    if other is world.listener and not other.ended:
+        assert len(other.told(Introduced)) == len(other.told(Failed))
+        return
+    if other.links:
+        assert world.until(lambda: other.talker.reason, 60.0), world
+        assert other.talker.reason is not None
+        assert not other.talker.reason.check(ConnectionDone)
+    else:
+        assert other.reason in OUTCOMES, world
+    world.run(0.001)
+    assert other.host.sockets() == []
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize("side", ["listener", "dialer"])
+def test_anyInstant(side: str, chunk: int) -> None:
+    """
+    Whenever one side cancels, nothing of it is left a moment later; and the other
+    side hears an error, and then nothing of it is left.
+    """
+    for steps in range(chunk, countSteps() + 1, CHUNKS):
+        world = begin()
+        for _ in range(steps):
+            world.step()
+        who, other = world.listener, world.dialer
+        if side == "dialer":
+            who, other = other, who
+        who.end()
+        checkGone(world, who)
+        checkOther(world, other)
+        world.end()
+
+
+@pytest.mark.parametrize("side", ["listener", "dialer"])
+def test_beforeRendezvous(side: str) -> None:
+    """
+    While still on the way to the rendezvous: likewise.
+    """
+    for steps in range(12):
+        world = pair()
+        isListener = side == "listener"
+        who = world.listen() if isListener else world.dial("7-zebra-zoo")
+        for _ in range(steps):
+            world.step()
+        who.end()
+        if who.reason == "no-such-name":
+            assert side == "dialer"
+        else:
+            checkGone(world, who)
+        world.end()
+
+
+def silence(world: World, host: MemoryHost) -> None:
+    """
+    A host is there no more, and nobody is told.
+    """
+    host.cut()
+    world.run(1.0)
+
+
+@pytest.mark.parametrize("side", ["listener", "dialer"])
+def test_silentRendezvous(side: str) -> None:
+    """
+    Likewise when the rendezvous has fallen silent.
+    """
+    world = begin()
+    world.run(0.1)
+    silence(world, world.rendezvous.host)
+    who = world.listener if side == "listener" else world.dialer
+    who.end()
+    checkGone(world, who)
+    world.end()

@@ -1,0 +1,267 @@
+"""
+The rendezvous goes away, and comes back.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from punch import api
+from punch.events import CodeAllotted, Listening, Waiting
+from punch.rendezvous.client import ANSWER_TIMEOUT, KEEPALIVE
+
+from .services import NAME, SECRET, listening, standing
+from .world import PORT, WHERE, World, pair
+
+LONGEST_PAUSE = 36.0
+"""
+Seconds between two attempts of a listener, at most.
+"""
+
+
+def restart(world: World, pause: float) -> None:
+    """
+    Stop the rendezvous and, after a while, start it with nothing in its memory.
+    """
+    world.rendezvous.stop()
+    world.run(pause)
+    world.rendezvous.start()
+
+
+def checkMeeting(world: World, code: str) -> None:
+    """
+    A dialer now connects.
+    """
+    world.dial(code)
+    assert world.until(lambda: world.dialer.ended)
+    assert world.dialer.links, world
+    assert world.until(lambda: world.dialer.talker.heardAt, 5.0)
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.3, 5.0, 200.0])
+def test_restarted(pause: float) -> None:
+    """
+    The listener comes back from the same port and under the same code, and says when
+    it waits again.
+    """
+    world = pair()
+    running = listening(world.listener)
+    code = world.listener.code
+    world.run(5.0)
+    restart(world, pause)
+    assert world.until(lambda: len(world.listener.told(Waiting)) == 2, LONGEST_PAUSE)
+    assert len(world.listener.told(Listening)) == 1
+    assert len(world.listener.told(CodeAllotted)) == 1
+    checkMeeting(world, code)
+    world.spin(running.stop())
+    world.end()
+
+
+def test_restartedOnce() -> None:
+    """
+    Who waits for one link comes back just so.
+    """
+    world = pair()
+    world.listen()
+    code = world.listener.code
+    restart(world, 3.0)
+    world.run(10.0)
+    checkMeeting(world, code)
+    world.end()
+
+
+def test_restartedStanding() -> None:
+    """
+    And under a standing name.
+    """
+    world = pair()
+    running = standing(world.listener)
+    world.run(1.0)
+    restart(world, 3.0)
+    world.run(10.0)
+    dialer = world.dialer
+    settings = dialer.settings()
+    dialer.wants(lambda: api.dialName(dialer.host, WHERE, NAME, SECRET, settings))
+    assert world.until(lambda: dialer.ended)
+    assert dialer.links
+    world.spin(running.stop())
+    world.end()
+
+
+def hold(world: World) -> None:
+    """
+    The system keeps the listener's four-tuple: as if in TIME-WAIT, without
+    timestamps.
+    """
+    host = world.listener.host
+    port = world.listener.told(Listening)[-1].port
+    local = (host.addresses[0], port)
+    remote = (world.rendezvous.host.addresses[0], PORT)
+    stack = host.stack
+    isTaken = stack.isTaken
+
+    def isHeld(one: tuple[str, int], other: tuple[str, int]) -> bool:
+        return (one, other) == (local, remote) or isTaken(one, other)
+
+    stack.isTaken = isHeld  # type: ignore[method-assign]
+
+
+def test_portHeld() -> None:
+    """
+    If the system does not let it connect from its port again, it takes another and
+    says so, and a dialer connects.
+    """
+    world = pair()
+    running = listening(world.listener)
+    code = world.listener.code
+    hold(world)
+    restart(world, 1.0)
+    assert world.until(lambda: len(world.listener.told(Waiting)) == 2, 10.0)
+    first, second = world.listener.told(Listening)
+    assert first != second
+    checkMeeting(world, code)
+    world.spin(running.stop())
+    world.end()
+
+
+def test_chosenPortHeld() -> None:
+    """
+    If the port was chosen, it stays, and tries until the system lets it.
+    """
+    world = pair()
+    running = listening(world.listener, port=4000)
+    code = world.listener.code
+    hold(world)
+    restart(world, 1.0)
+    world.run(60.0)
+    assert len(world.listener.told(Waiting)) == 1
+    del world.listener.host.stack.isTaken  # type: ignore[method-assign]
+    assert world.until(lambda: len(world.listener.told(Waiting)) == 2, LONGEST_PAUSE)
+    assert {each.port for each in world.listener.told(Listening)} == {4000}
+    checkMeeting(world, code)
+    world.spin(running.stop())
+    world.end()
+
+
+def test_silent() -> None:
+    """
+    A rendezvous that falls silent is noticed, and the listener waits at the next one
+    under the same code.
+    """
+    world = pair()
+    running = listening(world.listener)
+    code = world.listener.code
+    world.run(1.0)
+    world.rendezvous.host.cut()
+    world.run(KEEPALIVE + ANSWER_TIMEOUT + 1.0)
+    world.rendezvous.host.mend()
+    assert world.until(
+        lambda: len(world.listener.told(Waiting)) == 2, LONGEST_PAUSE + ANSWER_TIMEOUT
+    )
+    checkMeeting(world, code)
+    world.spin(running.stop())
+    world.end()
+
+
+def test_natForgets() -> None:
+    """
+    If the listener's NAT restarts, the listener notices and comes back.
+    """
+    world = pair()
+    running = listening(world.listener)
+    code = world.listener.code
+    world.run(1.0)
+    nat = world.nats[world.listener.host]
+    assert nat is not None
+    nat.reset()
+    limit = KEEPALIVE + ANSWER_TIMEOUT + LONGEST_PAUSE
+    assert world.until(lambda: len(world.listener.told(Waiting)) == 2, limit)
+    checkMeeting(world, code)
+    world.spin(running.stop())
+    world.end()
+
+
+def test_numberTaken() -> None:
+    """
+    If somebody else was given the number meanwhile, the listener is given another,
+    with other words, and says so.
+    """
+    world = pair()
+    running = listening(world.listener)
+    code = world.listener.code
+    world.rendezvous.stop()
+    world.rendezvous.start()
+    directory = world.rendezvous.factory.directory
+    number = code.partition("-")[0]
+    world.spin(directory.claim(number, b"somebody else...", object()))
+    assert world.until(lambda: len(world.listener.told(Waiting)) == 2, 10.0)
+    second = world.listener.told(CodeAllotted)[-1].code
+    assert not set(second.split("-")) & set(code.split("-"))
+    checkMeeting(world, second)
+    world.spin(running.stop())
+    world.end()
+
+
+@pytest.mark.parametrize("how", ["stopped", "silent"])
+def test_goneAfterDetails(how: str) -> None:
+    """
+    Once the details are exchanged the two can do without the rendezvous.
+    """
+    world = World()
+    world.cast(world.host("reset"), world.host("drop"))
+    world.rendezvous.host.latency = 0.001
+    world.listen()
+    assert world.listener.code
+    # The peers are far from each other, so that the details are there long before.
+    for program in world.programs:
+        nat = world.nats[program.host]
+        assert nat is not None
+    world.dial()
+    assert world.until(lambda: isProven(world), 5.0)
+    if how == "stopped":
+        world.rendezvous.stop()
+    else:
+        world.rendezvous.host.cut()
+    assert world.until(lambda: world.dialer.ended and world.listener.ended)
+    assert world.dialer.links, world
+    assert world.listener.links, world
+    world.end()
+
+
+def isProven(world: World) -> bool:
+    """
+    Whether both know each other's candidates.
+    """
+    return all(
+        any(getattr(event, "kind", "") == "host" for _, event in program.events)
+        for program in world.programs
+    )
+
+
+def test_goneBeforeDetails() -> None:
+    """
+    Without the details there is no link, which both hear soon; a service's listener
+    is back later.
+    """
+    world = pair()
+    world.listen()
+    assert world.listener.code
+    world.dial()
+    world.run(0.161)
+    world.rendezvous.stop()
+    assert world.until(lambda: world.dialer.ended, 2.0)
+    assert world.dialer.reason == "rendezvous-lost"
+    world.end()
+
+
+def test_linksLiveOn() -> None:
+    """
+    Links don't mind that the rendezvous is gone.
+    """
+    world = pair().meet()
+    world.rendezvous.stop()
+    world.run(200.0)
+    world.dialer.link.write(b" Still there?")
+    world.run(1.0)
+    assert world.listener.talker.received == b"I dial. Still there?"
+    world.end()

@@ -1,0 +1,225 @@
+"""
+Those who do not know the words, and those who behave as if they did not.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from punch import api
+from punch.code import parseCode
+from punch.events import CodeAllotted
+from punch.place import NAME_GUESSES, NAME_REFILL
+from punch.reasons import Reason
+from punch.rendezvous.limits import Limits
+
+from .guesser import Guesser
+from .services import NAME, SECRET, listening, standing
+from .world import WHERE, World, pair
+
+WORDS = "zebra-zoo"
+WRONG = b"zebra-zoo"
+
+
+def newest(world: World) -> str:
+    """
+    The code that the listener was given last.
+    """
+    return world.listener.told(CodeAllotted)[-1].code
+
+
+def wrong(code: str) -> str:
+    """
+    The same number, with other words.
+    """
+    return f"{parseCode(code).name}-{WORDS}"
+
+
+def guess(world: World, name: str, secret: bytes = WRONG) -> Guesser:
+    """
+    Somebody dials.
+    """
+    return Guesser(world.host(), name, secret).begin()
+
+
+def test_bothAreTold() -> None:
+    """
+    A wrong code ends both waits, with the reason, before anybody connects.
+    """
+    world = pair()
+    world.listen()
+    code = world.listener.code
+    world.dial(wrong(code))
+    assert world.until(lambda: world.listener.ended and world.dialer.ended, 1.0)
+    assert (world.listener.reason, world.dialer.reason) == ("wrong-code", "wrong-code")
+    assert not world.listener.links
+    assert not world.dialer.links
+    late = guess(world, parseCode(code).name)
+    world.run(1.0)
+    assert late.error is not None
+    assert late.error.reason is Reason.NO_SUCH_NAME
+    late.leave()
+    world.end()
+
+
+def test_newCode() -> None:
+    """
+    A service's code dies of a wrong guess; it gets another, by which a right dialer
+    connects, and the old number is unknown.
+    """
+    world = pair()
+    running = listening(world.listener)
+    code = world.listener.code
+    world.dial(wrong(code))
+    world.run(1.0)
+    assert newest(world) != code
+    late = guess(world, parseCode(code).name, parseCode(code).secret)
+    right = world.dial(newest(world), world.program(world.host("drop"), b"Right."))
+    assert world.until(lambda: right.ended)
+    assert right.links
+    assert late.error is not None
+    assert late.error.reason is Reason.NO_SUCH_NAME
+    late.leave()
+    world.spin(running.stop())
+    world.end()
+
+
+@pytest.mark.parametrize("reason", [None, Reason.CANCELLED, Reason.DONE])
+def test_leaving(reason: Reason | None) -> None:
+    """
+    Whoever takes the listener's answer and leaves has had the guess, whatever the
+    word that is left.
+    """
+    world = pair()
+    running = listening(world.listener)
+    code = world.listener.code
+    guesser = guess(world, parseCode(code).name)
+    assert world.until(lambda: guesser.answers, 2.0)
+    guesser.leave(reason)
+    assert world.until(lambda: newest(world) != code, 15.0)
+    late = guess(world, parseCode(code).name)
+    world.run(1.0)
+    assert late.error is not None
+    assert late.error.reason is Reason.NO_SUCH_NAME
+    late.leave()
+    world.spin(running.stop())
+    world.end()
+
+
+def test_silence() -> None:
+    """
+    Whoever takes the answer and says nothing has had the guess, too.
+    """
+    world = pair()
+    world.listen()
+    guesser = guess(world, parseCode(world.listener.code).name)
+    assert world.until(lambda: world.listener.ended, 15.0)
+    assert world.listener.reason == "unproven"
+    assert len(guesser.answers) == 1
+    guesser.leave()
+    world.end()
+
+
+def test_parallel() -> None:
+    """
+    However many dial at once, one gets a guess, and none of them a second when the
+    next code is tried; that code lives.
+    """
+    world = pair()
+    running = listening(world.listener)
+    code = world.listener.code
+    guessers = [guess(world, parseCode(code).name) for _ in range(5)]
+    world.run(1.0)
+    assert [len(each.answers) for each in guessers] == [1, 0, 0, 0, 0]
+    guessers[0].leave(Reason.WRONG_CODE)
+    assert world.until(lambda: newest(world) != code, 1.0)
+    right = world.dial(newest(world))
+    assert world.until(lambda: right.ended)
+    assert right.links, world
+    assert [len(each.answers) for each in guessers] == [1, 0, 0, 0, 0]
+    for each in guessers:
+        each.leave()
+    world.spin(running.stop())
+    world.end()
+
+
+def test_rightBehindWrong() -> None:
+    """
+    A right dialer who is there while another has the guess hears soon that the code
+    is dead.
+    """
+    world = pair()
+    running = listening(world.listener)
+    code = world.listener.code
+    guesser = guess(world, parseCode(code).name)
+    world.run(0.1)
+    right = world.dial(code)
+    world.run(1.0)
+    guesser.leave(Reason.WRONG_CODE)
+    assert world.until(lambda: right.ended, 1.0), world
+    world.spin(running.stop())
+    world.end()
+
+
+def test_standing() -> None:
+    """
+    A standing name survives wrong guesses, at first as many at once as it may, then
+    one at a time; and then a right dialer connects.
+    """
+    world = pair()
+    running = standing(world.listener)
+    world.run(1.0)
+    guessers = [guess(world, NAME) for _ in range(NAME_GUESSES + 2)]
+    world.run(1.0)
+    answered = [len(each.answers) for each in guessers]
+    assert answered == [1] * NAME_GUESSES + [0, 0]
+    for each in guessers:
+        each.leave(Reason.WRONG_CODE)
+    world.run(2 * NAME_REFILL)
+    dialer = world.dialer
+    settings = dialer.settings()
+    dialer.wants(lambda: api.dialName(dialer.host, WHERE, NAME, SECRET, settings))
+    assert world.until(lambda: dialer.ended)
+    assert dialer.links
+    world.spin(running.stop())
+    world.end()
+
+
+def test_slowly() -> None:
+    """
+    Who tries a standing name again and again gets one guess in each L{NAME_REFILL}
+    seconds.
+    """
+    world = pair()
+    running = standing(world.listener)
+    world.run(1.0)
+    tried = []
+    began = world.clock.seconds()
+    while world.clock.seconds() < began + 120.0:
+        tried.append(guess(world, NAME))
+        world.run(1.5)
+        tried[-1].leave(Reason.WRONG_CODE)
+    answers = sum(len(each.answers) for each in tried)
+    assert answers <= NAME_GUESSES + 120.0 / NAME_REFILL + 1
+    assert answers > 120.0 / NAME_REFILL - 1
+    world.spin(running.stop())
+    world.end()
+
+
+def test_refusedRenewal() -> None:
+    """
+    If the rendezvous refuses the next code for a while, the listener has one again
+    soon after that.
+    """
+    world = pair(limits=Limits(publicationsPerMinute=1))
+    running = listening(world.listener)
+    code = world.listener.code
+    guesser = guess(world, parseCode(code).name)
+    assert world.until(lambda: guesser.answers, 2.0)
+    guesser.leave(Reason.WRONG_CODE)
+    world.run(75.0)
+    right = world.dial(newest(world))
+    assert world.until(lambda: right.ended)
+    assert right.links
+    world.spin(running.stop())
+    world.end()
