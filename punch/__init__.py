@@ -7,8 +7,9 @@ punch} for everybody else.
 
 from punch.api import dial, dialName, listen, listenName
 from punch.errors import PunchError
-from punch.link import Link, PunchAddress
+from punch.link import Link
 from punch.peer import Settings
+from punch.punchaddress import PunchAddress
 from punch.reasons import Reason
 
 __all__ = [

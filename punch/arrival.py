@@ -36,7 +36,8 @@ class Arrival(Generic[T]):
         return waiter
 
     def _forget(self, waiter: Deferred[T]) -> None:
-        self._waiting.remove(waiter)
+        if waiter in self._waiting:
+            self._waiting.remove(waiter)
 
     def arrive(self, value: T) -> None:
         """
@@ -44,18 +45,20 @@ class Arrival(Generic[T]):
         """
         self._settle(value)
 
-    def fail(self, reason: Exception) -> None:
+    def fail(self, reason: Failure | Exception) -> None:
         """
         The value won't come.
         """
-        self._settle(Failure(reason))
+        self._settle(reason if isinstance(reason, Failure) else Failure(reason))
 
     def _settle(self, result: T | Failure) -> None:
         self.settled = True
         self._result = result
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
-            waiter.callback(result)
+            # One may cancel another while it is told.
+            if not waiter.called:
+                waiter.callback(result)
 
 
 def shield(deferred: Deferred[T]) -> Deferred[T]:

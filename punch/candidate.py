@@ -140,8 +140,7 @@ def usable(offered: Iterable[Candidate], overLoopback: bool) -> list[Candidate]:
     first, at most L{MAXIMUM}.
     """
     byAddress: dict[Address, Candidate] = {}
-    for candidate in offered:
+    for candidate in sorted(offered, key=lambda each: -each.priority):
         if isUsable(candidate.address, overLoopback):
             byAddress.setdefault(candidate.address, candidate)
-    ranked = sorted(byAddress.values(), key=lambda each: -each.priority)
-    return ranked[:MAXIMUM]
+    return list(byAddress.values())[:MAXIMUM]

@@ -193,18 +193,23 @@ class Checklist:
         """
         Why there is no path, for when time has run out.
         """
-        seen: set[Outcome] = set()
-        for check in self._checks.values():
-            seen |= check.outcomes | ({Outcome.CONNECTED} if check.held else set())
+        verdicts = {_verdictOf(check) for check in self._checks.values()}
         tried = ", ".join(str(check.candidate) for check in self._checks.values())
-        return _verdictOf(seen)(f"tried {tried}" if tried else "")
+        detail = f"tried {tried}" if tried else ""
+        for verdict in (NotAttached, Refused, NoAnswer, Unreachable):
+            if verdict in verdicts:
+                return verdict(detail)
+        return NoAnswer(detail)
 
 
-def _verdictOf(seen: set[Outcome]) -> type[ConnectError]:
-    if seen & {Outcome.CONNECTED, Outcome.REJECTED}:
+def _verdictOf(check: _Check) -> type[ConnectError]:
+    """
+    Why one address gave no path.
+    """
+    if check.held or check.outcomes & {Outcome.CONNECTED, Outcome.REJECTED}:
         return NotAttached
-    if Outcome.REFUSED in seen:
+    if Outcome.REFUSED in check.outcomes:
         return Refused
-    if seen == {Outcome.UNREACHABLE}:
+    if check.outcomes == {Outcome.UNREACHABLE}:
         return Unreachable
     return NoAnswer

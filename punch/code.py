@@ -1,5 +1,5 @@
 """
-A code: C{7-otter-lantern}.
+A code: C{7-orbit-lemon}.
 
 A name that the rendezvous knows, then secret words that it never sees.  The
 words are those of BIP-39's English list, whose 2,048 words differ in their first
@@ -68,7 +68,7 @@ def parseCode(text: str) -> Code:
     @raise MalformedCode: it has not the shape of a code.
     @raise UnknownWord: a word is not on the list.
     """
-    name, *words = _SEPARATORS.split(text.strip(" \t\r\n-_.,").lower())
+    name, *words = [part for part in _SEPARATORS.split(text.lower()) if part] or [""]
     if not re.fullmatch("[0-9]{1,9}", name):
         raise MalformedCode("it starts with no number" if name else "it is empty")
     if not WORDS <= len(words) <= _MOST_WORDS:

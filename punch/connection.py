@@ -21,7 +21,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from zope.interface import alsoProvides
+from zope.interface import implementer
 
 from punch.address import Address, tcpAddress
 
@@ -41,6 +41,7 @@ class IStreamTransport(ITCPTransport, IConsumer, IPushProducer, ISystemHandle):
     """
 
 
+@implementer(IHalfCloseableProtocol)
 class Connection(Protocol):
     """
     An established connection whose bytes wait for whoever takes it.
@@ -98,18 +99,31 @@ class Connection(Protocol):
         self._taker = protocol
         # From here on bytes go to their taker without passing through us.
         self.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
-        if IHalfCloseableProtocol.providedBy(protocol):
-            self.readConnectionLost = protocol.readConnectionLost
-            self.writeConnectionLost = protocol.writeConnectionLost
-            alsoProvides(self, IHalfCloseableProtocol)
+        if self._lost is None:
+            # Before it is theirs: they may pause it again at once.
+            self.transport.resumeProducing()
         protocol.makeConnection(self.transport)
-        held, self._held = self._held, []
-        for data in held:
-            protocol.dataReceived(data)
+        if self._held:
+            held, self._held = b"".join(self._held), []
+            protocol.dataReceived(held)
         if self._lost is not None:
             protocol.connectionLost(self._lost)
+
+    def readConnectionLost(self) -> None:
+        """
+        The other end has finished writing.
+        """
+        if IHalfCloseableProtocol.providedBy(self._taker):
+            self._taker.readConnectionLost()
         else:
-            self.transport.resumeProducing()
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """
+        We have finished writing.
+        """
+        if IHalfCloseableProtocol.providedBy(self._taker):
+            self._taker.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = reason

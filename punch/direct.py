@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
 from twisted.internet.interfaces import IReactorPluggableNameResolver
 
 from punch.address import Address, ipOf
@@ -54,6 +54,7 @@ class Direct:
         self._reactor = reactor
         self._peer = peer
         self._where = where
+        self._attaching = DeferredLock()
         self._race: Race[Any] | None = None
         self._gate = Gate(lambda: [self._race] if self._race else [])
 
@@ -66,13 +67,34 @@ class Direct:
         security = self._peer.security
         role = Role.DIALER if security.pin < pin else Role.LISTENER
 
+        async def agree(connection: Connection) -> Path:
+            path = await verify(security, connection, role, lambda: succeed(pin))
+            if role is Role.DIALER:
+                await self._attach(path)
+            return path
+
         def secure(connection: Connection) -> Deferred[Path]:
-            return verify(security, connection, role, lambda: succeed(pin))
+            return Deferred.fromCoroutine(agree(connection))
 
         started = self._peer.clock.seconds()
         return await self._run(
             secure, lambda win: self._peer.link(win, role, started), everyAddress=True
         )
+
+    async def _attach(self, path: Path) -> None:
+        """
+        Attach a path, one at a time, and see that the other side agrees: it may not
+        trust our pin, and has no other way to say so.
+        """
+        try:
+            await self._attaching.run(self._attachNow, path)
+        except BaseException:
+            path.abort()
+            raise
+
+    def _attachNow(self, path: Path) -> Deferred[Path]:
+        path.attach()
+        return path.whenAttached()
 
     async def plain(self) -> PlainLink:
         """

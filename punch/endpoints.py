@@ -48,6 +48,7 @@ def rendezvousEndpoint(reactor: Any, description: str) -> Rendezvous:
     kind, _, rest = description.partition(":")
     try:
         host, port = splitHostPort(rest.replace("\\:", ":"))
+        security = optionsForClientTLS(host) if kind == "tls" else None
     except ValueError as bad:
         raise BadEndpoint(f"{description!r}: {bad}") from bad
     if kind not in ("tcp", "tls"):
@@ -55,9 +56,7 @@ def rendezvousEndpoint(reactor: Any, description: str) -> Rendezvous:
 
     def fromPort(binding: Binding) -> IStreamClientEndpoint:
         endpoint = HostnameEndpoint(reactor, host, port, CONNECT_TIMEOUT, binding)
-        if kind == "tcp":
-            return endpoint
-        return wrapClientTLS(optionsForClientTLS(host), endpoint)
+        return endpoint if security is None else wrapClientTLS(security, endpoint)
 
     return fromPort
 

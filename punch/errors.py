@@ -25,7 +25,8 @@ class PunchError(Exception):
 
     def __init__(self, detail: str = "") -> None:
         """
-        @param detail: what exactly: a name, an address, a limit.  Never a secret.
+        @param detail: what exactly: a name, an address, a limit.  No secret, but
+            what the user just mistyped.
         """
         Exception.__init__(self, detail)
         self.detail = detail
@@ -38,6 +39,14 @@ class PunchError(Exception):
         if not self.detail:
             return text
         return f"{self.detail}. {text}"
+
+
+class Bug(PunchError):
+    """
+    This is a mistake in punch itself; please report it, with the log.
+    """
+
+    reason = Reason.BUG
 
 
 # Ours, or our user's.
@@ -67,7 +76,7 @@ class BadEndpoint(Misuse):
 
 class MalformedCode(Misuse):
     """
-    This is not a code; a code is a number and two words, like 7-otter-lantern.
+    This is not a code; a code is a number and two words, like 7-orbit-lemon.
     """
 
     reason = Reason.MALFORMED_CODE
@@ -322,8 +331,8 @@ class NoAnswer(ConnectError):
 
 class Refused(ConnectError):
     """
-    Every attempt was refused until time ran out: a NAT or firewall answers in
-    the peer's place, or the peer is not there.  No direct path was found.
+    Attempts were refused until time ran out: a NAT or firewall answers in the
+    peer's place, or the peer is not there.  No direct path was found.
     """
 
     reason = Reason.REFUSED

@@ -29,11 +29,18 @@ class Gate:
     Gives each incoming connection to a race, or closes it.
     """
 
-    def __init__(self, races: Callable[[], Iterable[Race[Any]]]) -> None:
+    def __init__(
+        self,
+        races: Callable[[], Iterable[Race[Any]]],
+        receive: Callable[[Connection], Deferred[Any]] | None = None,
+    ) -> None:
         """
         @param races: asks for the races that go on.
+        @param receive: is given each stranger that may try; fires when it is known
+            whose it is, or nobody's.  By default it enters the one race.
         """
         self._races = races
+        self._receive = receive
         self._strangers: set[str] = set()
 
     def admit(self, connection: Connection) -> None:
@@ -48,10 +55,8 @@ class Gate:
                 return
         if races and self._mayTry(remote):
             self._strangers.add(remote.host)
-            likely = [race for race in races if race.expectsHost(remote)]
-            # Without a sign whose it is, the newest introduction's.
-            concluded = (likely or races)[-1].accept(connection)
-            self._releaseAfter(concluded, remote)
+            receive = self._receive or races[0].accept
+            receive(connection).addBoth(self._release, remote)
         else:
             connection.abort()
 
@@ -60,5 +65,5 @@ class Gate:
             len(self._strangers) < MOST_STRANGERS and remote.host not in self._strangers
         )
 
-    def _releaseAfter(self, concluded: Deferred[None], remote: Address) -> None:
-        concluded.addCallback(lambda _: self._strangers.discard(remote.host))
+    def _release(self, result: object, remote: Address) -> None:
+        self._strangers.discard(remote.host)

@@ -9,6 +9,11 @@ few, and they grow again slowly.
 
 from __future__ import annotations
 
+_ROUNDING = 1e-6
+"""
+Tokens that arithmetic may lose: what was said to have grown must have.
+"""
+
 
 class Guesses:
     """
@@ -31,7 +36,7 @@ class Guesses:
         Take a token for one answer, if there is one.
         """
         self._grow(now)
-        if self._left < 1.0:
+        if self._left < 1.0 - _ROUNDING:
             return False
         self._left -= 1.0
         self._outstanding += 1
@@ -55,14 +60,14 @@ class Guesses:
         """
         Whether nobody can be answered any more, ever.
         """
-        return not self._refill and self._left + self._outstanding < 1.0
+        return not self._refill and self._left + self._outstanding < 1.0 - _ROUNDING
 
     def nextAt(self, now: float) -> float | None:
         """
         When a token will have grown; C{None} if one must come back first.
         """
         self._grow(now)
-        if not self._refill:
+        if not self._refill or self._outstanding >= self._allowed:
             return None
         return now + max(0.0, 1.0 - self._left) * self._refill
 

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePrivateKey,
@@ -92,11 +93,12 @@ class Identity:
         try:
             key = load_pem_private_key(pem, password=None)
             certificate = x509.load_pem_x509_certificate(pem)
-        except (ValueError, TypeError) as bad:
+            public = certificate.public_key()
+        except (ValueError, TypeError, UnsupportedAlgorithm) as bad:
             raise BadIdentity() from bad
         if not isinstance(key, EllipticCurvePrivateKey):
             raise BadIdentity("its key is not an elliptic curve's")
-        if key.public_key() != certificate.public_key():
+        if key.public_key() != public:
             raise BadIdentity("key and certificate do not belong together")
         return cls(key, certificate)
 

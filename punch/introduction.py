@@ -88,6 +88,7 @@ class Introduction:
         self._means = means
         self._meeting = meeting
         self._details: Arrival[Details] = Arrival()
+        self._pin: bytes | None = None
         self.race: Race[Path] = Race(
             means.clock,
             Checklist(means.random),
@@ -112,6 +113,13 @@ class Introduction:
         """
         return self._details.settled
 
+    @property
+    def pin(self) -> bytes | None:
+        """
+        The other side's pin, if its details have come.
+        """
+        return self._pin
+
     def whenPin(self) -> Deferred[bytes]:
         """
         The other side's pin, when its details have come.
@@ -133,6 +141,7 @@ class Introduction:
         """
         The other side's details are here, and it knows the words.
         """
+        self._pin = details.pin
         self._details.arrive(details)
         for candidate in usable(details.candidates, self._meeting.overLoopback):
             self.race.add(candidate)

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
-    IAddress,
     IConsumer,
     IDelayedCall,
     IHalfCloseableProtocol,
@@ -29,7 +27,6 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from punch.address import Address, formatAddress
 from punch.arrival import Arrival
 from punch.closing import Todo, newClosing
 from punch.errors import (
@@ -40,7 +37,8 @@ from punch.errors import (
     ProtocolViolation,
 )
 from punch.path import Path
-from punch.records import Control, Data, Record, Type
+from punch.punchaddress import PunchAddress
+from punch.records import Control, Record, Type
 from punch.role import Role
 
 KEEPALIVE = 20.0
@@ -55,37 +53,6 @@ Seconds that the peer has to finish too, once our application wants no more.
 """
 
 _PIECE = 1 << 16
-
-
-@implementer(IAddress)
-@dataclass(frozen=True)
-class PunchAddress:
-    """
-    One end of a link: whose it is, and where its path ends now.
-
-    C{pin}: SHA-256 of that peer's public key (32 bytes).  C{path}: C{"direct"}.
-    """
-
-    pin: bytes
-    path: str
-    address: Address
-
-    @property
-    def host(self) -> str:
-        """
-        The IP address, where Twisted's protocols look for it.
-        """
-        return self.address.host
-
-    @property
-    def port(self) -> int:
-        """
-        The TCP port, likewise.
-        """
-        return self.address.port
-
-    def __str__(self) -> str:
-        return f"{self.pin.hex()[:16]} at {formatAddress(self.address)} ({self.path})"
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
@@ -116,16 +83,23 @@ class Link:
         self._error: LinkError | None = None
         self._closing = newClosing()
         self._linger: IDelayedCall | None = None
-        self._producing = False
+        self._producer: IProducer | None = None
+        self._halving = False
+        self._mayWrite = True
+        self._mayRead = True
         self._paused = True
+        self._delivering = False
         self._pending: deque[Record] = deque()
-        self._expectAttached = role is Role.DIALER
+        self._expectAttached = role is Role.DIALER and not path.attached
         self._heard = True
         self._missed = 0
         self.sent = 0
         self.received = 0
         path.transport.pauseProducing()
-        path.send(Type.ATTACH if role is Role.DIALER else Type.ATTACHED)
+        if role is Role.LISTENER:
+            path.send(Type.ATTACHED)
+        elif not path.attached:
+            path.attach()
         self._keepalive = LoopingCall(self._checkPath)
         self._keepalive.clock = clock
         self._keepalive.start(KEEPALIVE, now=False)
@@ -138,11 +112,12 @@ class Link:
         Let C{protocol} run on this link, once.
         """
         self._protocol = protocol
+        self._paused = False
         protocol.makeConnection(self)
         if self._ended.settled:
             self._tellLost()
-        else:
-            self.resumeProducing()
+        elif not self._paused:
+            self._resume()
 
     def whenEnded(self) -> Deferred[LinkError | None]:
         """
@@ -151,12 +126,8 @@ class Link:
         return self._ended.wait()
 
     def write(self, data: bytes) -> None:
-        if self.disconnecting and not self._producing:
-            return
-        self._write(data)
-
-    def _write(self, data: bytes) -> None:
-        if not self.connected:
+        leaving = self.disconnecting or self._halving
+        if not self._mayWrite or (leaving and self._producer is None):
             return
         self.sent += len(data)
         if len(data) <= _PIECE:
@@ -170,10 +141,20 @@ class Link:
 
     def loseWriteConnection(self) -> None:
         """
-        Finish writing; the peer may go on.
+        Finish writing, when a registered producer has; the peer may go on.
         """
+        self._halving = True
+        if self._producer is None:
+            self._finish()
+
+    def _finish(self) -> None:
+        """
+        Write no more.
+        """
+        if not self._mayWrite:
+            return
         self._do(self._closing.finish())
-        if IHalfCloseableProtocol.providedBy(self._protocol):
+        if not self.disconnecting and IHalfCloseableProtocol.providedBy(self._protocol):
             self._protocol.writeConnectionLost()
 
     def loseConnection(self) -> None:
@@ -183,12 +164,12 @@ class Link:
         if self.disconnecting or not self.connected:
             return
         self.disconnecting = True
-        if not self._producing:
+        if self._producer is None:
             self._leave()
 
     def _leave(self) -> None:
         self._startLinger()
-        self._do(self._closing.finish())
+        self._finish()
         self._resume()
 
     def abortConnection(self) -> None:
@@ -220,17 +201,19 @@ class Link:
         """
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        self._producing = True
         self._path.transport.registerProducer(producer, streaming)
+        self._producer = producer
 
     def unregisterProducer(self) -> None:
-        self._producing = False
+        self._producer = None
         self._path.transport.unregisterProducer()
         if self.disconnecting and self.connected:
             self._leave()
+        elif self._halving:
+            self._finish()
 
     def pauseProducing(self) -> None:
-        if not self.disconnecting:
+        if self.connected and not self.disconnecting:
             self._paused = True
             self._path.transport.pauseProducing()
 
@@ -260,17 +243,30 @@ class Link:
         self._deliver()
 
     def _deliver(self) -> None:
+        """
+        Give out what is pending, in order even if its receiver pauses and resumes
+        from within.
+        """
+        if self._delivering:
+            return
+        self._delivering = True
         try:
-            while self._pending and not self._paused and self.connected:
-                record = self._pending.popleft()
-                if isinstance(record, Data):
-                    self._deliverData(record.data)
-                else:
-                    self._obey(record)
+            while self._pending and not self._paused and self._error is None:
+                self._take(self._pending.popleft())
         except ProtocolViolation as violation:
             self._path.violated(violation)
+        finally:
+            self._delivering = False
 
-    def _deliverData(self, data: bytes) -> None:
+    def _take(self, record: Record) -> None:
+        if isinstance(record, Control):
+            self._obey(record)
+        elif self._mayRead:
+            self._takeData(record.data)
+        else:
+            raise ProtocolViolation("DATA after CLOSE")
+
+    def _takeData(self, data: bytes) -> None:
         self.received += len(data)
         if self._protocol is not None and not self.disconnecting:
             self._protocol.dataReceived(data)
@@ -312,11 +308,13 @@ class Link:
 
     def _do(self, todo: Todo) -> None:
         if Todo.SEND_CLOSE in todo:
+            self._mayWrite = False
             self._path.send(Type.CLOSE)
         if Todo.END_PATH in todo:
             self._startLinger()
             self._path.finish()
         if Todo.TELL_END in todo:
+            self._mayRead = False
             self._tellEnd()
         if Todo.REPORT_CLEAN in todo:
             self._end(None)
@@ -328,8 +326,12 @@ class Link:
             return
         if IHalfCloseableProtocol.providedBy(self._protocol):
             self._protocol.readConnectionLost()
-        else:
-            self.loseConnection()
+            return
+        producer = self._producer
+        if producer is not None:
+            self.unregisterProducer()
+            producer.stopProducing()
+        self.loseConnection()
 
     def _startLinger(self) -> None:
         if self._linger is None:
@@ -342,6 +344,7 @@ class Link:
 
     def _end(self, error: LinkError | None) -> None:
         self.connected = False
+        self._mayWrite = False
         self._keepalive.stop()
         if self._linger is not None and self._linger.active():
             self._linger.cancel()

@@ -34,6 +34,7 @@ from punch.events import CodeAllotted, Failed, Introduced, Observed, Waiting
 from punch.gate import Gate
 from punch.introduction import Answered, Meeting
 from punch.link import Link
+from punch.lobby import Lobby
 from punch.path import Path
 from punch.peer import Peer, Rendezvous
 from punch.place import Place
@@ -86,7 +87,11 @@ class Listener:
         self._guessing: set[bytes] = set()
         self._nextGuess: IDelayedCall | None = None
         self._observed: Address
-        self._gate = Gate(lambda: [each.race for each in self._introductions.values()])
+        self._lobby = Lobby(peer.clock, peer.security, self._introductions.values)
+        self._gate = Gate(
+            lambda: [each.race for each in self._introductions.values()],
+            self._lobby.receive,
+        )
 
     async def run(self) -> None:
         """
@@ -172,6 +177,7 @@ class Listener:
     def _stop(self) -> None:
         if self._nextGuess is not None and self._nextGuess.active():
             self._nextGuess.cancel()
+        self._lobby.close()
         for introduction in list(self._introductions.values()):
             introduction.won.cancel()
 
@@ -239,6 +245,7 @@ class Listener:
             assert self._place is not None
             self._place.guesses.right()
             self._scheduleGuess(0.0)
+            self._lobby.sort()
 
     def left(self, introduction: bytes, reason: str) -> None:
         """

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from punch.arrival import Arrival
 from punch.connection import Connection, IStreamTransport
 from punch.errors import ProtocolViolation
 from punch.records import Control, Decoder, Record, Type, encode, encodeHeader
@@ -48,7 +49,8 @@ class Path(Protocol):
         self._held: list[Record] = []
         self._rider: Rider | None = None
         self._lost: Failure | ProtocolViolation | None = None
-        self._attached: Deferred[Path] = Deferred(lambda _: self.abort())
+        self._attached: Arrival[Path] = Arrival()
+        self._first = Type.ATTACH
         connection.take(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -74,15 +76,15 @@ class Path(Protocol):
     def _hold(self, records: list[Record]) -> None:
         """
         Before a link rides on us, only one thing can be meant for us: the
-        dialer's ATTACH.  What follows it is the link's.
+        dialer's ATTACH, or the answer to ours.  What follows it is the link's.
         """
-        if not self._attached.called:
+        if not self._attached.settled:
             first = records.pop(0)
-            if not isinstance(first, Control) or first.type is not Type.ATTACH:
-                raise ProtocolViolation("the first record is no ATTACH")
+            if not isinstance(first, Control) or first.type is not self._first:
+                raise ProtocolViolation(f"the first record is no {self._first.name}")
             self._held += records
             self.transport.pauseProducing()
-            self._attached.callback(self)
+            self._attached.arrive(self)
         else:
             self._held += records
 
@@ -95,22 +97,28 @@ class Path(Protocol):
         self._lost = reason
         if self._rider is not None:
             self._rider.pathLost(reason)
-        elif not self._attached.called:
-            self._attached.errback(
-                Failure(reason) if isinstance(reason, Exception) else reason
-            )
+        elif not self._attached.settled:
+            self._attached.fail(reason)
 
     def whenAttached(self) -> Deferred[Path]:
         """
-        On the listener: the dialer chose this path.  To cancel aborts it.
+        The dialer chose this path; or, on the dialer, the listener agreed.
         """
-        return self._attached
+        return self._attached.wait()
 
     def attach(self) -> None:
         """
         On the dialer: choose this path.
         """
+        self._first = Type.ATTACHED
         self.send(Type.ATTACH)
+
+    @property
+    def attached(self) -> bool:
+        """
+        Whether L{whenAttached} has come about.
+        """
+        return self._attached.settled
 
     def carry(self, rider: Rider) -> None:
         """
@@ -152,8 +160,12 @@ async def _verify(
     security: Security, connection: Connection, role: Role, pin: Pin
 ) -> Path:
     path = Path(await security.meet(connection, role, pin))
-    if role is Role.LISTENER:
-        await path.whenAttached()
+    try:
+        if role is Role.LISTENER:
+            await path.whenAttached()
+    except BaseException:
+        path.abort()
+        raise
     return path
 
 

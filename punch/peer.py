@@ -22,6 +22,7 @@ from twisted.internet.interfaces import (
 )
 
 from punch.address import Address, BadAddress, formatAddress, ipOf, tcpAddress
+from punch.arrival import shield
 from punch.candidate import Candidate, Kind, usable
 from punch.connection import Connection
 from punch.details import Details
@@ -30,9 +31,10 @@ from punch.events import Closed, Connected, Event, Listening, Tell
 from punch.hosts import HostAddresses, hostAddresses
 from punch.identity import Identity
 from punch.introduction import Means
-from punch.link import Link, PunchAddress
+from punch.link import Link
 from punch.path import Path
 from punch.plain import PlainLink
+from punch.punchaddress import PunchAddress
 from punch.race import Win
 from punch.reasons import Reason
 from punch.rendezvous.client import Guest, RendezvousClient, connect
@@ -148,7 +150,7 @@ class Peer:
         closed = [self.shared.close()]
         if self._client is not None:
             closed.append(self._client.disconnect())
-        return gatherResults(closed)
+        return shield(gatherResults(closed))
 
     async def connect(self, rendezvous: Rendezvous, guest: Guest) -> RendezvousClient:
         """

@@ -5,6 +5,7 @@ The protocols that C{twist punch} can run on a link.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.interfaces import ITransport
 from twisted.internet.protocol import Protocol
@@ -37,10 +38,14 @@ class Hello(LineOnlyReceiver):
 
 class Echo(Protocol):
     """
-    Send back whatever comes, until it ends.
+    Send back whatever comes, until it ends, as fast as it is taken.
     """
 
-    transport: ITransport
+    transport: Any
+
+    def connectionMade(self) -> None:
+        # What can't be written now is not read.
+        self.transport.registerProducer(self.transport, True)
 
     def dataReceived(self, data: bytes) -> None:
         self.transport.write(data)

@@ -129,7 +129,8 @@ class Race(Generic[P]):
         if self._next is not None and self._next.active():
             self._next.cancel()
         for candidate in self._checklist.due(self._clock.seconds()):
-            self._attempt(candidate.address)
+            if not self._over:
+                self._attempt(candidate.address)
         due = self._checklist.nextDue()
         if due is not None and not self._over:
             pause = max(0.0, due - self._clock.seconds())

@@ -52,4 +52,5 @@ class Reason(Enum):
     PATH_LOST = "path-lost"
     PATH_SILENT = "path-silent"
     PROTOCOL_VIOLATION = "protocol-violation"
+    BUG = "bug"
     CANCELLED = "cancelled"

@@ -86,7 +86,8 @@ class Options(PlainOptions):
 
     def opt_listen(self, description: str) -> None:
         """
-        Listen on this server endpoint (default: tcp:4040); may be given more than once.
+        Listen on this server endpoint (default: tcp:4040:backlog=1024); may be
+        given more than once.
         """
         self["listen"].append(description)
 

@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from punch.arrival import Arrival
 from punch.errors import (
     AuthenticationError,
+    Bug,
     LinkError,
     Misuse,
     NoSuchName,
@@ -93,7 +94,7 @@ class PunchService(Service):
             self._finish(error)
         elif not isinstance(error, CancelledError):
             self._log.failure("A mistake of ours.", failure)
-            self._finish(PunchError("a mistake of ours"))
+            self._finish(Bug())
 
     def _finish(self, error: PunchError | None) -> None:
         if not self._done.settled:

@@ -171,12 +171,15 @@ class Security:
 
     async def meet(self, connection: Connection, role: Role, pin: Pin) -> Secured:
         """
-        L{handshake}, and compare the other side's pin with the one that we mean,
-        when it is known.
+        L{handshake}, if it has not been, and compare the other side's pin with the
+        one that we mean, when it is known.
 
         @raise WrongPin: it is another; the connection has been aborted.
         """
-        secured = await self.handshake(connection, role)
+        if isinstance(connection, Secured):
+            secured = connection
+        else:
+            secured = await self.handshake(connection, role)
         try:
             if secured.pin != await pin():
                 raise WrongPin()

@@ -125,17 +125,6 @@ class ConnectionTests(PunchTestCase):
         self.pair.run()
         assert taker.received == b"later"
 
-    def test_takenAndAborted(self) -> None:
-        """
-        Who aborts gets no more.
-        """
-        self.there.dataReceived(b"one ")
-        self.there.dataReceived(b"two ")
-        taker = self.taken(self.there, _Quitter())
-        self.pair.run()
-        assert taker.received == b"one "
-        assert not taker.isOpen
-
     def test_write(self) -> None:
         """
         The taker writes to the other end.

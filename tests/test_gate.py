@@ -81,7 +81,7 @@ class GateTests(PunchTestCase):
         Two meetings.
         """
         self.first, self.second = _Meeting(PEER), _Meeting(OTHER)
-        self.races = [self.first.race, self.second.race]
+        self.races = [self.second.race, self.first.race]
         self.gate = Gate(lambda: self.races)
 
     def come(self, remote: Address) -> MemoryTransport:
@@ -108,21 +108,33 @@ class GateTests(PunchTestCase):
         assert self.come(PEER).aborted
         assert self.come(stranger(1)).aborted
 
-    def test_otherPort(self) -> None:
-        """
-        A peer whose NAT changed its port gets to its own race too.
-        """
-        self.come(tcpAddress(PEER.host, 999))
-        assert len(self.first.given) == 1
-        assert self.second.given == []
-
     def test_stranger(self) -> None:
         """
-        A stranger gets to the newest.
+        A stranger, be it on a peer's IP address, enters the one race there is.
         """
+        self.races = [self.second.race]
         assert not self.come(stranger(1)).aborted
-        assert self.second.given == [stranger(1)]
-        assert self.first.given == []
+        assert not self.come(tcpAddress(PEER.host, 999)).aborted
+        assert self.second.given == [stranger(1), tcpAddress(PEER.host, 999)]
+
+    def test_received(self) -> None:
+        """
+        Where somebody sorts strangers out, he gets them, and the next when he has.
+        """
+        came: list[tuple[Connection, Deferred[None]]] = []
+
+        def receive(connection: Connection) -> Deferred[None]:
+            sorted: Deferred[None] = Deferred()
+            came.append((connection, sorted))
+            return sorted
+
+        self.gate = Gate(lambda: self.races, receive)
+        assert not self.come(stranger(1)).aborted
+        assert self.come(stranger(1)).aborted
+        came[0][1].errback(WrongPin())
+        assert not self.come(stranger(1)).aborted
+        assert [each.remote for each, _ in came] == [stranger(1), stranger(1)]
+        assert self.first.given == self.second.given == []
 
     def test_oneAtATime(self) -> None:
         """
@@ -164,7 +176,7 @@ class GateTests(PunchTestCase):
         self.second.race.won.cancel()
         self.failed(self.second.race.won)
         third = _Meeting(OTHER)
-        self.races[1] = third.race
+        self.races[0] = third.race
         came = [self.come(stranger(n)) for n in range(1, 201)]
         assert len([each for each in came if not each.aborted]) == MOST_STRANGERS
 

@@ -71,10 +71,12 @@ LAYERS: tuple[frozenset[str], ...] = (
             "introduction",
             "link",
             "listener",
+            "lobby",
             "path",
             "peer",
             "place",
             "plain",
+            "punchaddress",
             "race",
         }
     ),

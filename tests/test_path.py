@@ -82,13 +82,13 @@ class PathTests(PunchTestCase):
 
     def test_cancelled(self) -> None:
         """
-        Who does not want to hear it any more aborts the path.
+        Who does not want to hear it any more leaves the path as it is.
         """
         attached = self.listeners.whenAttached()
         attached.cancel()
         self.failed(attached, CancelledError)
         self.pair.run()
-        assert self.pair.network.openSockets() == []
+        assert len(self.pair.network.openSockets()) == 2
 
     def test_notAttached(self) -> None:
         """
@@ -305,4 +305,3 @@ class VerifyTests(PunchTestCase):
             self.pair.run()
             assert self.pair.network.openSockets() == []
             assert list(self.pair.network.delayedCalls()) == []
-        assert self.logged() == []

@@ -28,7 +28,6 @@ from twisted.python.failure import Failure
 
 from punch import errors
 from punch.address import Address
-from punch.arrival import Arrival
 from punch.reasons import Reason
 from punch.rendezvous import commands
 
@@ -133,7 +132,7 @@ class RendezvousClient(amp.AMP):
         self._keepalive: LoopingCall | None = None
         self._down = False
         self._answered = False
-        self._gone: Arrival[None] = Arrival()
+        self._gone: Deferred[None] = Deferred()
         self._patience: IDelayedCall | None = None
 
     def makeConnection(self, transport: ITransport) -> None:
@@ -209,13 +208,13 @@ class RendezvousClient(amp.AMP):
         """
         End the connection, after what was said; the guest is told no more.
 
-        @return: fires when it has ended.  To cancel is to wait no longer.
+        @return: fires when it has ended; not to be cancelled.
         """
         if not self._down and self.transport is not None:
             self._down = True
             self.transport.loseConnection()
             self._patience = self._clock.callLater(GOODBYE, self._abort)
-        return self._gone.wait()
+        return self._gone
 
     def _checkAlive(self) -> None:
         Deferred.fromCoroutine(self._ask(commands.Ping)).addErrback(
@@ -280,7 +279,7 @@ class RendezvousClient(amp.AMP):
         if not self._down:
             self._down = True
             self._guest.rendezvousLost(why)
-        self._gone.arrive(None)
+        self._gone.callback(None)
 
 
 async def connect(

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-
 from twisted.protocols import amp
 
 from punch import errors

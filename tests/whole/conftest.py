@@ -9,15 +9,17 @@ from collections.abc import Iterator
 
 import pytest
 from twisted.logger import (
+    ILogObserver,
     LogEvent,
     LogLevel,
     eventAsText,
     globalLogPublisher,
 )
+from zope.interface import implementer
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _quickCollection() -> None:
+def quickCollection() -> None:
     """
     Let a test's own garbage be collected without looking at all that was there
     before.
@@ -27,12 +29,13 @@ def _quickCollection() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _loggedErrors() -> Iterator[list[LogEvent]]:
+def loggedErrors() -> Iterator[list[LogEvent]]:
     """
     The errors that were logged while the test ran.
     """
     found: list[LogEvent] = []
 
+    @implementer(ILogObserver)
     def observe(event: LogEvent) -> None:
         level = event.get("log_level")
         if "log_failure" in event or level in (LogLevel.error, LogLevel.critical):

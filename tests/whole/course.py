@@ -42,11 +42,11 @@ class Course:
         self.world = world
         inner = "10.0.0.2" if scenario.isTwin else ""
         listener, dialer = scenario.listener, scenario.dialer
-        first = world.nested(listener.nats, listener.beyond, inner, **listener.link)
+        first = world.nested(listener.nats, listener.link, listener.beyond, inner)
         if scenario.isLAN:
             second = world.neighbor(first, **dialer.link)
         else:
-            second = world.nested(dialer.nats, dialer.beyond, inner, **dialer.link)
+            second = world.nested(dialer.nats, dialer.link, dialer.beyond, inner)
         world.cast(first, second)
         self.listener, self.dialer = world.listener, world.dialer
         size = scenario.payloads

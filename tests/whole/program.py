@@ -107,9 +107,10 @@ class Program:
 
     def settings(self, **chosen: Any) -> Settings:
         """
-        Settings that depend on the network's seed alone.
+        Settings that depend on the network and its seed alone.
         """
         chosen.setdefault("hostAddresses", lambda: list(self.host.addresses))
+        chosen.setdefault("probe", lambda interface, port: None)
         return Settings(tell=self.tell, random=self.network.random, **chosen)
 
     def tell(self, event: Event) -> None:

@@ -28,7 +28,7 @@ SECRET = b"correct horse battery staple"
 
 class Talkers(Factory[Talker]):
     """
-    Makes talkers and remembers them.
+    Makes talkers, while it is willing, and remembers them.
     """
 
     noisy = False
@@ -38,6 +38,7 @@ class Talkers(Factory[Talker]):
         self._greeting = greeting
         self.made: list[Talker] = []
         self.starts = 0
+        self.isWilling = True
 
     def doStart(self) -> None:
         """
@@ -51,10 +52,12 @@ class Talkers(Factory[Talker]):
         """
         self.starts -= 1
 
-    def buildProtocol(self, addr: IAddress | None) -> Talker:
+    def buildProtocol(self, addr: IAddress | None) -> Talker | None:
         """
-        One more.
+        One more, if it is willing.
         """
+        if not self.isWilling:
+            return None
         self.made.append(Talker(self._network, self._greeting))
         return self.made[-1]
 

@@ -11,11 +11,12 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
 from punch.connection import Connection, How
-from punch.identity import Identity
 from punch.records import Type, encode
 from punch.role import Role
 from punch.testing import MemoryHost
 from punch.tls import Secured, Security
+
+from .identities import fixedIdentity
 
 RUBBISH = bytes(range(256)) * 8
 
@@ -118,7 +119,7 @@ class Impostor(Stranger):
     @ivar told: what it was told inside TLS.
     """
 
-    identity = Identity.make()
+    identity = fixedIdentity(9)
 
     def __init__(self, role: Role) -> None:
         """

@@ -124,7 +124,7 @@ def test_sameAddress() -> None:
     world = World()
     hosts = [
         world.nested(
-            [NATBehavior(strict=True)], LEG - HOP, address="10.0.0.2", latency=HOP
+            [NATBehavior(strict=True)], {"latency": HOP}, LEG - HOP, "10.0.0.2"
         )
         for _ in range(2)
     ]
@@ -142,7 +142,8 @@ def test_selfIsNoPath() -> None:
     world = World()
     behavior = NAT_KINDS["random"]
     assert behavior is not None
-    hosts = [world.nested([behavior], LEG, "10.0.0.2", latency=HOP) for _ in range(2)]
+    link = {"latency": HOP}
+    hosts = [world.nested([behavior], link, LEG, "10.0.0.2") for _ in range(2)]
     world.cast(*hosts).meet(port=4000)
     assert (world.listener.reason, world.dialer.reason) == ("no-answer", "no-answer")
     world.end()

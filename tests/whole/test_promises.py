@@ -72,7 +72,7 @@ def linked(**link: float) -> World:
     Two who are linked over such a path, without NATs.
     """
     world = World(seed=7)
-    world.cast(world.nested([], **link), world.nested([], **link))
+    world.cast(world.nested([], link), world.nested([], link))
     world.meet()
     assert world.listener.links, world
     assert world.dialer.links, world
@@ -84,6 +84,16 @@ def end(program: Program) -> str:
     The last that its user was told.
     """
     return program.told(Closed)[-1].reason
+
+
+def causeOf(program: Program) -> BaseException | None:
+    """
+    Why its link ended early.
+    """
+    reason = program.talker.reason
+    assert reason is not None
+    assert reason.value is not None
+    return reason.value.__cause__
 
 
 @pytest.mark.parametrize("path", ROUGH)
@@ -135,9 +145,9 @@ def test_abort(side: str) -> None:
     assert who.talker.reason is not None
     assert other.talker.reason is not None
     assert who.talker.reason.check(ConnectionAborted)
-    assert isinstance(who.talker.reason.value.__cause__, Aborted)
+    assert isinstance(causeOf(who), Aborted)
     assert other.talker.reason.check(ConnectionLost)
-    assert isinstance(other.talker.reason.value.__cause__, PathLost)
+    assert isinstance(causeOf(other), PathLost)
     assert (end(who), end(other)) == ("aborted", "path-lost")
     world.end()
 
@@ -156,7 +166,7 @@ def test_cut(side: str, after: float) -> None:
     for program in world.programs:
         assert program.talker.reason is not None, world
         assert program.talker.reason.check(ConnectionLost)
-        assert isinstance(program.talker.reason.value.__cause__, PathSilent)
+        assert isinstance(causeOf(program), PathSilent)
         assert end(program) == "path-silent"
     world.end()
 

@@ -4,6 +4,8 @@ The rendezvous goes away, and comes back.
 
 from __future__ import annotations
 
+from errno import ECONNRESET
+
 import pytest
 
 from punch import api
@@ -11,7 +13,7 @@ from punch.events import CodeAllotted, Listening, Waiting
 from punch.rendezvous.client import ANSWER_TIMEOUT, KEEPALIVE
 
 from .services import NAME, SECRET, listening, standing
-from .world import PORT, WHERE, World, pair
+from .world import PORT, RENDEZVOUS, WHERE, World, pair
 
 LONGEST_PAUSE = 36.0
 """
@@ -88,7 +90,7 @@ def test_restartedStanding() -> None:
     world.end()
 
 
-def hold(world: World) -> None:
+def hold(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     The system keeps the listener's four-tuple: as if in TIME-WAIT, without
     timestamps.
@@ -103,10 +105,10 @@ def hold(world: World) -> None:
     def isHeld(one: tuple[str, int], other: tuple[str, int]) -> bool:
         return (one, other) == (local, remote) or isTaken(one, other)
 
-    stack.isTaken = isHeld  # type: ignore[method-assign]
+    monkeypatch.setattr(stack, "isTaken", isHeld)
 
 
-def test_portHeld() -> None:
+def test_portHeld(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     If the system does not let it connect from its port again, it takes another and
     says so, and a dialer connects.
@@ -114,7 +116,7 @@ def test_portHeld() -> None:
     world = pair()
     running = listening(world.listener)
     code = world.listener.code
-    hold(world)
+    hold(world, monkeypatch)
     restart(world, 1.0)
     assert world.until(lambda: len(world.listener.told(Waiting)) == 2, 10.0)
     first, second = world.listener.told(Listening)
@@ -124,18 +126,18 @@ def test_portHeld() -> None:
     world.end()
 
 
-def test_chosenPortHeld() -> None:
+def test_chosenPortHeld(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     If the port was chosen, it stays, and tries until the system lets it.
     """
     world = pair()
     running = listening(world.listener, port=4000)
     code = world.listener.code
-    hold(world)
+    hold(world, monkeypatch)
     restart(world, 1.0)
     world.run(60.0)
     assert len(world.listener.told(Waiting)) == 1
-    del world.listener.host.stack.isTaken  # type: ignore[method-assign]
+    monkeypatch.undo()
     assert world.until(lambda: len(world.listener.told(Waiting)) == 2, LONGEST_PAUSE)
     assert {each.port for each in world.listener.told(Listening)} == {4000}
     checkMeeting(world, code)
@@ -189,8 +191,7 @@ def test_numberTaken() -> None:
     world = pair()
     running = listening(world.listener)
     code = world.listener.code
-    world.rendezvous.stop()
-    world.rendezvous.start()
+    restart(world, 0.0)
     directory = world.rendezvous.factory.directory
     number = code.partition("-")[0]
     world.spin(directory.claim(number, b"somebody else...", object()))
@@ -202,22 +203,26 @@ def test_numberTaken() -> None:
     world.end()
 
 
+def proven() -> World:
+    """
+    Two whose details have just been exchanged: farther from each other than from
+    the rendezvous, so that much is still to be done.
+    """
+    world = World(leg=0.001)
+    world.cast(world.host("drop", 0.1), world.host("drop", 0.1))
+    world.listen()
+    assert world.listener.code
+    world.dial()
+    assert world.until(lambda: isProven(world), 5.0)
+    return world
+
+
 @pytest.mark.parametrize("how", ["stopped", "silent"])
 def test_goneAfterDetails(how: str) -> None:
     """
     Once the details are exchanged the two can do without the rendezvous.
     """
-    world = World()
-    world.cast(world.host("reset"), world.host("drop"))
-    world.rendezvous.host.latency = 0.001
-    world.listen()
-    assert world.listener.code
-    # The peers are far from each other, so that the details are there long before.
-    for program in world.programs:
-        nat = world.nats[program.host]
-        assert nat is not None
-    world.dial()
-    assert world.until(lambda: isProven(world), 5.0)
+    world = proven()
     if how == "stopped":
         world.rendezvous.stop()
     else:
@@ -225,6 +230,27 @@ def test_goneAfterDetails(how: str) -> None:
     assert world.until(lambda: world.dialer.ended and world.listener.ended)
     assert world.dialer.links, world
     assert world.listener.links, world
+    world.end()
+
+
+@pytest.mark.parametrize("side", ["listener", "dialer"])
+def test_goneForOne(side: str) -> None:
+    """
+    Nor does it matter then that one of them loses its connection to the rendezvous,
+    which the other is told.
+    """
+    world = proven()
+    who = world.listener if side == "listener" else world.dialer
+    for connection in who.host.stack.connections():
+        if connection.addresses[1] == (RENDEZVOUS, PORT):
+            connection.reset()
+            connection.fail(ECONNRESET)
+    assert world.until(lambda: world.dialer.ended and world.listener.ended)
+    assert world.dialer.links, world
+    assert world.listener.links, world
+    world.run(1.0)
+    assert world.listener.talker.received == b"I dial."
+    assert world.dialer.talker.received == b"I listen."
     world.end()
 
 

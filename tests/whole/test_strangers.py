@@ -81,7 +81,7 @@ def test_whileDialing(kind: str, hosts: int) -> None:
     assert world.listener.code
     world.run(2.0)
     world.dial()
-    strangers = []
+    strangers: list[Stranger] = []
     while not (world.listener.ended and world.dialer.ended):
         for program in (world.listener, world.dialer):
             home = homes[len(strangers) % hosts]

@@ -185,6 +185,7 @@ def test_standing() -> None:
     world.end()
 
 
+@pytest.mark.timeout(20)
 def test_slowly() -> None:
     """
     Who tries a standing name again and again gets one guess in each L{NAME_REFILL}

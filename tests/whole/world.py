@@ -5,13 +5,14 @@ The world of a meeting: a rendezvous, and a listener and a dialer behind NATs.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.task import Clock
 
 from punch import api
+from punch.rendezvous.client import GOODBYE
 from punch.rendezvous.directory import MemoryDirectory
 from punch.rendezvous.factory import RendezvousFactory
 from punch.rendezvous.limits import Limits
@@ -49,11 +50,16 @@ Seconds from a host to its NAT, and from there to the next.
 class Rendezvous:
     """
     A rendezvous server that can be stopped and started again.
+
+    @ivar wrap: puts something around its factory.
     """
+
+    wrap: Callable[[RendezvousFactory], IProtocolFactory]
 
     def __init__(self, host: MemoryHost, limits: Limits) -> None:
         self.host = host
         self.limits = limits
+        self.wrap = lambda factory: factory
         self.factory: RendezvousFactory
         self._port: IListeningPort | None = None
         self.start()
@@ -64,7 +70,7 @@ class Rendezvous:
         """
         directory = MemoryDirectory(self.host, randomness=self.host.network.random)
         self.factory = RendezvousFactory(self.host, self.limits, directory)
-        self._port = self.host.listenTCP(PORT, self.factory)
+        self._port = self.host.listenTCP(PORT, self.wrap(self.factory))
 
     def stop(self) -> None:
         """
@@ -116,22 +122,23 @@ class World:
             behavior = NAT_KINDS[kind]
             behaviors = [] if behavior is None else [behavior]
         if not behaviors:
-            return self.nested([], latency=leg)
-        return self.nested(behaviors, leg - HOP * len(behaviors), latency=HOP)
+            return self.nested([], {"latency": leg})
+        beyond = leg - HOP * len(behaviors)
+        return self.nested(behaviors, {"latency": HOP}, beyond)
 
     def nested(
         self,
         behaviors: Sequence[NATBehavior],
+        link: Mapping[str, float],
         beyond: float = HOP,
         address: str = "",
-        **link: float,
     ) -> MemoryHost:
         """
         One more host, behind NATs, the outermost first.
 
+        @param link: the properties of the host's link.
         @param beyond: seconds from the outermost NAT to the core.
         @param address: the host's own, if it is behind any NAT.
-        @param link: the properties of the host's link.
         """
         self._networks += 1
         number, nat = self._networks, None
@@ -153,7 +160,7 @@ class World:
         """
         nat = self.nats[host]
         if nat is None:
-            return self.nested([], **link)
+            return self.nested([], link)
         net, _, last = host.addresses[0].rpartition(".")
         taken = sum(each is nat for each in self.nats.values())
         address = f"{net}.{int(last) + taken}"
@@ -246,7 +253,7 @@ class World:
         for program in self.programs:
             program.end()
         self.rendezvous.stop()
-        self.run(1.0)
+        self.run(GOODBYE + 0.001)
         left = (self.network.openSockets(), list(self.network.delayedCalls()))
         assert left == ([], []), f"left: {left}\n{self}"
 

@@ -1,0 +1,104 @@
+"""
+A rendezvous that speaks TLS.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
+from OpenSSL.crypto import X509, PKey
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.interfaces import (
+    Binding,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
+from twisted.internet.ssl import (
+    Certificate,
+    CertificateOptions,
+    optionsForClientTLS,
+)
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from zope.interface import implementer
+
+from punch.endpoints import CONNECT_TIMEOUT
+from punch.identity import Identity
+from punch.peer import Rendezvous
+from punch.testing import MemoryHost
+
+from .world import PORT, RENDEZVOUS, World
+
+NAME = "rendezvous.example"
+
+
+def _certify() -> Identity:
+    key = Identity.make().key
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2000, 1, 1, tzinfo=timezone.utc))
+        .not_valid_after(datetime(2100, 1, 1, tzinfo=timezone.utc))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), False)
+        .sign(key, SHA256())
+    )
+    return Identity(key, certificate)
+
+
+_IDENTITY = _certify()
+_CERTIFICATE = X509.from_cryptography(_IDENTITY.certificate)
+
+
+def secure(world: World) -> None:
+    """
+    Let the world's rendezvous speak TLS from now on.
+    """
+    world.network.name(NAME, RENDEZVOUS)
+    options = CertificateOptions(
+        privateKey=PKey.from_cryptography_key(_IDENTITY.key), certificate=_CERTIFICATE
+    )
+    rendezvous = world.rendezvous
+    rendezvous.wrap = lambda factory: TLSMemoryBIOFactory(
+        options, False, factory, rendezvous.host
+    )
+    rendezvous.stop()
+    world.run(0.001)
+    rendezvous.start()
+
+
+@implementer(IStreamClientEndpoint)
+class _TLSEndpoint:
+    """
+    What C{wrapClientTLS} gives, with TLS by the network's clock.
+    """
+
+    def __init__(self, host: MemoryHost, name: str, binding: Binding) -> None:
+        self._host = host
+        trusted = Certificate(_CERTIFICATE)
+        self._options: Any = optionsForClientTLS(name, trustRoot=trusted)
+        self._inner = HostnameEndpoint(host, NAME, PORT, CONNECT_TIMEOUT, binding)
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+        """
+        Connect, and give the protocol inside TLS.
+        """
+        factory = TLSMemoryBIOFactory(self._options, True, protocolFactory, self._host)
+        connected: Deferred[Any] = self._inner.connect(factory)
+        return connected.addCallback(lambda outer: outer.wrappedProtocol)
+
+
+def endpointOf(host: MemoryHost, name: str = NAME) -> Rendezvous:
+    """
+    The way of a host to that rendezvous.
+
+    @param name: for which its certificate must be valid.
+    """
+    return lambda binding: _TLSEndpoint(host, name, binding)
