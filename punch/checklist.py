@@ -193,7 +193,10 @@ class Checklist:
         """
         Why there is no path, for when time has run out.
         """
-        verdicts = {_verdictOf(check) for check in self._checks.values()}
+        checks = self._checks.values()
+        observed = [c for c in checks if c.candidate.kind is Kind.SERVER_REFLEXIVE]
+        # The address that the rendezvous saw says most: it is surely the peer's.
+        verdicts = {_verdictOf(check) for check in observed or checks}
         tried = ", ".join(str(check.candidate) for check in self._checks.values())
         detail = f"tried {tried}" if tried else ""
         for verdict in (NotAttached, Refused, NoAnswer, Unreachable):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from punch.address import Address, formatAddress
-from punch.errors import PeerLeft, PunchError, RendezvousError, WrongCode
+from punch.errors import PunchError, RendezvousError
 from punch.events import Introduced, Observed
 from punch.gate import Gate
 from punch.greeting import DialersGreeting
@@ -40,7 +40,8 @@ class Dialer:
         self._id = b""
         self._introduction: Dialed | None = None
         self._gate = Gate(
-            lambda: [self._introduction.race] if self._introduction else []
+            peer.clock,
+            lambda: [self._introduction.race] if self._introduction else [],
         )
 
     async def run(self) -> Link:
@@ -115,8 +116,7 @@ class Dialer:
         The listener gave up.
         """
         if self._introduction is not None and introduction == self._id:
-            wrong = reason == Reason.WRONG_CODE.value
-            self._introduction.race.fail(WrongCode() if wrong else PeerLeft())
+            self._introduction.left(reason)
 
     def rendezvousLost(self, why: RendezvousError) -> None:
         """

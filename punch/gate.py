@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from punch.address import Address
 from punch.connection import Connection
@@ -23,6 +24,12 @@ MOST_STRANGERS = 16
 Handshakes with strangers that may go on at once.
 """
 
+STRANGERS_PATIENCE = 1.5
+"""
+Seconds that a stranger has to show that it is the peer: he may stand in the way of
+others on his IP address, the peer among them.
+"""
+
 
 class Gate:
     """
@@ -31,6 +38,7 @@ class Gate:
 
     def __init__(
         self,
+        clock: IReactorTime,
         races: Callable[[], Iterable[Race[Any]]],
         receive: Callable[[Connection], Deferred[Any]] | None = None,
     ) -> None:
@@ -39,6 +47,7 @@ class Gate:
         @param receive: is given each stranger that may try; fires when it is known
             whose it is, or nobody's.  By default it enters the one race.
         """
+        self._clock = clock
         self._races = races
         self._receive = receive
         self._strangers: set[str] = set()
@@ -56,7 +65,8 @@ class Gate:
         if races and self._mayTry(remote):
             self._strangers.add(remote.host)
             receive = self._receive or races[0].accept
-            receive(connection).addBoth(self._release, remote)
+            patience = self._clock.callLater(STRANGERS_PATIENCE, connection.abort)
+            receive(connection).addBoth(self._release, remote, patience)
         else:
             connection.abort()
 
@@ -65,5 +75,7 @@ class Gate:
             len(self._strangers) < MOST_STRANGERS and remote.host not in self._strangers
         )
 
-    def _release(self, result: object, remote: Address) -> None:
+    def _release(self, result: object, remote: Address, patience: IDelayedCall) -> None:
+        if patience.active():
+            patience.cancel()
         self._strangers.discard(remote.host)

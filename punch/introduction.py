@@ -22,17 +22,27 @@ from punch.arrival import Arrival
 from punch.candidate import Candidate, Kind, isUsable, usable
 from punch.checklist import Checklist
 from punch.details import Details
-from punch.errors import PunchError, Unproven, WrongCode
+from punch.errors import NoSuchName, PeerLeft, PunchError, Unproven, WrongCode
 from punch.events import Tell
 from punch.greeting import DialersGreeting, ListenersGreeting
 from punch.path import Path, verify
 from punch.race import Connect, Race, Win
+from punch.reasons import Reason
 from punch.role import Role
 from punch.tls import Security
 
 PROOF_TIMEOUT = 10.0
 """
 Seconds that the other side has to send its sealed details.
+"""
+
+
+_FAREWELLS: dict[str, type[PunchError]] = {
+    Reason.WRONG_CODE.value: WrongCode,
+    Reason.NO_SUCH_NAME.value: NoSuchName,
+}
+"""
+What the other side's reason to leave means for us, if not that it gave up.
 """
 
 
@@ -131,6 +141,16 @@ class Introduction:
         The other side sent a message through the rendezvous.
         """
         raise NotImplementedError()
+
+    def left(self, reason: str) -> None:
+        """
+        The other side left.  When it has attached a path that may overtake the
+        path; and when only its connection to the rendezvous broke, we can do
+        without, once its details are here.
+        """
+        settled = reason == Reason.PEER_LEFT.value and self.proven
+        if reason != Reason.DONE.value and not settled:
+            self.race.fail(_FAREWELLS.get(reason, PeerLeft)())
 
     def _start(self) -> None:
         peer = self._meeting.peer

@@ -23,12 +23,11 @@ from punch.code import Code, chooseWords
 from punch.errors import (
     BadName,
     NameTaken,
-    PeerLeft,
+    NoSuchName,
     PortHeld,
     PunchError,
     RendezvousError,
     UnsupportedVersion,
-    WrongCode,
 )
 from punch.events import CodeAllotted, Failed, Introduced, Observed, Waiting
 from punch.gate import Gate
@@ -84,11 +83,12 @@ class Listener:
         self._introductions: dict[bytes, Answered] = {}
         # Those who wait for their guess, and those who had it.
         self._unanswered: deque[tuple[bytes, Answered]] = deque()
-        self._guessing: set[bytes] = set()
+        self._guessing: dict[bytes, Place] = {}
         self._nextGuess: IDelayedCall | None = None
         self._observed: Address
         self._lobby = Lobby(peer.clock, peer.security, self._introductions.values)
         self._gate = Gate(
+            peer.clock,
             lambda: [each.race for each in self._introductions.values()],
             self._lobby.receive,
         )
@@ -216,18 +216,17 @@ class Listener:
         """
         Let those who wait have their guess, as far as guesses go.
         """
-        assert self._place is not None
-        guesses, now = self._place.guesses, self._peer.clock.seconds()
-        while self._unanswered:
+        place, now = self._place, self._peer.clock.seconds()
+        while self._unanswered and place is not None:
             introduction, met = self._unanswered[0]
             if introduction not in self._introductions:
                 self._unanswered.popleft()
-            elif guesses.take(now):
+            elif place.guesses.take(now):
                 self._unanswered.popleft()
-                self._guessing.add(introduction)
+                self._guessing[introduction] = place
                 met.answer(self._peer.details(self._observed))
             else:
-                next = guesses.nextAt(now)
+                next = place.guesses.nextAt(now)
                 if next is not None:
                     self._scheduleGuess(next - now)
                 return
@@ -241,23 +240,21 @@ class Listener:
             return
         met.received(message)
         if met.proven and introduction in self._guessing:
-            self._guessing.discard(introduction)
-            assert self._place is not None
-            self._place.guesses.right()
+            self._guessing.pop(introduction).guesses.right()
             self._scheduleGuess(0.0)
             self._lobby.sort()
 
     def left(self, introduction: bytes, reason: str) -> None:
         """
-        A dialer left; when it has attached a path, that may overtake the path.
+        A dialer left.
         """
         met = self._introductions.get(introduction)
-        if met is not None and reason != Reason.DONE.value:
-            wrong = reason == Reason.WRONG_CODE.value
-            met.race.fail(WrongCode() if wrong else PeerLeft())
+        if met is not None:
+            met.left(reason)
 
     def _won(self, win: Win[Path], introduction: bytes, started: float) -> None:
-        met = self._introductions.pop(introduction)
+        met = self._introductions[introduction]
+        self._forget(introduction)
         self._leave(introduction, Reason.DONE)
         self._linked(self._peer.link(win, met.role, started))
 
@@ -265,7 +262,7 @@ class Listener:
         """
         One introduction came to nothing.
         """
-        self._introductions.pop(introduction, None)
+        self._forget(introduction)
         error = failure.value
         if isinstance(error, CancelledError):
             self._leave(introduction, Reason.CANCELLED)
@@ -274,26 +271,37 @@ class Listener:
             self._log.failure("in an introduction", failure)
             return
         self._leave(introduction, error.reason)
-        if introduction in self._guessing:
-            self._guessing.discard(introduction)
-            self._wrongGuess(error)
+        guessed = self._guessing.pop(introduction, None)
+        if guessed is not None:
+            guessed.guesses.wrong()
+            self._scheduleGuess(0.0)
+        if guessed is not None and guessed.guesses.exhausted:
+            self._giveUpCode(guessed.name)
+            self._failed(error)
         elif met.proven:
             self._failed(error)
         else:
             self._peer.tell(Failed(error.reason.value, str(error)))
 
-    def _wrongGuess(self, error: PunchError) -> None:
-        assert self._place is not None
-        self._place.guesses.wrong()
-        if not self._place.guesses.exhausted:
-            self._peer.tell(Failed(error.reason.value, str(error)))
-            self._scheduleGuess(0.0)
-            return
-        name, self._place = self._place.name, None
+    def _forget(self, introduction: bytes) -> None:
+        """
+        An introduction is over, and with the last one strangers have no business.
+        """
+        self._introductions.pop(introduction, None)
+        if not self._introductions:
+            self._lobby.close()
+
+    def _giveUpCode(self, name: str) -> None:
+        """
+        A guess has used up the code: who waits for one of his own waits in vain.
+        """
+        self._place = None
+        for met in list(self._introductions.values()):
+            if not met.proven:
+                met.race.fail(NoSuchName(name))
         if self._client is not None:
             renewed = Deferred.fromCoroutine(self._renew(self._client, name))
             renewed.addErrback(lambda failure: None)
-        self._failed(error)
 
     async def _renew(self, client: RendezvousClient, name: str) -> None:
         """

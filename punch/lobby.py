@@ -41,6 +41,7 @@ class Lobby:
         self._clock = clock
         self._security = security
         self._introductions = introductions
+        self._greeting: set[Deferred[None]] = set()
         self._waiting: dict[Secured, IDelayedCall] = {}
 
     def receive(self, connection: Connection) -> Deferred[None]:
@@ -49,7 +50,15 @@ class Lobby:
 
         @return: fires when that is done, well or not.
         """
-        return Deferred.fromCoroutine(self._receive(connection))
+        greeting = Deferred.fromCoroutine(self._receive(connection))
+        self._greeting.add(greeting)
+        return greeting.addBoth(self._greeted, greeting)
+
+    def _greeted(self, result: object, greeting: Deferred[None]) -> None:
+        """
+        A handshake is over; why one failed is of no interest.
+        """
+        self._greeting.discard(greeting)
 
     async def _receive(self, connection: Connection) -> None:
         secured = await self._security.handshake(connection, Role.LISTENER)
@@ -76,6 +85,8 @@ class Lobby:
         """
         Nobody is met any more.
         """
+        for greeting in list(self._greeting):
+            greeting.cancel()
         for secured in list(self._waiting):
             self._leave(secured)
             secured.abort()

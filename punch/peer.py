@@ -20,13 +20,14 @@ from twisted.internet.interfaces import (
     IReactorTime,
     IStreamClientEndpoint,
 )
+from twisted.internet.task import deferLater
 
 from punch.address import Address, BadAddress, formatAddress, ipOf, tcpAddress
 from punch.arrival import shield
 from punch.candidate import Candidate, Kind, usable
 from punch.connection import Connection
 from punch.details import Details
-from punch.errors import LinkError, PunchError
+from punch.errors import LinkError, PortHeld, PunchError
 from punch.events import Closed, Connected, Event, Listening, Tell
 from punch.hosts import HostAddresses, hostAddresses
 from punch.identity import Identity
@@ -49,6 +50,9 @@ Rendezvous = Callable[[Binding], IStreamClientEndpoint]
 """
 Gives an endpoint that connects to the rendezvous from the shared port.
 """
+
+
+_HELD_PAUSES = (0.1, 0.2, 0.4, 0.8)
 
 
 def tellNobody(event: Event) -> None:
@@ -158,6 +162,15 @@ class Peer:
 
         @raise punch.errors.RendezvousError: it can't be reached.
         """
+        for pause in _HELD_PAUSES:
+            try:
+                return await self._connect(rendezvous, guest)
+            except PortHeld:
+                # An earlier connection from our port may be just ending.
+                await deferLater(self.clock, pause, lambda: None)
+        return await self._connect(rendezvous, guest)
+
+    async def _connect(self, rendezvous: Rendezvous, guest: Guest) -> RendezvousClient:
         endpoint = rendezvous(self.shared.binding)
         self._client = await connect(self.clock, endpoint, guest)
         return self._client

@@ -24,7 +24,6 @@ from punch.errors import (
     Bug,
     LinkError,
     Misuse,
-    NoSuchName,
     PunchError,
     RendezvousError,
 )
@@ -220,4 +219,4 @@ class DialingService(PunchService):
         """
         if isinstance(error, RendezvousError) and not self._met:
             return True
-        return isinstance(error, (Misuse, AuthenticationError, NoSuchName))
+        return isinstance(error, (Misuse, AuthenticationError))

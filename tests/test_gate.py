@@ -82,7 +82,7 @@ class GateTests(PunchTestCase):
         """
         self.first, self.second = _Meeting(PEER), _Meeting(OTHER)
         self.races = [self.second.race, self.first.race]
-        self.gate = Gate(lambda: self.races)
+        self.gate = Gate(Clock(), lambda: self.races)
 
     def come(self, remote: Address) -> MemoryTransport:
         """
@@ -128,7 +128,7 @@ class GateTests(PunchTestCase):
             came.append((connection, sorted))
             return sorted
 
-        self.gate = Gate(lambda: self.races, receive)
+        self.gate = Gate(Clock(), lambda: self.races, receive)
         assert not self.come(stranger(1)).aborted
         assert self.come(stranger(1)).aborted
         came[0][1].errback(WrongPin())

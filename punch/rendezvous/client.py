@@ -292,6 +292,26 @@ async def connect(
     """
     factory = Factory.forProtocol(lambda: RendezvousClient(clock, guest))
     factory.noisy = False
-    connected: Deferred[Any] = endpoint.connect(factory)
-    client: RendezvousClient = await connected.addErrback(explain)
+    client: RendezvousClient = await _uncancelled(endpoint.connect(factory))
     return client
+
+
+def _uncancelled(connected: Deferred[Any]) -> Deferred[Any]:
+    """
+    The same, with our errors; and whoever cancels it hears of that alone, where an
+    endpoint may tell of the lookup or the connection that it had to give up.
+    """
+    cancelled = False
+
+    def cancel(waiting: Deferred[Any]) -> None:
+        nonlocal cancelled
+        cancelled = True
+        connected.cancel()
+
+    def settle(result: Any) -> None:
+        if not cancelled:
+            waiting.callback(result)
+
+    waiting: Deferred[Any] = Deferred(cancel)
+    connected.addErrback(explain).addBoth(settle)
+    return waiting

@@ -5,13 +5,15 @@ The course of one run of the soak: what its scenario says, and what is checked.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import NoneType
 from typing import Any
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall
 
 from punch import api
-from punch.errors import LinkError
+from punch.errors import LinkError, PunchError
 from punch.events import CodeAllotted, Failed, Introduced, Listening
 from punch.role import Role
 
@@ -169,6 +171,8 @@ class Course:
         Every wait has ended that should; as it should.
         """
         assert self.dialer.ended or not self.isDialed
+        for program in (self.listener, self.dialer):
+            assert isinstance(program.error, (PunchError, CancelledError, NoneType))
         told = self.listener.told
         if not self.listener.ended:
             assert len(told(Introduced)) == len(told(Failed))

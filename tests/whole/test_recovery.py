@@ -4,9 +4,12 @@ The rendezvous goes away, and comes back.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from errno import ECONNRESET
+from typing import Any
 
 import pytest
+from twisted.internet.protocol import Factory, Protocol
 
 from punch import api
 from punch.events import CodeAllotted, Listening, Waiting
@@ -290,4 +293,52 @@ def test_linksLiveOn() -> None:
     world.dialer.link.write(b" Still there?")
     world.run(1.0)
     assert world.listener.talker.received == b"I dial. Still there?"
+    world.end()
+
+
+def mute(world: World) -> Callable[[], object]:
+    """
+    In the rendezvous' place something accepts connections and says nothing.
+
+    @return: ends that.
+    """
+    world.rendezvous.stop()
+    world.run(0.001)
+    factory: Any = Factory.forProtocol(Protocol)
+    factory.noisy = False
+    port = world.rendezvous.host.listenTCP(PORT, factory)
+    return port.stopListening
+
+
+@pytest.mark.parametrize("side", ["listener", "dialer"])
+def test_muteAtFirst(side: str) -> None:
+    """
+    A rendezvous that accepts connections and says nothing is an error that has a
+    reason.
+    """
+    world = pair()
+    unmute = mute(world)
+    who = world.listen() if side == "listener" else world.dial("7-zebra-zoo")
+    assert world.until(lambda: who.ended, 2 * ANSWER_TIMEOUT)
+    assert who.reason == "rendezvous-timed-out"
+    unmute()
+    world.end()
+
+
+def test_muteLater() -> None:
+    """
+    A waiting listener survives that, and comes back when there is a rendezvous.
+    """
+    world = pair()
+    running = listening(world.listener)
+    code = world.listener.code
+    unmute = mute(world)
+    world.run(60.0)
+    unmute()
+    world.rendezvous.host.reset()
+    world.run(0.001)
+    world.rendezvous.start()
+    assert world.until(lambda: len(world.listener.told(Waiting)) == 2, LONGEST_PAUSE)
+    checkMeeting(world, code)
+    world.spin(running.stop())
     world.end()

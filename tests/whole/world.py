@@ -107,7 +107,7 @@ class World:
         self.rendezvous = Rendezvous(host, limits or Limits())
         self.programs: list[Program] = []
         self.nats: dict[MemoryHost, MemoryNAT | None] = {}
-        self._networks = 0
+        self._networks = self._neighbors = 0
 
     # Building it.
 
@@ -161,10 +161,9 @@ class World:
         nat = self.nats[host]
         if nat is None:
             return self.nested([], link)
-        net, _, last = host.addresses[0].rpartition(".")
-        taken = sum(each is nat for each in self.nats.values())
-        address = f"{net}.{int(last) + taken}"
-        made = self.network.host(address, behind=nat, **link)
+        net = host.addresses[0].rpartition(".")[0]
+        self._neighbors += 1
+        made = self.network.host(f"{net}.{2 + self._neighbors}", behind=nat, **link)
         self.nats[made] = nat
         return made
 

@@ -1,0 +1,27 @@
+"""
+A digest service behind a NAT, for C{twistd -ny service.tac}: everybody with the
+secret of the name may ask.
+"""
+
+import time
+from pathlib import Path
+
+from twisted.application.service import Application
+from twisted.internet import reactor
+from twisted.internet.protocol import Factory
+
+from digest import Digester
+from punch.endpoints import rendezvousEndpoint
+from punch.eventlog import EventLog
+from punch.peer import Peer, Settings
+from punch.place import Place
+from punch.secretfile import readSecret
+from punch.service import ListeningService
+
+application = Application("digest")
+ListeningService(
+    Peer(reactor, Settings(tell=EventLog(time.time))),
+    rendezvousEndpoint(reactor, "tcp:rv.example.org:4040"),
+    Place.standing("digest", readSecret(Path("secret"))),
+    Factory.forProtocol(Digester),
+).setServiceParent(application)
