@@ -25,7 +25,14 @@ from random import Random
 
 from punch.address import Address
 from punch.candidate import Candidate, Kind
-from punch.errors import ConnectError, NoAnswer, NotAttached, Refused, Unreachable
+from punch.errors import (
+    NoAnswer,
+    NotAttached,
+    PunchError,
+    Refused,
+    Unreachable,
+    WrongPin,
+)
 
 
 class Outcome(Enum):
@@ -40,7 +47,11 @@ class Outcome(Enum):
     UNREACHABLE = "unreachable"
     REJECTED = "rejected"
     """
-    A connection came about, but it was not the peer's, or it broke at once.
+    A connection came about, but no path: it broke, or the other side ended it.
+    """
+    WRONG_PIN = "wrong pin"
+    """
+    A connection came about, to somebody else.
     """
 
 
@@ -176,7 +187,7 @@ class Checklist:
         if check is not None:
             check.held += 1
 
-    def release(self, address: Address, now: float) -> None:
+    def release(self, address: Address, outcome: Outcome, now: float) -> None:
         """
         A held connection ended without being chosen.
         """
@@ -184,12 +195,12 @@ class Checklist:
         if check is None:
             return
         check.held -= 1
-        check.outcomes.add(Outcome.REJECTED)
+        check.outcomes.add(outcome)
         pause = self._random.uniform(*_REJECTED) * 2**check.rejections
         check.rejections += 1
         check.dueAt = now + min(pause, _LONGEST)
 
-    def verdict(self) -> ConnectError:
+    def verdict(self) -> PunchError:
         """
         Why there is no path, for when time has run out.
         """
@@ -199,16 +210,18 @@ class Checklist:
         verdicts = {_verdictOf(check) for check in observed or checks}
         tried = ", ".join(str(check.candidate) for check in self._checks.values())
         detail = f"tried {tried}" if tried else ""
-        for verdict in (NotAttached, Refused, NoAnswer, Unreachable):
+        for verdict in (NotAttached, WrongPin, Refused, NoAnswer, Unreachable):
             if verdict in verdicts:
                 return verdict(detail)
         return NoAnswer(detail)
 
 
-def _verdictOf(check: _Check) -> type[ConnectError]:
+def _verdictOf(check: _Check) -> type[PunchError]:
     """
     Why one address gave no path.
     """
+    if Outcome.WRONG_PIN in check.outcomes and not check.held:
+        return WrongPin
     if check.held or check.outcomes & {Outcome.CONNECTED, Outcome.REJECTED}:
         return NotAttached
     if Outcome.REFUSED in check.outcomes:

@@ -72,7 +72,8 @@ def parseCode(text: str) -> Code:
     if not re.fullmatch("[0-9]{1,9}", name):
         raise MalformedCode("it starts with no number" if name else "it is empty")
     if not WORDS <= len(words) <= _MOST_WORDS:
-        raise MalformedCode(f"it has {len(words)} words after the number")
+        number = f"{len(words)} word{'' if len(words) == 1 else 's'}"
+        raise MalformedCode(f"it has {number} after the number")
     return Code(str(int(name)), tuple(_complete(word) for word in words))
 
 

@@ -89,7 +89,9 @@ class Dialer:
         self._peer.tell(Introduced(formatAddress(peer)))
         self._introduction = Dialed(
             self._peer.means,
-            Meeting(peer, observed, wait, lambda m: client.relay(self._id, m)),
+            Meeting(
+                peer, wait, client.overLoopback, lambda m: client.relay(self._id, m)
+            ),
             self._greeting,
             self._peer.details(observed),
         )

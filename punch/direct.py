@@ -19,7 +19,7 @@ from punch.address import Address, ipOf
 from punch.candidate import Candidate, Kind
 from punch.checklist import Checklist
 from punch.connection import Connection
-from punch.errors import PeerNotFound, WrongPin
+from punch.errors import NotAttached, PeerNotFound
 from punch.gate import Gate
 from punch.link import Link
 from punch.path import Path, verify
@@ -108,7 +108,7 @@ class Direct:
             if self._race.expectsHost(connection.remote):
                 return succeed(connection)
             connection.abort()
-            return fail(WrongPin())
+            return fail(NotAttached())
 
         started = self._peer.clock.seconds()
         return await self._run(

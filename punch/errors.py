@@ -33,12 +33,12 @@ class PunchError(Exception):
 
     def __str__(self) -> str:
         """
-        What a person reads: the detail, then the docstring.
+        What a person reads: the docstring, and the detail.
         """
         text = " ".join(cleandoc(self.__doc__ or "").split())
         if not self.detail:
             return text
-        return f"{self.detail}. {text}"
+        return f"{text} ({self.detail})"
 
 
 class Bug(PunchError):
@@ -60,7 +60,7 @@ class Misuse(PunchError):
 
 class BadOption(Misuse):
     """
-    See --help.
+    The options do not do; see --help.
     """
 
     reason = Reason.BAD_OPTION
@@ -101,7 +101,7 @@ class BadSecretFile(Misuse):
 
 class BadIdentity(Misuse):
     """
-    This file holds no usable key and certificate; name a new file and one will
+    This file holds no usable key and certificate; name a new file, and one will
     be made.
     """
 
@@ -348,7 +348,8 @@ class Unreachable(ConnectError):
 
 class NotAttached(ConnectError):
     """
-    Connections were made, but the dialer chose none of them in time.
+    Connections were made, but the two sides agreed on none of them in time.
+    Where there is no rendezvous: does the other side trust our pin?
     """
 
     reason = Reason.NOT_ATTACHED

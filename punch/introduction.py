@@ -22,7 +22,14 @@ from punch.arrival import Arrival
 from punch.candidate import Candidate, Kind, isUsable, usable
 from punch.checklist import Checklist
 from punch.details import Details
-from punch.errors import NoSuchName, PeerLeft, PunchError, Unproven, WrongCode
+from punch.errors import (
+    NoSuchName,
+    PeerLeft,
+    PeerSilent,
+    PunchError,
+    Unproven,
+    WrongCode,
+)
 from punch.events import Tell
 from punch.greeting import DialersGreeting, ListenersGreeting
 from punch.path import Path, verify
@@ -68,12 +75,12 @@ class Meeting:
     What the rendezvous said: whom we meet, when to start, and the way to send
     the other side a message.
 
-    C{observed}: our own address as the rendezvous sees it.
+    C{local}: the rendezvous is on our own host, as we see it ourselves.
     """
 
     peer: Address
-    observed: Address
     wait: float
+    local: bool
     relay: Callable[[bytes], None]
 
     @property
@@ -81,7 +88,7 @@ class Meeting:
         """
         Whether both of us are on one host with the rendezvous.
         """
-        return ipOf(self.peer).is_loopback and ipOf(self.observed).is_loopback
+        return self.local and ipOf(self.peer).is_loopback
 
 
 class Introduction:
@@ -93,6 +100,7 @@ class Introduction:
     """
 
     role: Role
+    silence: type[PunchError]
 
     def __init__(self, means: Means, meeting: Meeting) -> None:
         self._means = means
@@ -168,7 +176,7 @@ class Introduction:
 
     def _unproven(self) -> None:
         if not self.proven:
-            self.race.fail(Unproven())
+            self.race.fail(self.silence())
 
     def _stopTimers(self, result: object) -> object:
         for timer in self._timers:
@@ -183,6 +191,7 @@ class Dialed(Introduction):
     """
 
     role = Role.DIALER
+    silence = PeerSilent
 
     def __init__(
         self, means: Means, meeting: Meeting, greeting: DialersGreeting, own: Details
@@ -212,6 +221,7 @@ class Answered(Introduction):
     """
 
     role = Role.LISTENER
+    silence = Unproven
 
     def __init__(
         self,

@@ -197,7 +197,7 @@ class Listener:
             return
         self._peer.tell(Introduced(formatAddress(peer)))
         meeting = Meeting(
-            peer, self._observed, wait, lambda m: client.relay(introduction, m)
+            peer, wait, client.overLoopback, lambda m: client.relay(introduction, m)
         )
         met = Answered(self._peer.means, meeting, place.greeting(), message)
         self._introductions[introduction] = met

@@ -6,6 +6,7 @@ and how many guesses at it are left.
 from __future__ import annotations
 
 from punch.code import Code
+from punch.errors import BadName
 from punch.greeting import ListenersGreeting
 from punch.guesses import Guesses
 
@@ -39,7 +40,11 @@ class Place:
     def standing(cls, name: str, secret: bytes) -> Place:
         """
         A chosen name with a strong secret: wrong guesses slow the next ones.
+
+        @raise BadName: it is a number, as codes have.
         """
+        if name.isdigit():
+            raise BadName(name)
         guesses = Guesses(NAME_GUESSES, NAME_REFILL)
         return cls(name, secret, guesses, lasting=True)
 

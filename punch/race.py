@@ -21,7 +21,7 @@ from punch.address import Address, formatAddress
 from punch.candidate import Candidate, Kind
 from punch.checklist import Checklist, Outcome
 from punch.connection import Connection, How
-from punch.errors import PunchError
+from punch.errors import PunchError, WrongPin
 from punch.events import Attempted, Tell
 from punch.sharedport import outcomeOf
 
@@ -173,10 +173,12 @@ class Race(Generic[P]):
             self._running.discard(verification)
             if not self._over:
                 self._log.debug(
-                    "not the peer: {remote}: {failure}", remote=remote, failure=failure
+                    "no path to {remote}: {why}", remote=remote, why=failure.value
                 )
-                self._checklist.release(remote, self._clock.seconds())
-                self._report(remote, Outcome.REJECTED.value)
+                wrong = failure.check(WrongPin) is not None
+                outcome = Outcome.WRONG_PIN if wrong else Outcome.REJECTED
+                self._checklist.release(remote, outcome, self._clock.seconds())
+                self._report(remote, outcome.value)
                 self._go()
 
         return verification.addCallbacks(valid, invalid).addErrback(self._surprised)

@@ -127,6 +127,9 @@ def _complete(options: Options) -> None:
 
     @raise Misuse: they do not fit together.
     """
+    for each in ("code", "name", "peer", "secret-file", "identity", "trust"):
+        if options[each] == "":
+            raise BadOption(f"--{each} is empty")
     given = [each for each in ("code", "name", "peer") if options[each]]
     if len(given) > 1:
         raise BadOption(f"--{given[0]} and --{given[1]}: one of them only")
@@ -147,7 +150,7 @@ def _checkNumbers(options: Options) -> None:
     if not 0 <= options["port"] < 65536:
         raise BadOption(f"--port {options['port']}: a port is below 65536")
     if not 0 < options["timeout"] < 1e6:
-        raise BadOption(f"--timeout {options['timeout']}: not so many seconds")
+        raise BadOption("--timeout takes seconds, more than 0")
 
 
 def _completeDirect(options: Options) -> None:
@@ -156,10 +159,13 @@ def _completeDirect(options: Options) -> None:
     """
     if options["show-pin"] and not options["identity"]:
         raise BadOption("--show-pin needs --identity")
-    if options["identity"] and not options["plaintext"]:
+    if not options["show-pin"]:
+        _completeWhereabouts(options)
+    if options["identity"]:
         options["own-identity"] = keepIdentity(Path(options["identity"]))
-    if options["show-pin"]:
-        return
+
+
+def _completeWhereabouts(options: Options) -> None:
     options["whereabouts"] = peerEndpoint(options["peer"])
     if not options["port"]:
         raise BadOption("--peer needs --port: the other side must know ours")
@@ -206,7 +212,9 @@ def _openEvents(path: str | None) -> TextIO | None:
     if path is None:
         return None
     try:
-        return open(path, "a", encoding="utf-8")
+        # It tells the code: for its owner's eyes, as the code is.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        return os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8")
     except OSError as cannot:
         giveUp(PROGRAM, f"--events {path}: {cannot.strerror}")
 

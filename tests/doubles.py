@@ -26,8 +26,9 @@ from zope.interface import implementer
 from punch.address import Address, tcpAddress
 from punch.connection import Connection, How
 from punch.identity import Identity
-from punch.link import Link, PunchAddress
+from punch.link import Link
 from punch.path import Path
+from punch.punchaddress import PunchAddress
 from punch.role import Role
 from punch.sharedport import SharedPort
 from punch.testing import MemoryHost, MemoryNetwork, spin

@@ -200,7 +200,7 @@ def test_held() -> None:
     checklist.hold(PEER.address)
     assert checklist.nextDue() is None
     assert checklist.due(10.0) == []
-    checklist.release(PEER.address, 10.0)
+    checklist.release(PEER.address, Outcome.REJECTED, 10.0)
     due = checklist.nextDue()
     assert due is not None
     assert 10.05 <= due <= 10.1
@@ -213,9 +213,9 @@ def test_heldTwice() -> None:
     checklist = listing(PEER)
     checklist.hold(PEER.address)
     checklist.hold(PEER.address)
-    checklist.release(PEER.address, 1.0)
+    checklist.release(PEER.address, Outcome.REJECTED, 1.0)
     assert checklist.nextDue() is None
-    checklist.release(PEER.address, 2.0)
+    checklist.release(PEER.address, Outcome.REJECTED, 2.0)
     due = checklist.nextDue()
     assert due is not None
     assert due >= 2.05
@@ -228,7 +228,7 @@ def test_rejectedAgain() -> None:
     checklist, now, pauses = listing(PEER), 0.0, []
     for _ in range(12):
         checklist.hold(PEER.address)
-        checklist.release(PEER.address, now)
+        checklist.release(PEER.address, Outcome.REJECTED, now)
         due = checklist.nextDue()
         assert due is not None
         pauses.append(due - now)
@@ -246,7 +246,7 @@ def test_heldStranger() -> None:
     """
     checklist = listing(PEER)
     checklist.hold(OTHER.address)
-    checklist.release(OTHER.address, 0.0)
+    checklist.release(OTHER.address, Outcome.REJECTED, 0.0)
     assert checklist.nextDue() is None
     assert OTHER.address not in checklist
     assert isinstance(checklist.verdict(), NoAnswer)
@@ -304,7 +304,7 @@ def test_verdictHeld(released: bool) -> None:
     checklist = listing(PEER)
     checklist.hold(PEER.address)
     if released:
-        checklist.release(PEER.address, 1.0)
+        checklist.release(PEER.address, Outcome.REJECTED, 1.0)
     assert isinstance(checklist.verdict(), NotAttached)
 
 

@@ -134,5 +134,5 @@ class LobbyTests(PunchTestCase):
         Whose handshake fails is not in the lobby.
         """
         self.next = fail(WrongPin())
-        self.failed(self.lobby.receive(_Secured(b"")), WrongPin)
+        self.successResultOf(self.lobby.receive(_Secured(b"")))
         assert self.clock.getDelayedCalls() == []

@@ -437,7 +437,7 @@ class RaceTests(PunchTestCase):
         assert racing.result == []
         assert racing.network.transports[0].aborted
         assert racing.events[-1] == Attempted(
-            formatAddress(STRANGER), "peer-reflexive", "rejected"
+            formatAddress(STRANGER), "peer-reflexive", "wrong pin"
         )
 
     def test_heldWhileVerified(self) -> None:

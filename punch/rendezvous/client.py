@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 
 from OpenSSL import SSL
 from service_identity import VerificationError
-from twisted.internet import error
+from twisted.internet import defer, error
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -27,7 +27,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from punch import errors
-from punch.address import Address
+from punch.address import Address, ipOf
 from punch.reasons import Reason
 from punch.rendezvous import commands
 
@@ -102,7 +102,7 @@ _MEANINGS = [
     ((SSL.Error, VerificationError), errors.RendezvousCertificate),
     # An AMP error that is not in our commands: nobody of ours speaks there.
     ((amp.RemoteAmpError, amp.AmpError), errors.RendezvousViolation),
-    ((error.TimeoutError, TimeoutError), errors.RendezvousTimedOut),
+    ((error.TimeoutError, defer.TimeoutError, TimeoutError), errors.RendezvousTimedOut),
     # No route, no socket: like a machine that is down.
     ((error.ConnectError,), errors.RendezvousTimedOut),
     ((error.ConnectionClosed,), errors.RendezvousLost),
@@ -138,6 +138,14 @@ class RendezvousClient(amp.AMP):
     def makeConnection(self, transport: ITransport) -> None:
         # Not AMP's own, which would log a line of its own at each connection.
         amp.BinaryBoxProtocol.makeConnection(self, transport)
+
+    @property
+    def overLoopback(self) -> bool:
+        """
+        Whether the rendezvous is on this very host, as we see it ourselves.
+        """
+        peer: Any = self.transport.getPeer() if self.transport else None
+        return peer is not None and ipOf(peer).is_loopback
 
     async def hello(self) -> Address:
         """

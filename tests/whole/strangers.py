@@ -4,7 +4,8 @@ Strangers: programs that connect to the shared ports and are not the peer.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -13,7 +14,7 @@ from twisted.internet.protocol import Factory, Protocol
 from punch.connection import Connection, How
 from punch.records import Type, encode
 from punch.role import Role
-from punch.testing import MemoryHost
+from punch.testing import MemoryHost, MemoryNetwork
 from punch.tls import Secured, Security
 
 from .identities import fixedIdentity
@@ -120,6 +121,8 @@ class Impostor(Stranger):
     """
 
     identity = fixedIdentity(9)
+    _securities: ClassVar[WeakKeyDictionary[MemoryNetwork, Security]]
+    _securities = WeakKeyDictionary()
 
     def __init__(self, role: Role) -> None:
         """
@@ -144,9 +147,14 @@ class Impostor(Stranger):
 
     def _shakeHands(self, connection: Connection, host: MemoryHost) -> Any:
         self._entered(connection.transport)
-        security = Security(host, self.identity)
-        shaken = security.handshake(connection, self._role)
+        shaken = self._security(host).handshake(connection, self._role)
         return shaken.addCallback(self._pretend)
+
+    def _security(self, host: MemoryHost) -> Security:
+        # One for all of a network: a thousand would take long to make.
+        if host.network not in self._securities:
+            self._securities[host.network] = Security(host, self.identity)
+        return self._securities[host.network]
 
     def _pretend(self, secured: Secured) -> None:
         self.secured += 1
