@@ -12,10 +12,8 @@ from typing import Any, ClassVar, NoReturn
 
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore
-from twisted.logger import Logger, LogLevel
+from twisted.logger import LogLevel
 from twisted.python import usage
-
-_log = Logger()
 
 EX_USAGE = 64
 """
@@ -84,13 +82,9 @@ def endWith(
     L{atexit}, where the status can no longer be chosen except by C{os._exit}; so
     the last thing of all is that, after the other exit functions and a flush.
 
-    @param line: why, to be logged, and printed on standard error too.
-    @param seen: the log goes to a terminal, so don't print.
+    @param line: why, to be printed on standard error.
+    @param seen: the log, which has it too, goes to a terminal: don't print.
     """
-    if line and status:
-        _log.error("{line}", line=line)
-    elif line:
-        _log.info("{line}", line=line)
     if line and not seen and sys.__stderr__ is not None:
         # twist has put the log in the place of sys.stderr.
         print(line, file=sys.__stderr__, flush=True)

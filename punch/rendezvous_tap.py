@@ -227,6 +227,7 @@ def makeService(options: Options) -> IService:
     _makeRoom(limits.connections)
 
     def failed(line: str) -> None:
+        _log.error("{line}", line=line)
         endWith(reactor, 1, f"{PROGRAM}: {line}", options.logIsSeen())
 
     return ListeningService(RendezvousFactory(reactor, limits), endpoints, failed)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TextIO
 
 from twisted.application.service import IService
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
 from punch.code import Code, parseCode
@@ -20,7 +21,7 @@ from punch.commandline import PlainOptions, endWith, giveUp
 from punch.dialer import Dialer
 from punch.direct import Direct
 from punch.endpoints import peerEndpoint, rendezvousEndpoint
-from punch.errors import BadOption, Misuse, PunchError
+from punch.errors import BadOption, LinkError, Misuse, PunchError
 from punch.eventlog import EventLog
 from punch.identity import Identity, keepIdentity, parsePin
 from punch.peer import Peer, Settings
@@ -28,6 +29,8 @@ from punch.place import Place
 from punch.protocols import PROTOCOLS
 from punch.secretfile import readSecret
 from punch.service import DialingService, ListeningService, PunchService
+
+_log = Logger(namespace="punch")
 
 PROGRAM = "punch"
 
@@ -240,8 +243,11 @@ def makeService(options: Options) -> IService:
     def ended(error: PunchError | None) -> None:
         if error is None:
             endWith(reactor, 0)
-        else:
-            endWith(reactor, 1, f"{PROGRAM}: {error}", options.logIsSeen())
+            return
+        if isinstance(error, LinkError):
+            # The event of its end has but the reason.
+            _log.error("{error}", error=error)
+        endWith(reactor, 1, f"{PROGRAM}: {error}", options.logIsSeen())
 
     service.whenDone().addCallback(ended)
     return service
