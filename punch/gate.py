@@ -4,7 +4,8 @@ The gate: what becomes of a connection that comes in.
 Expected are the addresses of peers that we are being introduced to.  Anybody
 else is a stranger, perhaps the peer behind a NAT that changed its port: one
 handshake at a time for each IP address, a few in all, and the rest are closed
-without a word.  When we expect nobody, all are.
+without a word.  When we expect nobody, all are.  Who takes his time is only ended
+when somebody else wants his place: a peer may have a slow path.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
-from punch.address import Address
 from punch.connection import Connection
 from punch.race import Race
 
@@ -26,8 +26,7 @@ Handshakes with strangers that may go on at once.
 
 STRANGERS_PATIENCE = 1.5
 """
-Seconds that a stranger has to show that it is the peer: he may stand in the way of
-others on his IP address, the peer among them.
+Seconds that a stranger keeps his place against others.
 """
 
 
@@ -50,7 +49,7 @@ class Gate:
         self._clock = clock
         self._races = races
         self._receive = receive
-        self._strangers: set[str] = set()
+        self._strangers: dict[str, tuple[float, Connection]] = {}
 
     def admit(self, connection: Connection) -> None:
         """
@@ -62,20 +61,28 @@ class Gate:
             if race.expects(remote):
                 race.accept(connection)
                 return
-        if races and self._mayTry(remote):
-            self._strangers.add(remote.host)
+        if races and self._makeRoom(remote.host):
+            self._strangers[remote.host] = (self._clock.seconds(), connection)
             receive = self._receive or races[0].accept
-            patience = self._clock.callLater(STRANGERS_PATIENCE, connection.abort)
-            receive(connection).addBoth(self._release, remote, patience)
+            receive(connection).addBoth(self._release, remote.host, connection)
         else:
             connection.abort()
 
-    def _mayTry(self, remote: Address) -> bool:
-        return (
-            len(self._strangers) < MOST_STRANGERS and remote.host not in self._strangers
-        )
+    def _makeRoom(self, host: str) -> bool:
+        """
+        See whether there is a place for a stranger from C{host}, or make one.
+        """
+        if host not in self._strangers:
+            if len(self._strangers) < MOST_STRANGERS:
+                return True
+            host = min(self._strangers, key=lambda each: self._strangers[each][0])
+        since, slow = self._strangers[host]
+        if self._clock.seconds() - since < STRANGERS_PATIENCE:
+            return False
+        del self._strangers[host]
+        slow.abort()
+        return True
 
-    def _release(self, result: object, remote: Address, patience: IDelayedCall) -> None:
-        if patience.active():
-            patience.cancel()
-        self._strangers.discard(remote.host)
+    def _release(self, result: object, host: str, connection: Connection) -> None:
+        if self._strangers.get(host, (0.0, None))[1] is connection:
+            del self._strangers[host]

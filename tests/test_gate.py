@@ -15,7 +15,7 @@ from punch.candidate import Candidate, Kind
 from punch.checklist import Checklist
 from punch.connection import Connection
 from punch.errors import WrongPin
-from punch.gate import MOST_STRANGERS, Gate
+from punch.gate import MOST_STRANGERS, STRANGERS_PATIENCE, Gate
 from punch.race import Race
 from tests.doubles import MemoryTransport, PunchTestCase, connectionWith
 
@@ -82,7 +82,8 @@ class GateTests(PunchTestCase):
         """
         self.first, self.second = _Meeting(PEER), _Meeting(OTHER)
         self.races = [self.second.race, self.first.race]
-        self.gate = Gate(Clock(), lambda: self.races)
+        self.clock = Clock()
+        self.gate = Gate(self.clock, lambda: self.races)
 
     def come(self, remote: Address) -> MemoryTransport:
         """
@@ -128,7 +129,7 @@ class GateTests(PunchTestCase):
             came.append((connection, sorted))
             return sorted
 
-        self.gate = Gate(Clock(), lambda: self.races, receive)
+        self.gate = Gate(self.clock, lambda: self.races, receive)
         assert not self.come(stranger(1)).aborted
         assert self.come(stranger(1)).aborted
         came[0][1].errback(WrongPin())
@@ -146,6 +147,21 @@ class GateTests(PunchTestCase):
         self.second.reject()
         assert not self.come(stranger(1, 3)).aborted
         assert self.come(stranger(2, 2)).aborted
+
+    def test_slow(self) -> None:
+        """
+        Who takes his time makes room when another comes, and not before.
+        """
+        slow = self.come(stranger(1, 1))
+        self.clock.advance(STRANGERS_PATIENCE)
+        assert not slow.aborted
+        assert not self.come(stranger(1, 2)).aborted
+        assert slow.aborted
+        assert self.come(stranger(1, 3)).aborted
+        others = [self.come(stranger(n)) for n in range(2, MOST_STRANGERS + 1)]
+        self.clock.advance(STRANGERS_PATIENCE)
+        assert not self.come(stranger(99)).aborted
+        assert not any(each.aborted for each in others)
 
     def test_aFewInAll(self) -> None:
         """
