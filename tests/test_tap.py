@@ -420,6 +420,7 @@ def test_rendezvousRestarted(start: Start) -> None:
     code = listener.told("code")[0]["code"]
     dialer = start("punch", "--rendezvous", description, "--code", code, "--once")
     dialer.await_("connected")
+    listener.await_("connected")
     dialer.process.kill()
     status, error = listener.end()
     assert status == 1

@@ -302,7 +302,8 @@ class MeetTests(PunchTestCase):
         """
         self.pair = Pair()
         self.dialers, self.listeners = self.pair.connections()
-        self.pair.securities[1].handshake(self.listeners, Role.LISTENER)
+        shaken = self.pair.securities[1].handshake(self.listeners, Role.LISTENER)
+        shaken.addErrback(lambda _: None)
         self.pin: Deferred[bytes] = Deferred()
         self.meeting = Deferred.fromCoroutine(
             self.pair.securities[0].meet(self.dialers, Role.DIALER, lambda: self.pin)

@@ -128,6 +128,13 @@ class Scenario:
         return not (cancelled or self.isWrong or self.restart is not None)
 
     @property
+    def isSmooth(self) -> bool:
+        """
+        Whether no segment is lost.
+        """
+        return self.listener.isSmooth and self.dialer.isSmooth
+
+    @property
     def isPossible(self) -> bool:
         """
         Whether there is a way.
@@ -144,8 +151,7 @@ class Scenario:
         return (
             self.isQuiet
             and (self.isLAN or listener.suits(dialer) or dialer.suits(listener))
-            and listener.isSmooth
-            and dialer.isSmooth
+            and self.isSmooth
             and dialer.start > listener.start + 3.0
         )
 

@@ -16,7 +16,7 @@ from punch.events import CodeAllotted, Listening, Waiting
 from punch.rendezvous.client import ANSWER_TIMEOUT, KEEPALIVE
 
 from .services import NAME, SECRET, listening, standing
-from .world import PORT, RENDEZVOUS, WHERE, World, pair
+from .world import PORT, RENDEZVOUS, WHERE, T, World, pair
 
 LONGEST_PAUSE = 36.0
 """
@@ -341,4 +341,29 @@ def test_muteLater() -> None:
     assert world.until(lambda: len(world.listener.told(Waiting)) == 2, LONGEST_PAUSE)
     checkMeeting(world, code)
     world.spin(running.stop())
+    world.end()
+
+
+@pytest.mark.parametrize("offset", range(20))
+def test_lostDetails(offset: int) -> None:
+    """
+    If the way to the rendezvous loses the dialer's details at first, they come later,
+    although the dialer has its link by then and has left the rendezvous.
+    """
+    world = pair()
+    world.listen()
+    assert world.listener.code
+    world.run(offset * 0.05)
+    world.dial()
+    world.run(3.4 * T)
+    world.rendezvous.host.cut()
+    world.run(0.2 * T)
+    assert not world.dialer.ended
+    world.rendezvous.host.mend()
+    assert world.until(lambda: world.dialer.ended and world.listener.ended)
+    assert world.dialer.links, world
+    assert world.listener.links, world
+    world.run(1.0)
+    assert world.listener.talker.received == b"I dial."
+    assert world.dialer.talker.received == b"I listen."
     world.end()
