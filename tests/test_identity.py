@@ -120,7 +120,9 @@ class TestFile:
         certificate = load_pem_x509_certificate(path.read_bytes())
         assert pinOf(certificate) == made.pin
 
-    @pytest.mark.parametrize("content", [b"", b"rubbish", PEM[:100]])
+    @pytest.mark.parametrize(
+        "content", [b"", b"rubbish", PEM[:100]], ids=["empty", "rubbish", "half"]
+    )
     def test_bad(self, tmp_path: Path, content: bytes) -> None:
         """
         A file that holds something else is named, and left as it is.
