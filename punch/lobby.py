@@ -41,7 +41,7 @@ class Lobby:
         self._clock = clock
         self._security = security
         self._introductions = introductions
-        self._greeting: set[Deferred[None]] = set()
+        self._greeting: dict[Deferred[None], None] = {}
         self._waiting: dict[Secured, IDelayedCall] = {}
 
     def receive(self, connection: Connection) -> Deferred[None]:
@@ -51,14 +51,14 @@ class Lobby:
         @return: fires when that is done, well or not.
         """
         greeting = Deferred.fromCoroutine(self._receive(connection))
-        self._greeting.add(greeting)
+        self._greeting[greeting] = None
         return greeting.addBoth(self._greeted, greeting)
 
     def _greeted(self, result: object, greeting: Deferred[None]) -> None:
         """
         A handshake is over; why one failed is of no interest.
         """
-        self._greeting.discard(greeting)
+        self._greeting.pop(greeting, None)
 
     async def _receive(self, connection: Connection) -> None:
         secured = await self._security.handshake(connection, Role.LISTENER)

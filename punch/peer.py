@@ -205,7 +205,7 @@ class Peer:
         await self.open(accepted, self.settings.port)
         try:
             win = await race()
-        except BaseException:
+        except Exception:
             await self.close()
             raise
         closed = self.close()

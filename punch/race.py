@@ -71,7 +71,8 @@ class Race(Generic[P]):
         self._connect = connect
         self._verify = verify
         self._tell = tell
-        self._running: set[Deferred[Connection] | Deferred[P]] = set()
+        # In order, so that what is cancelled is cancelled in the same order always.
+        self._running: dict[Deferred[Connection] | Deferred[P], None] = {}
         self._next: IDelayedCall | None = None
         self._over = False
         self.won: Deferred[Win[P]] = Deferred(lambda _: self._finish())
@@ -138,15 +139,15 @@ class Race(Generic[P]):
 
     def _attempt(self, address: Address) -> None:
         attempt = self._connect(address)
-        self._running.add(attempt)
+        self._running[attempt] = None
 
         def connected(connection: Connection) -> None:
-            self._running.discard(attempt)
+            self._running.pop(attempt, None)
             self._conclude(address, Outcome.CONNECTED)
             self._enter(connection)
 
         def failed(failure: Failure) -> None:
-            self._running.discard(attempt)
+            self._running.pop(attempt, None)
             if not self._over:
                 self._conclude(address, outcomeOf(failure))
                 self._go()
@@ -161,16 +162,16 @@ class Race(Generic[P]):
         remote, local = connection.remote, connection.local
         self._checklist.hold(remote)
         verification = self._verify(connection)
-        self._running.add(verification)
+        self._running[verification] = None
 
         def valid(path: P) -> None:
-            self._running.discard(verification)
+            self._running.pop(verification, None)
             kind = self._checklist.kindOf(remote)
             self._finish()
             self.won.callback(Win(path, kind, connection.how, local, remote))
 
         def invalid(failure: Failure) -> None:
-            self._running.discard(verification)
+            self._running.pop(verification, None)
             if not self._over:
                 self._log.debug(
                     "no path to {remote}: {why}", remote=remote, why=failure.value
@@ -200,7 +201,7 @@ class Race(Generic[P]):
         self._over = True
         if self._next is not None and self._next.active():
             self._next.cancel()
-        running, self._running = self._running, set()
+        running, self._running = self._running, {}
         for each in running:
             each.cancel()
 

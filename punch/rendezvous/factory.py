@@ -68,7 +68,7 @@ class RendezvousFactory(Factory):
             self.dialsPerAddress,
             self.dialsPerName,
         )
-        self._connections: set[ServedConnection] = set()
+        self._connections: dict[ServedConnection, None] = {}
         self._perOrigin = Quota(2 * limits.connectionsPerAddress, "connections")
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = clock
@@ -107,7 +107,7 @@ class RendezvousFactory(Factory):
         if len(self._connections) >= self.limits.connections:
             raise TooMany(f"at most {self.limits.connections} connections")
         held = self._perOrigin.take(connection.origin)
-        self._connections.add(connection)
+        self._connections[connection] = None
         most = self.limits.connectionsPerAddress
         try:
             self.connectionRate.spend(connection.origin, self.now())
@@ -121,7 +121,7 @@ class RendezvousFactory(Factory):
         A connection was lost.
         """
         if connection in self._connections:
-            self._connections.remove(connection)
+            del self._connections[connection]
             self._perOrigin.give(connection.origin)
 
     def introduce(

@@ -34,7 +34,7 @@ class Liveness:
     @ivar estimate: the round trip to the client, L{None} if not known.
     """
 
-    __slots__ = ("_idleSince", "_nextPing", "_pinged", "estimate")
+    __slots__ = ("_idleSince", "_measured", "_nextPing", "_pinged", "estimate")
 
     def __init__(self, now: float, reported: float | None, measured: bool) -> None:
         """
@@ -45,9 +45,16 @@ class Liveness:
         self.estimate = reported
         self._idleSince = now
         self._pinged: float | None = None
-        self._nextPing = now
-        if measured or reported is not None:
-            self._nextPing = _afterPing(now)
+        self._nextPing = _afterPing(now)
+        self._measured = measured or reported is not None
+
+    def waits(self, now: float) -> None:
+        """
+        The client waits for dialers, who will want to know how far away it is: if
+        nobody does, a ping is due at once.
+        """
+        if not self._measured:
+            self._nextPing = now
 
     def rested(self, now: float) -> None:
         """

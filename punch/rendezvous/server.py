@@ -203,6 +203,7 @@ class RendezvousServer(ServedConnection):
         if self.served:
             self.names += (name,)
             self.factory.tally.named()
+            self._liveness.waits(self.factory.now())
             self.plan()
         else:
             await self._release(name)

@@ -41,9 +41,12 @@ def test_firstPing(reported: float | None, measured: bool) -> None:
 
 def test_firstPingAtOnce() -> None:
     """
-    With the round trip unknown, the first ping measures it at once.
+    With the round trip unknown, a ping measures it as soon as the client waits for
+    dialers; before that nobody needs to know.
     """
     liveness = Liveness(100.0, None, False)
+    assert act(liveness, 100.0) is not Act.PING
+    liveness.waits(100.0)
     assert act(liveness, 100.0) is Act.PING
     liveness.pinged(100.0)
     liveness.answered(100.25)

@@ -156,7 +156,7 @@ class RubbishTests(SynchronousTestCase):
         A question is answered once.
         """
         place = Place()
-        visitor = place.visit()
+        visitor = place.listener("name")
         place.wait(1)
         visitor.write(amp.Box({amp.ANSWER: b"1"}).serialize())
         assert not visitor.dropped
