@@ -39,8 +39,7 @@ class Liveness:
     def __init__(self, now: float, reported: float | None, measured: bool) -> None:
         """
         @param reported: the round trip that the client measured.
-        @param measured: whether the kernel knows the round trip.  If nobody does,
-            the first ping is due at once.
+        @param measured: whether the kernel knows the round trip.
         """
         self.estimate = reported
         self._idleSince = now

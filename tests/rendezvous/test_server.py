@@ -165,7 +165,7 @@ class LifeTests(SynchronousTestCase):
         place.listener("name")
         dialer = place.visit()
         dialer.ask(Dial, name="name", message=b"")
-        place.wait(20)
+        place.wait(21)
         (left,) = dialer.heard(Leave)
         assert left["reason"] == "peer-left"
         assert not dialer.dropped
