@@ -142,6 +142,8 @@ def test_wayOfRefusing(kind: str, answer: str) -> None:
     ip_recverr, msg_errqueue = 11, 0x2000
     with Laboratory(kind, NONE) as lab, closing(lab.b.socket()) as out:
         out.setsockopt(socket.IPPROTO_IP, ip_recverr, 1)
+        # Wait in the kernel: a poll may see the queued error before the failure.
+        out.setblocking(True)
         with pytest.raises(ConnectionRefusedError):
             out.connect((PUBLIC["a"], _PORT))
         out.setblocking(False)
