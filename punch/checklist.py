@@ -5,7 +5,11 @@ Its rules are pure: time and randomness are arguments.  They answer what kernels
 and NATs do to peers that connect from the port that they listen on (RFC 5382;
 Ford, Srisuresh and Kegel 2005):
 
-  - A pending connect keeps our NAT's door open; it is never given up.
+  - A pending connect keeps our NAT's door open; it is not given up while it can
+    still come to anything.  One that has been pending for some seconds is renewed:
+    duplicates and resets out of order can leave it half open, where it no longer
+    opens our NAT and waits for an answer that the peer has long forgotten; and a
+    fresh one repeats its SYN after 1 and 3 s again, not after 7 and 15.
   - A refusal (RST or ICMP) closes that door, so a fresh connect follows at once.
     The gap matters: if the peer's SYN finds the listening socket alone, a NAT that
     follows sequence numbers (Linux) takes the answer for no part of the connect
@@ -63,6 +67,12 @@ Seconds of nothing but refusals after which an address is tried more slowly.
 _DISTANCE = (0.010, 0.020)
 """
 Seconds from one connect to the next where refusals come quickly.
+"""
+
+_PATIENCE = (6.0, 6.9)
+"""
+Seconds until a pending connect is renewed: shortly before the kernel would send its
+SYN for the fourth time.
 """
 
 _PAUSES: dict[Outcome, tuple[float, float]] = {
@@ -143,6 +153,12 @@ class Checklist:
             check.dueAt = None
             check.startedAt = now
         return [check.candidate for check in ready]
+
+    def patience(self) -> float:
+        """
+        Seconds that an attempt may take, from its start.
+        """
+        return self._random.uniform(*_PATIENCE)
 
     def nextDue(self) -> float | None:
         """

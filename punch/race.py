@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.error import TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -36,6 +37,16 @@ Verify = Callable[[Connection], Deferred[P]]
 """
 Makes a path of a connection, or fails; it owns the connection from then on.
 """
+
+
+def _tooLong(result: Connection | Failure, seconds: float) -> Failure:
+    """
+    An attempt was cancelled because it took this long.
+    """
+    assert isinstance(result, Failure)
+    if not isinstance(result.value, CancelledError):
+        return result
+    return Failure(TimeoutError(string=f"nothing in {seconds:.1f} s"))
 
 
 @dataclass(frozen=True)
@@ -139,6 +150,7 @@ class Race(Generic[P]):
 
     def _attempt(self, address: Address) -> None:
         attempt = self._connect(address)
+        attempt.addTimeout(self._checklist.patience(), self._clock, _tooLong)
         self._running[attempt] = None
 
         def connected(connection: Connection) -> None:
