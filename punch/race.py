@@ -19,12 +19,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from punch.address import Address, formatAddress
+from punch.attempt import outcomeOf
 from punch.candidate import Candidate, Kind
 from punch.checklist import Checklist, Outcome
 from punch.connection import Connection, How
 from punch.errors import PunchError, WrongPin
 from punch.events import Attempted, Tell
-from punch.sharedport import outcomeOf
 
 P = TypeVar("P")
 
@@ -39,13 +39,10 @@ Makes a path of a connection, or fails; it owns the connection from then on.
 """
 
 
-def _tooLong(result: Connection | Failure, seconds: float) -> Failure:
+def _tooLong(attempt: object, seconds: float) -> Failure:
     """
     An attempt was cancelled because it took this long.
     """
-    assert isinstance(result, Failure)
-    if not isinstance(result.value, CancelledError):
-        return result
     return Failure(TimeoutError(string=f"nothing in {seconds:.1f} s"))
 
 

@@ -18,47 +18,23 @@ from typing import Any
 from twisted.internet import error
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import (
     Binding,
     IAddress,
     IListeningPort,
     IReactorTCP,
 )
-from twisted.internet.protocol import Factory, ServerFactory
+from twisted.internet.protocol import ServerFactory
 from twisted.internet.tcp import makeBinding
-from twisted.python.failure import Failure
 
 from punch.address import Address
 from punch.arrival import shield
-from punch.checklist import Outcome
+from punch.attempt import Attempt
 from punch.connection import Connection, How
 from punch.errors import BadOption, PortInUse
 
-_PATIENCE = 600.0  # Longer than any kernel's: attempts end by theirs.
 _BACKLOG = 1024
 _TRIES = 16
-
-_OUTCOMES = {
-    errno.ECONNREFUSED: Outcome.REFUSED,
-    errno.ECONNRESET: Outcome.REFUSED,
-    errno.ETIMEDOUT: Outcome.TIMED_OUT,
-    # The four-tuple lives already: look at what was accepted.
-    errno.EADDRNOTAVAIL: Outcome.TAKEN,
-    errno.EADDRINUSE: Outcome.TAKEN,
-}
-
-
-def outcomeOf(failure: Failure) -> Outcome:
-    """
-    What a failed connect means.
-    """
-    why = failure.value
-    if isinstance(why, error.TimeoutError):
-        return Outcome.TIMED_OUT
-    if isinstance(why, error.ConnectError):
-        return _OUTCOMES.get(why.osError or 0, Outcome.UNREACHABLE)
-    return Outcome.UNREACHABLE
 
 
 def _portOf(listening: IListeningPort) -> int:
@@ -192,15 +168,9 @@ class SharedPort:
         Connect from this port.  An attempt ends when the kernel ends it (after
         about two minutes of silence), or by cancelling.
         """
-        endpoint: Any = (
-            TCP6ClientEndpoint
-            if isinstance(address, IPv6Address)
-            else TCP4ClientEndpoint
-        )(self._reactor, address.host, address.port, _PATIENCE, self.binding)
-        factory = Factory.forProtocol(lambda: Connection(How.CONNECTED))
-        factory.noisy = False
-        connected: Deferred[Connection] = endpoint.connect(factory)
-        return connected
+        attempt = Attempt()
+        attempt.start(self._reactor, address, self.binding)
+        return attempt.made
 
     def close(self) -> Deferred[Any]:
         """

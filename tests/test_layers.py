@@ -36,6 +36,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "arrival",
+            "attempt",
             "connection",
             "hosts",
             "identity",

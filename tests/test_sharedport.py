@@ -4,7 +4,6 @@ Tests for L{punch.sharedport}.
 
 from __future__ import annotations
 
-import errno
 import socket
 from collections.abc import Coroutine
 from typing import Any
@@ -15,37 +14,14 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.python.failure import Failure
 
 from punch.address import tcpAddress
+from punch.attempt import outcomeOf
 from punch.checklist import Outcome
 from punch.connection import Connection, How
 from punch.errors import BadOption, PortInUse
-from punch.sharedport import SharedPort, outcomeOf, probePort
+from punch.sharedport import SharedPort, probePort
 from punch.testing import MemoryHost, MemoryNetwork, spin
 from tests.doubles import PunchTestCase
 from tests.testing.programs import Recorder, Service, network
-
-OUTCOMES: list[tuple[BaseException, Outcome]] = [
-    (error.ConnectionRefusedError(errno.ECONNREFUSED), Outcome.REFUSED),
-    (error.ConnectError(errno.ECONNRESET), Outcome.REFUSED),
-    (error.TCPTimedOutError(errno.ETIMEDOUT), Outcome.TIMED_OUT),
-    (error.TimeoutError(), Outcome.TIMED_OUT),
-    (error.ConnectError(errno.EADDRNOTAVAIL), Outcome.TAKEN),
-    (error.ConnectBindError(errno.EADDRINUSE), Outcome.TAKEN),
-    (error.NoRouteError(errno.ENETUNREACH), Outcome.UNREACHABLE),
-    (error.ConnectError(errno.EHOSTUNREACH), Outcome.UNREACHABLE),
-    (error.ConnectError(errno.EACCES), Outcome.UNREACHABLE),
-    (error.ConnectError(), Outcome.UNREACHABLE),
-    (OSError(errno.ENETUNREACH, "no"), Outcome.UNREACHABLE),
-]
-
-
-@pytest.mark.parametrize(
-    ("why", "outcome"), OUTCOMES, ids=[repr(why) for why, _ in OUTCOMES]
-)
-def test_outcomes(why: BaseException, outcome: Outcome) -> None:
-    """
-    What a failed connect failed with says what it means.
-    """
-    assert outcomeOf(Failure(why)) is outcome
 
 
 class _Port:

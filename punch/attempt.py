@@ -1,0 +1,98 @@
+"""
+The attempt: one connect from the shared port, and what came of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet import error
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    Binding,
+    IAddress,
+    IConnector,
+    IReactorTCP,
+)
+from twisted.internet.protocol import ClientFactory
+from twisted.python.failure import Failure
+
+from punch.address import Address
+from punch.checklist import Outcome
+from punch.connection import Connection, How
+
+_PATIENCE = 600.0  # Longer than any kernel's: attempts end by theirs.
+
+_ABRUPTLY = struct.pack("ii", 1, 0)
+
+_OUTCOMES = {
+    errno.ECONNREFUSED: Outcome.REFUSED,
+    errno.ECONNRESET: Outcome.REFUSED,
+    errno.ETIMEDOUT: Outcome.TIMED_OUT,
+    # The four-tuple lives already: look at what was accepted.
+    errno.EADDRNOTAVAIL: Outcome.TAKEN,
+    errno.EADDRINUSE: Outcome.TAKEN,
+}
+
+
+def outcomeOf(failure: Failure) -> Outcome:
+    """
+    What a failed connect means.
+    """
+    why = failure.value
+    if isinstance(why, error.TimeoutError):
+        return Outcome.TIMED_OUT
+    if isinstance(why, error.ConnectError):
+        return _OUTCOMES.get(why.osError or 0, Outcome.UNREACHABLE)
+    return Outcome.UNREACHABLE
+
+
+class Attempt(ClientFactory):
+    """
+    One attempt.
+
+    C{made}: fires with the connection.  To cancel it closes the socket abruptly:
+    one that is half open by then (SYN_RECV, of a simultaneous open) would else
+    linger as an orphan of the kernel's, and hold its four-tuple for minutes.
+    """
+
+    noisy = False
+
+    def __init__(self) -> None:
+        self.made: Deferred[Connection] = Deferred(self._cancel)
+        self._connector: Any = None
+
+    def start(self, reactor: IReactorTCP, address: Address, binding: Binding) -> None:
+        """
+        Connect to C{address} from C{binding}.
+        """
+        reactor.connectTCP(
+            address.host,
+            address.port,
+            self,
+            _PATIENCE,
+            binding,  # type: ignore[arg-type]
+        )
+
+    def startedConnecting(self, connector: IConnector) -> None:
+        self._connector = connector
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection:
+        return Connection(How.CONNECTED, self.made.callback)
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        if self._connector is not None:
+            self._connector = None
+            self.made.errback(reason)
+
+    def _cancel(self, made: Deferred[Connection]) -> None:
+        connector, self._connector = self._connector, None
+        # It has no socket if the system refused to make one, and is just failing.
+        with suppress(AttributeError, OSError):
+            handle = connector.transport.getHandle()
+            handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABRUPTLY)
+        connector.stopConnecting()
