@@ -89,6 +89,18 @@ class Side:
         return other.preserves or (isOpen and not other.admits(self))
 
     @property
+    def answers(self) -> bool:
+        """
+        Whether some NAT of it answers a SYN that comes too early, which shuts the
+        other side's doors.
+        """
+        return any(
+            nat.unsolicited is not Unsolicited.DROP
+            and nat.filtering is not Filtering.ENDPOINT_INDEPENDENT
+            for nat in self.nats
+        )
+
+    @property
     def isSmooth(self) -> bool:
         """
         Whether no segment is lost on the way here, by chance or by a NAT that
@@ -143,6 +155,20 @@ class Scenario:
         return self.isLAN or listener.admits(dialer) or dialer.admits(listener)
 
     @property
+    def isPunctual(self) -> bool:
+        """
+        Whether the two can be there together.  Where the NATs of both answer, each
+        one's doors stay open for as long as its SYN takes to the other's NAT and
+        the answer back, and no longer, whatever the peers do.  If chance delays
+        them by more than that on their own side, they may be late each time.
+        """
+        sides = (self.listener, self.dialer)
+        if not all(side.answers for side in sides):
+            return True
+        door = 2 * sum(side.beyond for side in sides)
+        return sum(side.link["jitter"] for side in sides) <= door
+
+    @property
     def isSure(self) -> bool:
         """
         Whether they must meet.
@@ -152,6 +178,7 @@ class Scenario:
             self.isQuiet
             and (self.isLAN or listener.suits(dialer) or dialer.suits(listener))
             and self.isSmooth
+            and self.isPunctual
             and dialer.start > listener.start + 3.0
         )
 
