@@ -106,9 +106,11 @@ class Listener:
                 why = await self._gone.wait()
                 self._log.warn("{why} Coming back.", why=why)
                 await self._comeBack()
-        finally:
+        except Exception:
+            # No "finally": collected half-done, a coroutine may not wait.
             self._stop()
             await self._peer.close()
+            raise
 
     async def _publish(self) -> None:
         """

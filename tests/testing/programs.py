@@ -47,6 +47,7 @@ class Recorder(Protocol):
         """
         Remember why.
         """
+        assert self.reason is None
         self.reason = reason
 
     @property

@@ -8,33 +8,28 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from punch.errors import PunchError
 from punch.events import CodeAllotted, Event
 from punch.link import Link
 from punch.peer import Settings
 from punch.testing import MemoryHost, MemoryNetwork
+from tests.testing.programs import HalfCloser, Recorder
 
 E = TypeVar("E", bound=Event)
 
 
-class Talker(Protocol):
+class Talker(Recorder):
     """
     Speaks when it is connected, and remembers what it hears and when.
     """
 
-    transport: Any
-
     def __init__(self, network: MemoryNetwork, greeting: bytes = b"") -> None:
+        Recorder.__init__(self)
         self._network = network
         self.greeting = greeting
-        self.received = b""
         self.heardAt: float | None = None
-        self.reason: Failure | None = None
 
     def connectionMade(self) -> None:
         """
@@ -45,44 +40,21 @@ class Talker(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Remember it.
+        Remember it, and when.
         """
         if self.heardAt is None:
             self.heardAt = self._network.clock.seconds()
-        self.received += data
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        Remember why.
-        """
-        assert self.reason is None
-        self.reason = reason
+        Recorder.dataReceived(self, data)
 
 
-class HalfCloser(Talker):
+class HalfClosingTalker(Talker, HalfCloser):
     """
     Remembers how each direction ends, too.
     """
 
     def __init__(self, network: MemoryNetwork, greeting: bytes = b"") -> None:
+        HalfCloser.__init__(self)
         Talker.__init__(self, network, greeting)
-        self.ended: list[str] = []
-
-    def readConnectionLost(self) -> None:
-        """
-        The other side has finished.
-        """
-        self.ended.append("read")
-
-    def writeConnectionLost(self) -> None:
-        """
-        This side has finished.
-        """
-        self.ended.append("write")
-
-
-# zope.interface.implementer would hide Protocol's own declarations from mypy.
-implementer(IHalfCloseableProtocol)(HalfCloser)
 
 
 class Program:

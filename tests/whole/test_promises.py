@@ -14,7 +14,7 @@ from zope.interface import implementer
 from punch.errors import Aborted, PathLost, PathSilent
 from punch.events import Closed
 
-from .program import HalfCloser, Program
+from .program import HalfClosingTalker, Program
 from .world import World, pair
 
 
@@ -201,7 +201,7 @@ def test_halfClose(side: str) -> None:
     """
     world = pair()
     for program in world.programs:
-        program.talker = HalfCloser(world.network, program.talker.greeting)
+        program.talker = HalfClosingTalker(world.network, program.talker.greeting)
     world.meet()
     world.run(1.0)
     who, other = world.listener, world.dialer
@@ -209,8 +209,8 @@ def test_halfClose(side: str) -> None:
         who, other = other, who
     who.link.loseWriteConnection()
     world.run(100.0)
-    assert isinstance(who.talker, HalfCloser)
-    assert isinstance(other.talker, HalfCloser)
+    assert isinstance(who.talker, HalfClosingTalker)
+    assert isinstance(other.talker, HalfClosingTalker)
     assert (who.talker.ended, other.talker.ended) == (["write"], ["read"])
     other.link.write(b" And more.")
     world.run(1.0)
