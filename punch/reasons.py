@@ -47,6 +47,13 @@ class Reason(Enum):
     UNREACHABLE = "unreachable"
     NOT_ATTACHED = "not-attached"
 
+    NO_SUCH_SERVICE = "no-such-service"
+    TARGET_REFUSED = "target-refused"
+    TOO_MANY_STREAMS = "too-many-streams"
+    STREAM_REFUSED = "stream-refused"
+    STREAM_RESET = "stream-reset"
+    GOING_AWAY = "going-away"
+
     DONE = "done"
     ABORTED = "aborted"
     PATH_LOST = "path-lost"

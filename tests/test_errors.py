@@ -1,5 +1,5 @@
 """
-Tests for L{punch.errors} and L{punch.reasons}.
+Tests for L{punch.errors}, L{punch.streamerrors} and L{punch.reasons}.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from punch import errors
+from punch import errors, streamerrors
 from punch.errors import (
     AuthenticationError,
     Bug,
@@ -22,6 +22,7 @@ from punch.errors import (
     WrongCode,
 )
 from punch.reasons import Reason
+from punch.streamerrors import StreamError
 
 BRANCHES = {
     Misuse,
@@ -30,6 +31,7 @@ BRANCHES = {
     AuthenticationError,
     ConnectError,
     LinkError,
+    StreamError,
 }
 
 NO_ERRORS = {Reason.DONE, Reason.CANCELLED}
@@ -39,9 +41,8 @@ def concrete(kind: type[PunchError] = PunchError) -> Iterator[type[PunchError]]:
     """
     The errors that are raised: those that no other one refines.
     """
-    below = [
-        each for each in kind.__subclasses__() if each.__module__ == errors.__name__
-    ]
+    ours = {errors.__name__, streamerrors.__name__}
+    below = [each for each in kind.__subclasses__() if each.__module__ in ours]
     if not below:
         yield kind
     for each in below:

@@ -16,7 +16,7 @@ ROOT = Path(punch.__file__).parent
 
 LAYERS: tuple[frozenset[str], ...] = (
     # 0: the vocabulary.
-    frozenset({"errors", "events", "interfaces", "reasons", "role"}),
+    frozenset({"errors", "events", "interfaces", "reasons", "role", "streamerrors"}),
     # 1: the rules.
     frozenset(
         {
@@ -28,6 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "details",
             "greeting",
             "guesses",
+            "opening",
             "pake",
             "records",
         }
