@@ -43,6 +43,25 @@ PROOF_TIMEOUT = 10.0
 Seconds that the other side has to send its sealed details.
 """
 
+LAST_WORDS = 0.5
+"""
+Seconds by which the dialer gives up before the listener does, at most: the choice
+of a path that it makes at the last moment must still arrive.
+"""
+
+_TIME_IS_UP = frozenset(
+    reason.value
+    for reason in (
+        Reason.NO_ANSWER,
+        Reason.REFUSED,
+        Reason.UNREACHABLE,
+        Reason.NOT_ATTACHED,
+    )
+)
+"""
+What the other side says when it has given up.  That there is no path we knew as
+well; why, we know for our own side.
+"""
 
 _FAREWELLS: dict[str, type[PunchError]] = {
     Reason.WRONG_CODE.value: WrongCode,
@@ -118,11 +137,17 @@ class Introduction:
         )
         self._timers = [
             means.clock.callLater(meeting.wait, self._start),
-            means.clock.callLater(means.timeout, self.race.timeOut),
+            means.clock.callLater(self._patience(), self.race.timeOut),
             means.clock.callLater(PROOF_TIMEOUT, self._unproven),
         ]
         self.won: Deferred[Win[Path]] = self.race.won
         self.won.addBoth(self._stopTimers)
+
+    def _patience(self) -> float:
+        """
+        Seconds from the introduction to giving up.
+        """
+        return self._means.timeout
 
     @property
     def proven(self) -> bool:
@@ -157,7 +182,9 @@ class Introduction:
         without, once its details are here.
         """
         settled = reason == Reason.PEER_LEFT.value and self.proven
-        if reason != Reason.DONE.value and not settled:
+        if reason in _TIME_IS_UP:
+            self.race.timeOut()
+        elif reason != Reason.DONE.value and not settled:
             self.race.fail(_FAREWELLS.get(reason, PeerLeft)())
 
     def _start(self) -> None:
@@ -199,6 +226,10 @@ class Dialed(Introduction):
         self._greeting = greeting
         self._own = own
         Introduction.__init__(self, means, meeting)
+
+    def _patience(self) -> float:
+        timeout = self._means.timeout
+        return timeout - min(LAST_WORDS, timeout / 4)
 
     def received(self, message: bytes) -> None:
         if self.proven:

@@ -189,6 +189,20 @@ def test_tooFarForTimeout() -> None:
     world.end()
 
 
+def test_lastMoment() -> None:
+    """
+    However close to the timeout a path is found, both sides take it or neither.
+    """
+    took = elapsed(pair().meet())
+    ends = set()
+    for step in range(60):
+        world = pair().meet(timeout=took - 0.2 + step * 0.02)
+        assert bool(world.listener.links) == bool(world.dialer.links)
+        ends.add(bool(world.dialer.links))
+        world.end()
+    assert ends == {False, True}
+
+
 def test_noSuchName() -> None:
     """
     Nobody waits: the dialer hears it after two round trips.
