@@ -38,7 +38,7 @@ from punch.errors import (
 )
 from punch.path import Path
 from punch.punchaddress import PunchAddress
-from punch.records import Control, Record, Type
+from punch.records import MAXIMUM_DATA, Control, Record, Type
 from punch.role import Role
 
 KEEPALIVE = 20.0
@@ -61,6 +61,8 @@ class Link:
     The transport of a protocol that talks to the peer.
 
     Its bytes wait until L{start}.
+
+    C{role}: ours in it.
     """
 
     connected = True
@@ -74,6 +76,7 @@ class Link:
         host: PunchAddress,
         peer: PunchAddress,
     ) -> None:
+        self.role = role
         self._clock = clock
         self._path = path
         self._host = host
@@ -126,18 +129,24 @@ class Link:
         return self._ended.wait()
 
     def write(self, data: bytes) -> None:
-        leaving = self.disconnecting or self._halving
-        if not self._mayWrite or (leaving and self._producer is None):
+        if not self._takesWrites():
             return
         self.sent += len(data)
-        if len(data) <= _PIECE:
-            self._path.sendData(data)
-            return
         for start in range(0, len(data), _PIECE):
             self._path.sendData(data[start : start + _PIECE])
 
+    def _takesWrites(self) -> bool:
+        leaving = self.disconnecting or self._halving
+        return self._mayWrite and not (leaving and self._producer is None)
+
     def writeSequence(self, data: Iterable[bytes]) -> None:
-        self.write(b"".join(data))
+        pieces = list(data)
+        size = sum(map(len, pieces))
+        if size > MAXIMUM_DATA:
+            self.write(b"".join(pieces))
+        elif self._takesWrites():
+            self.sent += size
+            self._path.sendData(*pieces)
 
     def loseWriteConnection(self) -> None:
         """

@@ -54,7 +54,7 @@ _REFUSALS: dict[int, type[StreamError]] = {
 }
 
 
-def answerTo(error: BaseException) -> Answer:
+def answerTo(error: BaseException | None) -> Answer:
     """
     How to tell the opener of this error of ours.
     """

@@ -137,11 +137,12 @@ class Path(Protocol):
         """
         self.transport.write(encode(type, payload))
 
-    def sendData(self, data: bytes) -> None:
+    def sendData(self, *pieces: bytes) -> None:
         """
         Send one DATA record.
         """
-        self.transport.writeSequence([encodeHeader(Type.DATA, len(data)), data])
+        size = sum(map(len, pieces))
+        self.transport.writeSequence([encodeHeader(Type.DATA, size), *pieces])
 
     def finish(self) -> None:
         """

@@ -16,7 +16,17 @@ ROOT = Path(punch.__file__).parent
 
 LAYERS: tuple[frozenset[str], ...] = (
     # 0: the vocabulary.
-    frozenset({"errors", "events", "interfaces", "reasons", "role", "streamerrors"}),
+    frozenset(
+        {
+            "errors",
+            "events",
+            "interfaces",
+            "reasons",
+            "role",
+            "stdioerrors",
+            "streamerrors",
+        }
+    ),
     # 1: the rules.
     frozenset(
         {
@@ -31,6 +41,19 @@ LAYERS: tuple[frozenset[str], ...] = (
             "opening",
             "pake",
             "records",
+            "yamux",
+            "yamux.control",
+            "yamux.events",
+            "yamux.frames",
+            "yamux.ids",
+            "yamux.limits",
+            "yamux.outgoing",
+            "yamux.refusals",
+            "yamux.roundtrip",
+            "yamux.session",
+            "yamux.stream",
+            "yamux.streams",
+            "yamux.window",
         }
     ),
     # 2: reach, one kind of I/O each.
@@ -41,6 +64,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "connection",
             "hosts",
             "identity",
+            "punchaddress",
             "resolve",
             "secretfile",
             "sharedport",
@@ -78,8 +102,13 @@ LAYERS: tuple[frozenset[str], ...] = (
             "peer",
             "place",
             "plain",
-            "punchaddress",
             "race",
+            "streams",
+            "streams.call",
+            "streams.multiplexer",
+            "streams.pulling",
+            "streams.request",
+            "streams.stream",
         }
     ),
     # 4: the edge.
@@ -93,6 +122,8 @@ LAYERS: tuple[frozenset[str], ...] = (
             "protocols",
             "rendezvous_tap",
             "service",
+            "stdio",
+            "streaming",
             "tap",
             "testing",
             "testing.behavior",

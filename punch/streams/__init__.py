@@ -1,0 +1,3 @@
+"""
+Streams: many flows on one link, each a transport of its own.
+"""

@@ -1,0 +1,44 @@
+"""
+A pull producer made to push.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IProducer,
+    IPullProducer,
+    IPushProducer,
+    IReactorTime,
+)
+from zope.interface import implementer
+
+
+@implementer(IPushProducer)
+class PushFromPull:
+    """
+    Asks a pull producer for more, once a turn of the reactor, until it is paused.
+    """
+
+    def __init__(self, clock: IReactorTime, producer: IProducer) -> None:
+        assert IPullProducer.providedBy(producer)
+        self._clock = clock
+        self._producer = producer
+        self._next: IDelayedCall | None = None
+
+    def resumeProducing(self) -> None:
+        if self._next is None:
+            self._next = self._clock.callLater(0, self._pull)
+
+    def _pull(self) -> None:
+        self._next = self._clock.callLater(0, self._pull)
+        self._producer.resumeProducing()
+
+    def pauseProducing(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+    def stopProducing(self) -> None:
+        self.pauseProducing()
+        self._producer.stopProducing()

@@ -1,0 +1,83 @@
+"""
+What happened on a session's streams.
+
+Not frozen, unlike other events: one is made for each piece of payload, and a
+frozen dataclass takes three times as long to make.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(slots=True)
+class Opened:
+    """
+    The peer opened a stream.
+    """
+
+    stream: int
+
+
+@dataclass(slots=True)
+class Received:
+    """
+    The next bytes of a stream.  They count against its window until they are
+    reported as consumed.
+    """
+
+    stream: int
+    data: bytes
+
+
+@dataclass(slots=True)
+class Finished:
+    """
+    The peer will send no more on this stream.  We still may.
+    """
+
+    stream: int
+
+
+@dataclass(slots=True)
+class Reset:
+    """
+    The peer reset this stream: it is over, and the session has forgotten it.
+    """
+
+    stream: int
+
+
+@dataclass(slots=True)
+class Closed:
+    """
+    Both sides have finished, and our last frame was handed out: the stream is
+    over, and the session has forgotten it.
+    """
+
+    stream: int
+
+
+@dataclass(slots=True)
+class Drained:
+    """
+    What is queued on this stream was over
+    L{HIGH_MARK <punch.yamux.outgoing.HIGH_MARK>} and has now fallen to
+    L{LOW_MARK <punch.yamux.outgoing.LOW_MARK>}: its writer may resume.
+    """
+
+    stream: int
+
+
+@dataclass(slots=True)
+class WentAway:
+    """
+    The peer accepts no new streams; those that live go on.  C{code} says why:
+    one of L{punch.yamux.session}'s or the peer's own.
+    """
+
+    code: int
+
+
+Event: TypeAlias = Opened | Received | Finished | Reset | Closed | Drained | WentAway

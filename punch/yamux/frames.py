@@ -1,0 +1,123 @@
+"""
+Frames: a header of 12 bytes, and behind one of type DATA its payload
+(specification, "Framing").
+
+Payload passes through in the pieces in which it arrives; only a header is held
+until it is whole, so the decoder holds less than 12 bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple
+
+from punch.errors import ProtocolViolation
+
+# Plain numbers, not enums: every frame is compared with them.
+
+DATA: Final = 0
+WINDOW_UPDATE: Final = 1
+PING: Final = 2
+GO_AWAY: Final = 3
+
+SYN: Final = 1
+ACK: Final = 2
+FIN: Final = 4
+RST: Final = 8
+
+SESSION: Final = 0
+"""
+The "stream" of pings and go-aways.
+"""
+
+MAXIMUM_ID: Final = 0xFFFFFFFF
+MAXIMUM_LENGTH: Final = 0xFFFFFFFF
+
+HEADER_SIZE: Final = 12
+
+_VERSION: Final = 0
+_FLAGS: Final = SYN | ACK | FIN | RST
+_HEADER = struct.Struct("!BBHII")
+
+
+class Header(NamedTuple):
+    """
+    One frame's header.  C{length} is the payload's size, the window's increase,
+    the ping's value or the go-away's code, by C{type}.
+    """
+
+    type: int
+    flags: int
+    stream: int
+    length: int
+
+
+def encode(type: int, flags: int, stream: int, length: int) -> bytes:
+    """
+    A header: the whole of a frame that is not DATA.
+    """
+    return _HEADER.pack(_VERSION, type, flags, stream, length)
+
+
+class Decoder:
+    """
+    Bytes in, headers and pieces of payload out.
+    """
+
+    __slots__ = ("_partial", "_remaining")
+
+    def __init__(self) -> None:
+        self._partial = b""
+        # Payload bytes still to come of the frame that we are inside of.
+        self._remaining = 0
+
+    def feed(self, received: bytes) -> list[Header | bytes]:
+        """
+        Take the bytes that arrived.
+
+        @return: headers, and the payload that belongs to the last one before it,
+            which may take more calls to be whole; no piece is empty.
+        @raise ProtocolViolation: an unknown version, type or flag, or a stream
+            where there should be none, or none where there should be one.  The
+            decoder is of no use after that.
+        """
+        if 0 < len(received) <= self._remaining:
+            # The hot path of a bulk transfer: all of it is inside one frame.
+            self._remaining -= len(received)
+            return [received]
+        if self._partial:
+            received = self._partial + received
+        return self._split(received)
+
+    def _split(self, received: bytes) -> list[Header | bytes]:
+        found: list[Header | bytes] = []
+        start, end = 0, len(received)
+        while start < end:
+            if self._remaining:
+                piece = received[start : start + self._remaining]
+                self._remaining -= len(piece)
+                start += len(piece)
+                found.append(piece)
+            elif end - start >= HEADER_SIZE:
+                header = _decode(received, start)
+                if header.type == DATA:
+                    self._remaining = header.length
+                start += HEADER_SIZE
+                found.append(header)
+            else:
+                break
+        self._partial = received[start:]
+        return found
+
+
+def _decode(received: bytes, start: int) -> Header:
+    version, type, flags, stream, length = _HEADER.unpack_from(received, start)
+    if version != _VERSION:
+        raise ProtocolViolation(f"a frame of yamux version {version}")
+    if type > GO_AWAY:
+        raise ProtocolViolation(f"a frame of unknown type {type}")
+    if flags & ~_FLAGS:
+        raise ProtocolViolation(f"a frame with unknown flags {flags:#x}")
+    if (stream == SESSION) != (type >= PING):
+        raise ProtocolViolation(f"a frame of type {type} for stream {stream}")
+    return Header(type, flags, stream, length)
