@@ -4,22 +4,18 @@ What a rendezvous costs and bears: C{python -m tests.bench.rendezvous} (Linux).
 
 from __future__ import annotations
 
-import os
 import random
-import re
 import resource
 import socket
 import statistics
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import Process, Queue
-from pathlib import Path
 from time import monotonic, sleep
 
 from tests.bench.couples import ALLOCATE, HELLO, Place, connect, pair, sources, value
+from tests.bench.program import PLUGIN, Program
 
 PUBLICATIONS = 10_000
 COUPLES = 6_000
@@ -36,34 +32,14 @@ _RAISED = (
 )
 
 
+@dataclass(frozen=True)
 class Server:
     """
-    A rendezvous in its own process.
+    A rendezvous, and where it is.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], place: Place) -> None:
-        self._proc = Path("/proc", str(process.pid))
-        self.place = place
-
-    def resident(self) -> int:
-        """
-        Bytes of memory that it has in use.
-        """
-        pages = int((self._proc / "statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-
-    def files(self) -> int:
-        """
-        How many files and connections it has open.
-        """
-        return len(os.listdir(self._proc / "fd"))
-
-    def processor(self) -> float:
-        """
-        Seconds of processor time that it has used.
-        """
-        fields = (self._proc / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    program: Program
+    place: Place
 
 
 @contextmanager
@@ -73,31 +49,12 @@ def serving(*raised: str) -> Iterator[Server]:
 
     @param raised: limits to raise out of the way.
     """
-    command = [sys.executable, "-m", "twisted", "--log-format", "text"]
-    command += ["punch-rendezvous", "--listen", LISTEN]
+    command = [*PLUGIN, "punch-rendezvous", "--listen", LISTEN]
     command += [f"--max-{limit}=1000000" for limit in raised]
-    with tempfile.TemporaryFile("w+b") as log:
-        process = subprocess.Popen(command, stdout=log)
-        try:
-            yield Server(process, ("127.0.0.1", _portIn(log.fileno())))
-        finally:
-            process.terminate()
-            process.wait()
-            log.seek(0)
-            _reportTracebacks(log.read())
-
-
-def _portIn(log: int) -> int:
-    """
-    The port that the server says it listens on.
-    """
-    deadline = monotonic() + 20
-    while monotonic() < deadline:
-        said = re.search(rb"listens on 127.0.0.1:(\d+)", os.pread(log, 65536, 0))
-        if said:
-            return int(said[1])
-        sleep(0.05)
-    raise TimeoutError("the rendezvous does not start")
+    with Program.running(*command) as program:
+        port = int(program.says(rb"listens on 127.0.0.1:(\d+)"))
+        yield Server(program, ("127.0.0.1", port))
+    _reportTracebacks(program.log())
 
 
 def _reportTracebacks(log: bytes) -> None:
@@ -115,16 +72,16 @@ def publications() -> None:
     """
     print(f"{PUBLICATIONS} idle publications")
     with serving(*_RAISED) as server:
-        before, start = server.resident(), monotonic()
+        before, start = server.program.resident(), monotonic()
         waiting = [_publish(server.place) for _ in range(PUBLICATIONS)]
         took = monotonic() - start
         sleep(3)
-        if server.files() < PUBLICATIONS:
+        if server.program.files() < PUBLICATIONS:
             raise ConnectionError("the rendezvous has dropped some")
-        each = (server.resident() - before) / PUBLICATIONS / 1024
-        used = server.processor()
+        each = (server.program.resident() - before) / PUBLICATIONS / 1024
+        used = server.program.processor()
         sleep(5)
-        idle = (server.processor() - used) / 5
+        idle = (server.program.processor() - used) / 5
         print(f"  published in {took:.1f} s")
         print(f"  {each:.1f} KiB each (at most 20); idle load {idle:.1%} of a core")
         for sock in waiting:
@@ -150,10 +107,10 @@ def couples() -> None:
     print(f"{COUPLES} couples, {TOGETHER} at a time")
     with serving(*_RAISED) as server:
         pair(server.place, sources(1), 200, TOGETHER)
-        used, start = server.processor(), monotonic()
+        used, start = server.program.processor(), monotonic()
         took = pair(server.place, sources(1), COUPLES, TOGETHER)
         elapsed = monotonic() - start
-        each = (server.processor() - used) / COUPLES
+        each = (server.program.processor() - used) / COUPLES
         print(f"  {COUPLES / elapsed:.0f} couples/s (at least 500)")
         print(f"  {each * 1e6:.0f} us of the server's processor each: {1 / each:.0f}/s")
         print(f"  median {statistics.median(took) * 1e3:.1f} ms from start to leave")
