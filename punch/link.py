@@ -93,6 +93,7 @@ class Link:
         self._paused = True
         self._delivering = False
         self._pending: deque[Record] = deque()
+        self._goodbye: Failure | ProtocolViolation | None = None
         self._expectAttached = role is Role.DIALER and not path.attached
         self._heard = True
         self._missed = 0
@@ -262,8 +263,13 @@ class Link:
         try:
             while self._pending and not self._paused and self._error is None:
                 self._take(self._pending.popleft())
+            if self._goodbye is not None and not self._pending:
+                self._lose(self._goodbye)
         except ProtocolViolation as violation:
-            self._path.violated(violation)
+            if self._goodbye is None:
+                self._path.violated(violation)
+            else:
+                self._lose(violation)
         finally:
             self._delivering = False
 
@@ -271,14 +277,11 @@ class Link:
         if isinstance(record, Control):
             self._obey(record)
         elif self._mayRead:
-            self._takeData(record.data)
+            self.received += len(record)
+            if self._protocol is not None and not self.disconnecting:
+                self._protocol.dataReceived(record)
         else:
             raise ProtocolViolation("DATA after CLOSE")
-
-    def _takeData(self, data: bytes) -> None:
-        self.received += len(data)
-        if self._protocol is not None and not self.disconnecting:
-            self._protocol.dataReceived(data)
 
     def _obey(self, record: Control) -> None:
         if record.type is Type.PING:
@@ -294,6 +297,14 @@ class Link:
         """
         From the path (L{punch.path.Rider}).
         """
+        said = isinstance(reason, Failure) and reason.check(ConnectionDone)
+        if said and self._pending and self._error is None:
+            # It said so after all that its reader, who has paused, is yet to hear.
+            self._goodbye = reason
+        else:
+            self._lose(reason)
+
+    def _lose(self, reason: Failure | ProtocolViolation) -> None:
         clean = False
         if isinstance(reason, ProtocolViolation):
             self._error = self._error or reason
@@ -349,7 +360,10 @@ class Link:
     def _abort(self, error: LinkError) -> None:
         if self.connected:
             self._error = self._error or error
-            self._path.abort()
+            if self._goodbye is None:
+                self._path.abort()
+            else:
+                self._clock.callLater(0, self._lose, self._goodbye)
 
     def _end(self, error: LinkError | None) -> None:
         self.connected = False

@@ -2,8 +2,8 @@
 The framing of a link's bytes inside TLS: type (1 byte), length (4 bytes, network
 order), payload.
 
-Data passes through in the pieces in which it arrives; only the short control
-records are held until they are whole, so the decoder's memory is bounded by
+Data passes through in the pieces in which it arrives, as it is; only the short
+control records are held until they are whole, so the decoder's memory is bounded by
 L{MAXIMUM_CONTROL}.
 """
 
@@ -43,15 +43,6 @@ class Type(IntEnum):
 
 
 @dataclass(frozen=True)
-class Data:
-    """
-    The next bytes of the link: a whole DATA payload or a part of one.
-    """
-
-    data: bytes
-
-
-@dataclass(frozen=True)
 class Control:
     """
     A record of any other type, whole.  Bytes of C{payload} that a version does
@@ -62,7 +53,11 @@ class Control:
     payload: bytes = b""
 
 
-Record: TypeAlias = Data | Control
+Record: TypeAlias = bytes | Control
+"""
+A control record; or the next bytes of the link, a whole DATA payload or a part of
+one.
+"""
 
 
 def encodeHeader(type: Type, length: int) -> bytes:
@@ -85,54 +80,62 @@ class Decoder:
     """
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._partial = b""
         # Payload bytes still to come of the DATA record that we are inside of.
         self._remaining = 0
 
     def feed(self, received: bytes) -> list[Record]:
         """
-        Take the bytes that arrived; give the records that they complete.
+        Take the bytes that arrived; give the records that they complete, and the
+        data, none of it empty.
 
         @raise ProtocolViolation: an unknown type, or a length over its bound.
             The decoder is of no use after that.
         """
-        if self._remaining > len(received) and not self._buffer:
+        if 0 < len(received) <= self._remaining:
             # The hot path of a bulk transfer: all of it is inside one record.
             self._remaining -= len(received)
-            return [Data(received)]
-        self._buffer += received
+            return [received]
+        if self._partial:
+            received = self._partial + received
+        return self._split(received)
+
+    def _split(self, received: bytes) -> list[Record]:
         records: list[Record] = []
-        while self._take(records):
-            pass
+        start, end = 0, len(received)
+        while start < end:
+            if self._remaining:
+                piece = received[start : start + self._remaining]
+                self._remaining -= len(piece)
+                start += len(piece)
+                records.append(piece)
+                continue
+            size = self._next(received, start, records)
+            if not size:
+                break
+            start += size
+        self._partial = received[start:]
         return records
 
-    def _take(self, records: list[Record]) -> bool:
+    def _next(self, received: bytes, start: int, records: list[Record]) -> int:
         """
-        Move one record (or a part of a DATA record) out of the buffer, if there
-        is one.
+        Take the header of a DATA record, or any other record whole.
+
+        @return: its size, 0 if it is not all there.
         """
-        buffer = self._buffer
-        if self._remaining:
-            piece = bytes(buffer[: self._remaining])
-            if piece:
-                del buffer[: len(piece)]
-                self._remaining -= len(piece)
-                records.append(Data(piece))
-            return bool(piece)
-        if len(buffer) < _HEADER.size:
-            return False
-        kind, length = _HEADER.unpack_from(buffer)
+        if len(received) - start < _HEADER.size:
+            return 0
+        kind, length = _HEADER.unpack_from(received, start)
         type = _checked(kind, length)
         if type is Type.DATA:
-            del buffer[: _HEADER.size]
             self._remaining = length
-            return True
-        end = _HEADER.size + length
-        if len(buffer) < end:
-            return False
-        records.append(Control(type, bytes(buffer[_HEADER.size : end])))
-        del buffer[:end]
-        return True
+            return _HEADER.size
+        size = _HEADER.size + int(length)
+        if len(received) - start < size:
+            return 0
+        payload = received[start + _HEADER.size : start + size]
+        records.append(Control(type, payload))
+        return size
 
 
 def _checked(kind: int, length: int) -> Type:

@@ -317,6 +317,54 @@ class TransportTests(LinkTestCase):
             assert isinstance(self.successResultOf(link.whenEnded()), LinkError)
         self.assertNothingLeft()
 
+    def test_goodbyeWhilePaused(self) -> None:
+        """
+        A reader who pauses with something still to hear hears all of it, and a clean
+        end, though the other side has long ended the path.
+        """
+
+        class _Pauser(HalfCloser):
+            def dataReceived(self, data: bytes) -> None:
+                HalfCloser.dataReceived(self, data)
+                self.transport.pauseProducing()
+
+        _, listener = self.started(_Pauser)
+        self.listeners.loseWriteConnection()
+        self.run_()
+        for data in (b"one", b"two"):
+            self.dialers.write(data)
+        self.dialers.loseWriteConnection()
+        self.run_()
+        assert (listener.received, listener.reason) == (b"one", None)
+        self.listeners.resumeProducing()
+        self.run_()
+        assert listener.received == b"onetwo"
+        self.listeners.resumeProducing()
+        self.run_()
+        self.assertClean()
+
+    def test_abortedAfterGoodbye(self) -> None:
+        """
+        Who has paused then, and wants no more, can still abort.
+        """
+
+        class _Pauser(HalfCloser):
+            def dataReceived(self, data: bytes) -> None:
+                HalfCloser.dataReceived(self, data)
+                self.transport.pauseProducing()
+
+        self.started(_Pauser)
+        self.listeners.loseWriteConnection()
+        self.run_()
+        for data in (b"one", b"two"):
+            self.dialers.write(data)
+        self.dialers.loseWriteConnection()
+        self.run_()
+        self.listeners.abortConnection()
+        self.run_()
+        self.assertEnded(self.listeners, Aborted)
+        self.assertNothingLeft()
+
 
 class EndTests(LinkTestCase):
     """

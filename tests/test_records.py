@@ -15,7 +15,6 @@ from punch.records import (
     MAXIMUM_CONTROL,
     MAXIMUM_DATA,
     Control,
-    Data,
     Decoder,
     Record,
     Type,
@@ -27,7 +26,7 @@ CONTROLS = [each for each in Type if each is not Type.DATA]
 HEADER = 5
 
 records = st.lists(
-    st.builds(Data, st.binary(max_size=300))
+    st.binary(max_size=300)
     | st.builds(Control, st.sampled_from(CONTROLS), st.binary(max_size=50)),
     max_size=12,
 )
@@ -37,8 +36,8 @@ def onTheWire(record: Record) -> bytes:
     """
     A record's bytes.
     """
-    if isinstance(record, Data):
-        return encodeHeader(Type.DATA, len(record.data)) + record.data
+    if isinstance(record, bytes):
+        return encodeHeader(Type.DATA, len(record)) + record
     return encode(record.type, record.payload)
 
 
@@ -50,9 +49,9 @@ def joined(received: list[Record]) -> list[Record]:
     for each in received:
         if isinstance(each, Control):
             whole.append(each)
-        elif whole and isinstance(whole[-1], Data):
-            whole[-1] = Data(whole[-1].data + each.data)
-        elif each.data:
+        elif whole and isinstance(whole[-1], bytes):
+            whole[-1] += each
+        elif each:
             whole.append(each)
     return whole
 
@@ -113,7 +112,7 @@ def test_anyBytes(fed: list[bytes]) -> None:
             decoder.feed(each)
         except ProtocolViolation:
             return
-        assert len(decoder._buffer) < HEADER + MAXIMUM_CONTROL
+        assert len(decoder._partial) < HEADER + MAXIMUM_CONTROL
 
 
 def test_dataPasses() -> None:
@@ -122,10 +121,10 @@ def test_dataPasses() -> None:
     """
     decoder = Decoder()
     assert decoder.feed(encodeHeader(Type.DATA, MAXIMUM_DATA)) == []
-    assert decoder.feed(b"a" * 10) == [Data(b"a" * 10)]
-    assert decoder.feed(b"b") == [Data(b"b")]
+    assert decoder.feed(b"a" * 10) == [b"a" * 10]
+    assert decoder.feed(b"b") == [b"b"]
     rest = decoder.feed(b"c" * (MAXIMUM_DATA - 11) + encode(Type.CLOSE))
-    assert rest == [Data(b"c" * (MAXIMUM_DATA - 11)), Control(Type.CLOSE)]
+    assert rest == [b"c" * (MAXIMUM_DATA - 11), Control(Type.CLOSE)]
 
 
 def test_memory() -> None:
@@ -138,9 +137,9 @@ def test_memory() -> None:
         for _ in range(4):
             decoder.feed(bytes(MAXIMUM_DATA // 4))
         decoder.feed(encode(Type.PING, bytes(MAXIMUM_CONTROL))[:-1])
-        assert len(decoder._buffer) == HEADER + MAXIMUM_CONTROL - 1
+        assert len(decoder._partial) == HEADER + MAXIMUM_CONTROL - 1
         decoder.feed(b"\0")
-        assert len(decoder._buffer) == 0
+        assert len(decoder._partial) == 0
 
 
 @pytest.mark.parametrize(
@@ -169,7 +168,7 @@ def test_largest() -> None:
     """
     sent: list[Record] = [
         Control(Type.PING, bytes(MAXIMUM_CONTROL)),
-        Data(bytes(MAXIMUM_DATA)),
+        bytes(MAXIMUM_DATA),
         Control(Type.CLOSE),
     ]
     received = Decoder().feed(b"".join(map(onTheWire, sent)))
