@@ -280,7 +280,9 @@ class Multiplexer(Protocol):
                 self.transport.writeSequence(pieces)
         finally:
             self._pumping = False
-        self._happen(session.takeEvents())
+        events = session.takeEvents()
+        if events:
+            self._happen(events)
 
     # What happened, according to the session.
 
@@ -364,8 +366,9 @@ class Multiplexer(Protocol):
         Received bytes have been taken.
         """
         self._session.consumed(stream, count, self.clock.seconds())
-        # A paused reader that resumes must be heard of.
-        self._pump()
+        if not self._pumping:
+            # A paused reader that resumes must be heard of.
+            self._pump()
 
     def settled(self, stream: Stream) -> None:
         """

@@ -52,7 +52,7 @@ class Request:
             return
         self._carrier.settled(self.stream)
         self._accepted.arrive(None)
-        if len(data) > 1:
+        if len(data) > 1 and self.stream.connected:
             self.stream.dataReceived(data[1:])
 
     def finished(self) -> None:

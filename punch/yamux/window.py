@@ -18,7 +18,7 @@ INITIAL_WINDOW: Final = 256 << 10
 Bytes that either side may send on any new stream.
 """
 
-SHORTEST_ROUND_TRIP: Final = 0.002
+SHORTEST_ROUND_TRIP: Final = 0.004
 """
 Seconds: a measured round trip below this counts as this.  Two busy processes
 take turns on such a scale whatever the wire can do, and a window that ends within

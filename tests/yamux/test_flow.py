@@ -100,7 +100,7 @@ def test_roundTrip() -> None:
 
 def test_fewPings() -> None:
     """
-    There is one ping a period at most, and none from a session at rest.
+    There is one ping a period at most, and none while no window update is due.
     """
     session = withTheirs()
     assert sent(session, 100.0) == []
@@ -110,6 +110,8 @@ def test_fewPings() -> None:
     [update] = sent(session, 101.0)
     assert isinstance(update, Header)
     assert update.type == WINDOW_UPDATE
+    heard(session, data(2, b"x"), now=200.0)
+    session.consumed(2, 1, 200.0)
     assert sent(session, 200.0) == []
 
 
