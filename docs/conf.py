@@ -29,6 +29,7 @@ autodoc_type_aliases = {
         "HostAddresses",
         "IDelayedCall",
         "IDirectory",
+        "IListeningPort",
         "IProtocol",
         "IProtocolFactory",
         "IReactorTCP",

@@ -11,7 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.protocol import Factory
 
 from digest import Digester
-from punch.endpoints import rendezvousEndpoint
+from punch.descriptions import rendezvousEndpoint
 from punch.eventlog import EventLog
 from punch.peer import Peer, Settings
 from punch.place import Place

@@ -13,8 +13,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from punch.code import parseCode
+from punch.descriptions import rendezvousEndpoint
 from punch.dialer import Dialer
-from punch.endpoints import rendezvousEndpoint
 from punch.link import Link
 from punch.listener import listenOnce
 from punch.peer import Peer, Settings

@@ -19,6 +19,7 @@ class Reason(Enum):
     BAD_SECRET_FILE = "bad-secret-file"
     BAD_IDENTITY = "bad-identity"
     PORT_IN_USE = "port-in-use"
+    CANNOT_LISTEN = "cannot-listen"
 
     RENDEZVOUS_REFUSED = "rendezvous-refused"
     RENDEZVOUS_TIMED_OUT = "rendezvous-timed-out"
@@ -47,11 +48,13 @@ class Reason(Enum):
     UNREACHABLE = "unreachable"
     NOT_ATTACHED = "not-attached"
 
+    NO_LINK = "no-link"
     NO_SUCH_SERVICE = "no-such-service"
     TARGET_REFUSED = "target-refused"
     TOO_MANY_STREAMS = "too-many-streams"
     STREAM_REFUSED = "stream-refused"
     STREAM_RESET = "stream-reset"
+    SERVICE_SILENT = "service-silent"
     GOING_AWAY = "going-away"
 
     DONE = "done"
@@ -59,5 +62,7 @@ class Reason(Enum):
     PATH_LOST = "path-lost"
     PATH_SILENT = "path-silent"
     PROTOCOL_VIOLATION = "protocol-violation"
+    INPUT_FAILED = "input-failed"
+    OUTPUT_FAILED = "output-failed"
     BUG = "bug"
     CANCELLED = "cancelled"

@@ -58,6 +58,14 @@ class StreamReset(StreamError):
     reason = Reason.STREAM_RESET
 
 
+class ServiceSilent(StreamError):
+    """
+    The other side is there, but did not say in time whether we get this service.
+    """
+
+    reason = Reason.SERVICE_SILENT
+
+
 class GoingAway(StreamError):
     """
     One side is about to stop, and opens no more streams.

@@ -1,5 +1,5 @@
 """
-Tests for L{punch.endpoints}.
+Tests for L{punch.descriptions}.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import Clock
 from twisted.internet.tcp import makeBinding
 
-from punch.direct import Whereabouts
-from punch.endpoints import (
+from punch.descriptions import (
     CONNECT_TIMEOUT,
     peerEndpoint,
     rendezvousEndpoint,
     splitHostPort,
 )
+from punch.direct import Whereabouts
 from punch.errors import BadEndpoint, BadOption
 from punch.testing import MemoryNetwork, spin
 from tests.doubles import PunchTestCase

@@ -1,5 +1,6 @@
 """
-Tests for L{punch.errors}, L{punch.streamerrors} and L{punch.reasons}.
+Tests for L{punch.errors}, L{punch.forwarderrors}, L{punch.stdioerrors},
+L{punch.streamerrors} and L{punch.reasons}.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from punch import errors, streamerrors
+from punch import errors, forwarderrors, stdioerrors, streamerrors
 from punch.errors import (
     AuthenticationError,
     Bug,
@@ -41,7 +42,8 @@ def concrete(kind: type[PunchError] = PunchError) -> Iterator[type[PunchError]]:
     """
     The errors that are raised: those that no other one refines.
     """
-    ours = {errors.__name__, streamerrors.__name__}
+    modules = (errors, forwarderrors, stdioerrors, streamerrors)
+    ours = {each.__name__ for each in modules}
     below = [each for each in kind.__subclasses__() if each.__module__ in ours]
     if not below:
         yield kind

@@ -12,8 +12,8 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
 from punch.code import parseCode
+from punch.descriptions import rendezvousEndpoint
 from punch.dialer import Dialer
-from punch.endpoints import rendezvousEndpoint
 from punch.peer import Peer
 from punch.place import Place
 from punch.service import DialingService, ListeningService, PunchService

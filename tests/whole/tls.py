@@ -26,7 +26,7 @@ from twisted.internet.ssl import (
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
-from punch.endpoints import CONNECT_TIMEOUT
+from punch.descriptions import CONNECT_TIMEOUT
 from punch.identity import Identity
 from punch.peer import Rendezvous
 from punch.testing import MemoryHost
