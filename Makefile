@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+INTEROP = .venv-interop
 
-.PHONY: demo test check docs bench table soak system clean
+.PHONY: demo test check docs bench starts table soak system interop clean
 
 demo: $(READY) system
 	$(BIN)/python -m tests.lab --demo
@@ -25,12 +26,27 @@ docs: $(READY)
 table: $(READY) system
 	$(BIN)/python -m tests.lab --table --runs 10
 
+# Where fowl is installed in an environment of its own, FOWL=its python compares it.
 bench: $(READY)
 	$(BIN)/python -m tests.bench.rendezvous
+	$(BIN)/python -m tests.bench.forward $(if $(FOWL),--fowl $(FOWL))
+
+# Two hundred pairs, one after another: none may hang.
+starts: $(READY)
+	$(BIN)/python -m tests.bench.starts
 
 # Twenty thousand meetings in memory, each of its own seed.
 soak: $(READY)
 	PUNCH_SOAK=20000 $(BIN)/python -m pytest -n auto tests/whole/test_soak.py
+
+# Our yamux with py-libp2p's, which has an environment of its own.
+interop: $(READY) $(INTEROP)/.ready
+	PUNCH_YAMUX_PEER=$(INTEROP)/bin/python $(BIN)/python -m pytest tests/yamux/test_interop.py
+
+$(INTEROP)/.ready:
+	$(PYTHON) -m venv $(INTEROP)
+	$(INTEROP)/bin/python -m pip install -q 'libp2p >= 0.8.1'
+	touch $@
 
 $(READY): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -43,4 +59,4 @@ system:
 	@sh tests/lab/install.sh
 
 clean:
-	rm -rf $(VENV) build dist docs/_build *.egg-info
+	rm -rf $(VENV) $(INTEROP) build dist docs/_build *.egg-info

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NoReturn
 
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore
-from twisted.logger import LogLevel
+from twisted.logger import LogLevel, textFileLogObserver
 from twisted.python import usage
 
 EX_USAGE = 64
@@ -68,6 +68,23 @@ class PlainOptions(usage.Options):
         if isatty is None or twist.get("logLevel") is LogLevel.critical:
             return False
         return bool(isatty())
+
+    def keepOffOutput(self) -> None:
+        """
+        Have C{twist} log to standard error what would go to standard output.
+        """
+        twist: dict[str, Any] | None = self.parent
+        if twist is None or sys.stderr is None:
+            return
+        logFile = twist.get("logFile")
+        if logFile is None or getattr(logFile, "name", "") in _STANDARD_OUTPUT:
+            twist["logFile"] = sys.stderr
+            if sys.stderr.isatty():
+                # As twist does it where it goes to a terminal.
+                twist["fileLogObserverFactory"] = textFileLogObserver
+
+
+_STANDARD_OUTPUT = ("<stdout>", "/dev/stdout", "/dev/fd/1")
 
 
 def endWith(

@@ -145,6 +145,21 @@ class Connected:
 
 
 @dataclass(frozen=True)
+class Forwarding:
+    """
+    A forward's local end is open at C{address}; its connections are to the peer's
+    C{service}.
+    """
+
+    event: ClassVar[str] = "forwarding"
+    service: str
+    address: str
+
+    def sentence(self) -> str:
+        return f"Forwarding {self.address} to the other side's {self.service!r}."
+
+
+@dataclass(frozen=True)
 class Failed:
     """
     No link came about.  C{reason} is a L{punch.errors.Reason}'s value.

@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
+
+from punch.errors import PunchError
 
 
 class IDirectory(Interface):
@@ -47,4 +49,69 @@ class IDirectory(Interface):
         Who waits under C{name}.
 
         @raise punch.errors.NoSuchName: nobody does.
+        """
+
+
+class IPunchProtocol(Interface):
+    """
+    What C{twist punch --protocol NAME[:ARGS]} can run on a link.
+
+    Its providers are plugins: instances in modules of C{twisted/plugins}, which
+    provide L{twisted.plugin.IPlugin} too.
+    """
+
+    name = Attribute("The C{NAME}: a string without a colon.")
+
+    help = Attribute("What it does and what its C{ARGS} are: one line.")
+
+    def factory(reactor: Any, args: str) -> Any:
+        """
+        An C{IProtocolFactory}, which may provide L{IOutcome} too; it builds a
+        protocol for each link.
+
+        @param reactor: the reactor, which does not run yet.
+        @param args: what stands after the first colon; C{""} if there is none.
+        @raise punch.errors.BadOption: these C{args} do not do.
+        """
+
+
+class IStandardStreamsProtocol(IPunchProtocol):
+    """
+    A protocol that has the process's standard input and output to itself.
+
+    There is one of each, so it gets one link, as by C{--once}; C{twist}'s log keeps
+    off standard output, and no code is read from standard input.
+    """
+
+
+class IFarewell(Interface):
+    """
+    For a protocol's factory: its protocols may need some time before their links end.
+    """
+
+    def goAway() -> Awaitable[Any]:
+        """
+        Begin nothing new.
+
+        @return: a C{Deferred} that fires when nothing goes on.
+        """
+
+    def leave() -> None:
+        """
+        End the links, whatever goes on.
+        """
+
+
+class IOutcome(Interface):
+    """
+    For a protocol's factory: the link is not all that counts.
+    """
+
+    def outcome(error: PunchError | None) -> Awaitable[PunchError | None]:
+        """
+        There will be no more links.
+
+        @param error: why the last one ended early, or did not come about; L{None}
+            if it ended cleanly.
+        @return: once the rest is done too: what the process is to end with.
         """

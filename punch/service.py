@@ -10,24 +10,34 @@ or, if they are to make but one link, after it: C{whenDone} tells.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    DeferredList,
+    TimeoutError,
+)
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from punch.arrival import Arrival
+from punch.arrival import Arrival, shield
 from punch.errors import (
     AuthenticationError,
     Bug,
     LinkError,
     Misuse,
+    NoSuchName,
+    ProtocolViolation,
     PunchError,
     RendezvousError,
+    Unproven,
 )
 from punch.events import Failed, Tell
+from punch.interfaces import IFarewell
 from punch.link import Link
 from punch.listener import Listener, listenOnce
 from punch.peer import Peer, Rendezvous
@@ -39,6 +49,12 @@ AnyLink = Link | PlainLink
 GOODBYE = 2.0
 """
 Seconds that a link has to end cleanly when its service stops.
+"""
+
+ABSENCE = 120.0
+"""
+Seconds for which nobody need wait under a code that was good: after the rendezvous
+was restarted a listener takes a while to come back.
 """
 
 _SHORTEST_PAUSE = 1.0
@@ -116,6 +132,9 @@ class PunchService(Service):
 
     def _dropped(self, error: LinkError | None, link: AnyLink) -> LinkError | None:
         self._links.discard(link)
+        if error is not None and not self._once:
+            # The event of its end has but the reason.
+            self._log.warn("{error}", error=error)
         return error
 
     def stopService(self) -> Deferred[None]:
@@ -129,6 +148,8 @@ class PunchService(Service):
         if self._running is not None:
             self._running.cancel()
             await DeferredList([self._running])
+        if IFarewell.providedBy(self._factory):
+            await self._sayFarewell(IFarewell(self._factory))
         links = list(self._links)
         ended = DeferredList([link.whenEnded() for link in links])
         for link in links:
@@ -138,6 +159,14 @@ class PunchService(Service):
         if patience.active():
             patience.cancel()
         self._factory.doStop()
+
+    async def _sayFarewell(self, factory: Any) -> None:
+        gone: Deferred[Any] = shield(factory.goAway())
+        try:
+            await gone.addTimeout(GOODBYE, self._clock)
+        except TimeoutError:
+            self._log.info("Streams were still in use.")
+        factory.leave()
 
     def _abort(self) -> None:
         for link in list(self._links):
@@ -186,13 +215,18 @@ class DialingService(PunchService):
         meet: Callable[[], Awaitable[AnyLink]],
         factory: IProtocolFactory,
         once: bool = False,
+        lasting: bool = False,
     ) -> None:
         """
         @param meet: begins one meeting.
+        @param lasting: the other side has a lasting name, so it may come, and come
+            back, at any time.
         """
         PunchService.__init__(self, peer.clock, factory, peer.tell, once)
         self._meet = meet
+        self._lasting = lasting
         self._met = False
+        self._absentSince: float | None = None
 
     async def _run(self) -> None:
         pause = _SHORTEST_PAUSE
@@ -208,7 +242,9 @@ class DialingService(PunchService):
                     self._finish(ended)
                     return
                 self._met = True
-                pause = _SHORTEST_PAUSE
+                self._absentSince = None
+                if not isinstance(ended, ProtocolViolation):
+                    pause = _SHORTEST_PAUSE
             self._log.info("Trying again in {pause} s.", pause=pause)
             await deferLater(self._clock, pause, lambda: None)
             pause = min(pause * 2, _LONGEST_PAUSE)
@@ -217,6 +253,21 @@ class DialingService(PunchService):
         """
         Whether to try again would be of no use, or was never of any.
         """
-        if isinstance(error, RendezvousError) and not self._met:
+        if isinstance(error, NoSuchName):
+            return not self._lasting and self._isGone()
+        self._absentSince = None
+        if isinstance(error, Unproven):
+            # With a code it was a guess, which has used that up.
+            return not self._lasting
+        if isinstance(error, AuthenticationError):
             return True
-        return isinstance(error, (Misuse, AuthenticationError))
+        return isinstance(error, (Misuse, RendezvousError)) and not self._met
+
+    def _isGone(self) -> bool:
+        """
+        Nobody waits under the code.  Does somebody still come back to it?
+        """
+        now = self._clock.seconds()
+        if self._absentSince is None:
+            self._absentSince = now
+        return not self._met or now - self._absentSince >= ABSENCE

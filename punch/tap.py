@@ -12,21 +12,24 @@ from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
 from twisted.application.service import IService
-from twisted.internet.protocol import Factory
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
 from punch.code import Code, parseCode
 from punch.commandline import PlainOptions, endWith, giveUp
+from punch.descriptions import peerEndpoint, rendezvousEndpoint
 from punch.dialer import Dialer
 from punch.direct import Direct
-from punch.endpoints import peerEndpoint, rendezvousEndpoint
-from punch.errors import BadOption, LinkError, Misuse, PunchError
+from punch.errors import BadOption, Bug, LinkError, Misuse, PunchError
 from punch.eventlog import EventLog
+from punch.forwarding import Ends, Forwarding
 from punch.identity import Identity, keepIdentity, parsePin
+from punch.interfaces import IOutcome, IStandardStreamsProtocol
 from punch.peer import Peer, Settings
 from punch.place import Place
-from punch.protocols import PROTOCOLS
+from punch.protocols import describeProtocols, findProtocol
 from punch.secretfile import readSecret
 from punch.service import DialingService, ListeningService, PunchService
 
@@ -82,8 +85,9 @@ class Options(PlainOptions):
         [
             "protocol",
             None,
-            "hello",
-            f"What runs on the link: {', '.join(sorted(PROTOCOLS))}.",
+            None,
+            "What runs on the link: NAME[:ARGS]; see --help-protocols"
+            " (default: hello).",
         ],
         [
             "timeout",
@@ -99,13 +103,41 @@ class Options(PlainOptions):
         ["dial", None, "With --name: be the one who dials."],
         ["plaintext", None, "With --peer: no TLS; whoever is there is trusted."],
         ["show-pin", None, "Print the pin of --identity and exit."],
+        ["help-protocols", None, "List what --protocol knows and exit."],
         ["once", None, "One link, then exit: 0 if it ended cleanly, else 1."],
     ]
+
+    repeatable: ClassVar[dict[str, str]] = {
+        "expose": "The other side may connect to this: [NAME=]CLIENT-ENDPOINT;"
+        " repeatable.",
+        "forward": "What connects to this gets what the other side exposes by that"
+        " name: [NAME=]SERVER-ENDPOINT; repeatable.",
+    }
+
+    def __init__(self) -> None:
+        PlainOptions.__init__(self)
+        self.docs.update(self.repeatable)
+        self.update({each: [] for each in self.repeatable})
+
+    def opt_expose(self, endpoint: str) -> None:
+        """
+        One more.
+        """
+        self["expose"].append(endpoint)
+
+    def opt_forward(self, endpoint: str) -> None:
+        """
+        One more.
+        """
+        self["forward"].append(endpoint)
 
     def postOptions(self) -> None:
         """
         See that the options fit together.
         """
+        if self["help-protocols"]:
+            print(describeProtocols())
+            raise SystemExit(0)
         try:
             _complete(self)
         except Misuse as mistake:
@@ -140,9 +172,7 @@ def _complete(options: Options) -> None:
         if options[option] and not options[needed]:
             raise BadOption(f"--{option} needs --{needed}")
     _checkNumbers(options)
-    if options["protocol"] not in PROTOCOLS:
-        known = ", ".join(sorted(PROTOCOLS))
-        raise BadOption(f"--protocol {options['protocol']}: there are {known}")
+    _completeProtocol(options)
     if options["show-pin"] or options["peer"]:
         _completeDirect(options)
     else:
@@ -154,6 +184,37 @@ def _checkNumbers(options: Options) -> None:
         raise BadOption(f"--port {options['port']}: a port is below 65536")
     if not 0 < options["timeout"] < 1e6:
         raise BadOption("--timeout takes seconds, more than 0")
+
+
+def _completeProtocol(options: Options) -> None:
+    """
+    Find the protocol; if it has the standard streams, nobody else has.
+    """
+    for each in ("expose", "forward"):
+        if options[each]:
+            _completeStreams(options, each)
+            return
+    plugin, options["protocol-args"] = findProtocol(options["protocol"] or "hello")
+    options["protocol-plugin"] = plugin
+    if not IStandardStreamsProtocol.providedBy(plugin):
+        return
+    if "-" in (options["code"], os.environ.get("PUNCH_CODE")):
+        raise BadOption(
+            f"--protocol {plugin.name} reads standard input itself, so --code -"
+            " cannot: put the code in $PUNCH_CODE"
+        )
+    options["once"] = True
+    options.keepOffOutput()
+
+
+def _completeStreams(options: Options, given: str) -> None:
+    """
+    Streams are what runs on the link, and they need one that is ours.
+    """
+    if options["protocol"]:
+        raise BadOption(f"--protocol and --{given}: one of them only")
+    if options["plaintext"]:
+        raise BadOption(f"--{given} cannot be had in --plaintext")
 
 
 def _completeDirect(options: Options) -> None:
@@ -229,16 +290,22 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    settings = Settings(
-        port=options["port"],
-        interface=options["interface"],
-        timeout=options["timeout"],
-        tell=EventLog(time.time, _openEvents(options["events"])),
-    )
     try:
-        service = _serviceFor(reactor, options, settings)
+        ends = Ends(reactor, options["expose"], options["forward"])
+        # First: it may take the standard streams, which --events may name.
+        factory = _factoryFor(reactor, options, ends)
+        settings = Settings(
+            port=options["port"],
+            interface=options["interface"],
+            timeout=options["timeout"],
+            tell=EventLog(time.time, _openEvents(options["events"])),
+        )
+        peer = _serviceFor(reactor, options, factory, settings)
     except Misuse as mistake:
         giveUp(PROGRAM, str(mistake))
+    service: PunchService | Forwarding = peer
+    if factory is ends.streaming:
+        service = Forwarding(reactor, peer, ends, settings.tell)
 
     def ended(error: PunchError | None) -> None:
         if error is None:
@@ -249,13 +316,37 @@ def makeService(options: Options) -> IService:
             _log.error("{error}", error=error)
         endWith(reactor, 1, f"{PROGRAM}: {error}", options.logIsSeen())
 
-    service.whenDone().addCallback(ended)
+    Deferred.fromCoroutine(_outcome(service, factory)).addCallback(ended)
     return service
 
 
-def _serviceFor(reactor: Any, options: Options, settings: Settings) -> PunchService:
-    factory: Any = Factory.forProtocol(PROTOCOLS[options["protocol"]])
-    factory.noisy = False
+def _factoryFor(reactor: Any, options: Options, ends: Ends) -> IProtocolFactory:
+    """
+    What builds a protocol for each link.
+    """
+    if options["expose"] or options["forward"]:
+        return ends.streaming
+    plugin = options["protocol-plugin"]
+    factory: IProtocolFactory = plugin.factory(reactor, options["protocol-args"])
+    return factory
+
+
+async def _outcome(
+    service: PunchService | Forwarding, factory: IProtocolFactory
+) -> PunchError | None:
+    error = await service.whenDone()
+    if not IOutcome.providedBy(factory):
+        return error
+    try:
+        return await IOutcome(factory).outcome(error)
+    except Exception:
+        _log.failure("The protocol's plugin does not know what to end with.")
+        return error or Bug()
+
+
+def _serviceFor(
+    reactor: Any, options: Options, factory: IProtocolFactory, settings: Settings
+) -> PunchService:
     once = bool(options["once"])
     identity: Identity | None = options.get("own-identity")
     peer = Peer(reactor, settings, identity)
@@ -268,7 +359,11 @@ def _serviceFor(reactor: Any, options: Options, settings: Settings) -> PunchServ
         name, secret = code.name, code.secret
     if code is not None or options["dial"]:
         return DialingService(
-            peer, lambda: Dialer(peer, rendezvous, name, secret).run(), factory, once
+            peer,
+            lambda: Dialer(peer, rendezvous, name, secret).run(),
+            factory,
+            once,
+            lasting=bool(options["dial"]),
         )
     place = Place.standing(name, secret) if name else None
     return ListeningService(peer, rendezvous, place, factory, once)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.testing import MemoryReactor
-from twisted.logger import LogLevel
+from twisted.logger import LogLevel, jsonFileLogObserver, textFileLogObserver
 from twisted.python import usage
 
 from punch.commandline import EX_USAGE, PlainOptions, endWith, giveUp
@@ -128,6 +128,48 @@ def test_logIsSeen(parent: dict[str, Any] | None, seen: bool) -> None:
         options.parent = usage.Options()
         options.parent.update(parent)
     assert options.logIsSeen() is seen
+
+
+class Named(io.StringIO):
+    """
+    A file with a name.
+    """
+
+    def __init__(self, name: str) -> None:
+        io.StringIO.__init__(self)
+        self.name = name
+
+
+@pytest.mark.parametrize("name", ["<stdout>", "/dev/stdout", "/dev/fd/1", None])
+@pytest.mark.parametrize("error", [io.StringIO(), Terminal()])
+def test_keepOffOutput(
+    monkeypatch: pytest.MonkeyPatch, name: str | None, error: io.StringIO
+) -> None:
+    """
+    What would be logged to standard output, however it is called and even if it is
+    closed, goes to standard error; on a terminal, as text.
+    """
+    monkeypatch.setattr("sys.stderr", error)
+    options = Options()
+    options.keepOffOutput()
+    options.parent = usage.Options()
+    options.parent["fileLogObserverFactory"] = jsonFileLogObserver
+    options.parent["logFile"] = None if name is None else Named(name)
+    options.keepOffOutput()
+    assert options.parent["logFile"] is error
+    observer = textFileLogObserver if error.isatty() else jsonFileLogObserver
+    assert options.parent["fileLogObserverFactory"] is observer
+
+
+def test_logsElsewhere() -> None:
+    """
+    What is logged elsewhere stays there.
+    """
+    options = Options()
+    options.parent = usage.Options()
+    options.parent["logFile"] = elsewhere = Named("/var/log/punch")
+    options.keepOffOutput()
+    assert options.parent["logFile"] is elsewhere
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from punch.events import (
     Connected,
     Event,
     Failed,
+    Forwarding,
     Introduced,
     Listening,
     Observed,
@@ -81,6 +82,12 @@ EXAMPLES: list[tuple[Event, str, dict[str, Any], str]] = [
             "elapsed": 0.3216,
         },
         "Connected, direct: accepted 192.0.2.2:2 - 192.0.2.1:1 (host) in 322 ms.",
+    ),
+    (
+        Forwarding("web", "127.0.0.1:8080"),
+        "forwarding",
+        {"service": "web", "address": "127.0.0.1:8080"},
+        "Forwarding 127.0.0.1:8080 to the other side's 'web'.",
     ),
     (
         Failed("refused", "Nobody there."),

@@ -4,13 +4,28 @@ Tests for L{punch.protocols}.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from twisted.internet.testing import StringTransport
+from twisted.internet.protocol import Protocol
+from twisted.internet.testing import MemoryReactor, StringTransport
+from twisted.logger import LogLevel
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
 
-from punch.protocols import PROTOCOLS, Echo, Hello
-from tests.doubles import Log, watching
+import punch.protocols
+from punch.errors import BadOption
+from punch.interfaces import IPunchProtocol, IStandardStreamsProtocol
+from punch.protocols import (
+    Echo,
+    Hello,
+    SimpleProtocol,
+    describeProtocols,
+    findProtocol,
+    protocols,
+)
+from tests.doubles import Log, PunchTestCase, watching
 
 
 @pytest.fixture
@@ -110,8 +125,136 @@ def test_echo() -> None:
     assert transport.value() == b"any\0\xffthing"
 
 
-def test_names() -> None:
+@implementer(IPunchProtocol)
+class Other:
     """
-    Both go by their names.
+    A plugin that is not ours.
     """
-    assert dict(PROTOCOLS) == {"hello": Hello, "echo": Echo}
+
+    def __init__(self, name: str, help: str = "Whatever.") -> None:
+        self.name = name
+        self.help = help
+
+    def factory(self, reactor: object, args: str) -> object:
+        """
+        Not asked for.
+        """
+        raise NotImplementedError()
+
+
+class Another(Other):
+    """
+    One of another class, which comes before it by its name.
+    """
+
+
+@pytest.fixture
+def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """
+    Sets what L{twisted.plugin} finds.
+    """
+
+    def offer(*plugins: object) -> None:
+        monkeypatch.setattr("punch.protocols.getPlugins", lambda kind: iter(plugins))
+
+    return offer
+
+
+OURS = SimpleProtocol("hello", "Say it.", Hello)
+
+
+def test_ours() -> None:
+    """
+    Ours are plugins like all others, with a line of help each.
+    """
+    known = protocols()
+    for name in ("echo", "hello", "stdio"):
+        plugin = known[name]
+        verifyObject(IPunchProtocol, plugin)
+        assert plugin.name == name
+        assert len(plugin.help.splitlines()) == 1
+        assert IStandardStreamsProtocol.providedBy(plugin) is (name == "stdio")
+
+
+@pytest.mark.parametrize(("name", "protocol"), [("hello", Hello), ("echo", Echo)])
+def test_simple(name: str, protocol: type[Protocol]) -> None:
+    """
+    A simple one builds its protocol, and takes no arguments.
+    """
+    plugin, args = findProtocol(name)
+    assert args == ""
+    reactor = MemoryReactor()
+    built = plugin.factory(reactor, "").buildProtocol(None)
+    assert type(built) is protocol
+    with pytest.raises(BadOption, match=f"{name} takes no arguments, not 'x'"):
+        plugin.factory(reactor, "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "args"), [("x", ""), ("x:", ""), ("x:a", "a"), ("x:a:b=:c", "a:b=:c")]
+)
+def test_arguments(offer: Callable[..., None], text: str, args: str) -> None:
+    """
+    The arguments are what stands after the first colon.
+    """
+    plugin = Other("x")
+    offer(OURS, plugin)
+    assert findProtocol(text) == (plugin, args)
+
+
+def test_unknown(offer: Callable[..., None]) -> None:
+    """
+    For a name that there is not, those that there are are told.
+    """
+    offer(Other("zebra"), OURS)
+    with pytest.raises(BadOption, match="--protocol horse: there are hello, zebra"):
+        findProtocol("horse:of:course")
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_oneName(offer: Callable[..., None], logged: Log, turn: int) -> None:
+    """
+    Of two with one name ours is used, or the first by the name of its class, in
+    whatever order they are found; and the log says so.
+    """
+    hello, other, another = Other("hello"), Other("x"), Another("x")
+    offer(*[hello, OURS, other, another][::turn])
+    assert protocols() == {"hello": OURS, "x": another}
+    assert set(logged.levels) == {LogLevel.warn}
+    assert sorted(logged.sentences) == [
+        "Two protocols are called hello: punch.protocols.SimpleProtocol is used,"
+        " tests.test_protocols.Other is not.",
+        "Two protocols are called x: tests.test_protocols.Another is used,"
+        " tests.test_protocols.Other is not.",
+    ]
+
+
+class NamelessTests(PunchTestCase):
+    """
+    Plugins that are none.
+    """
+
+    def test_broken(self) -> None:
+        """
+        One without what it needs is logged, and the others remain.
+        """
+        nameless: Any = Other("x")
+        del nameless.name
+        wrong: Any = Other("x")
+        wrong.name = 7
+        plugins = [nameless, wrong, Other(""), Other("a:b"), Other("x", ""), OURS]
+        found: Any = lambda kind: iter(plugins)  # noqa: E731
+        self.patch(punch.protocols, "getPlugins", found)  # type: ignore[no-untyped-call]
+        assert protocols() == {"hello": OURS}
+        assert len(self.logged(AttributeError, TypeError, ValueError)) == 5
+
+
+def test_described(offer: Callable[..., None]) -> None:
+    """
+    The list for a person has a line for each.
+    """
+    offer(Other("zebra", "Neigh: zebra:HOW-OFTEN."), OURS)
+    assert describeProtocols().splitlines()[1:] == [
+        "  hello  Say it.",
+        "  zebra  Neigh: zebra:HOW-OFTEN.",
+    ]

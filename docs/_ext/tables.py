@@ -15,7 +15,7 @@ from epytext import translate
 from sphinx.util.docutils import SphinxDirective
 from twisted.protocols import amp
 
-from punch import errors, events, reasons, tap
+from punch import errors, events, reasons, stdioerrors, streamerrors, tap
 from punch.rendezvous import commands
 from punch.rendezvous.limits import Limits
 from punch.rendezvous_tap import optionName
@@ -57,7 +57,8 @@ def reasonRows() -> Iterator[Row]:
     """
     byReason = {
         each.__dict__["reason"]: each
-        for each in _own(errors, errors.PunchError)
+        for module in (errors, stdioerrors, streamerrors)
+        for each in _own(module, errors.PunchError)
         if "reason" in each.__dict__
     }
     for reason in reasons.Reason:

@@ -6,6 +6,10 @@ from __future__ import annotations
 
 from twisted.application.service import ServiceMaker
 
+from punch.endpointstrings import PunchParser
+from punch.protocols import Echo, Hello, SimpleProtocol
+from punch.stdio import StdioProtocol
+
 punch = ServiceMaker(
     "Punch",
     "punch.tap",
@@ -19,3 +23,9 @@ rendezvous = ServiceMaker(
     "Introduce peers behind NATs to each other.",
     "punch-rendezvous",
 )
+
+hello = SimpleProtocol("hello", "Say hello, and repeat what is heard first.", Hello)
+echo = SimpleProtocol("echo", "Send back whatever comes.", Echo)
+stdio = StdioProtocol()
+
+endpoints = PunchParser()

@@ -1,0 +1,84 @@
+"""
+The exposed: what the peer may reach here, a service of its own each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.interfaces import IProtocol, IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+
+from punch.errors import BadOption
+from punch.named import namedEndpoint
+from punch.punchaddress import PunchAddress
+from punch.splice import Local, Locals, StreamEnd
+from punch.streamerrors import TargetRefused
+from punch.streams.call import Offers
+
+USAGE = "--expose ssh=tcp:localhost:22"
+
+CONNECT_TIMEOUT = 30.0
+"""
+Seconds that a target has to accept a connection.  (Its endpoint may have less.)
+"""
+
+
+class Exposed:
+    """
+    One service: each of its streams is spliced to a connection to the target.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        service: str,
+        target: IStreamClientEndpoint,
+        locals: Locals,
+    ) -> None:
+        self._clock = clock
+        self._service = service
+        self._target = target
+        self._factory = Factory.forProtocol(lambda: Local(locals))
+        self._factory.noisy = False
+
+    def __call__(self, peer: PunchAddress) -> Deferred[IProtocol]:
+        """
+        Connect to the target (L{punch.streams.call.Offer}).
+
+        @raise TargetRefused: it cannot be reached.
+        """
+        return Deferred.fromCoroutine(self._connect())
+
+    async def _connect(self) -> IProtocol:
+        connecting = self._target.connect(self._factory)
+        connecting.addTimeout(CONNECT_TIMEOUT, self._clock)
+        try:
+            local: Any = await connecting
+        except CancelledError:
+            raise
+        except Exception as why:
+            cause = str(why) or type(why).__name__
+            raise TargetRefused(f"{self._service}: {cause}") from why
+        return StreamEnd(local)
+
+
+def exposed(reactor: Any, texts: Sequence[str], locals: Locals) -> Offers:
+    """
+    What C{--expose [NAME=]ENDPOINT}, some times, offers.
+
+    @raise BadOption: one of them is no client endpoint, or its name is another's.
+    """
+    offers: dict[str, Exposed] = {}
+    for text in texts:
+        service, target = namedEndpoint(USAGE, clientFromString, reactor, text)
+        if service in offers:
+            raise BadOption(f"--expose {text}: there is a service {service!r} already")
+        offers[service] = Exposed(reactor, service, target, locals)
+    return offers
