@@ -61,8 +61,10 @@ class PunchParser:
 
     prefix = "punch"
 
-    def parseStreamServer(
-        self, reactor: Any, *args: object, **kwargs: object
+    # The reactor by its place only: a string's "reactor=" is a key as any other.
+
+    def parseStreamServer(  # type: ignore[override]
+        self, reactor: Any, /, *args: object, **kwargs: object
     ) -> IStreamServerEndpoint:
         """
         The endpoint C{punch:[name=NAME:secretfile=FILE:]rendezvous=...}
@@ -75,8 +77,8 @@ class PunchParser:
             values = _checked(args, kwargs, _SERVER)
             return PunchServerEndpoint(reactor, **_whom(values), **_how(values))
 
-    def parseStreamClient(
-        self, reactor: Any, *args: object, **kwargs: object
+    def parseStreamClient(  # type: ignore[override]
+        self, reactor: Any, /, *args: object, **kwargs: object
     ) -> IStreamClientEndpoint:
         """
         The endpoint C{punch:code=CODE:rendezvous=...} or

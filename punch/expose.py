@@ -11,7 +11,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IProtocol, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 
 from punch.errors import BadOption
 from punch.named import namedEndpoint
@@ -33,17 +32,13 @@ class Exposed:
     One service: each of its streams is spliced to a connection to the target.
     """
 
-    _log = Logger()
-
     def __init__(
         self,
         clock: IReactorTime,
-        service: str,
         target: IStreamClientEndpoint,
         locals: Locals,
     ) -> None:
         self._clock = clock
-        self._service = service
         self._target = target
         self._factory = Factory.forProtocol(lambda: Local(locals))
         self._factory.noisy = False
@@ -64,8 +59,7 @@ class Exposed:
         except CancelledError:
             raise
         except Exception as why:
-            cause = str(why) or type(why).__name__
-            raise TargetRefused(f"{self._service}: {cause}") from why
+            raise TargetRefused(str(why) or type(why).__name__) from why
         return StreamEnd(local)
 
 
@@ -80,5 +74,5 @@ def exposed(reactor: Any, texts: Sequence[str], locals: Locals) -> Offers:
         service, target = namedEndpoint(USAGE, clientFromString, reactor, text)
         if service in offers:
             raise BadOption(f"--expose {text}: there is a service {service!r} already")
-        offers[service] = Exposed(reactor, service, target, locals)
+        offers[service] = Exposed(reactor, target, locals)
     return offers

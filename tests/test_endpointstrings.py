@@ -169,6 +169,7 @@ def test_asExplained() -> None:
 BOTH = [
     ("punch", "say rendezvous= (or $PUNCH_RENDEZVOUS): where to meet"),
     ("punch:secret=x", "there is no secret=; there are"),
+    ("punch:reactor=x", "there is no reactor=; there are"),
     (f"punch:{RV}:name=", "name= is empty"),
     (f"punch:{RV}:name=home", "name= needs secretfile="),
     (f"punch:{RV}:secretfile=secret", "secretfile= needs name="),

@@ -84,8 +84,8 @@ def test_targetRefuses() -> None:
     crossing.service.listening.stopListening()
     with watching() as log:
         assert isinstance(refusal(crossing, "default"), TargetRefused)
-    [line] = [each for each in log.sentences if "refused" in each]
-    assert "default" in line
+    [line] = [each for each in log.sentences if "was refused 'default'" in each]
+    assert "target-refused" in line
     assert "Connection was refused by other side" in line
     assert crossing.isQuiet
 

@@ -122,7 +122,7 @@ def test_refused(pair: Pair, service: str, reason: str) -> None:
     pair.dialer.awaitLine(f"A connection to '{service}' was refused")
     assert pair.dialer.heard(reason)
     # The cause is told where it is known.
-    pair.listener.awaitLine(f"({service}")
+    pair.listener.awaitLine(f"The other side was refused '{service}'")
 
 
 # What ends, and comes back.
@@ -138,8 +138,10 @@ class Site:
         secret.write_text("correct horse battery staple\n")
         secret.chmod(0o600)
         self._start = start
-        self._where = ("punch", "--rendezvous", rendezvous, "--name", "home")
-        self._where += ("--secret-file", str(secret))
+        self._where = (
+            *("punch", "--rendezvous", rendezvous),
+            *("--name", "home", "--secret-file", str(secret)),
+        )
 
     def listen(self, *args: str) -> Program:
         """

@@ -91,7 +91,13 @@ class Call:
         if failure.check(CancelledError):
             return
         if failure.check(PunchError):
-            self._log.warn("Refused: {why}", why=failure.value)
+            # Its sentence is for those who asked.
+            self._log.warn(
+                "The other side was refused {service!r}: {why} ({detail})",
+                service=service,
+                why=failure.value.reason.value,
+                detail=failure.value.detail,
+            )
         else:
             self._log.failure("making {service}", failure, service=service)
         self._carrier.settled(self._stream)
