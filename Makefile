@@ -35,9 +35,11 @@ bench: $(READY)
 starts: $(READY)
 	$(BIN)/python -m tests.bench.starts
 
-# Twenty thousand meetings in memory, each of its own seed.
+# Twenty thousand meetings in memory, each of its own seed; a gigabyte each way, and
+# ten thousand connections, through a forward.
 soak: $(READY)
 	PUNCH_SOAK=20000 $(BIN)/python -m pytest -n auto tests/whole/test_soak.py
+	PUNCH_SOAK=1 $(BIN)/python -m pytest tests/test_tap_load.py
 
 # Our yamux with py-libp2p's, which has an environment of its own.
 interop: $(READY) $(INTEROP)/.ready

@@ -5,10 +5,11 @@ The exposed: what the peer may reach here, a service of its own each.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import clientFromString
+from twisted.internet.error import ConnectingCancelledError, TimeoutError
 from twisted.internet.interfaces import IProtocol, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 
@@ -53,14 +54,18 @@ class Exposed:
 
     async def _connect(self) -> IProtocol:
         connecting = self._target.connect(self._factory)
-        connecting.addTimeout(CONNECT_TIMEOUT, self._clock)
+        connecting.addTimeout(CONNECT_TIMEOUT, self._clock, _tooLate)
         try:
             local: Any = await connecting
-        except CancelledError:
-            raise
+        except (CancelledError, ConnectingCancelledError):
+            raise CancelledError
         except Exception as why:
             raise TargetRefused(str(why) or type(why).__name__) from why
         return StreamEnd(local)
+
+
+def _tooLate(result: object, timeout: float) -> NoReturn:
+    raise TimeoutError()
 
 
 def exposed(reactor: Any, texts: Sequence[str], locals: Locals) -> Offers:

@@ -85,7 +85,7 @@ def test_targetRefuses() -> None:
     with watching() as log:
         assert isinstance(refusal(crossing, "default"), TargetRefused)
     [line] = [each for each in log.sentences if "was refused 'default'" in each]
-    assert "target-refused" in line
+    assert "TargetRefused" in line
     assert "Connection was refused by other side" in line
     assert crossing.isQuiet
 
@@ -99,8 +99,10 @@ def test_targetSilent() -> None:
     _, outcome, _ = asked(crossing, "default")
     crossing.run(CONNECT_TIMEOUT - 2)
     assert outcome == []
-    crossing.run(2)
+    with watching() as log:
+        crossing.run(2)
     assert isinstance(outcome[0].value, TargetRefused)
+    assert "timeout" in log.sentences[-1]
     assert crossing.isQuiet
 
 
@@ -111,8 +113,10 @@ def test_openerLeaves() -> None:
     crossing = Crossing().link()
     crossing.target.cut()
     request, outcome, _ = asked(crossing, "default")
-    request.stream.abortConnection()
-    crossing.run()
+    with watching() as log:
+        request.stream.abortConnection()
+        crossing.run()
+    assert log.sentences == []
     crossing.target.mend()
     crossing.run(60)
     assert crossing.service.accepted == []

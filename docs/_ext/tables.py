@@ -15,7 +15,15 @@ from epytext import translate
 from sphinx.util.docutils import SphinxDirective
 from twisted.protocols import amp
 
-from punch import errors, events, reasons, stdioerrors, streamerrors, tap
+from punch import (
+    errors,
+    events,
+    forwarderrors,
+    reasons,
+    stdioerrors,
+    streamerrors,
+    tap,
+)
 from punch.rendezvous import commands
 from punch.rendezvous.limits import Limits
 from punch.rendezvous_tap import optionName
@@ -57,7 +65,7 @@ def reasonRows() -> Iterator[Row]:
     """
     byReason = {
         each.__dict__["reason"]: each
-        for module in (errors, stdioerrors, streamerrors)
+        for module in (errors, forwarderrors, stdioerrors, streamerrors)
         for each in _own(module, errors.PunchError)
         if "reason" in each.__dict__
     }
@@ -95,6 +103,7 @@ def optionRows() -> Iterator[Row]:
     parameters: list[Any] = tap.Options.optParameters
     meanings = {str(name): str(text) for name, _, text in tap.Options.optFlags}
     meanings.update({each[0]: each[3] for each in parameters})
+    meanings.update(tap.Options.repeatable)
     for name in sorted(meanings):
         yield _literal(f"--{name}"), meanings[name]
 

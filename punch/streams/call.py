@@ -90,13 +90,14 @@ class Call:
         self._making = None
         if failure.check(CancelledError):
             return
-        if failure.check(PunchError):
+        error = failure.value
+        if isinstance(error, PunchError):
             # Its sentence is for those who asked.
             self._log.warn(
                 "The other side was refused {service!r}: {why} ({detail})",
                 service=service,
-                why=failure.value.reason.value,
-                detail=failure.value.detail,
+                why=type(error).__name__,
+                detail=error.detail,
             )
         else:
             self._log.failure("making {service}", failure, service=service)

@@ -79,14 +79,17 @@ class Meeting:
         directory: Path,
         timeout: float = 30.0,
         echo: Echo | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         """
         @param directory: for the programs' logs and events.
         @param timeout: the programs' C{--timeout}.
         @param echo: called with each line of the programs: the name of the
             program, the line.
+        @param options: more of the listener's.
         """
         self.place = place
+        self._options = options
         self.timeout = timeout
         self._directory = directory
         self._echo = echo
@@ -116,17 +119,22 @@ class Meeting:
         codes = [e["code"] for e in self.heard.read() if e["event"] == "code"]
         return str(codes[-1])
 
-    def dial(self, linger: Callable[[], object] = lambda: None) -> Outcome:
+    def dial(
+        self,
+        linger: Callable[[], object] = lambda: None,
+        more: Sequence[str] = (),
+    ) -> Outcome:
         """
         One dialer from its start to its end; afterwards the NATs have forgotten it.
 
         @param linger: called when both are connected, while the link stands.
+        @param more: more of the dialer's options.
         """
         self._dials += 1
         name = f"dialer-{self._dials}"
         seen = len(self.heard.read())
         told = self._eventFile(name)
-        options = ["--code", self.code, "--once"]
+        options = ["--code", self.code, "--once", *more]
         dialer = self._start(self.place.b, "dialer", name, self._punch(told, options))
         try:
             outcome = self._outcome(dialer, told, seen)
@@ -178,7 +186,7 @@ class Meeting:
 
     def _startListener(self, stack: ExitStack) -> None:
         self.heard = self._eventFile("listener")
-        args = self._punch(self.heard, [])
+        args = self._punch(self.heard, self._options)
         self._listener = self._start(self.place.a, "listener", "listener", args)
         stack.callback(self._listener.end)
         if self.heard.wait({"code"}, _START, self._deaf) is None:
