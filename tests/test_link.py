@@ -88,6 +88,19 @@ class _Pusher:
         self.consumer.unregisterProducer()
 
 
+class _Pauser(HalfCloser):
+    """
+    Takes one thing at a time.
+    """
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        This one.
+        """
+        HalfCloser.dataReceived(self, data)
+        self.transport.pauseProducing()
+
+
 class LinkTestCase(PunchTestCase):
     """
     The two ends of a link in memory.
@@ -317,17 +330,11 @@ class TransportTests(LinkTestCase):
             assert isinstance(self.successResultOf(link.whenEnded()), LinkError)
         self.assertNothingLeft()
 
-    def test_goodbyeWhilePaused(self) -> None:
+    def pausedAtGoodbye(self) -> Recorder:
         """
-        A reader who pauses with something still to hear hears all of it, and a clean
-        end, though the other side has long ended the path.
+        The listener has finished, and its reader paused before it has heard all;
+        the dialer has finished too, and the path is gone.
         """
-
-        class _Pauser(HalfCloser):
-            def dataReceived(self, data: bytes) -> None:
-                HalfCloser.dataReceived(self, data)
-                self.transport.pauseProducing()
-
         _, listener = self.started(_Pauser)
         self.listeners.loseWriteConnection()
         self.run_()
@@ -335,6 +342,15 @@ class TransportTests(LinkTestCase):
             self.dialers.write(data)
         self.dialers.loseWriteConnection()
         self.run_()
+        return listener
+
+    def test_goodbyeWhilePaused(self) -> None:
+        """
+        A reader who pauses with something still to hear hears all of it, and a clean
+        end, though the other side has long ended the path.
+        """
+
+        listener = self.pausedAtGoodbye()
         assert (listener.received, listener.reason) == (b"one", None)
         self.listeners.resumeProducing()
         self.run_()
@@ -348,18 +364,7 @@ class TransportTests(LinkTestCase):
         Who has paused then, and wants no more, can still abort.
         """
 
-        class _Pauser(HalfCloser):
-            def dataReceived(self, data: bytes) -> None:
-                HalfCloser.dataReceived(self, data)
-                self.transport.pauseProducing()
-
-        self.started(_Pauser)
-        self.listeners.loseWriteConnection()
-        self.run_()
-        for data in (b"one", b"two"):
-            self.dialers.write(data)
-        self.dialers.loseWriteConnection()
-        self.run_()
+        self.pausedAtGoodbye()
         self.listeners.abortConnection()
         self.run_()
         self.assertEnded(self.listeners, Aborted)

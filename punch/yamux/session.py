@@ -61,8 +61,6 @@ fills four whole records of TLS.
 """
 
 NORMAL: Final = 0
-PROTOCOL_ERROR: Final = 1
-INTERNAL_ERROR: Final = 2
 
 
 class Session:
@@ -194,7 +192,7 @@ class Session:
 
         @return: what L{takeEvents} would.
         @raise ProtocolViolation: the peer broke the rules; the session is of no
-            use then but for L{violationFrame}.
+            use then.
         """
         for part in self._decoder.feed(data):
             if type(part) is bytes:
@@ -229,12 +227,6 @@ class Session:
             return None
         _, stream = self._turns.popitem(last=False)
         return self._dataOf(stream)
-
-    def violationFrame(self) -> bytes:
-        """
-        What to tell a peer that broke the rules, before the link ends.
-        """
-        return encode(GO_AWAY, 0, SESSION, PROTOCOL_ERROR)
 
     # Streams.
 

@@ -20,14 +20,13 @@ from punch.yamux.frames import (
     ACK,
     DATA,
     FIN,
-    GO_AWAY,
     PING,
     RST,
     SYN,
     Header,
     encode,
 )
-from punch.yamux.session import PROTOCOL_ERROR, Session
+from punch.yamux.session import Session
 from punch.yamux.window import INITIAL_WINDOW
 from tests.yamux.wire import (
     data,
@@ -104,13 +103,6 @@ def test_frameForUnsentStream() -> None:
     session.open()
     with pytest.raises(ProtocolViolation, match="never was"):
         heard(session, update(1, flags=ACK))
-
-
-def test_violationFrame() -> None:
-    """
-    The peer is told with a go-away.
-    """
-    assert dialer().violationFrame() == encode(GO_AWAY, 0, 0, PROTOCOL_ERROR)
 
 
 @settings(max_examples=300)
