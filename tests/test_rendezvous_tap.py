@@ -184,7 +184,6 @@ def test_listen(start: Start) -> None:
         with socket.create_connection(("127.0.0.1", port)) as sock:
             host, ours = sock.getsockname()
             assert hello(sock)[b"observed"] == f"{host}:{ours}".encode()
-    rendezvous.process.terminate()
     log = rendezvous.stop()
     assert "Traceback" not in log
     assert f"({LOCAL})" in log
