@@ -7,8 +7,11 @@ TCP's; L{punch.tls} turns one into another, TLS's.
 
 from __future__ import annotations
 
+import socket
+import sys
 from collections.abc import Callable
 from enum import Enum
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -24,6 +27,14 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from punch.address import Address, tcpAddress
+
+TCP_NOTSENT_LOWAT = 25
+"""
+Linux's option (C{socket} has it from Python 3.12): how many bytes the kernel may
+hold that it has not sent yet, before a socket is no longer writable.
+"""
+
+_NOT_SENT = 128 << 10
 
 
 class How(Enum):
@@ -82,6 +93,10 @@ class Connection(Protocol):
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
+        if sys.platform == "linux":
+            # A small write must not wait behind megabytes in the kernel.
+            handle: Any = self.transport.getHandle()
+            handle.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, _NOT_SENT)
         self.transport.pauseProducing()
         if self._made is not None:
             self._made(self)

@@ -4,12 +4,15 @@ Tests for L{punch.connection}.
 
 from __future__ import annotations
 
+import socket
+import sys
 from typing import Any
 
+import pytest
 from twisted.internet.error import ConnectionDone, ConnectionLost
 
 from punch.address import tcpAddress
-from punch.connection import Connection, How
+from punch.connection import TCP_NOTSENT_LOWAT, Connection, How
 from tests.doubles import Pair, PunchTestCase
 from tests.testing.programs import HalfCloser, Recorder
 
@@ -72,6 +75,17 @@ class ConnectionTests(PunchTestCase):
         assert (self.here.how, self.there.how) == (How.CONNECTED, How.ACCEPTED)
         assert self.here.local == self.there.remote == tcpAddress("192.0.2.1", 4040)
         assert self.here.remote == self.there.local == tcpAddress("192.0.2.2", 4040)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="Linux's option")
+    def test_littleUnsent(self) -> None:
+        """
+        The kernel takes little that it can't send yet, so that a small write does
+        not wait behind a large one.
+        """
+        for each in (self.here, self.there):
+            handle: Any = each.transport.getHandle()
+            option = handle.getsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT)
+            assert option == 128 << 10
 
     def test_noDelay(self) -> None:
         """
