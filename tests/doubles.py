@@ -137,6 +137,17 @@ class MemoryTransport:
         Nothing delays.
         """
 
+    def getHandle(self) -> MemoryTransport:
+        """
+        What its options are set on.
+        """
+        return self
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        """
+        Nothing is held back.
+        """
+
     def pauseProducing(self) -> None:
         """
         Note it.
