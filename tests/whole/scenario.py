@@ -59,6 +59,18 @@ class Side:
         """
         return all(nat.mapping is Mapping.ENDPOINT_INDEPENDENT for nat in self.nats)
 
+    @property
+    def mayKeepPort(self) -> bool:
+        """
+        Whether a NAT that changes the port for each destination can, once in a
+        while, come back to one that the other side knows: its next ports are near.
+        """
+        return any(
+            nat.mapping is not Mapping.ENDPOINT_INDEPENDENT
+            and nat.allocation is not Allocation.RANDOM
+            for nat in self.nats
+        )
+
     def admits(self, other: Side) -> bool:
         """
         Whether C{other} can reach it where the rendezvous sees it, once it has
@@ -149,10 +161,12 @@ class Scenario:
     @property
     def isPossible(self) -> bool:
         """
-        Whether there is a way.
+        Whether there is a way, or there may happen to be one.
         """
         listener, dialer = self.listener, self.dialer
-        return self.isLAN or listener.admits(dialer) or dialer.admits(listener)
+        lucky = listener.mayKeepPort or dialer.mayKeepPort
+        known = listener.admits(dialer) or dialer.admits(listener)
+        return self.isLAN or known or lucky
 
     @property
     def isPunctual(self) -> bool:
