@@ -3,15 +3,22 @@ punch: two programs behind NATs, one direct, authenticated, encrypted TCP link.
 
 L{punch.api} is the door for programs, L{punch.endpoints} for those that know Twisted's
 endpoints, L{punch.service} for applications; C{twist punch} for everybody else.
+
+The names here are imported when they are asked for: C{twist} imports our plugins for
+whatever it runs.
 """
 
-from punch.api import dial, dialName, listen, listenName
-from punch.endpoints import PunchClientEndpoint, PunchServerEndpoint
-from punch.errors import PunchError
-from punch.link import Link
-from punch.peer import Settings
-from punch.punchaddress import PunchAddress
-from punch.reasons import Reason
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from punch.api import dial, dialName, listen, listenName
+    from punch.endpoints import PunchClientEndpoint, PunchServerEndpoint
+    from punch.errors import PunchError
+    from punch.link import Link
+    from punch.peer import Settings
+    from punch.punchaddress import PunchAddress
+    from punch.reasons import Reason
 
 __all__ = [
     "Link",
@@ -26,3 +33,33 @@ __all__ = [
     "listen",
     "listenName",
 ]
+
+_HOMES = {
+    "Link": "link",
+    "PunchAddress": "punchaddress",
+    "PunchClientEndpoint": "endpoints",
+    "PunchError": "errors",
+    "PunchServerEndpoint": "endpoints",
+    "Reason": "reasons",
+    "Settings": "peer",
+    "dial": "api",
+    "dialName": "api",
+    "listen": "api",
+    "listenName": "api",
+}
+
+
+if not TYPE_CHECKING:  # Which knows them from above, and what is not there.
+
+    def __getattr__(name: str) -> object:
+        """
+        A public name, from its home (PEP 562).
+        """
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

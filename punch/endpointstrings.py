@@ -1,6 +1,6 @@
 """
-Endpoint strings: C{punch:} endpoints as C{serverFromString} and C{clientFromString}
-know them, and what is wrong with one.
+Endpoint strings: what a C{punch:} endpoint's string means, and what is wrong with
+one.  (Twisted reads them by L{punch.endpointparser}.)
 """
 
 from __future__ import annotations
@@ -13,14 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.endpoints import quoteStringArgument
-from twisted.internet.interfaces import (
-    IStreamClientEndpoint,
-    IStreamClientEndpointStringParserWithReactor,
-    IStreamServerEndpoint,
-    IStreamServerEndpointStringParser,
-)
-from twisted.plugin import IPlugin
-from zope.interface import implementer
 
 from punch.endpoints import PunchClientEndpoint, PunchServerEndpoint
 from punch.errors import BadEndpoint, PunchError
@@ -49,47 +41,33 @@ class BadEndpointString(BadEndpoint, ValueError):
         return f"punch: {self.detail}"
 
 
-@implementer(
-    IPlugin,
-    IStreamServerEndpointStringParser,
-    IStreamClientEndpointStringParserWithReactor,
-)
-class PunchParser:
+def serverEndpoint(
+    reactor: Any, args: Sequence[object], kwargs: Mapping[str, object]
+) -> PunchServerEndpoint:
     """
-    Turns strings into the calls that make endpoints.
+    Where a string says to listen.
+
+    @param args: its values without a key, of which there should be none.
+    @param kwargs: its values by their keys.
+    @raise BadEndpointString: it does not do.
     """
+    with _explained():
+        if "code" in kwargs:
+            raise BadEndpointString("a listener's code is made for it: no code=")
+        values = _checked(args, kwargs, _SERVER)
+        return PunchServerEndpoint(reactor, **_whom(values), **_how(values))
 
-    prefix = "punch"
 
-    # The reactor by its place only: a string's "reactor=" is a key as any other.
-
-    def parseStreamServer(  # type: ignore[override]
-        self, reactor: Any, /, *args: object, **kwargs: object
-    ) -> IStreamServerEndpoint:
-        """
-        The endpoint C{punch:[name=NAME:secretfile=FILE:]rendezvous=...}
-
-        @raise BadEndpointString: of anything else.
-        """
-        with _explained():
-            if "code" in kwargs:
-                raise BadEndpointString("a listener's code is made for it: no code=")
-            values = _checked(args, kwargs, _SERVER)
-            return PunchServerEndpoint(reactor, **_whom(values), **_how(values))
-
-    def parseStreamClient(  # type: ignore[override]
-        self, reactor: Any, /, *args: object, **kwargs: object
-    ) -> IStreamClientEndpoint:
-        """
-        The endpoint C{punch:code=CODE:rendezvous=...} or
-        C{punch:name=NAME:secretfile=FILE:rendezvous=...}
-
-        @raise BadEndpointString: of anything else.
-        """
-        with _explained():
-            values = _checked(args, kwargs, _CLIENT)
-            whom = _whom(values) or _byCode(values)
-            return PunchClientEndpoint(reactor, **whom, **_how(values))
+def clientEndpoint(
+    reactor: Any, args: Sequence[object], kwargs: Mapping[str, object]
+) -> PunchClientEndpoint:
+    """
+    Where a string says to connect to; otherwise as L{serverEndpoint}.
+    """
+    with _explained():
+        values = _checked(args, kwargs, _CLIENT)
+        whom = _whom(values) or _byCode(values)
+        return PunchClientEndpoint(reactor, **whom, **_how(values))
 
 
 @contextmanager

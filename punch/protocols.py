@@ -15,7 +15,7 @@ from twisted.protocols.basic import LineOnlyReceiver
 from zope.interface import implementer
 
 from punch.errors import BadOption
-from punch.interfaces import IPunchProtocol
+from punch.interfaces import IPunchProtocol, IStandardStreamsProtocol
 
 _log = Logger(namespace="punch")
 
@@ -79,6 +79,27 @@ class SimpleProtocol:
         factory: Any = Factory.forProtocol(build)
         factory.noisy = False
         made: IProtocolFactory = factory
+        return made
+
+
+@implementer(IPlugin, IStandardStreamsProtocol)
+class StdioProtocol:
+    """
+    The plugin of L{punch.stdio}.
+    """
+
+    name = "stdio"
+    help = "Standard input to the link, the link to standard output."
+
+    def factory(self, reactor: Any, args: str) -> IProtocolFactory:
+        """
+        Take the standard streams (L{IStandardStreamsProtocol}).
+        """
+        refuseArguments(self.name, args)
+        # Not every platform has what that needs, and every twist imports us.
+        from punch.stdio import StdioFactory, takeStreams
+
+        made: IProtocolFactory = StdioFactory(reactor, *takeStreams())
         return made
 
 

@@ -22,17 +22,14 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
     IHalfCloseableProtocol,
-    IProtocolFactory,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.plugin import IPlugin
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from punch.arrival import Arrival
 from punch.errors import BadOption, PunchError
-from punch.interfaces import IOutcome, IStandardStreamsProtocol
-from punch.protocols import refuseArguments
+from punch.interfaces import IOutcome
 from punch.stdioerrors import InputFailed, OutputFailed
 
 _PIECE = 1 << 16
@@ -319,24 +316,6 @@ class StdioFactory(Factory):
         if self._netcat is None:
             return succeed(error)
         return self._netcat.whenWritten().addCallback(lambda ours: ours or error)
-
-
-@implementer(IPlugin, IStandardStreamsProtocol)
-class StdioProtocol:
-    """
-    The plugin.
-    """
-
-    name = "stdio"
-    help = "Standard input to the link, the link to standard output."
-
-    def factory(self, reactor: Any, args: str) -> IProtocolFactory:
-        """
-        Take the standard streams (L{IStandardStreamsProtocol}).
-        """
-        refuseArguments(self.name, args)
-        made: IProtocolFactory = StdioFactory(reactor, *takeStreams())
-        return made
 
 
 def takeStreams() -> tuple[int, int]:

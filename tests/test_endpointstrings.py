@@ -1,5 +1,5 @@
 """
-Tests for L{punch.endpointstrings}.
+Tests for L{punch.endpointstrings} and L{punch.endpointparser}.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from twisted.plugin import getPlugins
 from zope.interface.verify import verifyObject
 
 from punch import endpointstrings
+from punch.endpointparser import PunchParser
 from punch.endpoints import PunchClientEndpoint, PunchServerEndpoint
-from punch.endpointstrings import BadEndpointString, PunchParser
+from punch.endpointstrings import BadEndpointString
 from punch.errors import Misuse
 from punch.eventlog import EventLog
 from punch.testing import MemoryNetwork

@@ -120,6 +120,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "commandline",
             "descriptions",
             "endpoints",
+            "endpointparser",
             "endpointstrings",
             "eventlog",
             "expose",

@@ -19,7 +19,8 @@ from zope.interface.verify import verifyObject
 
 from punch.errors import Aborted, BadOption, PathLost, PunchError
 from punch.interfaces import IOutcome, IStandardStreamsProtocol
-from punch.stdio import Netcat, StdioFactory, StdioProtocol
+from punch.protocols import StdioProtocol
+from punch.stdio import Netcat, StdioFactory
 from punch.stdioerrors import InputFailed, OutputFailed
 from tests.doubles import Pair, PunchTestCase
 from tests.testing.programs import HalfCloser

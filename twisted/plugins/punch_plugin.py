@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from twisted.application.service import ServiceMaker
 
-from punch.endpointstrings import PunchParser
-from punch.protocols import Echo, Hello, SimpleProtocol
-from punch.stdio import StdioProtocol
+from punch.endpointparser import PunchParser
+from punch.protocols import Echo, Hello, SimpleProtocol, StdioProtocol
 
 punch = ServiceMaker(
     "Punch",
