@@ -36,6 +36,7 @@ from punch.errors import (
     PathSilent,
     ProtocolViolation,
 )
+from punch.options import FixedOptions
 from punch.path import Path
 from punch.punchaddress import PunchAddress
 from punch.records import MAXIMUM_DATA, Control, Record, Type
@@ -56,7 +57,7 @@ _PIECE = 1 << 16
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
-class Link:
+class Link(FixedOptions):
     """
     The transport of a protocol that talks to the peer.
 
@@ -193,22 +194,6 @@ class Link:
 
     def getPeer(self) -> PunchAddress:
         return self._peer
-
-    def getTcpNoDelay(self) -> bool:
-        return True
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """
-        A link never delays; there is nothing to set.
-        """
-
-    def getTcpKeepAlive(self) -> bool:
-        return True
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        """
-        A link always has its own keepalive; there is nothing to set.
-        """
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         self._path.transport.registerProducer(producer, streaming)

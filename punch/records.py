@@ -15,6 +15,7 @@ from enum import IntEnum
 from typing import TypeAlias
 
 from punch.errors import ProtocolViolation
+from punch.pieces import PieceDecoder
 
 MAXIMUM_DATA = 1 << 20
 """
@@ -74,54 +75,18 @@ def encode(type: Type, payload: bytes = b"") -> bytes:
     return _HEADER.pack(type, len(payload)) + payload
 
 
-class Decoder:
+class Decoder(PieceDecoder[Control]):
     """
     Bytes in, records out.
     """
 
-    def __init__(self) -> None:
-        self._partial = b""
-        # Payload bytes still to come of the DATA record that we are inside of.
-        self._remaining = 0
+    __slots__ = ()
 
-    def feed(self, received: bytes) -> list[Record]:
-        """
-        Take the bytes that arrived; give the records that they complete, and the
-        data, none of it empty.
-
-        @raise ProtocolViolation: an unknown type, or a length over its bound.
-            The decoder is of no use after that.
-        """
-        if 0 < len(received) <= self._remaining:
-            # The hot path of a bulk transfer: all of it is inside one record.
-            self._remaining -= len(received)
-            return [received]
-        if self._partial:
-            received = self._partial + received
-        return self._split(received)
-
-    def _split(self, received: bytes) -> list[Record]:
-        records: list[Record] = []
-        start, end = 0, len(received)
-        while start < end:
-            if self._remaining:
-                piece = received[start : start + self._remaining]
-                self._remaining -= len(piece)
-                start += len(piece)
-                records.append(piece)
-                continue
-            size = self._next(received, start, records)
-            if not size:
-                break
-            start += size
-        self._partial = received[start:]
-        return records
-
-    def _next(self, received: bytes, start: int, records: list[Record]) -> int:
+    def _next(self, received: bytes, start: int, found: list[Record]) -> int:
         """
         Take the header of a DATA record, or any other record whole.
 
-        @return: its size, 0 if it is not all there.
+        @raise ProtocolViolation: an unknown type, or a length over its bound.
         """
         if len(received) - start < _HEADER.size:
             return 0
@@ -134,7 +99,7 @@ class Decoder:
         if len(received) - start < size:
             return 0
         payload = received[start + _HEADER.size : start + size]
-        records.append(Control(type, payload))
+        found.append(Control(type, payload))
         return size
 
 

@@ -139,7 +139,7 @@ class Multiplexer(Protocol):
         """
         if len(self._waiting) >= MOST_WAITING:
             return fail(TooManyStreams())
-        if self._isGoing or self._ended.settled:
+        if not self.takesRequests:
             return fail(GoingAway())
         wish: Deferred[Request] = Deferred(self._unwish)
         self._waiting.append((service, wish))

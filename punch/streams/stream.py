@@ -29,6 +29,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from punch.arrival import Arrival
+from punch.options import FixedOptions
 from punch.punchaddress import PunchAddress
 from punch.streams.pulling import PushFromPull
 from punch.yamux.outgoing import HIGH_MARK
@@ -94,7 +95,7 @@ class _Sending(Enum):
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
-class Stream:
+class Stream(FixedOptions):
     """
     The transport of a protocol that talks to a service, or is one.
 
@@ -238,22 +239,6 @@ class Stream:
 
     def getPeer(self) -> PunchAddress:
         return self._carrier.addresses()[1]
-
-    def getTcpNoDelay(self) -> bool:
-        return True
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """
-        A stream never delays; there is nothing to set.
-        """
-
-    def getTcpKeepAlive(self) -> bool:
-        return True
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        """
-        The link has its own keepalive; there is nothing to set.
-        """
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         if self._producer is not None:

@@ -12,6 +12,7 @@ import struct
 from typing import Final, NamedTuple
 
 from punch.errors import ProtocolViolation
+from punch.pieces import PieceDecoder
 
 # Plain numbers, not enums: every frame is compared with them.
 
@@ -59,55 +60,27 @@ def encode(type: int, flags: int, stream: int, length: int) -> bytes:
     return _HEADER.pack(_VERSION, type, flags, stream, length)
 
 
-class Decoder:
+class Decoder(PieceDecoder[Header]):
     """
     Bytes in, headers and pieces of payload out.
     """
 
-    __slots__ = ("_partial", "_remaining")
+    __slots__ = ()
 
-    def __init__(self) -> None:
-        self._partial = b""
-        # Payload bytes still to come of the frame that we are inside of.
-        self._remaining = 0
-
-    def feed(self, received: bytes) -> list[Header | bytes]:
+    def _next(self, received: bytes, start: int, found: list[Header | bytes]) -> int:
         """
-        Take the bytes that arrived.
+        Take a header.
 
-        @return: headers, and the payload that belongs to the last one before it,
-            which may take more calls to be whole; no piece is empty.
         @raise ProtocolViolation: an unknown version, type or flag, or a stream
-            where there should be none, or none where there should be one.  The
-            decoder is of no use after that.
+            where there should be none, or none where there should be one.
         """
-        if 0 < len(received) <= self._remaining:
-            # The hot path of a bulk transfer: all of it is inside one frame.
-            self._remaining -= len(received)
-            return [received]
-        if self._partial:
-            received = self._partial + received
-        return self._split(received)
-
-    def _split(self, received: bytes) -> list[Header | bytes]:
-        found: list[Header | bytes] = []
-        start, end = 0, len(received)
-        while start < end:
-            if self._remaining:
-                piece = received[start : start + self._remaining]
-                self._remaining -= len(piece)
-                start += len(piece)
-                found.append(piece)
-            elif end - start >= HEADER_SIZE:
-                header = _decode(received, start)
-                if header.type == DATA:
-                    self._remaining = header.length
-                start += HEADER_SIZE
-                found.append(header)
-            else:
-                break
-        self._partial = received[start:]
-        return found
+        if len(received) - start < HEADER_SIZE:
+            return 0
+        header = _decode(received, start)
+        if header.type == DATA:
+            self._remaining = header.length
+        found.append(header)
+        return HEADER_SIZE
 
 
 def _decode(received: bytes, start: int) -> Header:

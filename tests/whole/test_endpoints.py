@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.error import CannotListenError, ConnectionDone, NoProtocol
 from twisted.internet.protocol import Factory
-from twisted.protocols.amp import AMP, Command, Integer
+from twisted.protocols.amp import AMP
 from twisted.spread import pb
 
 from punch.endpoints import PunchClientEndpoint
@@ -16,6 +16,7 @@ from punch.events import CodeAllotted, Failed
 from punch.punchaddress import PunchAddress
 from punch.serviceport import ServiceAddress
 from punch.streamerrors import NoSuchService, ServiceSilent, StreamRefused
+from tests.endpointprograms import Calculator, Root, Sum
 from tests.testing.programs import Recorder
 
 from .endpoints import (
@@ -382,28 +383,6 @@ def test_nameLost() -> None:
     finish(world, server)
 
 
-class Sum(Command):
-    """
-    Of two numbers.
-    """
-
-    arguments = [(b"a", Integer()), (b"b", Integer())]
-    response = [(b"total", Integer())]
-
-
-class Calculator(AMP):
-    """
-    Knows sums.
-    """
-
-    @Sum.responder
-    def sum(self, a: int, b: int) -> dict[str, int]:
-        """
-        The sum.
-        """
-        return {"total": a + b}
-
-
 def test_AMP() -> None:
     """
     AMP works across it.
@@ -415,18 +394,6 @@ def test_AMP() -> None:
     assert world.spin(caller.callRemote(Sum, a=1, b=2)) == {"total": 3}
     caller.transport.loseConnection()
     finish(world, server)
-
-
-class Root(pb.Root):
-    """
-    Repeats what it is told.
-    """
-
-    def remote_echo(self, text: str) -> str:
-        """
-        The same again.
-        """
-        return text
 
 
 def test_PB() -> None:
