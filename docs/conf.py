@@ -48,3 +48,6 @@ html_static_path = ["_static"]
 html_css_files = ["punch.css"]
 html_copy_source = False
 html_show_sphinx = False
+
+# Options begin with two hyphens, not with a dash.
+smartquotes_action = "qe"
