@@ -29,6 +29,7 @@ table: $(READY) system
 # Where fowl is installed in an environment of its own, FOWL=its python compares it.
 bench: $(READY)
 	$(BIN)/python -m tests.bench.rendezvous
+	$(BIN)/python -m tests.bench.relayed
 	$(BIN)/python -m tests.bench.forward $(if $(FOWL),--fowl $(FOWL))
 
 # Two hundred pairs, one after another: none may hang.

@@ -31,17 +31,20 @@ class Kind(Enum):
     HOST = "host"
     SERVER_REFLEXIVE = "server-reflexive"
     PEER_REFLEXIVE = "peer-reflexive"
+    RELAYED = "relayed"
 
 
 _SHORT = {
     Kind.HOST: "host",
     Kind.SERVER_REFLEXIVE: "srflx",
     Kind.PEER_REFLEXIVE: "prflx",
+    Kind.RELAYED: "relay",
 }
 _TYPE_PREFERENCE = {
     Kind.HOST: 126,
     Kind.PEER_REFLEXIVE: 110,
     Kind.SERVER_REFLEXIVE: 100,
+    Kind.RELAYED: 0,
 }
 
 _LINE = re.compile(

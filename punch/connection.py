@@ -52,6 +52,17 @@ class IStreamTransport(ITCPTransport, IConsumer, IPushProducer, ISystemHandle):
     """
 
 
+def quicken(transport: IStreamTransport) -> None:
+    """
+    Have small writes on a TCP connection leave at once.
+    """
+    transport.setTcpNoDelay(True)
+    if sys.platform == "linux":
+        # A small write must not wait behind megabytes in the kernel.
+        handle: Any = transport.getHandle()
+        handle.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, _NOT_SENT)
+
+
 @implementer(IHalfCloseableProtocol)
 class Connection(Protocol):
     """
@@ -92,11 +103,7 @@ class Connection(Protocol):
         return tcpAddress(host.host, host.port)
 
     def connectionMade(self) -> None:
-        self.transport.setTcpNoDelay(True)
-        if sys.platform == "linux":
-            # A small write must not wait behind megabytes in the kernel.
-            handle: Any = self.transport.getHandle()
-            handle.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, _NOT_SENT)
+        quicken(self.transport)
         self.transport.pauseProducing()
         if self._made is not None:
             self._made(self)
@@ -112,17 +119,22 @@ class Connection(Protocol):
         Give the connection to C{protocol}, with what has arrived.
         """
         self._taker = protocol
-        # From here on bytes go to their taker without passing through us.
-        self.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
+        self._bypass(protocol)
         if self._lost is None:
             # Before it is theirs: they may pause it again at once.
             self.transport.resumeProducing()
         protocol.makeConnection(self.transport)
         if self._held:
             held, self._held = b"".join(self._held), []
-            protocol.dataReceived(held)
+            self.dataReceived(held)
         if self._lost is not None:
             protocol.connectionLost(self._lost)
+
+    def _bypass(self, taker: IProtocol) -> None:
+        """
+        From here on bytes go to their taker without passing through us.
+        """
+        self.dataReceived = taker.dataReceived  # type: ignore[method-assign]
 
     def readConnectionLost(self) -> None:
         """
@@ -131,6 +143,8 @@ class Connection(Protocol):
         if IHalfCloseableProtocol.providedBy(self._taker):
             self._taker.readConnectionLost()
         else:
+            # Who produces for it has nobody to produce for.
+            self.transport.unregisterProducer()
             self.transport.loseConnection()
 
     def writeConnectionLost(self) -> None:

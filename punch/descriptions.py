@@ -54,7 +54,7 @@ def rendezvousEndpoint(reactor: Any, description: str) -> Rendezvous:
     if kind not in ("tcp", "tls"):
         raise BadEndpoint(f"{description!r}: it begins with neither tcp: nor tls:")
 
-    def fromPort(binding: Binding) -> IStreamClientEndpoint:
+    def fromPort(binding: Binding | None) -> IStreamClientEndpoint:
         endpoint = HostnameEndpoint(reactor, host, port, CONNECT_TIMEOUT, binding)
         return endpoint if security is None else wrapClientTLS(security, endpoint)
 

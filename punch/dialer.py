@@ -4,7 +4,9 @@ The dialer: from a name and a secret to a link.
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from collections.abc import Callable
+
+from twisted.internet.defer import CancelledError, Deferred
 
 from punch.address import Address, formatAddress
 from punch.errors import PunchError, RendezvousError
@@ -14,10 +16,13 @@ from punch.greeting import DialersGreeting
 from punch.introduction import Dialed, Meeting
 from punch.link import Link
 from punch.path import Path
-from punch.peer import Peer, Rendezvous
-from punch.race import Win
+from punch.peer import L, Peer, Rendezvous
+from punch.policy import RelayPolicy
+from punch.race import Race, Win
 from punch.reasons import Reason
+from punch.redial import Redial
 from punch.rendezvous.client import RendezvousClient
+from punch.reunion import Reunion
 
 
 class Dialer:
@@ -26,36 +31,97 @@ class Dialer:
     """
 
     def __init__(
-        self, peer: Peer, rendezvous: Rendezvous, name: str, secret: bytes
+        self,
+        peer: Peer,
+        rendezvous: Rendezvous,
+        name: str,
+        secret: bytes,
+        preface: bytes = b"",
+        policy: RelayPolicy | None = None,
     ) -> None:
         """
         @param name: the published name.
         @param secret: what the listener knows too.
+        @param preface: what the listener is to read before our PAKE message.
+        @param policy: C{None}: that of the peer's settings.
         """
         self._peer = peer
         self._rendezvous = rendezvous
         self._name = name
+        self._preface = preface
+        self._policy = policy
         self._greeting = DialersGreeting(name, secret)
         self._client: RendezvousClient | None = None
         self._id = b""
         self._introduction: Dialed | None = None
-        self._gate = Gate(
-            peer.clock,
-            lambda: [self._introduction.race] if self._introduction else [],
-        )
+        self._isRelayed = False
+        self._gate = Gate(peer.clock, self._races)
 
     async def run(self) -> Link:
         """
-        Dial.  Cancelling it leaves nothing behind.
+        Dial, and again whenever the link wants another path.  Cancelling it leaves
+        nothing behind.
 
         @raise PunchError: why there is no link.
         """
         started = self._peer.clock.seconds()
-        return await self._peer.meet(
-            self._gate.admit,
-            self._introduce,
-            lambda win: self._peer.link(win, Dialed.role, started),
+        link = await self.reach(lambda win: self._peer.link(win, Dialed.role, started))
+        link.seekBy(Redial(self._peer, link, self._again, self.rest(link.adopt)))
+        return link
+
+    def _again(self, reunion: Reunion, policy: RelayPolicy) -> Dialer:
+        """
+        A dial for a link that lives.
+        """
+        return Dialer(
+            self._peer.twin(),
+            self._rendezvous,
+            self._name,
+            reunion.secret,
+            reunion.preface,
+            policy,
         )
+
+    async def reach(self, ride: Callable[[Win[Path]], L]) -> L:
+        """
+        Dial once.
+
+        @param ride: makes something of the path that wins.  If that is relayed,
+            L{rest} is to be called after it.
+        @raise PunchError: why there is no path.
+        """
+        return await self._peer.meet(self._gate.admit, self._introduce, ride)
+
+    def rest(self, adopt: Callable[[Win[Path]], object]) -> Deferred[None]:
+        """
+        The race behind a relayed path that has won it.
+
+        @param adopt: is given a direct path, if there comes one.
+        @return: fires when the race is over.
+        """
+        return Deferred.fromCoroutine(self._rest(adopt))
+
+    async def _rest(self, adopt: Callable[[Win[Path]], object]) -> None:
+        met = self._introduction
+        if met is None or not self._isRelayed:
+            return
+        reason = Reason.DONE
+        try:
+            if self._peer.settings.relay.mayMeet:
+                adopt(await met.better.wait())
+        except PunchError as error:
+            reason = error.reason
+        except CancelledError:
+            met.race.end()
+            self._leave(Reason.CANCELLED)
+            self._peer.close()
+            raise
+        self._leave(reason)
+        await self._peer.close()
+
+    def _races(self) -> list[Race[Path]]:
+        met = self._introduction
+        return [met.race] if met is not None and met.expectsDirect else []
 
     async def _introduce(self) -> Win[Path]:
         """
@@ -65,13 +131,18 @@ class Dialer:
         try:
             win = await self._meet()
             reason = Reason.DONE
+            self._isRelayed = win.isRelayed
             return win
         except PunchError as error:
             reason = error.reason
             raise
         finally:
-            if self._client is not None and self._id:
-                self._client.leave(self._id, reason)
+            if not self._isRelayed:
+                self._leave(reason)
+
+    def _leave(self, reason: Reason) -> None:
+        if self._client is not None and self._id:
+            self._client.leave(self._id, reason)
 
     async def _meet(self) -> Win[Path]:
         """
@@ -79,18 +150,23 @@ class Dialer:
         """
         client = self._client = await self._peer.connect(self._rendezvous, self)
         hello = Deferred.fromCoroutine(client.hello())
-        dialed = Deferred.fromCoroutine(client.dial(self._name, self._greeting.message))
+        message = self._preface + self._greeting.message
+        dialed = Deferred.fromCoroutine(client.dial(self._name, message))
         try:
             observed = await hello
             self._peer.tell(Observed(formatAddress(observed)))
-            self._id, peer, wait = await dialed
+            self._id, peer, wait, ticket = await dialed
         finally:
             dialed.addErrback(lambda failure: None)
         self._peer.tell(Introduced(formatAddress(peer)))
         self._introduction = Dialed(
-            self._peer.means,
+            self._peer.means(self._rendezvous, self._policy),
             Meeting(
-                peer, wait, client.overLoopback, lambda m: client.relay(self._id, m)
+                peer,
+                wait,
+                client.overLoopback,
+                lambda m: client.relay(self._id, m),
+                ticket,
             ),
             self._greeting,
             self._peer.details(observed),
@@ -100,7 +176,12 @@ class Dialer:
     # What the rendezvous says.
 
     def introduced(
-        self, introduction: bytes, peer: Address, wait: float, message: bytes
+        self,
+        introduction: bytes,
+        peer: Address,
+        wait: float,
+        message: bytes,
+        ticket: bytes | None,
     ) -> None:
         """
         We published nothing: a rendezvous that introduces others to us errs.

@@ -93,7 +93,7 @@ class Direct:
             raise
 
     def _attachNow(self, path: Path) -> Deferred[Path]:
-        path.attach()
+        path.begin(Role.DIALER)
         return path.whenAttached()
 
     async def plain(self) -> PlainLink:

@@ -17,7 +17,8 @@ from twisted.internet.endpoints import quoteStringArgument
 from punch.endpoints import PunchClientEndpoint, PunchServerEndpoint
 from punch.errors import BadEndpoint, PunchError
 from punch.eventlog import EventLog
-from punch.peer import Settings
+from punch.peer import RESUME_FOR, Settings
+from punch.policy import RelayPolicy
 from punch.secretfile import readSecret
 
 _SERVER = (
@@ -28,6 +29,8 @@ _SERVER = (
     "port",
     "interface",
     "timeout",
+    "relay",
+    "resumefor",
 )
 _CLIENT = ("code", *_SERVER)
 
@@ -164,10 +167,15 @@ def _settings(kwargs: Mapping[str, str]) -> Settings:
     timeout = _number("timeout", kwargs.get("timeout", "30"))
     if not 0 < timeout < 1e6:
         raise BadEndpointString("timeout= takes seconds, more than 0")
+    resumeFor = _number("resumefor", kwargs.get("resumefor", str(RESUME_FOR)))
+    if resumeFor < 0:
+        raise BadEndpointString("resumefor= takes seconds, 0 or more")
     return Settings(
         port=int(port),
         interface=kwargs.get("interface", ""),
         timeout=timeout,
+        resumeFor=resumeFor,
+        relay=RelayPolicy.named(kwargs.get("relay", "fallback")),
         tell=EventLog(time.time),
     )
 

@@ -6,12 +6,11 @@ JSON object a line in a file.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any, TextIO
 
 from twisted.logger import Logger, LogLevel
 
-from punch.events import Attempted, Event, Failed, Introduced
+from punch.events import Attempted, Event, Failed, Introduced, fieldsOf
 
 _log = Logger(namespace="punch")
 
@@ -33,8 +32,7 @@ class EventLog:
     def __call__(self, event: Event) -> None:
         _log.emit(self._levelOf(event), "{sentence}", sentence=event.sentence())
         if self._file is not None:
-            fields: Any = event
-            line = {"event": event.event, "time": self._now(), **asdict(fields)}
+            line = {"event": event.event, "time": self._now(), **fieldsOf(event)}
             self._file.write(json.dumps(line) + "\n")
             self._file.flush()
 

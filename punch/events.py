@@ -10,8 +10,8 @@ durations in seconds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol
 
 
 class Event(Protocol):
@@ -31,10 +31,23 @@ class Event(Protocol):
         """
 
 
+def fieldsOf(event: Any) -> dict[str, Any]:
+    """
+    The fields of an event, by the names that scripts see.
+    """
+    return {name.rstrip("_"): value for name, value in asdict(event).items()}
+
+
 Tell = Callable[[Event], None]
 """
 Who wants to hear of events: called with each, at once; it must not raise.
 """
+
+
+def tellNobody(event: Event) -> None:
+    """
+    For those who do not want to hear of events.
+    """
 
 
 @dataclass(frozen=True)
@@ -124,7 +137,9 @@ class Connected:
     """
     A path won and carries the link.
 
-    C{path}: C{"direct"}.  C{kind}: the candidate's.  C{how}: C{"connected"} or
+    C{path}: C{"direct"} or C{"relayed"}.  C{why}: if it is relayed, the reason why
+    it is not direct, as far as is known (a L{punch.reasons.Reason}'s value), else
+    empty.  C{kind}: the candidate's.  C{how}: C{"connected"} or
     C{"accepted"}.  C{elapsed}: seconds from the start of the dial (dialer) or
     from the introduction (listener).
     """
@@ -136,11 +151,61 @@ class Connected:
     local: str
     remote: str
     elapsed: float
+    why: str = ""
+
+    def sentence(self) -> str:
+        why = f" ({self.why})" if self.why else ""
+        return (
+            f"Connected, {self.path}{why}: {self.how} {self.local} - {self.remote}"
+            f" ({self.kind}) in {self.elapsed * 1000:.0f} ms."
+        )
+
+
+@dataclass(frozen=True)
+class PathChanged:
+    """
+    A link goes on over another path.  C{from}, C{to}: C{"direct"} or C{"relayed"}.
+    C{why}: C{"better"}, or the reason to leave the one before.
+    """
+
+    event: ClassVar[str] = "path"
+    from_: str
+    to: str
+    why: str
+
+    def sentence(self) -> str:
+        return f"The link moved from a {self.from_} to a {self.to} path ({self.why})."
+
+
+@dataclass(frozen=True)
+class Suspended:
+    """
+    A link has no path any more; the peers meet again.  C{reason}: why.
+    """
+
+    event: ClassVar[str] = "suspended"
+    reason: str
+
+    def sentence(self) -> str:
+        return f"The path is gone ({self.reason}). Looking for another."
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """
+    A link goes on that was suspended.  C{path}, C{kind}: as of L{Connected}.
+    C{elapsed}: seconds without a path.
+    """
+
+    event: ClassVar[str] = "resumed"
+    path: str
+    kind: str
+    elapsed: float
 
     def sentence(self) -> str:
         return (
-            f"Connected, {self.path}: {self.how} {self.local} - {self.remote}"
-            f" ({self.kind}) in {self.elapsed * 1000:.0f} ms."
+            f"The link goes on, {self.path} ({self.kind}),"
+            f" after {self.elapsed * 1000:.0f} ms."
         )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -33,8 +34,10 @@ from punch.errors import (
 from punch.events import Tell
 from punch.greeting import DialersGreeting, ListenersGreeting
 from punch.path import Path, verify
+from punch.policy import RelayPolicy
 from punch.race import Connect, Race, Win
 from punch.reasons import Reason
+from punch.resumeerrors import UnknownLink
 from punch.role import Role
 from punch.tls import Security
 
@@ -66,6 +69,7 @@ well; why, we know for our own side.
 _FAREWELLS: dict[str, type[PunchError]] = {
     Reason.WRONG_CODE.value: WrongCode,
     Reason.NO_SUCH_NAME.value: NoSuchName,
+    Reason.UNKNOWN_LINK.value: UnknownLink,
 }
 """
 What the other side's reason to leave means for us, if not that it gave up.
@@ -77,7 +81,8 @@ class Means:
     """
     What an introduction works with.
 
-    C{timeout}: seconds from the introduction to giving up.
+    C{timeout}: seconds from the introduction to giving up.  C{relay}: connects to
+    the relay with a ticket.
     """
 
     clock: IReactorTime
@@ -86,6 +91,8 @@ class Means:
     random: Random
     tell: Tell
     timeout: float
+    policy: RelayPolicy
+    relay: Callable[[bytes], Deferred[Any]]
 
 
 @dataclass(frozen=True)
@@ -94,13 +101,15 @@ class Meeting:
     What the rendezvous said: whom we meet, when to start, and the way to send
     the other side a message.
 
-    C{local}: the rendezvous is on our own host, as we see it ourselves.
+    C{local}: the rendezvous is on our own host, as we see it ourselves.  C{ticket}:
+    for its relay, if it is one.
     """
 
     peer: Address
     wait: float
     local: bool
     relay: Callable[[bytes], None]
+    ticket: bytes | None = None
 
     @property
     def overLoopback(self) -> bool:
@@ -115,7 +124,7 @@ class Introduction:
     One introduction, seen from either side.
 
     C{won}: fires with the path, or with one of L{punch.errors}.  Cancelling it
-    ends everything.
+    ends everything.  C{better}: see L{Race}.
     """
 
     role: Role
@@ -134,6 +143,7 @@ class Introduction:
                 means.security, connection, self.role, self.whenPin
             ),
             means.tell,
+            means.policy.mayMeet,
         )
         self._timers = [
             means.clock.callLater(meeting.wait, self._start),
@@ -141,7 +151,10 @@ class Introduction:
             means.clock.callLater(PROOF_TIMEOUT, self._unproven),
         ]
         self.won: Deferred[Win[Path]] = self.race.won
-        self.won.addBoth(self._stopTimers)
+        self.won.addBoth(self._settled)
+        self.better = self.race.better
+        if meeting.ticket is not None and means.policy.mayRelay:
+            self.race.relay(means.relay(meeting.ticket))
 
     def _patience(self) -> float:
         """
@@ -187,9 +200,16 @@ class Introduction:
         elif reason != Reason.DONE.value and not settled:
             self.race.fail(_FAREWELLS.get(reason, PeerLeft)())
 
+    @property
+    def expectsDirect(self) -> bool:
+        """
+        Whether connections that come in may be the other side's.
+        """
+        return self._means.policy.mayMeet
+
     def _start(self) -> None:
         peer = self._meeting.peer
-        if isUsable(peer, self._meeting.overLoopback):
+        if self.expectsDirect and isUsable(peer, self._meeting.overLoopback):
             self.race.add(Candidate(Kind.SERVER_REFLEXIVE, peer))
 
     def _learn(self, details: Details) -> None:
@@ -198,12 +218,21 @@ class Introduction:
         """
         self._pin = details.pin
         self._details.arrive(details)
+        if not self.expectsDirect:
+            return
         for candidate in usable(details.candidates, self._meeting.overLoopback):
             self.race.add(candidate)
 
     def _unproven(self) -> None:
         if not self.proven:
             self.race.fail(self.silence())
+
+    def _settled(self, result: object) -> object:
+        if isinstance(result, Win) and self.race.goesOn:
+            self.better.wait().addBoth(self._stopTimers).addErrback(lambda _: None)
+        else:
+            self._stopTimers(result)
+        return result
 
     def _stopTimers(self, result: object) -> object:
         for timer in self._timers:

@@ -1,59 +1,51 @@
 """
-The link: what lives.  An ordered two-way byte stream between two programs.
+The link: what lives.  An ordered two-way byte stream between two programs, over one
+path after another.
 
 To a protocol it is a transport like TCP's: half-close, producers and consumers,
-abort.  A link that ends early says so to both applications; only when both have
-finished, and each knows that the other has everything, is the end a clean one.
+abort.  What was written is kept until the peer has taken it, so when a path dies,
+or a better one is found, the link goes on where it was.  A link that ends early
+says so to both applications; only when both have finished, and each has taken all,
+is the end a clean one.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IConsumer,
-    IDelayedCall,
     IHalfCloseableProtocol,
     IProducer,
     IProtocol,
+    IPullProducer,
     IPushProducer,
     IReactorTime,
     ITransport,
 )
-from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from punch.arrival import Arrival
-from punch.closing import Todo, newClosing
-from punch.errors import (
-    Aborted,
-    LinkError,
-    PathLost,
-    PathSilent,
-    ProtocolViolation,
-)
+from punch.alarm import Alarm
+from punch.course import Course
+from punch.errors import Aborted, LinkError, PathLost, ProtocolViolation
+from punch.events import Tell, tellNobody
 from punch.options import FixedOptions
 from punch.path import Path
+from punch.pulling import PushFromPull
 from punch.punchaddress import PunchAddress
-from punch.records import MAXIMUM_DATA, Control, Record, Type
+from punch.race import Win
 from punch.role import Role
-
-KEEPALIVE = 20.0
-"""
-Seconds between PINGs.  Three of them without a byte from the peer, and the path
-is dead.
-"""
+from punch.seeker import Seeker, Want
 
 LINGER = 30.0
 """
-Seconds that the peer has to finish too, once our application wants no more.
+Seconds without progress that the peer has to finish too, once our application wants
+no more.
 """
-
-_PIECE = 1 << 16
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
@@ -63,52 +55,50 @@ class Link(FixedOptions):
 
     Its bytes wait until L{start}.
 
-    C{role}: ours in it.
+    C{role}: ours in it.  C{id}, C{secret}: what both sides know it by, and nobody
+    else.  C{pin}: the peer's.  C{sent}, C{received}: the application's bytes.
     """
 
     connected = True
     disconnecting = False
+    _log = Logger()
 
     def __init__(
         self,
         clock: IReactorTime,
         role: Role,
-        path: Path,
-        host: PunchAddress,
-        peer: PunchAddress,
+        pin: bytes,
+        win: Win[Path],
+        resumeFor: float = 0.0,
+        tell: Tell = tellNobody,
     ) -> None:
+        """
+        @param pin: our own.
+        @param win: its first path.
+        @param resumeFor: seconds for which it waits for another path, if there is
+            somebody who looks for one (L{seekBy}).
+        """
         self.role = role
+        self.id = win.path.link
+        self.secret = win.path.secret
+        self.pin = win.path.pin
+        self.sent = 0
         self._clock = clock
-        self._path = path
-        self._host = host
-        self._peer = peer
+        self._ownPin = pin
+        self._win = win
         self._protocol: IProtocol | None = None
-        self._ended: Arrival[LinkError | None] = Arrival()
-        self._error: LinkError | None = None
-        self._closing = newClosing()
-        self._linger: IDelayedCall | None = None
-        self._producer: IProducer | None = None
+        self._continuity = win.path.begin(role)
+        self._lingering = Alarm(clock)
+        self._progress: tuple[object, ...] | None = None
+        self._producer: IPushProducer | None = None
+        self._isProducing = True
         self._halving = False
         self._mayWrite = True
-        self._mayRead = True
-        self._paused = True
-        self._delivering = False
-        self._pending: deque[Record] = deque()
-        self._goodbye: Failure | ProtocolViolation | None = None
-        self._expectAttached = role is Role.DIALER and not path.attached
-        self._heard = True
-        self._missed = 0
-        self.sent = 0
-        self.received = 0
-        path.transport.pauseProducing()
-        if role is Role.LISTENER:
-            path.send(Type.ATTACHED)
-        elif not path.attached:
-            path.attach()
-        self._keepalive = LoopingCall(self._checkPath)
-        self._keepalive.clock = clock
-        self._keepalive.start(KEEPALIVE, now=False)
-        path.carry(self)
+        self._course = Course(clock, role, resumeFor, tell, self._continuity, self)
+        self._inbox = self._course.inbox
+        self._ended = self._course.ended
+        self._ended.wait().addCallback(self._hasEnded)
+        self._course.begin(win)
 
     # The application's side.
 
@@ -117,12 +107,20 @@ class Link(FixedOptions):
         Let C{protocol} run on this link, once.
         """
         self._protocol = protocol
-        self._paused = False
+        self._inbox.isPaused = False
         protocol.makeConnection(self)
         if self._ended.settled:
-            self._tellLost()
-        elif not self._paused:
-            self._resume()
+            self._ended.wait().addCallback(self._tellLost)
+        else:
+            self.deliver()
+            self._course.settle()
+
+    def whenReleased(self) -> Deferred[None]:
+        """
+        Fires when its last words are said, too (L{punch.ride.FAREWELL}): a process
+        that is about to exit waits for that.
+        """
+        return self._course.released.wait()
 
     def whenEnded(self) -> Deferred[LinkError | None]:
         """
@@ -130,25 +128,29 @@ class Link(FixedOptions):
         """
         return self._ended.wait()
 
+    @property
+    def received(self) -> int:
+        """
+        Bytes that the application has taken.
+        """
+        return self._inbox.taken
+
     def write(self, data: bytes) -> None:
-        if not self._takesWrites():
-            return
-        self.sent += len(data)
-        for start in range(0, len(data), _PIECE):
-            self._path.sendData(data[start : start + _PIECE])
+        if self._takesWrites() and data:
+            self.sent += len(data)
+            self._continuity.write([data])
+            self._course.flush()
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        if self._takesWrites():
+            pieces = list(data)
+            self.sent += sum(map(len, pieces))
+            self._continuity.write(pieces)
+            self._course.flush()
 
     def _takesWrites(self) -> bool:
         leaving = self.disconnecting or self._halving
         return self._mayWrite and not (leaving and self._producer is None)
-
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        pieces = list(data)
-        size = sum(map(len, pieces))
-        if size > MAXIMUM_DATA:
-            self.write(b"".join(pieces))
-        elif self._takesWrites():
-            self.sent += size
-            self._path.sendData(*pieces)
 
     def loseWriteConnection(self) -> None:
         """
@@ -164,7 +166,9 @@ class Link(FixedOptions):
         """
         if not self._mayWrite:
             return
-        self._do(self._closing.finish())
+        self._mayWrite = False
+        self._continuity.finish()
+        self._course.flush()
         if not self.disconnecting and IHalfCloseableProtocol.providedBy(self._protocol):
             self._protocol.writeConnectionLost()
 
@@ -179,29 +183,55 @@ class Link(FixedOptions):
             self._leave()
 
     def _leave(self) -> None:
-        self._startLinger()
+        if self._progress is None:
+            self._linger()
         self._finish()
         self._resume()
+
+    def _resume(self) -> None:
+        self._inbox.isPaused = False
+        self.deliver()
+        self._course.settle()
 
     def abortConnection(self) -> None:
         """
         End the link at once; both applications hear an error.
         """
-        self._abort(Aborted())
+        self._course.abort(Aborted())
 
     def getHost(self) -> PunchAddress:
-        return self._host
+        return PunchAddress(self._ownPin, self._way.way, self._way.local)
 
     def getPeer(self) -> PunchAddress:
-        return self._peer
+        return PunchAddress(self.pin, self._way.way, self._way.remote)
+
+    @property
+    def _way(self) -> Win[Path]:
+        """
+        That of the path that leads, or did so last.
+        """
+        if self._course.lead is not None:
+            self._win = self._course.lead.win
+        return self._win
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        self._path.transport.registerProducer(producer, streaming)
-        self._producer = producer
+        if self._producer is not None:
+            raise RuntimeError("there is a producer already")
+        if not self.connected:
+            producer.stopProducing()
+            return
+        self._isProducing = True
+        if streaming:
+            self._producer = IPushProducer(producer)
+        else:
+            self._producer = PushFromPull(self._clock, IPullProducer(producer))
+            self._producer.resumeProducing()
+        self.balance()
 
     def unregisterProducer(self) -> None:
-        self._producer = None
-        self._path.transport.unregisterProducer()
+        producer, self._producer = self._producer, None
+        if isinstance(producer, PushFromPull):
+            producer.pauseProducing()
         if self.disconnecting and self.connected:
             self._leave()
         elif self._halving:
@@ -209,124 +239,77 @@ class Link(FixedOptions):
 
     def pauseProducing(self) -> None:
         if self.connected and not self.disconnecting:
-            self._paused = True
-            self._path.transport.pauseProducing()
+            self._inbox.isPaused = True
 
     def resumeProducing(self) -> None:
         if self.connected and self._protocol is not None:
             self._resume()
 
-    def _resume(self) -> None:
-        # While paused we are deaf; what we missed meanwhile is nobody's fault.
-        self._heard = True
-        self._paused = False
-        self._deliver()
-        if not self._paused and self.connected:
-            self._path.transport.resumeProducing()
-
     def stopProducing(self) -> None:
         self.loseConnection()
 
-    # The path's side.
+    # Its paths.
 
-    def recordsReceived(self, records: list[Record]) -> None:
+    @property
+    def want(self) -> Want:
         """
-        From the path (L{punch.path.Rider}).
+        What the link lacks now.
         """
-        self._heard = True
-        self._pending.extend(records)
-        self._deliver()
+        return self._course.want
 
-    def _deliver(self) -> None:
+    def seekBy(self, seeker: Seeker) -> None:
         """
-        Give out what is pending, in order even if its receiver pauses and resumes
-        from within.
+        From now on C{seeker} finds paths for us, as we want them.
         """
-        if self._delivering:
-            return
-        self._delivering = True
+        self._course.seekBy(seeker)
+
+    def adopt(self, win: Win[Path]) -> Deferred[bool]:
+        """
+        Go on by another path: on the dialer, attach it; on the listener, the dialer
+        has.
+
+        @return: whether the link has come to go on there.
+        """
+        return self._course.adopt(win)
+
+    def probe(self, isDoubtful: bool) -> None:
+        """
+        See at once whether the path still answers.
+
+        @param isDoubtful: we have reason to think that it does not.
+        """
+        self._course.probe(isDoubtful)
+
+    def refused(self, error: LinkError) -> None:
+        """
+        The peer does not know this link: it will not come back.
+        """
+        self._course.abort(error)
+
+    # What the course says (L{punch.course.Traveller}).
+
+    def deliver(self) -> None:
+        """
+        Give our application what has arrived.
+        """
         try:
-            while self._pending and not self._paused and self._error is None:
-                self._take(self._pending.popleft())
-            if self._goodbye is not None and not self._pending:
-                self._lose(self._goodbye)
+            self._inbox.deliver(self._receive, self._tellEnd)
         except ProtocolViolation as violation:
-            if self._goodbye is None:
-                self._path.violated(violation)
-            else:
-                self._lose(violation)
-        finally:
-            self._delivering = False
+            self._course.abort(violation)
+        except Exception:
+            # If this went on to the path's transport, that would end by an accident
+            # that the peer waits out.
+            self._log.failure("The application failed.")
+            self._course.abort(Aborted())
 
-    def _take(self, record: Record) -> None:
-        if isinstance(record, Control):
-            self._obey(record)
-        elif self._mayRead:
-            self.received += len(record)
-            if self._protocol is not None and not self.disconnecting:
-                self._protocol.dataReceived(record)
-        else:
-            raise ProtocolViolation("DATA after CLOSE")
-
-    def _obey(self, record: Control) -> None:
-        if record.type is Type.PING:
-            self._path.send(Type.PONG)
-        elif record.type is Type.CLOSE:
-            self._do(self._closing.peerFinished())
-        elif record.type is Type.ATTACHED and self._expectAttached:
-            self._expectAttached = False
-        elif record.type is not Type.PONG:
-            raise ProtocolViolation(f"{record.type.name} out of turn")
-
-    def pathLost(self, reason: Failure | ProtocolViolation) -> None:
-        """
-        From the path (L{punch.path.Rider}).
-        """
-        said = isinstance(reason, Failure) and reason.check(ConnectionDone)
-        if said and self._pending and self._error is None:
-            # It said so after all that its reader, who has paused, is yet to hear.
-            self._goodbye = reason
-        else:
-            self._lose(reason)
-
-    def _lose(self, reason: Failure | ProtocolViolation) -> None:
-        clean = False
-        if isinstance(reason, ProtocolViolation):
-            self._error = self._error or reason
-        else:
-            clean = reason.check(ConnectionDone) is not None
-        self._do(self._closing.pathEnded(clean))
-
-    def _checkPath(self) -> None:
-        """
-        Every L{KEEPALIVE} seconds.
-        """
-        self._missed = 0 if self._heard or self._paused else self._missed + 1
-        self._heard = False
-        if self._missed == 2:
-            # With the one before it, the last byte is up to three PINGs old.
-            self._abort(PathSilent())
-        else:
-            self._path.send(Type.PING)
-
-    # What both sides lead to.
-
-    def _do(self, todo: Todo) -> None:
-        if Todo.SEND_CLOSE in todo:
-            self._mayWrite = False
-            self._path.send(Type.CLOSE)
-        if Todo.END_PATH in todo:
-            self._startLinger()
-            self._path.finish()
-        if Todo.TELL_END in todo:
-            self._mayRead = False
-            self._tellEnd()
-        if Todo.REPORT_CLEAN in todo:
-            self._end(None)
-        if Todo.REPORT_LOST in todo:
-            self._end(self._error or PathLost())
+    def _receive(self, data: bytes) -> None:
+        if self._protocol is not None and not self.disconnecting:
+            self._protocol.dataReceived(data)
 
     def _tellEnd(self) -> None:
+        """
+        The peer has finished.
+        """
         if self.disconnecting:
             return
         if IHalfCloseableProtocol.providedBy(self._protocol):
@@ -338,34 +321,48 @@ class Link(FixedOptions):
             producer.stopProducing()
         self.loseConnection()
 
-    def _startLinger(self) -> None:
-        if self._linger is None:
-            self._linger = self._clock.callLater(LINGER, self._abort, PathLost())
-
-    def _abort(self, error: LinkError) -> None:
-        if self.connected:
-            self._error = self._error or error
-            if self._goodbye is None:
-                self._path.abort()
+    def balance(self) -> None:
+        """
+        Let our application produce as fast as its bytes leave.
+        """
+        producer, isOpen = self._producer, self._course.isOpen
+        if producer is not None and isOpen is not self._isProducing:
+            self._isProducing = isOpen
+            if isOpen:
+                producer.resumeProducing()
             else:
-                self._clock.callLater(0, self._lose, self._goodbye)
+                producer.pauseProducing()
 
-    def _end(self, error: LinkError | None) -> None:
+    # The end.
+
+    def _linger(self) -> None:
+        """
+        We want no more: wait for the peer, as long as there is progress.
+        """
+        lead, continuity = self._course.lead, self._continuity
+        progress = (lead, continuity.received, continuity.acknowledged)
+        # Without a path there can't be any.
+        if progress == self._progress and lead is not None:
+            self._course.abort(PathLost())
+            return
+        self._progress = progress
+        self._lingering.set(LINGER, self._linger)
+
+    def _hasEnded(self, error: LinkError | None) -> None:
         self.connected = False
         self._mayWrite = False
-        self._keepalive.stop()
-        if self._linger is not None and self._linger.active():
-            self._linger.cancel()
-        self._error = error
-        self._pending.clear()
-        self._ended.arrive(error)
-        self._tellLost()
+        self._lingering.clear()
+        self._inbox.clear()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.stopProducing()
+        self._tellLost(error)
 
-    def _tellLost(self) -> None:
+    def _tellLost(self, error: LinkError | None) -> None:
         if self._protocol is None:
             return
         protocol, self._protocol = self._protocol, None
-        protocol.connectionLost(Failure(_asConnectionError(self._error)))
+        protocol.connectionLost(Failure(_asConnectionError(error)))
 
 
 def _asConnectionError(error: LinkError | None) -> Exception:

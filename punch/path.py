@@ -11,7 +11,9 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from punch.arrival import Arrival
+from punch.attachment import LINK_SIZE
 from punch.connection import Connection, IStreamTransport
+from punch.continuity import Continuity
 from punch.errors import ProtocolViolation
 from punch.records import Control, Decoder, Record, Type, encode, encodeHeader
 from punch.role import Role
@@ -30,13 +32,22 @@ class Rider(Shape):
 
     def pathLost(self, reason: Failure | ProtocolViolation) -> None:
         """
-        The path is gone.  C{ConnectionDone}: the peer ended it on purpose.
+        The path is gone.  C{ConnectionDone}: the peer ended it on purpose.  A
+        L{ProtocolViolation}: the path is of no use any more, and to be ended; it is
+        gone when this is called again.
         """
+
+
+_SECRET_SIZE = 32
+_BINDING_SIZE = 32
 
 
 class Path(Protocol):
     """
     Records over one connection; they wait until a link rides on it.
+
+    C{pin}: the other side's.  C{link}, C{secret}: the id and the secret of a link
+    that begins here.  C{binding}: what proofs of who attaches it are tied to.
     """
 
     transport: IStreamTransport
@@ -45,10 +56,16 @@ class Path(Protocol):
         self.pin = connection.pin
         self.local = connection.local
         self.remote = connection.remote
+        material = connection.export(LINK_SIZE + _SECRET_SIZE + _BINDING_SIZE)
+        self.link = material[:LINK_SIZE]
+        self.secret = material[LINK_SIZE:-_BINDING_SIZE]
+        self.binding = material[-_BINDING_SIZE:]
+        self._begun: Continuity | None = None
         self._decoder = Decoder()
         self._held: list[Record] = []
         self._rider: Rider | None = None
         self._lost: Failure | ProtocolViolation | None = None
+        self._isGone = False
         self._attached: Arrival[Path] = Arrival()
         self._first = Type.ATTACH
         connection.take(self)
@@ -68,27 +85,31 @@ class Path(Protocol):
 
     def violated(self, violation: ProtocolViolation) -> None:
         """
-        The peer broke the rules: the path ends by that name.
+        The peer broke the rules: the path ends by that name.  Whatever else comes
+        is ignored.
         """
         self._end(violation)
-        self.abort()
+        if self._rider is None:
+            self.abort()
 
     def _hold(self, records: list[Record]) -> None:
         """
         Before a link rides on us, only one thing can be meant for us: the
         dialer's ATTACH, or the answer to ours.  What follows it is the link's.
         """
+        self._held += records
         if not self._attached.settled:
-            first = records.pop(0)
+            first = records[0]
             if not isinstance(first, Control) or first.type is not self._first:
                 raise ProtocolViolation(f"the first record is no {self._first.name}")
-            self._held += records
             self.transport.pauseProducing()
             self._attached.arrive(self)
-        else:
-            self._held += records
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._isGone = True
+        if self._rider is not None and self._lost is not None:
+            # It was told of a violation, and has ended the path.
+            self._rider.pathLost(reason)
         self._end(reason)
 
     def _end(self, reason: Failure | ProtocolViolation) -> None:
@@ -106,19 +127,26 @@ class Path(Protocol):
         """
         return self._attached.wait()
 
-    def attach(self) -> None:
+    def begin(self, role: Role) -> Continuity:
         """
-        On the dialer: choose this path.
+        Begin a link here, once: the dialer chooses this path for it.
+        """
+        if self._begun is None:
+            self._begun = Continuity(role, self.link, self.secret)
+            if role is Role.DIALER:
+                self.attach(self._begun)
+        return self._begun
+
+    def attach(self, continuity: Continuity) -> int:
+        """
+        On the dialer: choose this path for a link.
+
+        @return: the path's generation.
         """
         self._first = Type.ATTACHED
-        self.send(Type.ATTACH)
-
-    @property
-    def attached(self) -> bool:
-        """
-        Whether L{whenAttached} has come about.
-        """
-        return self._attached.settled
+        generation, payload = continuity.attach(self.binding)
+        self.send(Type.ATTACH, payload)
+        return generation
 
     def carry(self, rider: Rider) -> None:
         """
@@ -128,6 +156,7 @@ class Path(Protocol):
         held, self._held = self._held, []
         if held:
             rider.recordsReceived(held)
+        self.transport.resumeProducing()
         if self._lost is not None:
             rider.pathLost(self._lost)
 
@@ -152,9 +181,10 @@ class Path(Protocol):
 
     def abort(self) -> None:
         """
-        End the path at once.
+        End the path at once, if it has not ended.
         """
-        self.transport.abortConnection()
+        if not self._isGone:
+            self.transport.abortConnection()
 
 
 async def _verify(

@@ -9,9 +9,10 @@ business, or the listener's.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from copy import copy
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import (
@@ -21,6 +22,7 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.task import deferLater
+from twisted.internet.tcp import makeBinding
 
 from punch.address import Address, BadAddress, formatAddress, ipOf, tcpAddress
 from punch.arrival import shield
@@ -28,37 +30,37 @@ from punch.candidate import Candidate, Kind, usable
 from punch.connection import Connection
 from punch.details import Details
 from punch.errors import LinkError, PortHeld, PunchError
-from punch.events import Closed, Connected, Event, Listening, Tell
+from punch.events import Closed, Connected, Listening, Tell, tellNobody
 from punch.hosts import HostAddresses, hostAddresses
 from punch.identity import Identity
 from punch.introduction import Means
 from punch.link import Link
+from punch.networkchange import networkWatch
 from punch.path import Path
 from punch.plain import PlainLink
-from punch.punchaddress import PunchAddress
+from punch.policy import RelayPolicy
 from punch.race import Win
 from punch.reasons import Reason
+from punch.relayed import connectRelay
 from punch.rendezvous.client import Guest, RendezvousClient, connect
 from punch.role import Role
 from punch.sharedport import Probe, SharedPort, probePort
 from punch.tls import Security
 
 P = TypeVar("P")
-L = TypeVar("L", Link, PlainLink)
 
-Rendezvous = Callable[[Binding], IStreamClientEndpoint]
+Rendezvous = Callable[[Binding | None], IStreamClientEndpoint]
 """
-Gives an endpoint that connects to the rendezvous from the shared port.
+Gives an endpoint that connects to the rendezvous from the shared port, or from any.
 """
 
+
+RESUME_FOR = 600.0
+"""
+Seconds for which a link that has no path waits for another, if nothing else is said.
+"""
 
 _HELD_PAUSES = (0.1, 0.2, 0.4, 0.8)
-
-
-def tellNobody(event: Event) -> None:
-    """
-    For those who do not want to hear of events.
-    """
 
 
 @dataclass(frozen=True)
@@ -68,17 +70,35 @@ class Settings:
 
     C{port}: the shared port's number, 0 for any.  C{interface}: the one local IP
     address to use, all if empty.  C{timeout}: seconds from an introduction to
-    giving up.  C{tell}: hears of events.  C{hostAddresses}, C{probe}: what is to be
-    known of this host's addresses and ports.
+    giving up.  C{resumeFor}: seconds for which a link may be without a path; with 0
+    it ends when its path does.  C{relay}: what the relay may be used for.
+    C{tell}: hears of events.  C{hostAddresses}, C{probe}: what is to be known of
+    this host's addresses and ports.
     """
 
     port: int = 0
     interface: str = ""
     timeout: float = 30.0
+    resumeFor: float = RESUME_FOR
+    relay: RelayPolicy = RelayPolicy.FALLBACK
     tell: Tell = tellNobody
     hostAddresses: HostAddresses = hostAddresses
     probe: Probe = probePort
     random: Random = field(default_factory=SystemRandom)
+
+
+class Abortable(Protocol):
+    """
+    What becomes of a path that won.
+    """
+
+    def abortConnection(self) -> None:
+        """
+        It is not wanted after all.
+        """
+
+
+L = TypeVar("L", bound=Abortable)
 
 
 class Peer:
@@ -104,10 +124,34 @@ class Peer:
         self._shared: SharedPort | None = None
         self._client: RendezvousClient | None = None
 
-    @property
-    def means(self) -> Means:
+    def watchNetwork(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """
+        Hear of it when this host's network has changed.
+
+        @return: what ends that.
+        """
+        watch = networkWatch(self.clock, self.settings.hostAddresses)
+        return watch.watch(changed)
+
+    def has(self, ip: str) -> bool:
+        """
+        Whether an IP address is (still) this host's.
+        """
+        return ip in self.settings.hostAddresses()
+
+    def twin(self) -> Peer:
+        """
+        The same peer, with a shared port of its own.
+        """
+        twin = copy(self)
+        twin._shared = twin._client = None
+        return twin
+
+    def means(self, rendezvous: Rendezvous, policy: RelayPolicy | None = None) -> Means:
         """
         What an introduction works with.
+
+        @param policy: C{None}: that of the settings.
         """
         return Means(
             clock=self.clock,
@@ -116,7 +160,15 @@ class Peer:
             random=self.settings.random,
             tell=self.tell,
             timeout=self.settings.timeout,
+            policy=policy or self.settings.relay,
+            relay=lambda ticket: connectRelay(
+                self.clock, rendezvous(self._anyPort()), ticket
+            ),
         )
+
+    def _anyPort(self) -> Binding | None:
+        interface = self.settings.interface
+        return makeBinding(interface, 0) if interface else None
 
     @property
     def shared(self) -> SharedPort:
@@ -201,6 +253,9 @@ class Peer:
         """
         One meeting: the shared port is open while C{race} goes on, and C{ride}
         makes a link of what won.  Cancelling leaves nothing behind.
+
+        If that is relayed, a direct path may yet come: the shared port stays open,
+        and to close it is the caller's business.
         """
         await self.open(accepted, self.settings.port)
         try:
@@ -208,6 +263,8 @@ class Peer:
         except Exception:
             await self.close()
             raise
+        if win.isRelayed:
+            return ride(win)
         closed = self.close()
         link = ride(win)
         try:
@@ -224,11 +281,15 @@ class Peer:
         @param started: when the wait for it began, on our clock.
         """
         elapsed = self.clock.seconds() - started
-        path = win.path
-        host = PunchAddress(self.security.pin, "direct", win.local)
-        peer = PunchAddress(path.pin, "direct", win.remote)
-        link = Link(self.clock, role, path, host, peer)
         self.tell(connectedBy(win, elapsed))
+        link = Link(
+            self.clock,
+            role,
+            self.security.pin,
+            win,
+            self.settings.resumeFor,
+            self.tell,
+        )
         link.whenEnded().addCallback(self._tellClosed, link)
         return link
 
@@ -251,10 +312,11 @@ def connectedBy(win: Win[P], elapsed: float) -> Connected:
     The event of a win.
     """
     return Connected(
-        path="direct",
+        path=win.way,
         kind=win.kind.value,
         how=win.how.value,
         local=formatAddress(win.local),
         remote=formatAddress(win.remote),
         elapsed=round(elapsed, 6),
+        why=win.why,
     )

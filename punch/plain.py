@@ -89,6 +89,12 @@ class PlainLink:
         """
         self._ended.arrive(None if reason.check(ConnectionDone) else PathLost())
 
+    def whenReleased(self) -> Deferred[None]:
+        """
+        Fires when nothing is left of it.
+        """
+        return self.whenEnded().addCallback(lambda error: None)
+
     def whenEnded(self) -> Deferred[LinkError | None]:
         """
         Fires after the link: C{None} for a clean end, else why it ended early.

@@ -9,8 +9,8 @@ that is left.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import TimeoutError
@@ -19,14 +19,21 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from punch.address import Address, formatAddress
+from punch.arrival import Arrival
 from punch.attempt import outcomeOf
 from punch.candidate import Candidate, Kind
 from punch.checklist import Checklist, Outcome
 from punch.connection import Connection, How
 from punch.errors import PunchError, WrongPin
 from punch.events import Attempted, Tell
+from punch.reasons import Reason
 
 P = TypeVar("P")
+
+_RELAY = "relay"
+"""
+What stands for the other end's address where the path is relayed.
+"""
 
 Connect = Callable[[Address], Deferred[Connection]]
 """
@@ -50,6 +57,8 @@ def _tooLong(attempt: object, seconds: float) -> Failure:
 class Win(Generic[P]):
     """
     The path that won, and how it came about.
+
+    C{why}: if it is relayed, the reason why it is not direct, as far as is known.
     """
 
     path: P
@@ -57,11 +66,29 @@ class Win(Generic[P]):
     how: How
     local: Address
     remote: Address
+    why: str = ""
+
+    @property
+    def isRelayed(self) -> bool:
+        """
+        Whether it leads through the relay.
+        """
+        return self.kind is Kind.RELAYED
+
+    @property
+    def way(self) -> str:
+        """
+        C{"direct"} or C{"relayed"}.
+        """
+        return "relayed" if self.isRelayed else "direct"
 
 
 class Race(Generic[P]):
     """
     One race for one introduction.
+
+    C{won}: fires with the first valid path.  C{better}: if that is relayed, the race
+    goes on behind it, and this arrives with a direct path, or fails.
     """
 
     _log = Logger()
@@ -73,7 +100,12 @@ class Race(Generic[P]):
         connect: Connect,
         verify: Verify[P],
         tell: Tell,
+        isDirect: bool = True,
     ) -> None:
+        """
+        @param isDirect: direct paths are wanted; else the first relayed one ends it.
+        """
+        self._isDirect = isDirect
         self._clock = clock
         self._checklist = checklist
         self._connect = connect
@@ -83,7 +115,16 @@ class Race(Generic[P]):
         self._running: dict[Deferred[Connection] | Deferred[P], None] = {}
         self._next: IDelayedCall | None = None
         self._over = False
+        self._isRelayed = False
+        self.better: Arrival[Win[P]] = Arrival()
         self.won: Deferred[Win[P]] = Deferred(lambda _: self._finish())
+
+    @property
+    def goesOn(self) -> bool:
+        """
+        Whether a (better) path may still be found.
+        """
+        return not self._over
 
     def add(self, candidate: Candidate) -> None:
         """
@@ -105,13 +146,54 @@ class Race(Generic[P]):
         connection.abort()
         return succeed(None)
 
+    def relay(self, connecting: Deferred[Any]) -> None:
+        """
+        A connection through the relay races with the others.
+
+        @param connecting: fires with it; owned by us from now on.
+        """
+        self._tell(Attempted(_RELAY, Kind.RELAYED.value, "started"))
+        self._running[connecting] = None
+
+        def connected(connection: Connection) -> None:
+            self._running.pop(connecting, None)
+            self._enter(connection, Kind.RELAYED)
+
+        def failed(failure: Failure) -> None:
+            self._running.pop(connecting, None)
+            if not self._over:
+                self._unrelayed(failure)
+
+        connecting.addCallbacks(connected, failed).addErrback(self._surprised)
+
+    def _unrelayed(self, failure: Failure) -> None:
+        self._log.debug("no path by the relay: {why}", why=failure.value)
+        outcome = Outcome.REJECTED.value
+        if isinstance(failure.value, PunchError):
+            outcome = failure.value.reason.value
+        self._tell(Attempted(_RELAY, Kind.RELAYED.value, outcome))
+
     def fail(self, reason: PunchError) -> None:
         """
         Nobody wins any more.
         """
         if not self._over:
             self._finish()
-            self.won.errback(reason)
+            self._lose(Failure(reason))
+
+    def _lose(self, failure: Failure) -> None:
+        if self._isRelayed:
+            self.better.fail(failure)
+        else:
+            self.won.errback(failure)
+
+    def end(self) -> None:
+        """
+        A better path is not wanted any more.
+        """
+        if not self._over:
+            self._finish()
+            self._lose(Failure(CancelledError()))
 
     def timeOut(self) -> None:
         """
@@ -164,9 +246,13 @@ class Race(Generic[P]):
         attempt.addCallbacks(connected, failed)
         attempt.addErrback(self._surprised)
 
-    def _enter(self, connection: Connection) -> Deferred[None]:
+    def _enter(
+        self, connection: Connection, kind: Kind | None = None
+    ) -> Deferred[None]:
         """
         Verify a connection; it holds its four-tuple while it lives.
+
+        @param kind: C{None}: that of the candidate it comes from.
         """
         remote, local = connection.remote, connection.local
         self._checklist.hold(remote)
@@ -175,13 +261,21 @@ class Race(Generic[P]):
 
         def valid(path: P) -> None:
             self._running.pop(verification, None)
-            kind = self._checklist.kindOf(remote)
-            self._finish()
-            self.won.callback(Win(path, kind, connection.how, local, remote))
+            self._win(
+                Win(
+                    path,
+                    kind or self._checklist.kindOf(remote),
+                    connection.how,
+                    local,
+                    remote,
+                )
+            )
 
         def invalid(failure: Failure) -> None:
             self._running.pop(verification, None)
-            if not self._over:
+            if kind is Kind.RELAYED and not self._over:
+                self._unrelayed(failure)
+            elif not self._over:
                 self._log.debug(
                     "no path to {remote}: {why}", remote=remote, why=failure.value
                 )
@@ -193,13 +287,27 @@ class Race(Generic[P]):
 
         return verification.addCallbacks(valid, invalid).addErrback(self._surprised)
 
+    def _win(self, win: Win[P]) -> None:
+        if win.isRelayed and self._isDirect:
+            self._isRelayed = True
+            why = self._checklist.verdict().reason.value
+            self.won.callback(replace(win, why=why))
+            return
+        self._finish()
+        if self._isRelayed:
+            self.better.arrive(win)
+        elif win.isRelayed:
+            self.won.callback(replace(win, why=Reason.RELAY_ONLY.value))
+        else:
+            self.won.callback(win)
+
     def _surprised(self, failure: Failure) -> None:
         """
         Our own mistake: it must not pass for an outcome of the network.
         """
         if not self._over:
             self._finish()
-            self.won.errback(failure)
+            self._lose(failure)
         elif not failure.check(CancelledError):
             self._log.failure("after the race", failure)
 

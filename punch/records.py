@@ -29,15 +29,18 @@ Bytes of payload in any other record, at most.
 
 _HEADER = struct.Struct("!BI")
 
+_OFFSET = struct.Struct("!Q")
+
 
 class Type(IntEnum):
     """
-    The types of records.  (4 is ACK's, for a link that outlives its path.)
+    The types of records.
     """
 
     ATTACH = 1
     ATTACHED = 2
     DATA = 3
+    ACK = 4
     PING = 5
     PONG = 6
     CLOSE = 7
@@ -73,6 +76,25 @@ def encode(type: Type, payload: bytes = b"") -> bytes:
     A whole control record.
     """
     return _HEADER.pack(type, len(payload)) + payload
+
+
+def encodeOffset(offset: int) -> bytes:
+    """
+    The payload of an ACK or a PONG: how many units of the link have been taken.
+    """
+    return _OFFSET.pack(offset)
+
+
+def decodeOffset(payload: bytes) -> int:
+    """
+    The offset in the payload of an ACK or a PONG; what follows it is ignored.
+
+    @raise ProtocolViolation: the payload is too short.
+    """
+    if len(payload) < _OFFSET.size:
+        raise ProtocolViolation(f"an ACK of {len(payload)} bytes")
+    offset: int = _OFFSET.unpack_from(payload)[0]
+    return offset
 
 
 class Decoder(PieceDecoder[Control]):

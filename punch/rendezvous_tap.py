@@ -27,6 +27,7 @@ from twisted.python.usage import UsageError
 from punch.commandline import PlainOptions, endWith, giveUp
 from punch.rendezvous.factory import RendezvousFactory
 from punch.rendezvous.limits import Limits
+from punch.supervisor import Supervisor
 
 _log = Logger()
 
@@ -62,12 +63,15 @@ def _whole(option: str, text: str) -> int:
 
 class Options(PlainOptions):
     """
-    Where to listen, and one option for each limit.
+    Where to listen, whether to relay, and one option for each limit.
     """
 
     program: ClassVar[str] = PROGRAM
     synopsis = "[options]"
-    longdesc = "Introduce peers behind NATs to each other."
+    longdesc = (
+        "Introduce peers behind NATs to each other, and relay between those who find "
+        "no direct way."
+    )
 
     optParameters = [
         [
@@ -83,6 +87,7 @@ class Options(PlainOptions):
     def __init__(self) -> None:
         PlainOptions.__init__(self)
         self["listen"] = []
+        self["relay"] = True
 
     def opt_listen(self, description: str) -> None:
         """
@@ -90,6 +95,19 @@ class Options(PlainOptions):
         given more than once.
         """
         self["listen"].append(description)
+
+    def opt_relay(self) -> None:
+        """
+        Carry the bytes of peers who find no direct way to each other; it is the
+        default.
+        """
+        self["relay"] = True
+
+    def opt_no_relay(self) -> None:
+        """
+        Introduce only, and carry nobody's bytes.
+        """
+        self["relay"] = False
 
     def postOptions(self) -> None:
         """
@@ -114,14 +132,17 @@ class ListeningService(Service):
         factory: Factory,
         endpoints: list[tuple[str, IStreamServerEndpoint]],
         failed: Callable[[str], None],
+        supervisor: Supervisor,
     ) -> None:
         """
         @param endpoints: each after what the user calls it.
         @param failed: called with a line for the user if one can't be listened on.
+        @param supervisor: is told when all are listened on, and of the end.
         """
         self._factory = factory
         self._endpoints = endpoints
         self._failed = failed
+        self._supervisor = supervisor
         self._listening: list[Deferred[None]] = []
         self._ports: list[IListeningPort] = []
 
@@ -153,12 +174,15 @@ class ListeningService(Service):
             address=_place(port),
             description=description,
         )
+        if len(self._ports) == len(self._endpoints):
+            self._supervisor.ready()
 
     def stopService(self) -> Deferred[None]:
         """
         Stop listening, and close all connections.
         """
         Service.stopService(self)
+        self._supervisor.stopping()
         for each in self._listening:
             each.cancel()
         ports, self._ports = self._ports, []
@@ -230,4 +254,5 @@ def makeService(options: Options) -> IService:
         _log.error("{line}", line=line)
         endWith(reactor, 1, f"{PROGRAM}: {line}", options.logIsSeen())
 
-    return ListeningService(RendezvousFactory(reactor, limits), endpoints, failed)
+    factory = RendezvousFactory(reactor, limits, relays=options["relay"])
+    return ListeningService(factory, endpoints, failed, Supervisor(reactor))

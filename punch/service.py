@@ -124,11 +124,18 @@ class PunchService(Service):
         protocol = self._factory.buildProtocol(link.getPeer())
         if protocol is None:
             link.abortConnection()
-            return link.whenEnded()
+            return self._whenOver(link)
         self._links.add(link)
-        ended = link.whenEnded().addCallback(self._dropped, link)
+        over = self._whenOver(link).addCallback(self._dropped, link)
         link.start(protocol)
-        return ended
+        return over
+
+    @staticmethod
+    def _whenOver(link: AnyLink) -> Deferred[LinkError | None]:
+        """
+        What its end was, when its last words are said.
+        """
+        return link.whenReleased().addCallback(lambda _: link.whenEnded())
 
     def _dropped(self, error: LinkError | None, link: AnyLink) -> LinkError | None:
         self._links.discard(link)
@@ -151,7 +158,7 @@ class PunchService(Service):
         if IFarewell.providedBy(self._factory):
             await self._sayFarewell(IFarewell(self._factory))
         links = list(self._links)
-        ended = DeferredList([link.whenEnded() for link in links])
+        ended = DeferredList([link.whenReleased() for link in links])
         for link in links:
             link.loseConnection()
         patience = self._clock.callLater(GOODBYE, self._abort)

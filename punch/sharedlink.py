@@ -141,7 +141,7 @@ class SharedLink:
     def _adopt(self, used: UsedLink) -> None:
         self._current = used
         self._links[used.link] = used
-        used.link.whenEnded().addCallback(lambda error: self._ended(used))
+        used.link.whenReleased().addCallback(lambda _: self._ended(used))
 
     def _settle(self, result: UsedLink | Failure) -> None:
         waiting, self._waiting = self._waiting, {}

@@ -19,11 +19,18 @@ from twisted.python.failure import Failure
 
 from punch.arrival import Arrival
 from punch.descriptions import rendezvousEndpoint
-from punch.errors import Bug, LinkError, PunchError
-from punch.events import CodeAllotted, Event, Failed, Tell, Waiting
+from punch.errors import Bug, PunchError
+from punch.events import (
+    CodeAllotted,
+    Event,
+    Failed,
+    Tell,
+    Waiting,
+    tellNobody,
+)
 from punch.link import Link
 from punch.listener import Listener
-from punch.peer import Peer, Settings, tellNobody
+from punch.peer import Peer, Settings
 from punch.place import Place
 from punch.punchaddress import PunchAddress
 from punch.serviceport import ServiceAddress, ServicePort
@@ -151,10 +158,10 @@ class SharedListener:
 
     def _linked(self, link: Link) -> None:
         multiplexer = self._links[link] = Multiplexer(self._clock, self._offers)
-        link.whenEnded().addCallback(self._unlinked, link)
+        link.whenReleased().addCallback(self._unlinked, link)
         link.start(multiplexer)
 
-    def _unlinked(self, error: LinkError | None, link: Link) -> None:
+    def _unlinked(self, released: None, link: Link) -> None:
         del self._links[link]
 
     # The end.

@@ -1,122 +1,30 @@
 """
-The splice: a local connection and a stream, joined so that neither side can tell.
-
-What one side sends the other gets, no faster than it takes it.  The end of one
-direction is the end of that direction alone; and where one side breaks off, so does
-the other: a broken connection never looks like a whole one.
-
-A local connection that cannot end one direction alone (TLS) ends when the stream's
-other side has finished; when it ends first, what the other side still sends is
-dropped.
+The splice: a local connection and a stream, joined so that neither side can tell
+(see L{punch.rendezvous.ends}: the relay joins two connections likewise).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import (
-    IHalfCloseableProtocol,
-    IPushProducer,
-    IReactorTime,
-    ISSLTransport,
-)
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from punch.arrival import Arrival
+from punch.rendezvous.ends import End, SocketEnd
 from punch.streams.stream import Stream
 from punch.yamux.session import PIECE
 
 
-class _End(Protocol):
-    """
-    One of the two.  To the other one's transport it is a producer: nobody but us
-    ends our transport.
-
-    C{heardEnd}: nothing more comes from here.
-    """
-
-    transport: Any
-    heardEnd = False
-    peer: Any
-    other: _End
-
-    def join(self, other: _End) -> None:
-        """
-        What comes from here goes to C{other} from now on.
-        """
-        self.other, self.peer = other, other.transport
-        self.peer.registerProducer(self, True)
-
-    def dataReceived(self, data: bytes) -> None:
-        self.peer.write(data)
-
-    def readConnectionLost(self) -> None:
-        """
-        Our side has finished.
-        """
-        self.heardEnd = True
-        self.other.finish()
-
-    def writeConnectionLost(self) -> None:
-        """
-        Our side has been told that the other one has finished.
-        """
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if not reason.check(ConnectionDone):
-            self.other.abort()
-        elif not self.heardEnd:
-            self.heardEnd = True
-            self.other.finish()
-
-    def finish(self) -> None:
-        """
-        The other side has finished.
-        """
-        raise NotImplementedError()
-
-    def abort(self) -> None:
-        """
-        The other side broke off.
-        """
-        raise NotImplementedError()
-
-    def pauseProducing(self) -> None:
-        """
-        The other side takes no more for now.
-        """
-        self.transport.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        """
-        The other side takes more.
-        """
-        self.transport.resumeProducing()
-
-    def stopProducing(self) -> None:
-        """
-        The other side is gone; how that came about, it says itself.
-        """
-
-
-# zope.interface.implementer would hide Protocol's own declarations from mypy.
-implementer(IHalfCloseableProtocol, IPushProducer)(_End)
-
-
-class Local(_End):
+class Local(SocketEnd):
     """
     The local connection.  Nothing of it is read until it is joined to a stream.
     """
 
     other: StreamEnd
     _joined = False
-    _lost: Failure | None = None
-    _isTold = False
 
     def __init__(
         self, locals: Locals, connected: Callable[[Local], None] = lambda local: None
@@ -146,52 +54,25 @@ class Local(_End):
         """
         return self._lost is None
 
-    def join(self, other: _End) -> None:
+    def join(self, other: End) -> None:
         """
         Begin to read.
         """
         self._joined = True
-        _End.join(self, other)
+        SocketEnd.join(self, other)
         if self._lost is not None:
-            _End.connectionLost(self, self._lost)
+            End.connectionLost(self, self._lost)
         else:
             self.transport.resumeProducing()
-
-    def readConnectionLost(self) -> None:
-        _End.readConnectionLost(self)
-        if self._isTold:
-            self.transport.loseConnection()
-
-    def finish(self) -> None:
-        self._isTold = True
-        self.transport.unregisterProducer()
-        if self.heardEnd or not self._halfCloses():
-            self.transport.loseConnection()
-        else:
-            self.transport.loseWriteConnection()
-
-    def _halfCloses(self) -> bool:
-        # TLS has the method too: its TCP connection's, which would cut it off.
-        isTLS = ISSLTransport.providedBy(self.transport)
-        return hasattr(self.transport, "loseWriteConnection") and not isTLS
-
-    def abort(self) -> None:
-        if hasattr(self.transport, "abortConnection"):
-            self.transport.abortConnection()
-        else:
-            self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._locals.remove(self)
         self._lost = reason
-        if not self._joined:
-            return
-        _End.connectionLost(self, reason)
-        if not self.other.heardEnd:
-            self.other.leave()
+        if self._joined:
+            SocketEnd.connectionLost(self, reason)
 
 
-class StreamEnd(_End):
+class StreamEnd(End):
     """
     The stream; the splice begins when this runs on it.
     """
@@ -212,12 +93,6 @@ class StreamEnd(_End):
 
     def abort(self) -> None:
         self.transport.abortConnection()
-
-    def leave(self) -> None:
-        """
-        There is nobody left to take what the stream still brings.
-        """
-        self.transport.loseConnection()
 
 
 class Locals:

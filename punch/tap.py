@@ -27,8 +27,9 @@ from punch.eventlog import EventLog
 from punch.forwarding import Ends, Forwarding
 from punch.identity import Identity, keepIdentity, parsePin
 from punch.interfaces import IOutcome, IStandardStreamsProtocol
-from punch.peer import Peer, Settings
+from punch.peer import RESUME_FOR, Peer, Settings
 from punch.place import Place
+from punch.policy import RelayPolicy
 from punch.protocols import describeProtocols, findProtocol
 from punch.secretfile import readSecret
 from punch.service import DialingService, ListeningService, PunchService
@@ -95,6 +96,19 @@ class Options(PlainOptions):
             30.0,
             "Seconds from the introduction to giving up.",
             _number("timeout", float),
+        ],
+        [
+            "relay",
+            None,
+            "fallback",
+            "What the rendezvous' relay may be used for: fallback, only or never.",
+        ],
+        [
+            "resume-for",
+            None,
+            RESUME_FOR,
+            "Seconds for which a link whose path died waits for another.",
+            _number("resume-for", float),
         ],
         ["events", None, None, "Append events to this file, one JSON object a line."],
     ]
@@ -184,6 +198,9 @@ def _checkNumbers(options: Options) -> None:
         raise BadOption(f"--port {options['port']}: a port is below 65536")
     if not 0 < options["timeout"] < 1e6:
         raise BadOption("--timeout takes seconds, more than 0")
+    if not 0 <= options["resume-for"] < 1e9:
+        raise BadOption("--resume-for takes seconds, 0 or more")
+    options["relay-policy"] = RelayPolicy.named(options["relay"])
 
 
 def _completeProtocol(options: Options) -> None:
@@ -298,6 +315,8 @@ def makeService(options: Options) -> IService:
             port=options["port"],
             interface=options["interface"],
             timeout=options["timeout"],
+            resumeFor=options["resume-for"],
+            relay=options["relay-policy"],
             tell=EventLog(time.time, _openEvents(options["events"])),
         )
         peer = _serviceFor(reactor, options, factory, settings)

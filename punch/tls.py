@@ -40,6 +40,8 @@ ALPN = b"punch/1"
 
 _ENDED: Failure = connectionDone
 
+_EXPORTED = b"EXPERIMENTAL-punch-path"
+
 HANDSHAKE_TIMEOUT = 10.0
 """
 Seconds that a handshake may take.
@@ -113,6 +115,13 @@ class Secured(Connection):
             reason = _ENDED
         Connection.connectionLost(self, reason)
 
+    def export(self, size: int) -> bytes:
+        """
+        Bytes that both ends of this connection can make, and nobody else (RFC 8446
+        section 7.5).
+        """
+        return self._tlsConnection().export_keying_material(_EXPORTED, size)
+
     def _heardGoodbye(self) -> bool:
         return bool(self._tlsConnection().get_shutdown() & SSL.RECEIVED_SHUTDOWN)
 
@@ -146,11 +155,12 @@ class _Conversation(SSL.Connection):
 
 class _Transport(BufferingTLSTransport):
     """
-    Encrypts what is written in one go.
+    Encrypts what is written in one go, and lets nobody produce for a peer who has
+    said goodbye.
 
-    Twisted's own does so for each 16 KiB, and hands them on one by one, which costs
-    a sender of bulk a fifth of its processor.  The method is private to it: if it
-    goes away, so does but the gain (C{tests/test_tls.py} will tell).
+    Twisted's own encrypts each 16 KiB, and hands them on one by one, which costs a
+    sender of bulk a fifth of its processor.  The methods are private to it: if they
+    go away, C{tests/test_tls.py} will tell.
     """
 
     def _write(self, bytes: bytes) -> None:
@@ -165,6 +175,11 @@ class _Transport(BufferingTLSTransport):
             return
         records = len(bytes) // _RECORD + 1
         transport.write(tls.bio_read(len(bytes) + records * _OVERHEAD))
+
+    def _tlsShutdownFinished(self, reason: Failure | None) -> None:
+        # TCP would wait for a producer to end, as if somebody still listened.
+        self.unregisterProducer()
+        BufferingTLSTransport._tlsShutdownFinished(self, reason)
 
 
 class _Factory(TLSMemoryBIOFactory):

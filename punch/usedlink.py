@@ -28,7 +28,7 @@ def whenGone(clock: IReactorTime, links: Iterable[Link]) -> Deferred[Any]:
     Wait for links that are ending, but no longer than L{GOODBYE}: a slow one may
     have bytes to deliver yet, so it is left to itself (L{punch.link.LINGER}).
     """
-    ended = DeferredList([link.whenEnded() for link in links], consumeErrors=True)
+    ended = DeferredList([link.whenReleased() for link in links], consumeErrors=True)
     return ended.addTimeout(GOODBYE, clock, lambda result, timeout: None)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
 from twisted.logger import (
     ILogObserver,
@@ -24,11 +25,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from punch.address import Address, tcpAddress
+from punch.candidate import Kind
 from punch.connection import Connection, How
 from punch.identity import Identity
 from punch.link import Link
 from punch.path import Path
-from punch.punchaddress import PunchAddress
+from punch.race import Win
 from punch.role import Role
 from punch.sharedport import SharedPort
 from punch.testing import MemoryHost, MemoryNetwork, spin
@@ -205,6 +207,7 @@ class Pair:
         self.network = MemoryNetwork(Clock(), 1, **options)
         self.hosts = (self.host("192.0.2.1"), self.host("192.0.2.2"))
         self.accepted: list[Connection] = []
+        self._numbers = count(5001)
         self.ports = tuple(
             SharedPort(each, self.accepted.append, probe=noProbe) for each in self.hosts
         )
@@ -245,6 +248,44 @@ class Pair:
         [accepted] = self.accepted
         return connected, accepted
 
+    async def meet(self) -> tuple[Path, Path]:
+        """
+        One more path, between ports of its own; nothing is attached.  Cancelled, or
+        failing, it leaves nothing.
+        """
+        made: list[Connection] = []
+        accepted: Deferred[None] = Deferred()
+
+        def accept(connection: Connection) -> None:
+            made.append(connection)
+            accepted.callback(None)
+
+        ports = [SharedPort(each, accept, probe=noProbe) for each in self.hosts]
+        number = next(self._numbers)
+        try:
+            for each in ports:
+                each.open(number)
+            connected = await ports[0].connect(tcpAddress("192.0.2.2", number))
+            made.insert(0, connected)
+            await accepted
+            secured = await gatherResults(
+                [
+                    security.handshake(connection, role)
+                    for security, connection, role in zip(
+                        self.securities, made, Role, strict=True
+                    )
+                ],
+                consumeErrors=True,
+            )
+        except BaseException:
+            for connection in made:
+                connection.abort()
+            raise
+        finally:
+            for each in ports:
+                each.close()
+        return Path(secured[0]), Path(secured[1])
+
     def secured(self) -> tuple[Secured, Secured]:
         """
         TLS on one.
@@ -276,9 +317,12 @@ class Pair:
         """
         Let a link ride on a path.
         """
-        own, other = DIALER_ID.pin, LISTENER_ID.pin
-        if role is Role.LISTENER:
-            own, other = other, own
-        host = PunchAddress(own, "direct", path.local)
-        peer = PunchAddress(other, "direct", path.remote)
-        return Link(self.network.clock, role, path, host, peer)
+        own = (DIALER_ID if role is Role.DIALER else LISTENER_ID).pin
+        return Link(self.network.clock, role, own, self.win(path))
+
+    @staticmethod
+    def win(path: Path, kind: Kind = Kind.HOST) -> Win[Path]:
+        """
+        What a race says of a path.
+        """
+        return Win(path, kind, How.CONNECTED, path.local, path.remote)

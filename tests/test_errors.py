@@ -1,6 +1,6 @@
 """
-Tests for L{punch.errors}, L{punch.forwarderrors}, L{punch.stdioerrors},
-L{punch.streamerrors} and L{punch.reasons}.
+Tests for L{punch.errors}, L{punch.forwarderrors}, L{punch.relayerrors},
+L{punch.resumeerrors}, L{punch.stdioerrors}, L{punch.streamerrors} and L{punch.reasons}.
 """
 
 from __future__ import annotations
@@ -9,7 +9,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from punch import errors, forwarderrors, stdioerrors, streamerrors
+from punch import (
+    errors,
+    forwarderrors,
+    relayerrors,
+    resumeerrors,
+    stdioerrors,
+    streamerrors,
+)
 from punch.errors import (
     AuthenticationError,
     Bug,
@@ -35,14 +42,21 @@ BRANCHES = {
     StreamError,
 }
 
-NO_ERRORS = {Reason.DONE, Reason.CANCELLED}
+NO_ERRORS = {Reason.DONE, Reason.CANCELLED, Reason.BETTER, Reason.RELAY_ONLY}
 
 
 def concrete(kind: type[PunchError] = PunchError) -> Iterator[type[PunchError]]:
     """
     The errors that are raised: those that no other one refines.
     """
-    modules = (errors, forwarderrors, stdioerrors, streamerrors)
+    modules = (
+        errors,
+        forwarderrors,
+        relayerrors,
+        resumeerrors,
+        stdioerrors,
+        streamerrors,
+    )
     ours = {each.__name__ for each in modules}
     below = [each for each in kind.__subclasses__() if each.__module__ in ours]
     if not below:

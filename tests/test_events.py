@@ -5,7 +5,7 @@ Tests for L{punch.events}.
 from __future__ import annotations
 
 import json
-from dataclasses import FrozenInstanceError, asdict, fields, is_dataclass
+from dataclasses import FrozenInstanceError, fields, is_dataclass
 from typing import Any
 
 import pytest
@@ -22,7 +22,11 @@ from punch.events import (
     Introduced,
     Listening,
     Observed,
+    PathChanged,
+    Resumed,
+    Suspended,
     Waiting,
+    fieldsOf,
 )
 
 EXAMPLES: list[tuple[Event, str, dict[str, Any], str]] = [
@@ -80,8 +84,50 @@ EXAMPLES: list[tuple[Event, str, dict[str, Any], str]] = [
             "local": "192.0.2.2:2",
             "remote": "192.0.2.1:1",
             "elapsed": 0.3216,
+            "why": "",
         },
         "Connected, direct: accepted 192.0.2.2:2 - 192.0.2.1:1 (host) in 322 ms.",
+    ),
+    (
+        Connected(
+            path="relayed",
+            kind="relayed",
+            how="connected",
+            local="192.0.2.2:2",
+            remote="192.0.2.1:1",
+            elapsed=0.4,
+            why="no-answer",
+        ),
+        "connected",
+        {
+            "path": "relayed",
+            "kind": "relayed",
+            "how": "connected",
+            "local": "192.0.2.2:2",
+            "remote": "192.0.2.1:1",
+            "elapsed": 0.4,
+            "why": "no-answer",
+        },
+        "Connected, relayed (no-answer):"
+        " connected 192.0.2.2:2 - 192.0.2.1:1 (relayed) in 400 ms.",
+    ),
+    (
+        PathChanged("relayed", "direct", "better"),
+        "path",
+        {"from": "relayed", "to": "direct", "why": "better"},
+        "The link moved from a relayed to a direct path (better).",
+    ),
+    (
+        Suspended("path-lost"),
+        "suspended",
+        {"reason": "path-lost"},
+        "The path is gone (path-lost). Looking for another.",
+    ),
+    (
+        Resumed("direct", "server-reflexive", 0.083),
+        "resumed",
+        {"path": "direct", "kind": "server-reflexive", "elapsed": 0.083},
+        "The link goes on, direct (server-reflexive), after 83 ms.",
     ),
     (
         Forwarding("web", "127.0.0.1:8080"),
@@ -118,7 +164,7 @@ def test_event(event: Event, name: str, values: dict[str, Any], sentence: str) -
     """
     assert event.event == name
     shown: Any = event
-    assert json.loads(json.dumps(asdict(shown))) == values
+    assert json.loads(json.dumps(fieldsOf(shown))) == values
     assert event.sentence() == sentence
 
 
@@ -130,6 +176,7 @@ def test_frozen(event: Any, name: str, values: dict[str, Any], sentence: str) ->
     for field in fields(event):
         with pytest.raises(FrozenInstanceError):
             setattr(event, field.name, None)
+    values = {field.name: values[field.name.rstrip("_")] for field in fields(event)}
     assert {event} == {type(event)(**values)}
 
 

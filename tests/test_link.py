@@ -18,9 +18,10 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 from twisted.internet.protocol import Protocol
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from punch.attachment import Attach
+from punch.continuity import Continuity
 from punch.errors import (
     Aborted,
     LinkError,
@@ -28,64 +29,18 @@ from punch.errors import (
     PathSilent,
     ProtocolViolation,
 )
-from punch.link import KEEPALIVE, LINGER, Link
+from punch.link import LINGER, Link
 from punch.path import Path
-from punch.records import Type, encode, encodeHeader
+from punch.pulse import IDLE, PATIENT_GAP, PINGS, SOON
+from punch.records import MAXIMUM_DATA, Type, encode, encodeHeader, encodeOffset
 from punch.role import Role
+from punch.testing import spin
+from punch.written import DEFAULT_LIMITS
 from tests.doubles import DIALER_ID, LISTENER_ID, Pair, PunchTestCase
-from tests.testing.programs import HalfCloser, Recorder
+from tests.testing.programs import HalfCloser, Pusher, Recorder
 
-
-@implementer(IPushProducer)
-class _Pusher:
-    """
-    Writes 1,000 bytes at a time for as long as it may.
-    """
-
-    def __init__(self, pair: Pair, consumer: Any) -> None:
-        self.pair = pair
-        self.consumer = consumer
-        self.written = 0
-        self.isPaused = False
-        self.isStopped = False
-        consumer.registerProducer(self, True)
-        self._push()
-
-    def _push(self) -> None:
-        # A turn's worth, then let others have theirs.
-        for _ in range(100):
-            if self.isPaused or self.isStopped:
-                return
-            self.consumer.write(bytes(1000))
-            self.written += 1000
-        self.pair.network.clock.callLater(0.001, self._push)
-
-    def pauseProducing(self) -> None:
-        """
-        Not now.
-        """
-        self.isPaused = True
-
-    def resumeProducing(self) -> None:
-        """
-        Again.
-        """
-        if self.isPaused:
-            self.isPaused = False
-            self._push()
-
-    def stopProducing(self) -> None:
-        """
-        Never again.
-        """
-        self.isStopped = True
-
-    def finish(self) -> None:
-        """
-        That was all.
-        """
-        self.isStopped = True
-        self.consumer.unregisterProducer()
+BOUND = DEFAULT_LIMITS.initial
+INTERVAL = DEFAULT_LIMITS.interval
 
 
 class _Pauser(HalfCloser):
@@ -145,6 +100,14 @@ class LinkTestCase(PunchTestCase):
         """
         assert self.pair.network.openSockets() == []
         assert list(self.pair.network.delayedCalls()) == []
+
+    @staticmethod
+    def pathOf(link: Link) -> Path:
+        """
+        The path that a link sends on.
+        """
+        assert link._course.lead is not None
+        return link._course.lead.path
 
     def reasonOf(self, protocol: Recorder) -> BaseException | None:
         """
@@ -248,7 +211,10 @@ class TransportTests(LinkTestCase):
 
         listeners.whenAttached().addCallback(ride)
         data = encodeHeader(Type.DATA, 4) + b"once"
-        stranger.transport.write(encode(Type.ATTACH) + data)
+        _, attach = Continuity(Role.DIALER, listeners.link, listeners.secret).attach(
+            listeners.binding
+        )
+        stranger.transport.write(encode(Type.ATTACH, attach) + data)
         self.pair.run()
         assert protocol.received == b"once"
         assert made[0].received == 4
@@ -492,20 +458,24 @@ class EndTests(LinkTestCase):
         """
         _, listener = self.started(HalfCloser)
         data = encodeHeader(Type.DATA, 1) + b"x"
-        self.dialers._path.transport.write(encode(Type.CLOSE) + data)
+        self.pathOf(self.dialers).transport.write(encode(Type.CLOSE) + data)
         self.run_()
         assert listener.received == b""
         self.assertEnded(self.listeners, ProtocolViolation)
 
     def test_linger(self) -> None:
         """
-        Who loses the connection does not wait for ever for a peer that goes on.
+        Who loses the connection does not wait for ever for a peer that does not:
+        as long as there is progress, and then between one and two periods.
         """
         dialer, listener = self.started(HalfCloser)
         dialer.transport.loseConnection()
-        self.run_(LINGER - 2)
+        for _ in range(3):
+            self.run_(LINGER)
+            listener.transport.write(b"more")
+        self.run_(LINGER)
         assert dialer.isOpen
-        self.run_(3)
+        self.run_(LINGER + 1)
         assert isinstance(self.reasonOf(dialer), ConnectionLost)
         self.run_()
         self.assertEnded(self.dialers, PathLost)
@@ -561,6 +531,19 @@ class EndTests(LinkTestCase):
         assert quitter.received == b"1"
         assert not quitter.isOpen
 
+    def test_notCounted(self) -> None:
+        """
+        What still comes after the end is not counted as received.
+        """
+        dialer, listener = self.started()
+        Pusher(self.pair.network.clock, listener.transport)
+        self.run_(0.5)
+        dialer.transport.abortConnection()
+        counted = self.dialers.received
+        assert counted > 0
+        self.run_(0.5)
+        assert self.dialers.received == counted
+
     def test_endedOnce(self) -> None:
         """
         After its end nothing can be done with a link, and nothing happens.
@@ -588,7 +571,7 @@ class EndTests(LinkTestCase):
         """
         self.pair = Pair()
         dialers, listeners = self.pair.paths()
-        dialers.attach()
+        dialers.begin(Role.DIALER)
         self.pair.run()
         listeners.abort()
         self.pair.run()
@@ -605,7 +588,7 @@ class EndTests(LinkTestCase):
         dialer.transport.loseWriteConnection()
         self.run_()
         assert listener.received == b"data"
-        tcp: Any = self.dialers._path.transport
+        tcp: Any = self.pathOf(self.dialers).transport
         tcp.transport.loseConnection()
         self.run_()
         self.assertEnded(self.listeners, PathLost)
@@ -621,7 +604,7 @@ class ViolationTests(LinkTestCase):
         See that some bytes end the link with a named error, for both.
         """
         protocols = self.started(HalfCloser)
-        self.dialers._path.transport.write(b"".join(wire))
+        self.pathOf(self.dialers).transport.write(b"".join(wire))
         self.run_()
         self.assertEnded(self.listeners, ProtocolViolation)
         assert said in str(self.successResultOf(self.listeners.whenEnded()))
@@ -634,7 +617,9 @@ class ViolationTests(LinkTestCase):
         """
         A direction ends once.
         """
-        self.assertViolation("second CLOSE", encode(Type.CLOSE), encode(Type.CLOSE))
+        self.assertViolation(
+            "CLOSE in another place", encode(Type.CLOSE), encode(Type.CLOSE)
+        )
 
     def test_unknown(self) -> None:
         """
@@ -644,9 +629,9 @@ class ViolationTests(LinkTestCase):
 
     def test_attachedAgain(self) -> None:
         """
-        a link is attached once,
+        a path is attached once,
         """
-        self.assertViolation("ATTACH out of turn", encode(Type.ATTACH))
+        self.assertViolation("second ATTACH", encode(Type.ATTACH))
 
     def test_attachedByDialer(self) -> None:
         """
@@ -654,27 +639,85 @@ class ViolationTests(LinkTestCase):
         """
         self.assertViolation("ATTACHED out of turn", encode(Type.ATTACHED))
 
+    def test_attachedByListener(self) -> None:
+        """
+        which attaches none,
+        """
+        self.started()
+        self.pathOf(self.listeners).send(Type.ATTACH)
+        self.run_()
+        self.assertEnded(self.dialers, ProtocolViolation)
+        assert "ATTACH out of turn" in str(
+            self.successResultOf(self.dialers.whenEnded())
+        )
+
+    def test_neverSent(self) -> None:
+        """
+        and nobody can take what was not sent.
+        """
+        self.assertViolation("an ACK of 1 ", encode(Type.ACK, encodeOffset(1)))
+        self.setUp()
+        self.assertViolation("an ACK of 3 bytes", encode(Type.PONG, bytes(3)))
+
     def test_attachedTwice(self) -> None:
         """
         Once.
         """
         self.started()
-        self.listeners._path.transport.write(encode(Type.ATTACHED))
+        self.pathOf(self.listeners).transport.write(encode(Type.ATTACHED))
         self.run_()
         self.assertEnded(self.dialers, ProtocolViolation)
 
     def test_violationWhilePaused(self) -> None:
         """
-        A violation that came while the reader paused is found when it resumes.
+        A violation is found at once, even if the reader has paused.
         """
         _, listener = self.started()
         listener.transport.pauseProducing()
-        self.dialers._path.transport.write(encode(Type.ATTACH))
-        self.run_()
-        self.waiting(self.listeners.whenEnded())
-        listener.transport.resumeProducing()
+        self.pathOf(self.dialers).transport.write(encode(Type.ATTACH))
         self.run_()
         self.assertEnded(self.listeners, ProtocolViolation)
+        assert not listener.isOpen
+
+    def test_tooMuch(self) -> None:
+        """
+        Who goes on sending what a reader that has paused does not take is stopped,
+        before it fills our memory.
+        """
+        _, listener = self.started()
+        listener.transport.pauseProducing()
+        path = self.pathOf(self.dialers)
+        for _ in range(17):
+            path.sendData(bytes(MAXIMUM_DATA))
+        self.run_(30)
+        assert listener.isOpen
+        path.sendData(b"x")
+        self.run_(30)
+        self.assertEnded(self.listeners, ProtocolViolation)
+
+    def test_firstAttach(self) -> None:
+        """
+        An ATTACH that proves nothing, or is of no path, ends the link before it has
+        begun.
+        """
+        for forged, error in ((True, ProtocolViolation), (False, PathLost)):
+            self.pair = Pair()
+            dialers, listeners = self.pair.paths()
+            _, payload = Continuity(Role.DIALER, dialers.link, dialers.secret).attach(
+                dialers.binding
+            )
+            if forged:
+                payload = payload[:-1] + bytes([payload[-1] ^ 1])
+            else:
+                payload = Attach(dialers.link, 0, 0).toBytes(
+                    dialers.secret, dialers.binding
+                )
+            dialers.send(Type.ATTACH, payload)
+            self.pair.run()
+            link = self.pair.link(Role.LISTENER, listeners)
+            self.pair.run()
+            self.assertEnded(link, error)
+            self.assertNothingLeft()
 
 
 class ProducerTests(LinkTestCase):
@@ -689,30 +732,46 @@ class ProducerTests(LinkTestCase):
         """
         dialer, listener = self.started()
         listener.transport.pauseProducing()
-        pusher = _Pusher(self.pair, dialer.transport)
+        pusher = Pusher(self.pair.network.clock, dialer.transport)
         self.run_(10)
         assert pusher.isPaused
         stalled = pusher.written
-        assert stalled < 1_000_000
+        assert stalled < BOUND + 2000
         assert listener.received == b""
         self.run_(10)
         assert pusher.written == stalled
         listener.transport.resumeProducing()
         self.run_(3)
-        assert pusher.written > 2 * stalled
+        assert pusher.written > stalled + 1_000_000
         pusher.finish()
-        self.run_(10)
+        self.run_(20)
         assert len(listener.received) == pusher.written
+
+    def test_takenWhilePaused(self) -> None:
+        """
+        A reader that takes a little and pauses lets as much follow, and no more.
+        """
+        dialer, listener = self.started(_Pauser)
+        pusher = Pusher(self.pair.network.clock, dialer.transport)
+        self.run_(10)
+        for _ in range(5):
+            before = len(listener.received)
+            assert pusher.isPaused
+            assert pusher.written - before < BOUND + 2000
+            assert pusher.written - before > BOUND - 2 * INTERVAL
+            listener.transport.resumeProducing()
+            self.run_()
+            assert len(listener.received) > before
 
     def test_unstarted(self) -> None:
         """
         So does a link that nobody has started.
         """
         self.dialers.start(Recorder())
-        pusher = _Pusher(self.pair, self.dialers)
+        pusher = Pusher(self.pair.network.clock, self.dialers)
         self.run_(100)
         assert pusher.isPaused
-        assert pusher.written < 1_000_000
+        assert pusher.written < BOUND + 2000
         late = Recorder()
         self.listeners.start(late)
         pusher.finish()
@@ -724,7 +783,7 @@ class ProducerTests(LinkTestCase):
         C{loseConnection} waits for the registered producer.
         """
         dialer, listener = self.started()
-        pusher = _Pusher(self.pair, dialer.transport)
+        pusher = Pusher(self.pair.network.clock, dialer.transport)
         dialer.transport.loseConnection()
         self.run_()
         assert listener.isOpen
@@ -740,7 +799,7 @@ class ProducerTests(LinkTestCase):
         """
         dialer, listener = self.started(HalfCloser)
         assert isinstance(listener, HalfCloser)
-        pusher = _Pusher(self.pair, dialer.transport)
+        pusher = Pusher(self.pair.network.clock, dialer.transport)
         dialer.transport.loseWriteConnection()
         self.run_()
         assert listener.ended == []
@@ -755,7 +814,7 @@ class ProducerTests(LinkTestCase):
         end, its producer's too: as TCP's, it is stopped.
         """
         dialer, listener = self.started()
-        pusher = _Pusher(self.pair, dialer.transport)
+        pusher = Pusher(self.pair.network.clock, dialer.transport)
         listener.transport.loseConnection()
         self.run_(LINGER - 1)
         assert pusher.isStopped
@@ -767,7 +826,7 @@ class ProducerTests(LinkTestCase):
         A producer hears when the link is gone.
         """
         dialer, listener = self.started()
-        pusher = _Pusher(self.pair, dialer.transport)
+        pusher = Pusher(self.pair.network.clock, dialer.transport)
         listener.transport.abortConnection()
         self.run_(5)
         assert pusher.isStopped
@@ -779,18 +838,18 @@ class ProducerTests(LinkTestCase):
         self.started()
         self.dialers.abortConnection()
         self.run_()
-        assert _Pusher(self.pair, self.dialers).isStopped
+        assert Pusher(self.pair.network.clock, self.dialers).isStopped
 
     def test_twice(self) -> None:
         """
         There is one producer at a time.
         """
         self.started()
-        first = _Pusher(self.pair, self.dialers)
+        first = Pusher(self.pair.network.clock, self.dialers)
         with pytest.raises(RuntimeError):
-            _Pusher(self.pair, self.dialers)
+            Pusher(self.pair.network.clock, self.dialers)
         first.finish()
-        _Pusher(self.pair, self.dialers).finish()
+        Pusher(self.pair.network.clock, self.dialers).finish()
 
 
 class KeepaliveTests(LinkTestCase):
@@ -806,7 +865,28 @@ class KeepaliveTests(LinkTestCase):
         trace = self.pair.network.trace()
         self.run_(3600)
         assert all(each.isOpen for each in protocols)
-        assert len(trace) >= 2 * 3600 / KEEPALIVE
+        # Asked and answered, sent and received: four lines.  What one end asks puts
+        # the other's question off.
+        assert 3600 / IDLE <= len(trace) / 4 <= 2 * 3600 / IDLE
+
+    def test_used(self) -> None:
+        """
+        An idle path that is used is asked soon after; then less and less.
+        """
+        dialer, _ = self.started()
+        self.run_(300)
+        trace = self.pair.network.trace()
+        dialer.transport.write(b"x")
+        used = self.pair.network.clock.seconds()
+        self.run_(20)
+        # A PING, inside TLS; DATA, ACK and PONG are longer.
+        asked = [
+            round(float(line.split()[0]) - used, 1)
+            for line in trace
+            if " sent " in line and line.endswith("length 27")
+        ]
+        assert asked[0] == SOON
+        assert 4 <= len(asked) <= 7
 
     def test_idleUnstarted(self) -> None:
         """
@@ -831,7 +911,8 @@ class KeepaliveTests(LinkTestCase):
 
     def test_cut(self) -> None:
         """
-        A path that is cut is noticed by both within a minute, whenever it was cut.
+        A path that is cut is noticed by both, whenever it was cut: three PINGs after
+        the next is due.
         """
         for moment in (0.0, 5.0, 19.0, 20.5, 39.9):
             self.setUp()
@@ -840,11 +921,14 @@ class KeepaliveTests(LinkTestCase):
             self.pair.hosts[0].cut()
             before = self.pair.network.clock.seconds()
             for link, protocol in zip(self.links, protocols, strict=True):
-                error = self.pair.spin(link.whenEnded())
+                error = spin(link.whenEnded(), self.pair.network, 100)
                 assert isinstance(error, PathSilent)
                 assert isinstance(self.reasonOf(protocol), ConnectionLost)
                 assert getattr(self.reasonOf(protocol), "__cause__", None) is error
-            assert 30 < self.pair.network.clock.seconds() - before <= 60.001
+            taken = self.pair.network.clock.seconds() - before
+            # The last answer may just have been lost.
+            shortest = PINGS * PATIENT_GAP
+            assert shortest - 0.1 < taken < shortest + IDLE + 0.1
             self.assertNothingLeft()
 
     def test_cutForAWhile(self) -> None:

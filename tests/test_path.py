@@ -53,13 +53,15 @@ class PathTests(PunchTestCase):
         """
         The dialer attaches, and both carry a rider.
         """
-        self.dialers.attach()
+        self.dialers.begin(Role.DIALER)
         self.pair.run()
         self.riders = (_Rider(), _Rider())
         self.dialers.carry(self.riders[0])
         self.listeners.carry(self.riders[1])
-        for each in (self.dialers, self.listeners):
-            each.transport.resumeProducing()
+        [attach] = self.riders[1].records
+        assert isinstance(attach, Control)
+        assert attach.type is Type.ATTACH
+        self.riders[1].records.clear()
 
     def test_ends(self) -> None:
         """
@@ -76,7 +78,7 @@ class PathTests(PunchTestCase):
         attached = self.listeners.whenAttached()
         self.pair.run()
         self.waiting(attached)
-        self.dialers.attach()
+        self.dialers.begin(Role.DIALER)
         self.pair.run()
         assert self.successResultOf(attached) is self.listeners
 
@@ -127,7 +129,7 @@ class PathTests(PunchTestCase):
 
     def test_inOnePiece(self) -> None:
         """
-        What comes with the ATTACH is delivered once, when somebody rides.
+        The ATTACH and what comes with it are delivered once, when somebody rides.
         """
         attached = self.listeners.whenAttached()
         data = encodeHeader(Type.DATA, 4) + b"data"
@@ -136,11 +138,10 @@ class PathTests(PunchTestCase):
         self.successResultOf(attached)
         rider = _Rider()
         self.listeners.carry(rider)
-        assert rider.records == [b"data", Control(Type.PING)]
-        self.listeners.transport.resumeProducing()
+        assert rider.records == [Control(Type.ATTACH), b"data", Control(Type.PING)]
         self.dialers.send(Type.CLOSE)
         self.pair.run()
-        assert rider.records[2:] == [Control(Type.CLOSE)]
+        assert rider.records[3:] == [Control(Type.CLOSE)]
 
     def test_ridesAtOnce(self) -> None:
         """
@@ -153,8 +154,6 @@ class PathTests(PunchTestCase):
         self.dialers.transport.write(encode(Type.ATTACH) + data)
         self.dialers.sendData(b"more")
         self.pair.run()
-        self.listeners.transport.resumeProducing()
-        self.pair.run()
         assert b"".join(r for r in rider.records if isinstance(r, bytes)) == (
             b"datamore"
         )
@@ -163,7 +162,7 @@ class PathTests(PunchTestCase):
         """
         Until somebody rides, the other side cannot fill our memory.
         """
-        self.dialers.attach()
+        self.dialers.begin(Role.DIALER)
         for _ in range(200):
             self.dialers.sendData(bytes(65536))
         self.pair.run(10)
@@ -195,10 +194,14 @@ class PathTests(PunchTestCase):
             [reason] = rider.lost
             assert isinstance(reason, Failure)
             assert not reason.check(ConnectionDone)
+        # Once is enough, and harmless after it.
+        self.dialers.abort()
+        self.listeners.finish()
 
     def test_violated(self) -> None:
         """
-        A malformed record ends the path by that name, and the process goes on.
+        A malformed record ends the path by that name: its rider hears so at once,
+        nothing that comes after it, and again when the path is gone.
         """
         self.attach()
         self.dialers.transport.write(encodeHeader(Type.PING, 1 << 30))
@@ -206,14 +209,59 @@ class PathTests(PunchTestCase):
         [reason] = self.riders[1].lost
         assert isinstance(reason, ProtocolViolation)
         assert "PING record of 1073741824" in str(reason)
-        assert len(self.riders[0].lost) == 1
+        self.dialers.sendData(b"ignored")
+        self.pair.run()
+        assert self.riders[1].records == []
+        self.listeners.finish()
+        self.pair.run()
+        assert len(self.riders[1].lost) == 2
+        [reason] = self.riders[0].lost
+        assert isinstance(reason, Failure)
+        reason.trap(ConnectionDone)
         assert self.pair.network.openSockets() == []
+
+    def test_violatedUnridden(self) -> None:
+        """
+        Where nobody rides yet, the path ends by itself.
+        """
+        self.dialers.begin(Role.DIALER)
+        self.pair.run()
+        self.listeners.violated(ProtocolViolation("as if"))
+        self.pair.run()
+        rider = _Rider()
+        self.listeners.carry(rider)
+        [reason] = rider.lost
+        assert isinstance(reason, ProtocolViolation)
+        assert self.pair.network.openSockets() == []
+
+    def test_begunOnce(self) -> None:
+        """
+        A link begins once on a path, whoever asks, and is attached once.
+        """
+        begun = self.dialers.begin(Role.DIALER)
+        assert self.dialers.begin(Role.DIALER) is begun
+        self.pair.run()
+        rider = _Rider()
+        self.listeners.carry(rider)
+        assert len(rider.records) == 1
+
+    def test_material(self) -> None:
+        """
+        Both ends know the same link, its secret and its path's binding, which are
+        no other path's.
+        """
+        other = Pair().paths()[0]
+        for name in ("link", "secret", "binding"):
+            mine: bytes = getattr(self.dialers, name)
+            assert mine == getattr(self.listeners, name)
+            assert mine != getattr(other, name)
+        assert self.dialers.secret != self.dialers.binding
 
     def test_lateRider(self) -> None:
         """
         Who rides on a path that has ended hears it then.
         """
-        self.dialers.attach()
+        self.dialers.begin(Role.DIALER)
         self.pair.run()
         self.listeners.abort()
         self.pair.run()
@@ -270,7 +318,7 @@ class VerifyTests(PunchTestCase):
         self.pair.run()
         path = self.successResultOf(dialers)
         self.waiting(listeners)
-        path.attach()
+        path.begin(Role.DIALER)
         self.pair.run()
         assert self.successResultOf(listeners).pin == DIALER_ID.pin
 

@@ -4,11 +4,13 @@ C{twist punch-rendezvous}.
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from datetime import datetime, timedelta, timezone
@@ -23,18 +25,23 @@ from twisted.application.service import IServiceMaker
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
+from twisted.internet.testing import MemoryReactor
 from twisted.plugin import getPlugins
+from twisted.protocols.amp import Command
 from zope.interface import implementer
 
-from punch.rendezvous.commands import Hello
+from punch.relaying import TICKET_BYTES, encodePreamble
+from punch.rendezvous.commands import Dial, Hello, Publish
 from punch.rendezvous.limits import Limits
 from punch.rendezvous.wire import takeBox, wireOf
 from punch.rendezvous_tap import ListeningService, Options, optionName
+from punch.supervisor import Supervisor
 
 TWIST = [sys.executable, "-m", "twisted", "--log-format", "text", "punch-rendezvous"]
 LOCAL = "tcp:0:interface=127.0.0.1"
 
 Start = Callable[..., "Rendezvous"]
+Box = dict[bytes, bytes]
 
 
 class Rendezvous:
@@ -42,9 +49,12 @@ class Rendezvous:
     A rendezvous in a process.
     """
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, **environment: str) -> None:
         self.process = subprocess.Popen(
-            [*TWIST, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [*TWIST, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=os.environ | environment,
         )
         self.log = ""
 
@@ -81,8 +91,8 @@ def _start() -> Iterator[Start]:
     """
     started: list[Rendezvous] = []
 
-    def start(*arguments: str) -> Rendezvous:
-        started.append(Rendezvous(*arguments))
+    def start(*arguments: str, **environment: str) -> Rendezvous:
+        started.append(Rendezvous(*arguments, **environment))
         return started[-1]
 
     yield start
@@ -90,16 +100,31 @@ def _start() -> Iterator[Start]:
         each.stop()
 
 
-def hello(sock: socket.socket) -> dict[bytes, bytes]:
+def hello(sock: socket.socket) -> Box:
     """
     Say hello and have the answer.
     """
+    return ask(sock, Hello, version=1, features=[])
+
+
+def ask(sock: socket.socket, command: type[Command], **values: Any) -> Box:
+    """
+    Have a command answered.
+    """
+    sock.sendall(wireOf(command).ask(values, b"1"))
+    return box(sock)
+
+
+def box(sock: socket.socket) -> Box:
+    """
+    The next box to arrive.
+    """
     sock.settimeout(30)
-    sock.sendall(wireOf(Hello).ask({"version": 1, "features": []}, b"1"))
     heard = b""
     while True:
         taken = takeBox(heard, 0, 16_384)
         if taken is not None:
+            assert taken[1] == len(heard)
             return taken[0]
         data = sock.recv(4096)
         assert data
@@ -173,6 +198,20 @@ def test_defaults() -> None:
     options.parseOptions([])
     assert options["limits"] == Limits()
     assert [each.split(":")[:2] for each in options["listen"]] == [["tcp", "4040"]]
+    assert options["relay"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "relays"),
+    [([], True), (["--relay"], True), (["--no-relay"], False)],
+)
+def test_relayOption(arguments: list[str], relays: bool) -> None:
+    """
+    It is a relay unless it is told not to be.
+    """
+    options = Options()
+    options.parseOptions(arguments)
+    assert options["relay"] is relays
 
 
 def test_listen(start: Start) -> None:
@@ -216,6 +255,125 @@ def test_tls(start: Start, tmp_path: Path) -> None:
             with pytest.raises(TimeoutError):
                 secure.recv(1)
     assert "Traceback" not in rendezvous.stop()
+
+
+def relayed(
+    connect: Callable[[], socket.socket], ending: Callable[[socket.socket], Any]
+) -> None:
+    """
+    Have two clients meet, and speak through the relay.
+
+    @param ending: has a client finish.
+    """
+    with connect() as listener, connect() as dialer:
+        for sock in (listener, dialer):
+            hello(sock)
+        ask(listener, Publish, name="here", owner=bytes(16))
+        mine = ask(dialer, Dial, name="here", message=b"PAKE")[b"ticket"]
+        theirs = box(listener)[b"ticket"]
+    with connect() as first, connect() as second:
+        first.sendall(encodePreamble(mine) + b"first")
+        second.sendall(encodePreamble(theirs) + b"second")
+        assert read(first, 7) == b"\0second"
+        assert read(second, 6) == b"\0first"
+        much = os.urandom(4_000_000)
+        sending = threading.Thread(target=first.sendall, args=(much,))
+        sending.start()
+        assert read(second, len(much)) == much
+        sending.join()
+        ending(first)
+        assert second.recv(1) == b""
+
+
+def read(sock: socket.socket, count: int) -> bytes:
+    """
+    So many bytes.
+    """
+    sock.settimeout(30)
+    heard = b""
+    while len(heard) < count:
+        data = sock.recv(count - len(heard))
+        assert data
+        heard += data
+    return heard
+
+
+def test_relay(start: Start) -> None:
+    """
+    It relays, and each direction ends alone.
+    """
+    place = ("127.0.0.1", start("--listen", LOCAL).port())
+
+    def ending(sock: socket.socket) -> None:
+        sock.shutdown(socket.SHUT_WR)
+
+    relayed(lambda: socket.create_connection(place), ending)
+
+
+def test_relayTLS(start: Start, tmp_path: Path) -> None:
+    """
+    It relays inside TLS, too.
+    """
+    pem = certificate(tmp_path)
+    rendezvous = start(
+        "--listen", f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
+    )
+    place = ("127.0.0.1", rendezvous.port())
+    context = ssl.create_default_context(cafile=str(pem))
+
+    def connect() -> ssl.SSLSocket:
+        return context.wrap_socket(
+            socket.create_connection(place),
+            server_hostname="localhost",
+            suppress_ragged_eofs=False,
+        )
+
+    def ending(sock: Any) -> None:
+        sock.unwrap()
+
+    relayed(connect, ending)
+    assert "Traceback" not in rendezvous.stop()
+
+
+def test_noRelay(start: Start) -> None:
+    """
+    With C{--no-relay} nobody gets a ticket, and who shows one is sent away.
+    """
+    place = ("127.0.0.1", start("--no-relay", "--listen", LOCAL).port())
+    with (
+        socket.create_connection(place) as listener,
+        socket.create_connection(place) as dialer,
+    ):
+        for sock in (listener, dialer):
+            hello(sock)
+        ask(listener, Publish, name="here", owner=bytes(16))
+        answer = ask(dialer, Dial, name="here", message=b"PAKE")
+        assert b"introduction" in answer
+        assert b"ticket" not in answer
+        assert b"ticket" not in box(listener)
+    with socket.create_connection(place) as sock:
+        sock.sendall(encodePreamble(bytes(TICKET_BYTES)))
+        assert sock.recv(1) == b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no UNIX sockets")
+def test_supervised(start: Start, tmp_path: Path) -> None:
+    """
+    Its supervisor hears when all endpoints are listened on, and that it stops.
+    """
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(path)
+        sock.settimeout(30)
+        rendezvous = start("--listen", LOCAL, "--listen", LOCAL, NOTIFY_SOCKET=path)
+        assert sock.recv(100) == b"READY=1"
+        for port in (rendezvous.port(), rendezvous.port()):
+            socket.create_connection(("127.0.0.1", port)).close()
+        rendezvous.stop()
+        assert sock.recv(100) == b"STOPPING=1"
+        sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            sock.recv(100)
 
 
 @pytest.mark.parametrize(
@@ -271,13 +429,23 @@ class Later:
         return self.listening
 
 
+def listening(endpoint: Later, said: list[str]) -> ListeningService:
+    """
+    A service that has started, of which nobody is told.
+    """
+    endpoints: list[tuple[str, IStreamServerEndpoint]] = [("later", endpoint)]
+    supervisor = Supervisor(MemoryReactor(), {})
+    service = ListeningService(Factory(), endpoints, said.append, supervisor)
+    service.startService()
+    return service
+
+
 def test_fails() -> None:
     """
     An endpoint that fails later is told of then.
     """
     endpoint, said = Later(), list[str]()
-    service = ListeningService(Factory(), [("later", endpoint)], said.append)
-    service.startService()
+    listening(endpoint, said)
     assert said == []
     endpoint.listening.errback(OSError("no such luck"))
     assert said == ["cannot listen on later: no such luck"]
@@ -288,8 +456,7 @@ def test_stopped() -> None:
     A service that stops waits no more for an endpoint, and that is no failure.
     """
     endpoint, said = Later(), list[str]()
-    service = ListeningService(Factory(), [("later", endpoint)], said.append)
-    service.startService()
+    service = listening(endpoint, said)
     stopped: list[object] = []
     service.stopService().addCallback(stopped.append)
     assert stopped == [None]

@@ -241,9 +241,9 @@ class StdioTests(StdioTestCase):
         all comes.
         """
         self.begin()
-        data = os.urandom(40 * PIPE)
+        data = os.urandom(200 * PIPE)
         taken = 0
-        for _ in range(200):
+        for _ in range(400):
             try:
                 taken += os.write(self.ours.input, data[taken : taken + PIPE])
             except BlockingIOError:

@@ -183,12 +183,14 @@ def test_comesBack(site: Site) -> None:
     address = forwarded(dialer)
     dialer.await_("failed")
     with serving(repeat) as port:
+        listener = None
         for _ in range(2):
             with connected(address) as client:
                 client.sendall(b"hello")
-                listener = site.listen("--expose", f"tcp:localhost:{port}")
+                listener = listener or site.listen("--expose", f"tcp:localhost:{port}")
                 assert client.recv(100) == b"hello"
                 listener.process.kill()
+                listener = site.listen("--expose", f"tcp:localhost:{port}")
                 with pytest.raises(ConnectionResetError):
                     client.recv(100)
     assert len(dialer.told("forwarding")) == 1

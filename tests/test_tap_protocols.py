@@ -113,12 +113,14 @@ def meet(begin: Callable[..., Netcat], rendezvous: str) -> Meet:
     Starts two that have met.
     """
 
-    def meet(ours: dict[str, Any], theirs: dict[str, Any]) -> tuple[Netcat, Netcat]:
-        listener = begin("--rendezvous", rendezvous, **ours)
+    def meet(
+        ours: dict[str, Any], theirs: dict[str, Any], *options: str
+    ) -> tuple[Netcat, Netcat]:
+        listener = begin("--rendezvous", rendezvous, *options, **ours)
         listener.await_("waiting")
         code = listener.told("code")[0]["code"]
         environment = {"PUNCH_RENDEZVOUS": rendezvous, "PUNCH_CODE": code}
-        return listener, begin(environment=environment, **theirs)
+        return listener, begin(*options, environment=environment, **theirs)
 
     return meet
 
@@ -323,9 +325,10 @@ def test_diskFull(meet: Meet) -> None:
 
 def test_killed(meet: Meet) -> None:
     """
-    When one is killed the other has what came before, and ends with an error.
+    When one is killed the other has what came before, and ends with an error when
+    it has waited for it in vain.
     """
-    ours, theirs = meet({}, {})
+    ours, theirs = meet({}, {}, "--resume-for", "1")
     ours.says(b"before")
     theirs.hears(b"before")
     ours.process.kill()

@@ -26,7 +26,7 @@ from punch.errors import WrongPin
 from punch.role import Role
 from punch.tls import ALPN, HANDSHAKE_TIMEOUT, Secured
 from tests.doubles import DIALER_ID, LISTENER_ID, Pair, PunchTestCase
-from tests.testing.programs import Recorder
+from tests.testing.programs import Pusher, Recorder
 
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
@@ -203,6 +203,29 @@ class HandshakeTests(PunchTestCase):
             assert each.reason is not None
             each.reason.trap(ConnectionDone)
         self.assertGone()
+
+    def test_goodbyeToProducer(self) -> None:
+        """
+        Also to who has more to say than passes, and would never end.
+        """
+        for isTruncated in (False, True):
+            self.setUp()
+            dialer, listener = self.handshakes()
+            takers = [Recorder(), Recorder()]
+            dialer.take(takers[0])
+            listener.take(takers[1])
+            pusher = Pusher(self.pair.network.clock, takers[0].transport)
+            self.pair.run(0.01)
+            assert pusher.isPaused
+            if isTruncated:
+                self.listeners.transport.loseWriteConnection()
+            else:
+                takers[1].transport.loseConnection()
+            self.pair.run()
+            assert takers[0].reason is not None
+            isClean = takers[0].reason.check(ConnectionDone) is not None
+            assert isClean is not isTruncated
+            self.assertGone()
 
     def test_truncated(self) -> None:
         """

@@ -20,6 +20,8 @@ from punch import (
     events,
     forwarderrors,
     reasons,
+    relayerrors,
+    resumeerrors,
     stdioerrors,
     streamerrors,
     tap,
@@ -65,7 +67,14 @@ def reasonRows() -> Iterator[Row]:
     """
     byReason = {
         each.__dict__["reason"]: each
-        for module in (errors, forwarderrors, stdioerrors, streamerrors)
+        for module in (
+            errors,
+            forwarderrors,
+            relayerrors,
+            resumeerrors,
+            stdioerrors,
+            streamerrors,
+        )
         for each in _own(module, errors.PunchError)
         if "reason" in each.__dict__
     }
@@ -83,7 +92,8 @@ def eventRows() -> Iterator[Row]:
     """
     for each in _own(events, object):
         if hasattr(each, "event") and hasattr(each, "__dataclass_fields__"):
-            names = ", ".join(_literal(field.name) for field in fields(each))
+            named = (_literal(field.name.rstrip("_")) for field in fields(each))
+            names = ", ".join(named)
             yield _literal(each.event), names, _sentence(each)
 
 

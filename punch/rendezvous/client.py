@@ -41,6 +41,11 @@ GOODBYE = 1.0
 Seconds that our last words have to leave.
 """
 
+PROBE_TIMEOUT = 1.0
+"""
+Seconds to wait for its answer where we have reason to doubt that it comes.
+"""
+
 KEEPALIVE = 45.0
 """
 Seconds between the questions whether the rendezvous is still there.
@@ -53,11 +58,16 @@ class Guest(Protocol):
     """
 
     def introduced(
-        self, introduction: bytes, peer: Address, wait: float, message: bytes
+        self,
+        introduction: bytes,
+        peer: Address,
+        wait: float,
+        message: bytes,
+        ticket: bytes | None,
     ) -> None:
         """
         A dialer was introduced to us, with its PAKE message; start after C{wait}
-        seconds.
+        seconds.  C{ticket}: our own for the relay, if the rendezvous is one.
         """
 
     def relayed(self, introduction: bytes, message: bytes) -> None:
@@ -131,6 +141,7 @@ class RendezvousClient(amp.AMP):
         self._guest = guest
         self._keepalive: LoopingCall | None = None
         self._down = False
+        self._isProbing = False
         self._answered = False
         self._gone: Deferred[None] = Deferred()
         self._patience: IDelayedCall | None = None
@@ -180,17 +191,25 @@ class RendezvousClient(amp.AMP):
         """
         await self._ask(commands.Withdraw, name=name)
 
-    async def dial(self, name: str, message: bytes) -> tuple[bytes, Address, float]:
+    async def dial(
+        self, name: str, message: bytes
+    ) -> tuple[bytes, Address, float, bytes | None]:
         """
         Meet who waits under C{name}.
 
         @param message: our PAKE message.
-        @return: the introduction's id, the peer's observed address, and the
-            seconds to wait before starting.
+        @return: the introduction's id, the peer's observed address, the seconds to
+            wait before starting, and our own ticket for the relay, C{None} if the
+            rendezvous is none.
         @raise punch.errors.NoSuchName: nobody does.
         """
         answer = await self._ask(commands.Dial, name=name, message=message)
-        return answer["introduction"], answer["peer"], answer["wait"]
+        return (
+            answer["introduction"],
+            answer["peer"],
+            answer["wait"],
+            answer["ticket"],
+        )
 
     def relay(self, introduction: bytes, message: bytes) -> None:
         """
@@ -211,6 +230,32 @@ class RendezvousClient(amp.AMP):
         self._keepalive = LoopingCall(self._checkAlive)
         self._keepalive.clock = self._clock
         self._keepalive.start(KEEPALIVE, now=False)
+
+    @property
+    def localHost(self) -> str:
+        """
+        Our own IP address, as we see it; empty when the connection has ended.
+        """
+        host: Any = self.transport.getHost() if self.transport else None
+        return getattr(host, "host", "")
+
+    def probe(self, isDoubtful: bool = False) -> None:
+        """
+        See at once whether the rendezvous is still there.
+
+        @param isDoubtful: we have reason to think that it is not.
+        """
+        if isDoubtful and not self._down:
+            self._abort()
+        elif not self._down and not self._isProbing:
+            self._isProbing = True
+            alive = Deferred.fromCoroutine(self._ask(commands.Ping))
+            alive.addTimeout(PROBE_TIMEOUT, self._clock)
+            alive.addErrback(lambda failure: self._abort())
+            alive.addBoth(self._probed)
+
+    def _probed(self, result: object) -> None:
+        self._isProbing = False
 
     def disconnect(self) -> Deferred[None]:
         """
@@ -244,10 +289,16 @@ class RendezvousClient(amp.AMP):
 
     @commands.Introduce.responder
     def _introduced(
-        self, introduction: bytes, name: str, peer: Address, wait: float, message: bytes
+        self,
+        introduction: bytes,
+        name: str,
+        peer: Address,
+        wait: float,
+        message: bytes,
+        ticket: bytes | None,
     ) -> dict[str, Any]:
         if not self._down:
-            self._guest.introduced(introduction, peer, wait, message)
+            self._guest.introduced(introduction, peer, wait, message, ticket)
         return {}
 
     @commands.Relay.responder
@@ -300,11 +351,11 @@ async def connect(
     """
     factory = Factory.forProtocol(lambda: RendezvousClient(clock, guest))
     factory.noisy = False
-    client: RendezvousClient = await _uncancelled(endpoint.connect(factory))
+    client: RendezvousClient = await reached(endpoint.connect(factory))
     return client
 
 
-def _uncancelled(connected: Deferred[Any]) -> Deferred[Any]:
+def reached(connected: Deferred[Any]) -> Deferred[Any]:
     """
     The same, with our errors; and whoever cancels it hears of that alone, where an
     endpoint may tell of the lookup or the connection that it had to give up.

@@ -128,7 +128,8 @@ class Dial(amp.Command):
     Ask to meet who waits under C{name}.
 
     C{message} is the dialer's PAKE message, which the listener gets with its
-    L{Introduce}.  The answer is the dialer's half of the introduction.
+    L{Introduce}.  The answer is the dialer's half of the introduction, and its
+    C{ticket} for the relay (see L{punch.relaying}), if there is one.
     """
 
     arguments = [(b"name", amp.Unicode()), (b"message", amp.String())]
@@ -136,13 +137,15 @@ class Dial(amp.Command):
         (b"introduction", amp.String()),
         (b"peer", Address()),
         (b"wait", Seconds()),
+        (b"ticket", amp.String(optional=True)),
     ]
     errors = _REFUSALS
 
 
 class Introduce(amp.Command):
     """
-    To a listener: somebody dialed C{name}; start after C{wait}.
+    To a listener: somebody dialed C{name}; start after C{wait}.  C{ticket} is the
+    listener's own for the relay.
     """
 
     arguments = [
@@ -151,6 +154,7 @@ class Introduce(amp.Command):
         (b"peer", Address()),
         (b"wait", Seconds()),
         (b"message", amp.String()),
+        (b"ticket", amp.String(optional=True)),
     ]
     requiresAnswer = False
 

@@ -7,12 +7,17 @@ from __future__ import annotations
 from collections.abc import Hashable
 from enum import Enum
 from ipaddress import IPv6Network
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    ITCPTransport,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import alsoProvides
 
 from punch.address import Address, BadAddress, formatAddress, tcpAddress
 from punch.errors import (
@@ -23,8 +28,11 @@ from punch.errors import (
     TooMany,
     UnsupportedVersion,
 )
+from punch.relayerrors import RelayAddressBusy, RelayError
+from punch.relaying import NotRelay, takePreamble
 from punch.rendezvous.boxes import BoxProtocol
 from punch.rendezvous.commands import VERSION, Hello, Ping
+from punch.rendezvous.half import Half
 from punch.rendezvous.liveness import Act, Liveness
 from punch.rendezvous.roundtrip import kernelRoundTrip
 
@@ -48,6 +56,7 @@ class Stage(Enum):
 
     CONNECTED = "it has not said hello"
     SERVED = "it said hello"
+    RELAYED = "its bytes are another client's"
     CLOSING = "no more is heeded"
     LOST = "it is gone"
 
@@ -86,6 +95,7 @@ class ServedConnection(BoxProtocol):
 
     _stage = Stage.CONNECTED
     _refusals = 0
+    _half: Half | None = None
     _liveness: Liveness
 
     def __init__(self, factory: RendezvousFactory) -> None:
@@ -129,6 +139,10 @@ class ServedConnection(BoxProtocol):
         except TooMany as error:
             self._tell(error)
             self.abort()
+        else:
+            if self.factory.relay is not None:
+                # AMP passes by here once; its bytes never do again.
+                self.dataReceived = self._firstReceived  # type: ignore[method-assign]
 
     async def hello(
         self, version: int, features: list[str], roundTrip: float | None = None
@@ -156,9 +170,15 @@ class ServedConnection(BoxProtocol):
         """
         Close the connection after our last words.
         """
+        self._linger()
+        self.finish()
+
+    def _linger(self) -> None:
+        """
+        Give the client some time for our last words.
+        """
         self._stage = Stage.CLOSING
         self.due = self.factory.now() + LINGER
-        self.finish()
 
     def cut(self) -> None:
         """
@@ -174,6 +194,8 @@ class ServedConnection(BoxProtocol):
         self._stage = Stage.LOST
         BoxProtocol.connectionLost(self, reason)
         self.factory.left(self)
+        if self._half is not None:
+            self._half.connectionLost(reason)
 
     # As time passes.
 
@@ -229,6 +251,57 @@ class ServedConnection(BoxProtocol):
         """
         self._liveness.answered(self.factory.now())
         self.plan()
+
+    # The relay.
+
+    def _firstReceived(self, data: bytes) -> None:
+        """
+        The first bytes tell whether this is AMP, or for the relay.
+        """
+        self._received += data
+        try:
+            taken = takePreamble(self._received)
+        except NotRelay:
+            data, self._received = self._received, b""
+            del self.dataReceived
+            self.dataReceived(data)
+        else:
+            if taken is not None:
+                self._present(*taken)
+
+    def _present(self, ticket: bytes, rest: bytes) -> None:
+        """
+        The client shows a ticket; what becomes of the connection is up to the relay.
+        """
+        relay = self.factory.relay
+        assert relay is not None
+        self._end()
+        self._stage, self.due = Stage.RELAYED, inf
+        host = getattr(self.peer(), "host", "")
+        half = Half(relay, addressKey(host), self._tell, self._linger)
+        self._half = half
+        self.dataReceived = half.dataReceived  # type: ignore[method-assign]
+        alsoProvides(self, IHalfCloseableProtocol)
+        half.makeConnection(self.transport)
+        if rest:
+            half.dataReceived(rest)
+        try:
+            if self.refusal is not None:
+                raise RelayAddressBusy(self.refusal.detail)
+            relay.admit(half, ticket)
+        except RelayError as error:
+            half.refuse(error)
+
+    def readConnectionLost(self) -> None:
+        """
+        A client of the relay has finished.
+        """
+        cast(Half, self._half).readConnectionLost()
+
+    def writeConnectionLost(self) -> None:
+        """
+        A client of the relay was told that the other one has finished.
+        """
 
     # Refusals.
 

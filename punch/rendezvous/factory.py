@@ -20,6 +20,7 @@ from punch.rendezvous.introductions import Introduction, Introductions
 from punch.rendezvous.limits import Limits
 from punch.rendezvous.quota import Quota
 from punch.rendezvous.rate import Rate
+from punch.rendezvous.relay import Relay
 from punch.rendezvous.server import RendezvousServer
 from punch.rendezvous.tally import Tally
 
@@ -37,6 +38,7 @@ class RendezvousFactory(Factory):
 
     @ivar directory: who waits under which name.
     @ivar introductions: those that are alive.
+    @ivar relay: L{None} if this is none.
     @ivar now: the time in seconds, as the clock has it.
     """
 
@@ -47,15 +49,18 @@ class RendezvousFactory(Factory):
         clock: IReactorTime,
         limits: Limits | None = None,
         directory: IDirectory | None = None,
+        relays: bool = True,
     ) -> None:
         """
         @param directory: one in memory, if not given.
+        @param relays: whether those who were introduced may use us as a relay.
         """
         self.limits = limits = limits or Limits()
         self.directory: IDirectory = directory or MemoryDirectory(clock)
         self.now = clock.seconds
         self.introductions: Introductions[RendezvousServer] = Introductions(limits)
         self.tally = Tally(clock.seconds())
+        self.relay = Relay(clock, limits, self.tally) if relays else None
         self.connectionRate = Rate(limits.connectionsPerMinute, "connections")
         self.commandRate = Rate(limits.commandsPerMinute, "commands")
         self.publicationRate = Rate(limits.publicationsPerMinute, "publications")
@@ -133,6 +138,8 @@ class RendezvousFactory(Factory):
         @raise TooMany: the name or the dialer's address has too many.
         """
         meeting = self.introductions.begin(name, listener, dialer, self.now())
+        if self.relay is not None:
+            meeting.tickets = self.relay.issue()
         self.tally.introduced(
             name, formatAddress(dialer.observed), formatAddress(listener.observed)
         )
@@ -165,4 +172,13 @@ class RendezvousFactory(Factory):
             self.leave(meeting, reason, meeting.listener, meeting.dialer)
         for rate in self._rates:
             rate.forget(now)
-        self.tally.summarize(now, len(self._connections))
+        if self.relay is not None:
+            self.relay.sweep(now)
+        if self.tally.isDue(now):
+            self._summarize(now)
+
+    def _summarize(self, now: float) -> None:
+        relayed = carried = 0
+        if self.relay is not None:
+            relayed, carried = len(self.relay), self.relay.carried()
+        self.tally.summarize(now, len(self._connections), relayed, carried)

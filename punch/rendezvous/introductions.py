@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from punch.errors import TooLarge, TooMany
 from punch.rendezvous.limits import Limits
 from punch.rendezvous.quota import Quota
+from punch.rendezvous.tickets import Pair
 
 
 class Party(Protocol):
@@ -33,6 +34,8 @@ P = TypeVar("P", bound=Party)
 class Introduction(Generic[P]):
     """
     One dialer meeting one listener.
+
+    @ivar tickets: theirs for the relay, if there is one.
     """
 
     identifier: bytes
@@ -41,6 +44,7 @@ class Introduction(Generic[P]):
     dialer: P
     began: float
     messages: int = field(default=0)
+    tickets: Pair | None = field(default=None)
 
     def other(self, party: P) -> P:
         """

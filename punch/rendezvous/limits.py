@@ -53,6 +53,16 @@ class Limits:
     )
     introductionSeconds: int = _limit(300, "seconds an introduction may live")
     messagesPerIntroduction: int = _limit(64, "messages relayed in one introduction")
+    ticketSeconds: int = _limit(
+        30, "seconds a ticket for the relay is good, and its first side waits"
+    )
+    splices: int = _limit(4000, "relayed links at a time")
+    splicesPerAddress: int = _limit(64, "relayed links at a time of one address")
+    spliceBytes: int = _limit(1 << 40, "bytes relayed for one link, both ways")
+    spliceBytesPerSecond: int = _limit(
+        125_000_000, "bytes a second relayed for one link, both ways"
+    )
+    spliceSeconds: int = _limit(86_400, "seconds a link may be relayed")
 
     def __post_init__(self) -> None:
         """

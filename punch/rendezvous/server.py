@@ -117,6 +117,7 @@ class RendezvousServer(ServedConnection):
         meeting = factory.introduce(name, listener, self)
         ours, theirs = waits(self.roundTrip(), listener.roundTrip())
         identifier = meeting.identifier
+        tickets = meeting.tickets
         listener.send(
             commands.Introduce,
             introduction=identifier,
@@ -124,8 +125,14 @@ class RendezvousServer(ServedConnection):
             peer=self.observed,
             wait=theirs,
             message=message,
+            ticket=None if tickets is None else tickets.listener,
         )
-        return {"introduction": identifier, "peer": listener.observed, "wait": ours}
+        return {
+            "introduction": identifier,
+            "peer": listener.observed,
+            "wait": ours,
+            "ticket": None if tickets is None else tickets.dialer,
+        }
 
     async def relay(self, introduction: bytes, message: bytes) -> dict[str, Any]:
         """
@@ -152,6 +159,8 @@ class RendezvousServer(ServedConnection):
             if _REASON.fullmatch(reason) is None:
                 reason = Reason.PEER_LEFT.value
             self.factory.leave(meeting, reason, meeting.other(self))
+            if self.factory.relay is not None and meeting.tickets is not None:
+                self.factory.relay.forget(meeting.tickets)
         return {}
 
     responders: ClassVar[Responders] = {

@@ -41,6 +41,7 @@ class Tally:
         """
         self._named = 0
         self._introductions = 0
+        self._splices = 0
         self._lines = 0
         self._refused.clear()
 
@@ -69,6 +70,12 @@ class Tally:
             name=name,
         )
 
+    def spliced(self) -> None:
+        """
+        The relay joined two connections.
+        """
+        self._splices += 1
+
     def refused(self, who: str, error: PunchError, first: bool) -> None:
         """
         Something was refused; it is told singly if it is the C{first} time on its
@@ -85,23 +92,39 @@ class Tally:
                 detail=error.detail,
             )
 
-    def summarize(self, now: float, connections: int) -> None:
+    def isDue(self, now: float) -> bool:
         """
-        Tell what happened, if it is time and anything did.
+        Whether it is time for a summary.
         """
-        if now - self._since < INTERVAL:
-            return
-        if self._named or self._introductions or self._refused:
+        return now - self._since >= INTERVAL
+
+    def summarize(
+        self, now: float, connections: int, splices: int, carried: int
+    ) -> None:
+        """
+        Tell what happened, if anything did.
+
+        @param connections: how many there are.
+        @param splices: how many there are.
+        @param carried: bytes that the relay carried since the last summary.
+        """
+        happened = self._named or self._introductions or self._splices
+        if happened or self._refused or carried:
             _log.info(
                 "{introductions} introduced, {published} names published, "
+                "{relayed} links relayed, {carried} bytes carried, "
                 "{refused} requests refused{reasons}; "
-                "{connections} connections now hold {names} names.",
+                "{connections} connections now hold {names} names and "
+                "{splices} relayed links.",
                 introductions=self._introductions,
                 published=self._named,
+                relayed=self._splices,
+                carried=carried,
                 refused=self._refused.total(),
                 reasons=self._reasons(),
                 connections=connections,
                 names=self._names,
+                splices=splices,
             )
         self._since = now
         self._clear()

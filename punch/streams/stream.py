@@ -30,8 +30,8 @@ from zope.interface import implementer
 
 from punch.arrival import Arrival
 from punch.options import FixedOptions
+from punch.pulling import PushFromPull
 from punch.punchaddress import PunchAddress
-from punch.streams.pulling import PushFromPull
 from punch.yamux.outgoing import HIGH_MARK
 
 LINGER = 30.0
@@ -207,7 +207,7 @@ class Stream(FixedOptions):
         That was the other side's time to finish, unless it still takes what we
         have sent.
         """
-        if self._producer is None and self._carrier.queued(self.id) in (0, before):
+        if self._producer is None and self._carrier.queued(self.id) == before:
             self._depart()
         else:
             self._startLinger()

@@ -124,6 +124,18 @@ class MemoryNetwork:
 
     # Letting time pass.
 
+    def block(self, one: str, other: str) -> None:
+        """
+        From now on everything between two public addresses vanishes, silently.
+        """
+        self._public.blocked.add(frozenset((one, other)))
+
+    def unblock(self, one: str, other: str) -> None:
+        """
+        No longer.
+        """
+        self._public.blocked.discard(frozenset((one, other)))
+
     def run(self, seconds: float) -> None:
         """
         Let time pass, stopping at each delayed call.

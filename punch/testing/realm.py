@@ -61,6 +61,8 @@ class Gateway(Protocol):
 class Realm:
     """
     Nodes that reach each other by address.
+
+    @ivar blocked: pairs of addresses between which everything vanishes.
     """
 
     isEnd = False
@@ -68,6 +70,7 @@ class Realm:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._nodes: dict[str, Node] = {}
+        self.blocked: set[frozenset[str]] = set()
 
     def attach(self, address: str, node: Node) -> None:
         """
@@ -86,7 +89,8 @@ class Realm:
         node = self._nodes.get(segment.destination[0])
         if node is None:
             return self._gateway.leave(segment)
-        delay = node.leg()
+        ends = frozenset((segment.source[0], segment.destination[0]))
+        delay = None if ends in self.blocked else node.leg()
         if delay is None:
             self._gateway.drop(segment)
             return None

@@ -43,14 +43,14 @@ class Server:
 
 
 @contextmanager
-def serving(*raised: str) -> Iterator[Server]:
+def serving(*raised: str, to: int = 1_000_000) -> Iterator[Server]:
     """
     Run a rendezvous.
 
-    @param raised: limits to raise out of the way.
+    @param raised: limits to raise out of the way, to C{to}.
     """
     command = [*PLUGIN, "punch-rendezvous", "--listen", LISTEN]
-    command += [f"--max-{limit}=1000000" for limit in raised]
+    command += [f"--max-{limit}={to}" for limit in raised]
     with Program.running(*command) as program:
         port = int(program.says(rb"listens on 127.0.0.1:(\d+)"))
         yield Server(program, ("127.0.0.1", port))

@@ -55,7 +55,7 @@ def row(options: argparse.Namespace, kindA: str, kindB: str, runs: int) -> Row:
     """
     latency, loss = options.latency / 1000, options.loss / 100
     with (
-        _directory(options.keep_logs, f"{kindA}-{kindB}") as directory,
+        keptDirectory(options.keep_logs, f"{kindA}-{kindB}") as directory,
         Laboratory(kindA, kindB, latency=latency, loss=loss) as lab,
     ):
         try:
@@ -111,7 +111,7 @@ def table(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _directory(kept: Path | None, name: str) -> Iterator[Path]:
+def keptDirectory(kept: Path | None, name: str) -> Iterator[Path]:
     """
     A directory for a pair's logs: a temporary one, or a fresh one below C{kept}.
     """

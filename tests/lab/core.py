@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from random import random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import packet as ip
 
@@ -48,6 +48,8 @@ class Delivery(NamedTuple):
 class Core:
     """
     Legs, and a number of routers between them.
+
+    @ivar blocked: the pairs of legs between which nothing passes.
     """
 
     def __init__(
@@ -62,7 +64,19 @@ class Core:
         """
         self.legs = {leg.name: leg for leg in legs}
         self.hops = hops
+        self.blocked: set[frozenset[str]] = set()
         self._chance = chance
+        self._find()
+
+    def change(self, name: str, **changes: Any) -> None:
+        """
+        Give a leg another address, latency or loss from now on.
+        """
+        for field, value in changes.items():
+            setattr(self.legs[name], field, value)
+        self._find()
+
+    def _find(self) -> None:
         self._byAddress = {
             IPv4Address(leg.address).packed: leg for leg in self.legs.values()
         }
@@ -85,9 +99,12 @@ class Core:
         if older is None:
             answer = ip.timeExceeded(packet, ROUTER.packed)
             return (answer and Delivery(now + 2 * leg.latency, name, answer)) or None
-        if there is None or self._lost(there):
+        if there is None or self._isBlocked(leg, there) or self._lost(there):
             return None
         return Delivery(now + leg.latency + there.latency, there.name, older)
+
+    def _isBlocked(self, leg: Leg, there: Leg) -> bool:
+        return bool(self.blocked) and {leg.name, there.name} in self.blocked
 
     def _lost(self, leg: Leg) -> bool:
         return leg.loss > 0 and self._chance() < leg.loss

@@ -56,11 +56,25 @@ class Program:
         """
         return self._process.poll()
 
+    @property
+    def number(self) -> int:
+        """
+        The process's number.
+        """
+        return self._process.pid
+
     def tail(self, lines: int = 15) -> str:
         """
         The last lines that it printed.
         """
         return "\n".join(self.lines[-lines:])
+
+    def kill(self) -> None:
+        """
+        Kill it: it has no time to say goodbye.
+        """
+        self._process.kill()
+        self.wait(5.0)
 
     def end(self, patience: float = 5.0) -> int:
         """

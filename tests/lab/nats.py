@@ -127,6 +127,18 @@ _ANSWERS = {
     ),
 }
 
+# Before the table that makes it a NAT.  Either direction: conntrack translates the
+# answers as it would translate the other side's.
+_RESETTING = """\
+table ip fault {
+	chain forward {
+		type filter hook forward priority filter - 10; policy accept;
+		ip daddr %s meta l4proto tcp reject with tcp reset
+		ip saddr %s meta l4proto tcp reject with tcp reset
+	}
+}
+"""
+
 _ADMISSION = (
     Rule(
         "prerouting",
@@ -195,6 +207,29 @@ class NAT:
         """
         command = self.namespace.command(["conntrack", "-D", "-m", "0"])
         sh(command, fine=(0, 1))  # 1: there were none
+
+    def flush(self) -> None:
+        """
+        Forget everything, as after a power cut, and take no TCP connection up again
+        whose beginning it has not seen: what was open is dead, and nobody is told.
+        """
+        # By default a segment from inside would make the lost entry anew.
+        loose = "net.netfilter.nf_conntrack_tcp_loose=0"
+        sh(self.namespace.command(["sysctl", "-qw", loose]))
+        sh(self.namespace.command(["conntrack", "-F"]))
+
+    def startResetting(self, address: str) -> None:
+        """
+        Answer every TCP segment to and from an address with RST, until
+        L{stopResetting}.
+        """
+        sh(self.namespace.command(["nft", "-f", "-"]), _RESETTING % (address, address))
+
+    def stopResetting(self) -> None:
+        """
+        Forward them again.
+        """
+        sh(self.namespace.command(["nft", "delete", "table", "ip", "fault"]))
 
     def connections(self) -> list[str]:
         """

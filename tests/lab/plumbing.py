@@ -5,9 +5,14 @@ The plumbing between namespaces: cables, switches, TUN devices, addresses, route
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 
 from .namespaces import Namespace, Namespaces, sh
 from .tun import openTUN
+
+_QUEUE = 10_000
+
+_CONGESTION = "/proc/sys/net/ipv4/tcp_{}congestion_control"
 
 
 class Plumbing:
@@ -50,6 +55,8 @@ class Plumbing:
         namespace = self._namespaces[role]
         with namespace.entered():
             self.tuns[leg] = openTUN("wan")
+        # As long as what TCP may have under way: a burst is the wire's to carry.
+        self._within[namespace].append(f"link set wan txqueuelen {_QUEUE}")
         self.address(role, "wan", address)
         self._within[namespace].append("route add default dev wan")
 
@@ -74,5 +81,17 @@ class Plumbing:
         Do it.
         """
         sh(["ip", "-batch", "-"], "\n".join(self._links))
+        congestion = _congestionControl()
         for namespace, lines in self._within.items():
             namespace.ip(["link set lo up", *lines])
+            with namespace.entered():
+                Path(_CONGESTION.format("")).write_text(congestion, encoding="ascii")
+
+
+def _congestionControl() -> str:
+    """
+    One that every run can have, whatever this machine's own is.  BBR takes what two
+    crossing SYNs make for a round trip, and is slow for its first ten seconds.
+    """
+    allowed = Path(_CONGESTION.format("allowed_")).read_text(encoding="ascii")
+    return "cubic" if "cubic" in allowed.split() else "reno"

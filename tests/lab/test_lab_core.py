@@ -49,6 +49,30 @@ def test_nobodyThere() -> None:
     assert alone.carry("a", packet(), 0.0) is None
 
 
+def test_blocked() -> None:
+    """
+    Between two legs that are blocked nothing passes, in either direction.
+    """
+    blocked = core()
+    blocked.blocked = {frozenset(("b", "a"))}
+    assert blocked.carry("a", packet(), 0.0) is None
+    blocked.blocked = {frozenset(("a", "rendezvous"))}
+    assert blocked.carry("a", packet(), 0.0) is not None
+
+
+def test_change() -> None:
+    """
+    A party that has another address is found there, and no more at the old one.
+    """
+    changed = core()
+    changed.change("a", address="198.51.100.2")
+    assert changed.carry("a", packet(), 0.0) is None
+    changed.change("a", address="198.51.100.1", latency=0.5)
+    delivery = changed.carry("a", packet(), 100.0)
+    assert delivery is not None
+    assert delivery.due == pytest.approx(100.53)
+
+
 def test_notIPv4() -> None:
     """
     IPv6 is not carried.

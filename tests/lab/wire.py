@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from select import select
@@ -60,6 +61,24 @@ class Wire:
         packets on their way are not touched.
         """
         self._tell({"leg": leg, "changes": changes})
+
+    def setAddress(self, leg: str, address: str) -> None:
+        """
+        The party at the end of a leg has another address from now on.
+        """
+        self._tell({"leg": leg, "changes": {"address": address}})
+
+    def block(self, *legs: str) -> None:
+        """
+        Let nothing pass between two legs any more; each still reaches the others.
+        """
+        self._tell({"blocked": [legs]})
+
+    def unblock(self) -> None:
+        """
+        Let everything pass again.
+        """
+        self._tell({"blocked": []})
 
     def setHops(self, hops: int) -> None:
         """
@@ -135,18 +154,23 @@ class Forwarder:
         now = monotonic()
         while self._underWay and self._underWay[0][0] <= now:
             delivery = heapq.heappop(self._underWay)[2]
-            os.write(self._descriptors[delivery.leg], delivery.packet)
+            with suppress(OSError):  # EIO: the party's interface is down.
+                os.write(self._descriptors[delivery.leg], delivery.packet)
 
     def _obey(self) -> bool:
         data = os.read(0, _LARGEST)
         *orders, self._orders = (self._orders + data).split(b"\n")
         for line in orders:
-            order = json.loads(line)
-            self._core.hops = order.get("hops", self._core.hops)
-            for name, value in order.get("changes", {}).items():
-                setattr(self._core.legs[order["leg"]], name, value)
+            self._follow(json.loads(line))
             self._confirm()
         return bool(data)
+
+    def _follow(self, order: dict[str, Any]) -> None:
+        self._core.hops = order.get("hops", self._core.hops)
+        if "leg" in order:
+            self._core.change(order["leg"], **order["changes"])
+        if "blocked" in order:
+            self._core.blocked = {frozenset(legs) for legs in order["blocked"]}
 
     def _confirm(self) -> None:
         os.write(1, b"\n")

@@ -5,6 +5,7 @@ Twisted's AMP speaks with the rendezvous as with its own kind.
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import ANY
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
@@ -13,8 +14,27 @@ from twisted.test.iosim import FakeTransport, IOPump, connect
 from twisted.trial.unittest import SynchronousTestCase
 
 from punch.errors import NoSuchName
+from punch.relaying import TICKET_BYTES
 from punch.rendezvous.commands import Allocate, Dial, Hello, Introduce, Leave, Relay
 from punch.rendezvous.factory import RendezvousFactory
+
+
+class OlderDial(Dial):
+    """
+    As it was before there were tickets.
+    """
+
+    commandName = b"Dial"
+    response = Dial.response[:-1]
+
+
+class OlderIntroduce(Introduce):
+    """
+    The same.
+    """
+
+    commandName = b"Introduce"
+    arguments = Introduce.arguments[:-1]
 
 
 class Peer(amp.AMP):
@@ -51,6 +71,24 @@ class Peer(amp.AMP):
         return {}
 
 
+class OlderPeer(amp.AMP):
+    """
+    One that knows the older commands.
+    """
+
+    def __init__(self) -> None:
+        amp.AMP.__init__(self)
+        self.heard: list[dict[str, Any]] = []
+
+    @OlderIntroduce.responder
+    def introduced(self, **values: Any) -> dict[str, Any]:
+        """
+        Remember it.
+        """
+        self.heard.append(values)
+        return {}
+
+
 class AMPTests(SynchronousTestCase):
     """
     Two peers and a rendezvous, joined by their bytes.
@@ -63,13 +101,13 @@ class AMPTests(SynchronousTestCase):
         self.factory = RendezvousFactory(Clock())
         self.pumps: list[IOPump] = []
 
-    def join(self, port: int) -> Peer:
+    def join(self, port: int, peer: amp.AMP | None = None) -> Any:
         """
         A peer that is connected.
         """
         address = IPv4Address("TCP", "192.0.2.1", port)
         server = self.factory.buildProtocol(address)
-        peer = Peer()
+        peer = peer or Peer()
         self.pumps.append(
             connect(
                 server,
@@ -87,7 +125,7 @@ class AMPTests(SynchronousTestCase):
         for pump in self.pumps * 3:
             pump.flush()
 
-    def ask(self, peer: Peer, command: type[amp.Command], **values: Any) -> Any:
+    def ask(self, peer: amp.AMP, command: type[amp.Command], **values: Any) -> Any:
         """
         Have a command answered.
         """
@@ -117,10 +155,28 @@ class AMPTests(SynchronousTestCase):
                 "peer": IPv4Address("TCP", "192.0.2.1", 1002),
                 "wait": 0.0,
                 "message": b"PAKE",
+                "ticket": ANY,
             },
             {"introduction": meeting, "reason": "done"},
         ]
         assert dialer.heard == [{"introduction": meeting, "message": b"details"}]
+        tickets = {answer["ticket"], listener.heard[0]["ticket"]}
+        assert {len(each) for each in tickets} == {TICKET_BYTES}
+        assert len(tickets) == 2
+
+    def test_older(self) -> None:
+        """
+        A peer that knows nothing of tickets is introduced all the same.
+        """
+
+        listener, dialer = self.join(1001, OlderPeer()), self.join(1002)
+        for peer in (listener, dialer):
+            self.ask(peer, Hello, version=1, features=[])
+        name = self.ask(listener, Allocate, owner=b"o" * 16)["name"]
+        answer = self.ask(dialer, OlderDial, name=name, message=b"PAKE")
+        assert set(answer) == {"introduction", "peer", "wait"}
+        [introduced] = listener.heard
+        assert introduced["introduction"] == answer["introduction"]
 
     def test_refusal(self) -> None:
         """

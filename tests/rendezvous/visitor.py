@@ -142,14 +142,43 @@ class Visitor:
         return [arguments for each, arguments in self.commands if each == name]
 
 
+class Showing:
+    """
+    A connection on which there is no AMP.
+    """
+
+    def __init__(self, factory: RendezvousFactory, peer: IAddress) -> None:
+        self._transport = StringTransport(peerAddress=peer)
+        self._server = factory.buildProtocol(peer)
+        self._server.makeConnection(self._transport)
+
+    def send(self, data: bytes) -> None:
+        """
+        Send any bytes.
+        """
+        self._server.dataReceived(data)
+
+    def take(self) -> bytes:
+        """
+        What was sent since the last time.
+        """
+        data: bytes = self._transport.value()
+        self._transport.clear()
+        return data
+
+
 class Place:
     """
     A rendezvous with its clock.
     """
 
-    def __init__(self, directory: IDirectory | None = None, **limits: int) -> None:
+    def __init__(
+        self, directory: IDirectory | None = None, relays: bool = True, **limits: int
+    ) -> None:
         self.clock = Clock()
-        self.factory = RendezvousFactory(self.clock, Limits(**limits), directory)
+        self.factory = RendezvousFactory(
+            self.clock, Limits(**limits), directory, relays
+        )
         self.factory.doStart()
         self._visitors: list[Visitor] = []
         self._ports = count(1000)
@@ -177,6 +206,12 @@ class Place:
         visitor = self.visit(host, **values)
         visitor.ask(commands.Publish, name=name, owner=OWNER)
         return visitor
+
+    def relayed(self) -> Showing:
+        """
+        A client of the relay who has not shown his ticket yet.
+        """
+        return Showing(self.factory, IPv4Address("TCP", "192.0.2.1", next(self._ports)))
 
     def wait(self, seconds: int) -> None:
         """

@@ -1,5 +1,5 @@
 """
-Tests for L{punch.streams.stream} and L{punch.streams.pulling}.
+Tests for L{punch.streams.stream} and L{punch.pulling}.
 """
 
 from __future__ import annotations

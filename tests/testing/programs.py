@@ -13,6 +13,8 @@ from twisted.internet.interfaces import (
     Binding,
     IAddress,
     IHalfCloseableProtocol,
+    IPushProducer,
+    IReactorTime,
     ITCPTransport,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -82,6 +84,58 @@ class HalfCloser(Recorder):
 
 # zope.interface.implementer would hide Protocol's own declarations from mypy.
 implementer(IHalfCloseableProtocol)(HalfCloser)
+
+
+@implementer(IPushProducer)
+class Pusher:
+    """
+    Writes 1,000 bytes at a time for as long as it may.
+    """
+
+    def __init__(self, clock: IReactorTime, consumer: Any) -> None:
+        self.clock = clock
+        self.consumer = consumer
+        self.written = 0
+        self.isPaused = False
+        self.isStopped = False
+        consumer.registerProducer(self, True)
+        self._push()
+
+    def _push(self) -> None:
+        # A turn's worth, then let others have theirs.
+        for _ in range(100):
+            if self.isPaused or self.isStopped:
+                return
+            self.consumer.write(bytes(1000))
+            self.written += 1000
+        self.clock.callLater(0.001, self._push)
+
+    def pauseProducing(self) -> None:
+        """
+        Not now.
+        """
+        self.isPaused = True
+
+    def resumeProducing(self) -> None:
+        """
+        Again.
+        """
+        if self.isPaused:
+            self.isPaused = False
+            self._push()
+
+    def stopProducing(self) -> None:
+        """
+        Never again.
+        """
+        self.isStopped = True
+
+    def finish(self) -> None:
+        """
+        That was all.
+        """
+        self.isStopped = True
+        self.consumer.unregisterProducer()
 
 
 class Recorders(Factory[Recorder]):

@@ -76,7 +76,12 @@ class Guesser:
     # What the rendezvous says.
 
     def introduced(
-        self, introduction: bytes, peer: Address, wait: float, message: bytes
+        self,
+        introduction: bytes,
+        peer: Address,
+        wait: float,
+        message: bytes,
+        ticket: bytes | None,
     ) -> None:
         """
         Nobody dials us.

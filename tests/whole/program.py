@@ -14,6 +14,7 @@ from punch.errors import PunchError
 from punch.events import CodeAllotted, Event
 from punch.link import Link
 from punch.peer import Settings
+from punch.policy import RelayPolicy
 from punch.testing import MemoryHost, MemoryNetwork
 from tests.testing.programs import HalfCloser, Recorder
 
@@ -83,7 +84,10 @@ class Program:
         """
         chosen.setdefault("hostAddresses", lambda: list(self.host.addresses))
         chosen.setdefault("probe", lambda interface, port: None)
-        return Settings(tell=self.tell, random=self.network.random, **chosen)
+        lone: dict[str, Any] = {"relay": RelayPolicy.NEVER, "resumeFor": 0.0}
+        return Settings(
+            tell=self.tell, random=self.network.random, **{**lone, **chosen}
+        )
 
     def tell(self, event: Event) -> None:
         """

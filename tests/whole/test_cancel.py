@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.error import ConnectionDone
 
 from punch.events import Failed, Introduced
+from punch.ride import FAREWELL
 from punch.testing import MemoryHost
 
 from .program import Program
@@ -50,9 +51,10 @@ def countSteps() -> int:
 
 def checkGone(world: World, who: Program) -> None:
     """
-    Nothing of a program is left, a moment after it gave up.
+    Nothing of a program is left, a moment after it gave up, or after it said
+    goodbye to the other side.
     """
-    world.run(0.001)
+    world.run(FAREWELL)
     assert who.ended
     assert who.reason in ("cancelled", "linked")
     assert who.host.sockets() == []

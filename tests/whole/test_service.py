@@ -11,6 +11,7 @@ from twisted.internet.error import ConnectionDone
 
 from punch.errors import PunchError
 from punch.events import CodeAllotted, Failed, Listening, Waiting
+from punch.ride import FAREWELL
 
 from .program import Program
 from .services import Running, dialing, listening
@@ -175,6 +176,7 @@ def test_stopImpatiently() -> None:
     stopped = running.stop()
     world.run(3.0)
     assert stopped.called
+    world.run(FAREWELL)
     assert isDown(world, world.listener)
     world.end()
 

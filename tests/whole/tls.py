@@ -57,34 +57,41 @@ _IDENTITY = _certify()
 _CERTIFICATE = X509.from_cryptography(_IDENTITY.certificate)
 
 
+def inside(factory: IProtocolFactory, host: MemoryHost) -> IProtocolFactory:
+    """
+    C{factory}, reached by TLS, on the host of L{NAME}.
+    """
+    options = CertificateOptions(
+        privateKey=PKey.from_cryptography_key(_IDENTITY.key), certificate=_CERTIFICATE
+    )
+    return TLSMemoryBIOFactory(options, False, factory, host)
+
+
 def secure(world: World) -> None:
     """
     Let the world's rendezvous speak TLS from now on.
     """
     world.network.name(NAME, RENDEZVOUS)
-    options = CertificateOptions(
-        privateKey=PKey.from_cryptography_key(_IDENTITY.key), certificate=_CERTIFICATE
-    )
     rendezvous = world.rendezvous
-    rendezvous.wrap = lambda factory: TLSMemoryBIOFactory(
-        options, False, factory, rendezvous.host
-    )
+    rendezvous.wrap = lambda factory: inside(factory, rendezvous.host)
     rendezvous.stop()
     world.run(0.001)
     rendezvous.start()
 
 
 @implementer(IStreamClientEndpoint)
-class _TLSEndpoint:
+class TLSEndpoint:
     """
     What C{wrapClientTLS} gives, with TLS by the network's clock.
     """
 
-    def __init__(self, host: MemoryHost, name: str, binding: Binding) -> None:
+    def __init__(
+        self, host: MemoryHost, name: str, binding: Binding | None, port: int
+    ) -> None:
         self._host = host
         trusted = Certificate(_CERTIFICATE)
         self._options: Any = optionsForClientTLS(name, trustRoot=trusted)
-        self._inner = HostnameEndpoint(host, NAME, PORT, CONNECT_TIMEOUT, binding)
+        self._inner = HostnameEndpoint(host, NAME, port, CONNECT_TIMEOUT, binding)
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
         """
@@ -101,4 +108,4 @@ def endpointOf(host: MemoryHost, name: str = NAME) -> Rendezvous:
 
     @param name: for which its certificate must be valid.
     """
-    return lambda binding: _TLSEndpoint(host, name, binding)
+    return lambda binding: TLSEndpoint(host, name, binding, PORT)

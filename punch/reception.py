@@ -1,0 +1,363 @@
+"""
+The reception: where a listener meets its dialers, those who want a new link, and
+those who come back for another path.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from punch.address import Address, formatAddress
+from punch.arrival import Arrival
+from punch.errors import NoSuchName, PunchError, RendezvousError
+from punch.events import Failed, Introduced
+from punch.gate import Gate
+from punch.greeting import ListenersGreeting
+from punch.introduction import Answered, Meeting
+from punch.link import Link
+from punch.lobby import Lobby
+from punch.path import Path
+from punch.peer import Peer, Rendezvous
+from punch.place import Place
+from punch.race import Race, Win
+from punch.reasons import Reason
+from punch.rendezvous.client import RendezvousClient
+from punch.reunion import Reunion, splitPreface
+from punch.seeker import Want
+
+MOST_INTRODUCTIONS = 64
+"""
+Introductions that may go on at once.
+"""
+
+
+class Reception:
+    """
+    All that a listener is in the middle of.  (To its links it is a
+    L{punch.seeker.Seeker}.)
+
+    C{client}: our connection to the rendezvous, C{None} while there is none.
+    C{observed}: our address as the rendezvous sees it.  C{place}: where we wait;
+    C{None} while we have no name.  C{isRetired}: no new links are made.  C{gate}:
+    for connections that come in.
+    """
+
+    _log = Logger()
+
+    observed: Address
+
+    def __init__(
+        self,
+        peer: Peer,
+        rendezvous: Rendezvous,
+        linked: Callable[[Link], None],
+        failed: Callable[[PunchError], None],
+        spent: Callable[[str], None],
+    ) -> None:
+        """
+        @param linked: is given each link.
+        @param failed: see L{punch.listener.Listener}.
+        @param spent: is told of a name whose code a guess has used up.
+        """
+        self.client: RendezvousClient | None = None
+        self.place: Place | None = None
+        self.isRetired = False
+        self._peer = peer
+        self._rendezvous = rendezvous
+        self._linked = linked
+        self._failed = failed
+        self._spent = spent
+        self._introductions: dict[bytes, Answered] = {}
+        self._links: dict[bytes, Link] = {}
+        self._empty: Arrival[None] = Arrival()
+        # Those who wait for their guess, and those who had it.
+        self._unanswered: deque[tuple[bytes, Answered]] = deque()
+        self._guessing: dict[bytes, Place] = {}
+        self._nextGuess: IDelayedCall | None = None
+        self._lobby = Lobby(peer.clock, peer.security, self._introductions.values)
+        self.gate = Gate(peer.clock, self._races, self._lobby.receive)
+
+    @property
+    def isBusy(self) -> bool:
+        """
+        Whether somebody is just being met.
+        """
+        return bool(self._introductions)
+
+    @property
+    def hasLinks(self) -> bool:
+        """
+        Whether there are links that may want another path.
+        """
+        return bool(self._links)
+
+    def whenEmpty(self) -> Deferred[None]:
+        """
+        Fires when no link is left that may want another path.
+        """
+        self._checkEmpty()
+        return self._empty.wait()
+
+    def _checkEmpty(self) -> None:
+        if self.isRetired and not self._links and not self._empty.settled:
+            self._empty.arrive(None)
+
+    def close(self) -> None:
+        """
+        Meet nobody any more; links live on.
+        """
+        if self._nextGuess is not None and self._nextGuess.active():
+            self._nextGuess.cancel()
+        self._lobby.close()
+        for met in list(self._introductions.values()):
+            met.won.cancel()
+            met.race.end()
+
+    def lose(self, why: RendezvousError) -> None:
+        """
+        The rendezvous is gone: meetings whose details have been exchanged go on
+        without it.
+        """
+        self.client = None
+        for met in list(self._introductions.values()):
+            if not met.proven:
+                met.race.fail(why)
+
+    def _races(self) -> list[Race[Path]]:
+        met = self._introductions.values()
+        return [each.race for each in met if each.expectsDirect]
+
+    # Somebody comes.
+
+    def introduced(
+        self,
+        introduction: bytes,
+        peer: Address,
+        wait: float,
+        message: bytes,
+        ticket: bytes | None,
+    ) -> None:
+        """
+        Somebody dialed us.
+        """
+        client, place = self.client, self.place
+        if client is None or place is None:
+            return
+        linkId, pake = splitPreface(message)
+        refusal = self._refusal(linkId)
+        if refusal is not None:
+            client.leave(introduction, refusal)
+            return
+        self._peer.tell(Introduced(formatAddress(peer)))
+        meeting = Meeting(
+            peer,
+            wait,
+            client.overLoopback,
+            lambda m: client.relay(introduction, m),
+            ticket,
+        )
+        if linkId is None:
+            self._meet(introduction, meeting, place, pake)
+        else:
+            self._reunite(introduction, meeting, self._links[linkId], place, pake)
+
+    def _refusal(self, linkId: bytes | None) -> Reason | None:
+        """
+        Why we won't meet them.
+        """
+        if len(self._introductions) >= MOST_INTRODUCTIONS:
+            return Reason.TOO_MANY
+        if linkId is not None and linkId not in self._links:
+            return Reason.UNKNOWN_LINK
+        if linkId is None and self.isRetired:
+            return Reason.NO_SUCH_NAME
+        return None
+
+    def _meet(
+        self, introduction: bytes, meeting: Meeting, place: Place, pake: bytes
+    ) -> None:
+        """
+        A dialer who wants a new link.
+        """
+        means = self._peer.means(self._rendezvous)
+        met = Answered(means, meeting, place.greeting(), pake)
+        self._introductions[introduction] = met
+        self._unanswered.append((introduction, met))
+        started = self._peer.clock.seconds()
+        met.won.addCallback(self._won, introduction, started)
+        met.won.addErrback(self._unmet, introduction, met)
+        # The first SYN goes out before the arithmetic of the PAKE.
+        self._scheduleGuess(0.0)
+
+    def _reunite(
+        self,
+        introduction: bytes,
+        meeting: Meeting,
+        link: Link,
+        place: Place,
+        pake: bytes,
+    ) -> None:
+        """
+        A dialer who wants another path for a link.
+        """
+        means = self._peer.means(self._rendezvous)
+        secret = Reunion(link.id, link.secret).secret
+        met = Answered(means, meeting, ListenersGreeting(place.name, secret), pake)
+        self._introductions[introduction] = met
+        met.won.addCallback(self._reunited, introduction, link)
+        met.won.addErrback(self._missed, introduction)
+        self._peer.clock.callLater(0, self._answerNow, introduction)
+
+    def _answerNow(self, introduction: bytes) -> None:
+        met = self._introductions.get(introduction)
+        if met is not None:
+            met.answer(self._peer.details(self.observed))
+
+    def _scheduleGuess(self, pause: float) -> None:
+        if self._nextGuess is None or not self._nextGuess.active():
+            self._nextGuess = self._peer.clock.callLater(pause, self._answer)
+
+    def _answer(self) -> None:
+        """
+        Let those who wait have their guess, as far as guesses go.
+        """
+        place, now = self.place, self._peer.clock.seconds()
+        while self._unanswered and place is not None:
+            introduction, met = self._unanswered[0]
+            if introduction not in self._introductions:
+                self._unanswered.popleft()
+            elif place.guesses.take(now):
+                self._unanswered.popleft()
+                self._guessing[introduction] = place
+                met.answer(self._peer.details(self.observed))
+            else:
+                next = place.guesses.nextAt(now)
+                if next is not None:
+                    self._scheduleGuess(next - now)
+                return
+
+    def relayed(self, introduction: bytes, message: bytes) -> None:
+        """
+        A dialer sent its sealed details.
+        """
+        met = self._introductions.get(introduction)
+        if met is None:
+            return
+        met.received(message)
+        if met.proven:
+            guessed = self._guessing.pop(introduction, None)
+            if guessed is not None:
+                guessed.guesses.right()
+                self._scheduleGuess(0.0)
+            self._lobby.sort()
+
+    def left(self, introduction: bytes, reason: str) -> None:
+        """
+        A dialer left.
+        """
+        met = self._introductions.get(introduction)
+        if met is not None:
+            met.left(reason)
+
+    # What came of it.
+
+    def _won(self, win: Win[Path], introduction: bytes, started: float) -> None:
+        link = self._peer.link(win, Answered.role, started)
+        self._links[link.id] = link
+        link.whenEnded().addCallback(self._dropped, link)
+        self._goOn(introduction, link)
+        link.seekBy(self)
+        self._linked(link)
+
+    def _dropped(self, error: object, link: Link) -> None:
+        self._links.pop(link.id, None)
+        self._checkEmpty()
+
+    def _reunited(self, win: Win[Path], introduction: bytes, link: Link) -> None:
+        if win.path.pin == link.pin:
+            link.adopt(win)
+        else:
+            win.path.abort()
+        self._goOn(introduction, link)
+
+    def _goOn(self, introduction: bytes, link: Link) -> None:
+        """
+        An introduction is over, if not a better path may still come of it.
+        """
+        met = self._introductions[introduction]
+        if not met.race.goesOn:
+            self._leave(introduction, Reason.DONE)
+            return
+        better = met.better.wait()
+        better.addCallback(link.adopt)
+        better.addErrback(lambda failure: failure.trap(PunchError, CancelledError))
+        better.addBoth(lambda _: self._leave(introduction, Reason.DONE))
+        link.whenEnded().addCallback(lambda _: met.race.end())
+
+    def _unmet(self, failure: Failure, introduction: bytes, met: Answered) -> None:
+        """
+        A dialer was not met.
+        """
+        error = self._missed(failure, introduction)
+        if error is None:
+            return
+        guessed = self._guessing.pop(introduction, None)
+        if guessed is not None:
+            guessed.guesses.wrong()
+            self._scheduleGuess(0.0)
+        if guessed is not None and guessed.guesses.exhausted:
+            self._giveUp(guessed.name)
+            self._failed(error)
+        elif met.proven:
+            self._failed(error)
+        else:
+            self._peer.tell(Failed(error.reason.value, str(error)))
+
+    def _missed(self, failure: Failure, introduction: bytes) -> PunchError | None:
+        """
+        One introduction came to nothing.
+
+        @return: why, if it counts.
+        """
+        error = failure.value
+        if isinstance(error, PunchError):
+            self._leave(introduction, error.reason)
+            return error
+        self._leave(introduction, Reason.CANCELLED)
+        if not isinstance(error, CancelledError):
+            self._log.failure("in an introduction", failure)
+        return None
+
+    def _giveUp(self, name: str) -> None:
+        """
+        A guess has used up the code: who waits for one of his own waits in vain.
+        """
+        self.place = None
+        for met in list(self._introductions.values()):
+            if not met.proven:
+                met.race.fail(NoSuchName(name))
+        self._spent(name)
+
+    def _leave(self, introduction: bytes, reason: Reason) -> None:
+        """
+        An introduction is over, and with the last one strangers have no business.
+        """
+        self._introductions.pop(introduction, None)
+        if not self._introductions:
+            self._lobby.close()
+        if self.client is not None:
+            self.client.leave(introduction, reason)
+
+    def wanted(self) -> None:
+        """
+        A link lacks a path: its dialer finds one, if the rendezvous still has us.
+        """
+        lacking = any(each.want is Want.ANOTHER for each in self._links.values())
+        if lacking and self.client is not None:
+            self.client.probe()

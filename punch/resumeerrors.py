@@ -1,0 +1,27 @@
+"""
+Why a link did not go on after its path had died.  (As in L{punch.errors}, what a
+person reads is the docstring.)
+"""
+
+from __future__ import annotations
+
+from punch.errors import LinkError
+from punch.reasons import Reason
+
+
+class ResumeExpired(LinkError):
+    """
+    The connection broke, and the other side was not to be met again in time
+    (--resume-for).
+    """
+
+    reason = Reason.RESUME_EXPIRED
+
+
+class UnknownLink(LinkError):
+    """
+    The other side does not know this link: its program has been restarted, or has
+    given the link up.
+    """
+
+    reason = Reason.UNKNOWN_LINK

@@ -1,0 +1,252 @@
+"""
+Links that outlive their paths: relayed ones that become direct, and those that are
+suspended and go on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.error import ConnectionDone
+
+from punch import api
+from punch.events import (
+    Closed,
+    Connected,
+    PathChanged,
+    Resumed,
+    Suspended,
+)
+from punch.policy import RelayPolicy
+from punch.ride import FAREWELL
+
+from .program import Program
+from .services import NAME, SECRET, standing
+from .world import WHERE, T, World, pair
+
+DURABLE: dict[str, Any] = {"relay": RelayPolicy.FALLBACK, "resumeFor": 600.0}
+
+
+def durable(*kinds: str, **settings: Any) -> World:
+    """
+    Two programs that have met, behind NATs of these kinds.
+    """
+    world = pair(*kinds).meet(**{**DURABLE, **settings})
+    world.run(0.5)
+    return world
+
+
+def say(world: World, size: int = 1000) -> None:
+    """
+    Each side says something more, and the other hears it.
+    """
+    heard = [len(each.talker.received) for each in world.programs]
+    for each in world.programs:
+        each.link.write(bytes(size))
+    for each, before in zip(world.programs, heard, strict=True):
+        hears(world, each, before + size)
+
+
+def hears(world: World, who: Program, size: int, within: float = 10.0) -> None:
+    """
+    Wait until somebody has heard so much.
+    """
+    assert world.until(lambda: len(who.talker.received) >= size, within), world
+    assert len(who.talker.received) == size
+
+
+def finish(world: World) -> None:
+    """
+    A clean end, after which nothing is left.
+    """
+    for each in world.programs:
+        each.link.loseConnection()
+    world.run(2 * T + FAREWELL)
+    for each in world.programs:
+        assert each.talker.reason is not None, world
+        assert each.talker.reason.check(ConnectionDone), world
+    world.end()
+
+
+def test_relayed() -> None:
+    """
+    Where there is no direct way the relay is the way, one round trip later than a
+    direct path would be there, and both sides say why.
+    """
+    world = durable("random", "random")
+    for each in world.programs:
+        [connected] = each.told(Connected)
+        assert (connected.path, connected.kind) == ("relayed", "relayed")
+        assert connected.why == "no-answer"
+    assert world.dialer.endedAt is not None
+    assert world.dialer.endedAt <= 2.24 + 5 * T + 0.01
+    say(world)
+    finish(world)
+
+
+def test_relayOnly() -> None:
+    """
+    Who wants nothing but the relay gets nothing else, and nobody tries him.
+    """
+    world = durable("none", "none", relay=RelayPolicy.ONLY)
+    for each in world.programs:
+        [connected] = each.told(Connected)
+        assert (connected.path, connected.why) == ("relayed", "relay-only")
+    world.run(60.0)
+    assert world.dialer.link.getPeer().path == "relayed"
+    finish(world)
+
+
+def test_relayNever() -> None:
+    """
+    Who will not have it fails, with the reason, in time.
+    """
+    world = pair("random", "random")
+    world.meet(relay=RelayPolicy.NEVER, timeout=12.0)
+    assert (world.listener.reason, world.dialer.reason) == ("no-answer", "no-answer")
+    world.end()
+
+
+def test_directIsPreferred() -> None:
+    """
+    Where both ways are open, the link is direct.
+    """
+    world = durable()
+    for each in world.programs:
+        assert each.told(Connected)[0].path == "direct"
+    world.run(60.0)
+    assert not world.dialer.told(PathChanged)
+    finish(world)
+
+
+def unblocked(after: float) -> World:
+    """
+    Two who met while the way between their NATs was blocked, which it no longer is.
+    """
+    world = pair()
+    world.network.block("203.0.113.1", "203.0.113.2")
+    world.meet(**DURABLE)
+    assert world.dialer.told(Connected)[0].path == "relayed"
+    world.run(after)
+    world.network.unblock("203.0.113.1", "203.0.113.2")
+    return world
+
+
+@pytest.mark.parametrize("after", [0.5, 20.0, 90.0])
+def test_upgraded(after: float) -> None:
+    """
+    A relayed link becomes direct as soon as there is a way; nothing is lost.
+    """
+    world = unblocked(after)
+    moved = world.until(lambda: world.dialer.told(PathChanged), 2.5 * after + 30.0)
+    assert moved, world
+    world.run(5.0)
+    for each in world.programs:
+        [change] = each.told(PathChanged)
+        assert (change.from_, change.to, change.why) == ("relayed", "direct", "better")
+        assert each.link.getPeer().path == "direct"
+    say(world)
+    finish(world)
+
+
+@pytest.mark.parametrize("side", ["listener", "dialer"])
+def test_reset(side: str) -> None:
+    """
+    A path that is reset is replaced at once.
+    """
+    world = durable()
+    say(world)
+    who = world.listener if side == "listener" else world.dialer
+    who.host.reset()
+    begun = world.clock.seconds()
+    assert world.until(lambda: len(world.dialer.told(Resumed)) == 1), world
+    assert world.clock.seconds() - begun < 12 * T
+    say(world)
+    for each in world.programs:
+        assert [type(event) for event in (*each.told(Suspended),)] == [Suspended]
+    finish(world)
+
+
+@pytest.mark.parametrize("pause", [0.5, 5.0, 15.0, 120.0])
+@pytest.mark.parametrize("side", ["listener", "dialer"])
+def test_unplugged(side: str, pause: float) -> None:
+    """
+    Who was unplugged for a while goes on soon after.
+    """
+    world = durable()
+    say(world)
+    who = world.listener if side == "listener" else world.dialer
+    for each in world.programs:
+        each.link.write(bytes(5000))
+    who.host.cut()
+    world.run(pause)
+    who.host.mend()
+    world.run(15.0)
+    assert {len(each.talker.received) for each in world.programs} == {
+        len(b"I dial.") + 6000,
+        len(b"I listen.") + 6000,
+    }, world
+    say(world)
+    finish(world)
+
+
+@pytest.mark.parametrize("side", ["listener", "dialer"])
+def test_unpluggedForGood(side: str) -> None:
+    """
+    When the other side does not come back in time, both hear so.
+    """
+    world = durable(resumeFor=30.0)
+    world.run(5.0)
+    who = world.listener if side == "listener" else world.dialer
+    who.host.cut()
+    world.run(30.0 + 31.0)
+    for each in world.programs:
+        assert each.talker.reason is not None, world
+        assert not each.talker.reason.check(ConnectionDone)
+        assert each.told(Closed)[0].reason == "resume-expired"
+    world.end()
+
+
+def test_restartedRendezvous() -> None:
+    """
+    The rendezvous may be restarted, even while the link has no path.
+    """
+    world = durable()
+    say(world)
+    world.rendezvous.stop()
+    world.run(1.0)
+    world.dialer.host.reset()
+    world.run(3.0)
+    world.rendezvous.start()
+    begun = world.clock.seconds()
+    assert world.until(lambda: world.dialer.told(Resumed)), world
+    assert world.clock.seconds() - begun < 6.0
+    say(world)
+    finish(world)
+
+
+def test_restartedListener() -> None:
+    """
+    A program that was restarted does not know the link of the one before: whoever
+    dialed that hears so at once, and may dial anew.
+    """
+    world = pair()
+    first = standing(world.listener, **DURABLE)
+    world.run(1.0)
+    chosen = world.dialer.settings(**DURABLE)
+    world.dialer.wants(
+        lambda: api.dialName(world.dialer.host, WHERE, NAME, SECRET, chosen)
+    )
+    assert world.until(lambda: world.dialer.ended)
+    world.run(1.0)
+    # Killed: the system ends its connections, and it says no more.
+    world.listener.host.reset()
+    world.listener.host.cut()
+    second = standing(world.program(world.host("drop")), **DURABLE)
+    assert world.until(lambda: world.dialer.talker.reason, 10.0), world
+    assert world.dialer.told(Closed)[0].reason == "unknown-link"
+    for each in (first, second):
+        each.stop()
+    world.run(10.0)
+    world.end()
