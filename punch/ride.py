@@ -101,7 +101,7 @@ class Ride:
         """
         pulse = self.pulse
         wasSuspected, wasIdle = pulse.isSuspected, pulse.isIdle
-        pulse.heard(self._clock.seconds(), any(type(each) is bytes for each in records))
+        pulse.heard(self._clock.seconds(), bytes in map(type, records))
         if self.isOver:
             return
         if wasIdle and not pulse.isIdle:

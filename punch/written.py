@@ -53,7 +53,7 @@ class Limits:
     record: int = (64 << 10) - 5
     together: int = MAXIMUM_DATA
     small: int = 4 << 10
-    interval: int = 128 << 10
+    interval: int = 1 << 20
 
 
 DEFAULT_LIMITS: Final = Limits()
