@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 
+from punch.arrival import Arrival
 from punch.errors import (
     BadOption,
     LinkError,
@@ -54,7 +55,10 @@ class _Link:
 
     def __init__(self) -> None:
         self.ended: Deferred[LinkError | None] = Deferred()
-        self.whenEnded = lambda: self.ended
+        end: Arrival[LinkError | None] = Arrival()
+        self.ended.addCallback(end.arrive)
+        self.whenEnded = end.wait
+        self.whenReleased = lambda: end.wait().addCallback(lambda error: None)
 
     def getPeer(self) -> None:
         """
