@@ -11,8 +11,12 @@ INTEROP = .venv-interop
 demo: $(READY) system
 	$(BIN)/python -m tests.lab --demo
 
+# Side by side, but for what needs the machine to itself: namespaces and processes.
+ALONE = $(wildcard tests/lab tests/bench tests/test_tap*.py tests/*_processes.py)
+
 test: $(READY) system
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -q -n auto $(addprefix --ignore=,$(ALONE))
+	$(BIN)/python -m pytest $(ALONE)
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -36,10 +40,12 @@ bench: $(READY)
 starts: $(READY)
 	$(BIN)/python -m tests.bench.starts
 
-# Twenty thousand meetings in memory, each of its own seed; a gigabyte each way, and
-# ten thousand connections, through a forward.
+# Twenty thousand meetings in memory, and as many links whose paths die again and again,
+# each of its own seed; a gigabyte each way, and ten thousand connections, through a
+# forward.
 soak: $(READY)
-	PUNCH_SOAK=20000 $(BIN)/python -m pytest -n auto tests/whole/test_soak.py
+	PUNCH_SOAK=20000 $(BIN)/python -m pytest -n auto tests/whole/test_soak.py \
+		tests/whole/test_endurance.py tests/test_course_soak.py
 	PUNCH_SOAK=1 $(BIN)/python -m pytest tests/test_tap_load.py
 
 # Our yamux with py-libp2p's, which has an environment of its own.

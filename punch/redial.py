@@ -32,6 +32,8 @@ _PAUSES = {Want.ANOTHER: (0.1, 1.0), Want.BETTER: (1.0, 300.0)}
 Seconds from one try to the next, at first and at most.
 """
 
+_AFTER_MISTAKES = 5.0
+
 
 class Dial(Protocol):
     """
@@ -148,16 +150,21 @@ class Redial:
 
     def _start(self) -> None:
         self._running = running = Deferred.fromCoroutine(self._run())
-        running.addErrback(self._failed).addBoth(self._stopped)
+        running.addErrback(self._failed).addCallback(self._stopped)
 
-    def _failed(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):
-            self._log.failure("A mistake of ours.", failure)
+    def _failed(self, failure: Failure) -> float:
+        """
+        @return: seconds until it makes sense to try again.
+        """
+        if failure.check(CancelledError):
+            return 0.0
+        self._log.failure("A mistake of ours.", failure)
+        return _AFTER_MISTAKES
 
-    def _stopped(self, result: object) -> None:
+    def _stopped(self, pause: float | None) -> None:
         self._running = None
         if self._want is not Want.NOTHING and self._link.connected:
-            self._clock.callLater(0, self.wanted)
+            self._clock.callLater(pause or 0.0, self.wanted)
 
     async def _run(self) -> None:
         tries = 0
