@@ -280,6 +280,18 @@ class Continuity:
         self._position(generation)
         self._written.acknowledge(decodeOffset(payload), now, self.roundTrip)
 
+    def skipReceived(self, generation: int, payload: bytes) -> None:
+        """
+        SKIP came on a path that lives: what follows there begins further on.
+
+        @raise ProtocolViolation: the path is not attached, or it is not from where
+            that is to at most what we told to have taken.
+        """
+        position, offset = self._position(generation), decodeOffset(payload)
+        if not position <= offset <= self._told:
+            raise ProtocolViolation(f"SKIP from {position} to {offset}")
+        self._positions[generation] = offset
+
     def taken(self, count: int) -> None:
         """
         The application has taken C{count} more units: bytes, or the news of the
@@ -304,7 +316,8 @@ class Continuity:
         if self.current is None or not self.owesAck:
             return False
         isAll = self._isFinished and self._taken == self.received
-        return isAll or self._owes or self._taken - self._told >= self._limits.interval
+        interval = self._limits.early if self._older else self._limits.interval
+        return isAll or self._owes or self._taken - self._told >= interval
 
     def acknowledgment(self) -> bytes:
         """

@@ -89,7 +89,7 @@ class Course:
 
     # Paths come.
 
-    def begin(self, win: Win[Path]) -> None:
+    def begin(self, win: Win[Path]) -> Ride:
         """
         The first path.
         """
@@ -100,6 +100,7 @@ class Course:
             ride.asked()
             self._leadBy(ride)
         ride.start()
+        return ride
 
     def adopt(self, win: Win[Path]) -> Deferred[bool]:
         """
@@ -170,8 +171,7 @@ class Course:
         self._do(self._life.attached())
         if before is not None:
             before.follow()
-            isDoubted = before.pulse.isSuspected
-            why = Reason.PATH_SILENT if isDoubted else Reason.BETTER
+            why = Reason.PATH_SILENT if before.pulse.isSuspected else Reason.BETTER
             self._tell(PathChanged(before.win.way, ride.win.way, why.value))
         self._outage.tellSeeker()
         self.flush()
@@ -199,22 +199,27 @@ class Course:
     def _obey(self, ride: Ride, record: Control) -> None:
         type, continuity = record.type, self._continuity
         if type is Type.ACK or type is Type.PONG:
-            now = self._clock.seconds()
-            if type is Type.PONG:
-                self._measured(ride)
-            continuity.ackReceived(ride.generation, record.payload, now)
-            self.flush()
+            self._ackCame(ride, record)
         elif type is Type.PING:
             ride.path.send(Type.PONG, continuity.pong(ride.generation))
         elif type is Type.CLOSE:
             if continuity.closeReceived(ride.generation):
                 self.inbox.putEnd()
+        elif type is Type.SKIP:
+            continuity.skipReceived(ride.generation, record.payload)
         elif type is Type.ATTACH and self._role is Role.LISTENER:
             self._attachCame(ride, record.payload)
         elif type is Type.ATTACHED and self._role is Role.DIALER:
             self._attachedCame(ride, record.payload)
         else:
             raise ProtocolViolation(f"{type.name} out of turn")
+
+    def _ackCame(self, ride: Ride, record: Control) -> None:
+        if record.type is Type.PONG:
+            self._measured(ride)
+        now = self._clock.seconds()
+        self._continuity.ackReceived(ride.generation, record.payload, now)
+        self.flush()
 
     def _attachCame(self, ride: Ride, payload: bytes) -> None:
         if ride.generation:
@@ -311,15 +316,12 @@ class Course:
         if ride is None:
             return
         path = ride.path
-        while ride.isFlowing:
-            piece = next()
-            if piece is None:
-                break
+        while ride.isFlowing and (piece := next()) is not None:
             ride.used()
             if isinstance(piece, list):
                 path.sendData(*piece)
             else:
-                path.send(piece)
+                path.send(piece.type, piece.payload)
         self._traveller.balance()
 
     def settle(self) -> None:

@@ -7,7 +7,7 @@ JSON, so that later versions add fields; unknown fields and features are ignored
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from punch.candidate import MAXIMUM, BadCandidate, Candidate
@@ -27,22 +27,27 @@ class Details:
     """
     What a peer tells the other about itself.
 
-    C{pin}: SHA-256 of its public key (SPKI), 32 bytes.
+    C{pin}: SHA-256 of its public key (SPKI), 32 bytes.  C{again}: the name under
+    which a listener can be dialed for another path, if there is one; nobody else
+    knows it.
     """
 
     pin: bytes
     candidates: tuple[Candidate, ...] = ()
     features: frozenset[str] = frozenset()
+    again: str = field(default="", repr=False)
 
     def toBytes(self) -> bytes:
         """
         The details as they are sealed.
         """
-        fields = {
+        fields: dict[str, Any] = {
             "pin": self.pin.hex(),
             "candidates": [each.toText() for each in self.candidates],
             "features": sorted(self.features),
         }
+        if self.again:
+            fields["again"] = self.again
         return json.dumps(fields, separators=(",", ":")).encode("utf-8")
 
     @classmethod
@@ -58,11 +63,13 @@ class Details:
             pin = bytes.fromhex(fields["pin"])
             candidates = _texts(fields, "candidates")
             features = _texts(fields, "features")
+            [again] = _texts({"again": [fields.get("again", "")]}, "again")
         except (ValueError, TypeError, KeyError, RecursionError) as bad:
             raise BadDetails("not the shape of details") from bad
         if len(pin) != PIN_SIZE:
             raise BadDetails("a pin of the wrong size")
-        return cls(pin, _known(candidates), frozenset(features[:_MOST_FEATURES]))
+        features = features[:_MOST_FEATURES]
+        return cls(pin, _known(candidates), frozenset(features), again)
 
 
 def _texts(fields: Any, name: str) -> list[str]:

@@ -36,21 +36,25 @@ class Dialer:
         rendezvous: Rendezvous,
         name: str,
         secret: bytes,
-        preface: bytes = b"",
+        reunion: Reunion | None = None,
         policy: RelayPolicy | None = None,
     ) -> None:
         """
         @param name: the published name.
         @param secret: what the listener knows too.
-        @param preface: what the listener is to read before our PAKE message.
+        @param reunion: for which link, if it is not for a new one.
         @param policy: C{None}: that of the peer's settings.
         """
         self._peer = peer
         self._rendezvous = rendezvous
         self._name = name
-        self._preface = preface
         self._policy = policy
-        self._greeting = DialersGreeting(name, secret)
+        self._preface = b"" if reunion is None else reunion.preface
+        self._greeting = (
+            DialersGreeting(name, secret)
+            if reunion is None
+            else DialersGreeting(reunion.name, reunion.secret)
+        )
         self._client: RendezvousClient | None = None
         self._id = b""
         self._introduction: Dialed | None = None
@@ -66,21 +70,27 @@ class Dialer:
         """
         started = self._peer.clock.seconds()
         link = await self.reach(lambda win: self._peer.link(win, Dialed.role, started))
-        link.seekBy(Redial(self._peer, link, self._again, self.rest(link.adopt)))
+
+        def improve(win: Win[Path]) -> None:
+            # The listener must know the link before it can go on elsewhere.
+            link.whenConfirmed().addCallback(
+                lambda isKnown: link.adopt(win) if isKnown else win.path.abort()
+            )
+
+        link.seekBy(Redial(self._peer, link, self._again, self.rest(improve)))
         return link
 
-    def _again(self, reunion: Reunion, policy: RelayPolicy) -> Dialer:
+    def _again(self, reunion: Reunion, policy: RelayPolicy, tries: int) -> Dialer:
         """
-        A dial for a link that lives.
+        A dial for a link that lives.  Under a standing name we ask now and then, too:
+        if its listener was restarted, it can say so.
         """
-        return Dialer(
-            self._peer.twin(),
-            self._rendezvous,
-            self._name,
-            reunion.secret,
-            reunion.preface,
-            policy,
-        )
+        met = self._introduction
+        name = met.again if met is not None and met.again else self._name
+        if tries % 2 and not self._name.isdigit():
+            name = self._name
+        peer = self._peer.twin()
+        return Dialer(peer, self._rendezvous, name, b"", reunion, policy)
 
     async def reach(self, ride: Callable[[Win[Path]], L]) -> L:
         """

@@ -11,7 +11,7 @@ on the listener, the dialer has attached it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -109,7 +109,7 @@ class Meeting:
     wait: float
     local: bool
     relay: Callable[[bytes], None]
-    ticket: bytes | None = None
+    ticket: bytes | None = field(default=None, repr=False)
 
     @property
     def overLoopback(self) -> bool:
@@ -124,7 +124,8 @@ class Introduction:
     One introduction, seen from either side.
 
     C{won}: fires with the path, or with one of L{punch.errors}.  Cancelling it
-    ends everything.  C{better}: see L{Race}.
+    ends everything.  C{better}: see L{Race}.  C{again}: see L{Details}, once the
+    other side's are here.
     """
 
     role: Role
@@ -135,6 +136,7 @@ class Introduction:
         self._meeting = meeting
         self._details: Arrival[Details] = Arrival()
         self._pin: bytes | None = None
+        self.again = ""
         self.race: Race[Path] = Race(
             means.clock,
             Checklist(means.random),
@@ -217,6 +219,7 @@ class Introduction:
         The other side's details are here, and it knows the words.
         """
         self._pin = details.pin
+        self.again = details.again
         self._details.arrive(details)
         if not self.expectsDirect:
             return

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IConsumer,
@@ -98,7 +98,7 @@ class Link(FixedOptions):
         self._inbox = self._course.inbox
         self._ended = self._course.ended
         self._ended.wait().addCallback(self._hasEnded)
-        self._course.begin(win)
+        self._first = self._course.begin(win)
 
     # The application's side.
 
@@ -270,6 +270,9 @@ class Link(FixedOptions):
 
         @return: whether the link has come to go on there.
         """
+        if win.path.pin != self.pin:
+            win.path.abort()
+            return succeed(False)
         return self._course.adopt(win)
 
     def probe(self, isDoubtful: bool) -> None:
@@ -279,6 +282,13 @@ class Link(FixedOptions):
         @param isDoubtful: we have reason to think that it does not.
         """
         self._course.probe(isDoubtful)
+
+    def whenConfirmed(self) -> Deferred[bool]:
+        """
+        Fires when the peer has answered on our first path, so that it knows the link;
+        with C{False} if it never did.
+        """
+        return self._first.whenAnswered.wait()
 
     def refused(self, error: LinkError) -> None:
         """

@@ -10,8 +10,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from punch.address import Address, formatAddress
 from punch.arrival import Arrival
@@ -22,6 +23,7 @@ from punch.errors import (
     PortHeld,
     PunchError,
     RendezvousError,
+    RendezvousTimedOut,
     UnsupportedVersion,
 )
 from punch.events import CodeAllotted, Observed, Waiting
@@ -30,7 +32,7 @@ from punch.nap import Nap
 from punch.peer import Peer, Rendezvous
 from punch.place import Place
 from punch.reception import Reception
-from punch.rendezvous.client import RendezvousClient
+from punch.rendezvous.client import ANSWER_TIMEOUT, RendezvousClient
 
 _PAUSES = (0.5, 30.0)
 _LINKED_PAUSES = (0.1, 1.0)
@@ -38,6 +40,8 @@ _LINKED_PAUSES = (0.1, 1.0)
 Seconds from one try to come back to the next, at first and at most; and where links
 may want us back.
 """
+
+_LINKED_PATIENCE = 2.0
 
 
 class Listener:
@@ -67,8 +71,12 @@ class Listener:
         self._owner = secrets.token_bytes(16)
         self._gone: Arrival[RendezvousError] = Arrival()
         self._nap = Nap(peer.clock)
+        self._trying: Deferred[None] | None = None
+        self._isHurried = False
         self._reception = Reception(peer, rendezvous, linked, failed, self._renewCode)
         self._reception.place = place
+        if peer.settings.resumeFor:
+            self._reception.again = f"again-{secrets.token_hex(16)}"
 
     async def run(self) -> None:
         """
@@ -108,7 +116,11 @@ class Listener:
         client = self._reception.client
         if client is not None:
             client.probe(not self._peer.has(client.localHost))
+        self._reception.probe()
         self._nap.wake()
+        if self._trying is not None:
+            self._isHurried = True
+            self._trying.cancel()
 
     async def _publish(self) -> None:
         """
@@ -117,7 +129,7 @@ class Listener:
         client = await self._peer.connect(self._rendezvous, self)
         self._gone = Arrival()
         try:
-            observed = await client.hello()
+            observed = await client.hello(self._patience())
             self._peer.tell(Observed(formatAddress(observed)))
             self._reception.observed = observed
             self._reception.client = client
@@ -128,6 +140,15 @@ class Listener:
             raise
         client.keepAlive()
         self._peer.tell(Waiting())
+        if self._reception.again:
+            published = client.publish(self._reception.again, self._owner)
+            Deferred.fromCoroutine(published).addErrback(self._unpublished)
+
+    def _unpublished(self, failure: Failure) -> None:
+        """
+        Those who come back find us under our name, as long as we have it.
+        """
+        self._log.debug("no name for those who come back: {why}", why=failure.value)
 
     async def _takeName(self, client: RendezvousClient) -> None:
         place = self._reception.place
@@ -139,7 +160,8 @@ class Listener:
                 if place.lasting:
                     raise
                 # While we were gone the number was given to somebody else.
-        await self._takeNumber(client)
+        if not self._reception.isRetired:
+            await self._takeNumber(client)
 
     async def _takeNumber(self, client: RendezvousClient) -> None:
         code = Code(await client.allocate(self._owner), chooseWords())
@@ -154,27 +176,58 @@ class Listener:
         pause = shortest
         while True:
             try:
-                await self._publish()
+                await self._publishSoon()
                 return
             except (NameTaken, BadName, UnsupportedVersion):
                 raise
             except RendezvousError as error:
                 self._log.info("{error} Trying again.", error=error)
-                if isinstance(error, PortHeld):
+                if isinstance(error, (PortHeld, RendezvousTimedOut)):
+                    # The way to R from this port may be stuck in our NAT.
                     await self._movePort()
+            except CancelledError:
+                if not self._isHurried:
+                    raise
+                self._isHurried = False
+                continue
             await self._nap.sleep(pause * self._peer.settings.random.uniform(0.8, 1.2))
             pause = min(pause * 2, longest)
 
+    def _patience(self) -> float:
+        """
+        How long the rendezvous may take to answer our hello.
+        """
+        return _LINKED_PATIENCE if self._reception.hasLinks else ANSWER_TIMEOUT
+
     def _pauses(self) -> tuple[float, float]:
         return _LINKED_PAUSES if self._reception.hasLinks else _PAUSES
+
+    async def _publishSoon(self) -> None:
+        """
+        Wait at the rendezvous again; where links may want us, without long waits for
+        an answer that may not come.
+        """
+        self._trying = trying = Deferred.fromCoroutine(self._publish())
+        if self._reception.hasLinks:
+            trying.addTimeout(2 * _LINKED_PATIENCE, self._peer.clock)
+        try:
+            await trying
+        except TimeoutError:
+            raise RendezvousTimedOut() from None
+        finally:
+            self._trying = None
 
     async def _movePort(self) -> None:
         """
         The system won't let us connect from our port again; unless it was chosen
         for us, or somebody is just being met on it, take another.
         """
-        if not self._peer.settings.port and not self._reception.isBusy:
+        if self._peer.settings.port or self._reception.isBusy:
+            return
+        try:
             await self._peer.open(self._reception.gate.admit, 0)
+        except PunchError as error:
+            self._log.info("{error}", error=error)
 
     # What the rendezvous says.
 

@@ -227,11 +227,12 @@ class Peer:
         self._client = await connect(self.clock, endpoint, guest)
         return self._client
 
-    def details(self, observed: Address) -> Details:
+    def details(self, observed: Address, again: str = "") -> Details:
         """
         What we tell the other side: our pin, and the addresses of our interfaces.
 
         @param observed: our own address as the rendezvous sees it.
+        @param again: see L{Details}.
         """
         ips = [self.settings.interface] if self.settings.interface else None
         offered = []
@@ -242,7 +243,7 @@ class Peer:
                 continue
             offered.append(Candidate(Kind.HOST, address))
         candidates = usable(offered, overLoopback=ipOf(observed).is_loopback)
-        return Details(self.security.pin, tuple(candidates))
+        return Details(self.security.pin, tuple(candidates), again=again)
 
     async def meet(
         self,

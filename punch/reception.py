@@ -44,8 +44,9 @@ class Reception:
 
     C{client}: our connection to the rendezvous, C{None} while there is none.
     C{observed}: our address as the rendezvous sees it.  C{place}: where we wait;
-    C{None} while we have no name.  C{isRetired}: no new links are made.  C{gate}:
-    for connections that come in.
+    C{None} while we have no name.  C{again}: the name for those who come back; empty
+    if nobody can.  C{isRetired}: no new links are made.  C{gate}: for connections
+    that come in.
     """
 
     _log = Logger()
@@ -67,6 +68,7 @@ class Reception:
         """
         self.client: RendezvousClient | None = None
         self.place: Place | None = None
+        self.again = ""
         self.isRetired = False
         self._peer = peer
         self._rendezvous = rendezvous
@@ -75,6 +77,7 @@ class Reception:
         self._spent = spent
         self._introductions: dict[bytes, Answered] = {}
         self._links: dict[bytes, Link] = {}
+        self._reunions: set[bytes] = set()
         self._empty: Arrival[None] = Arrival()
         # Those who wait for their guess, and those who had it.
         self._unanswered: deque[tuple[bytes, Answered]] = deque()
@@ -146,8 +149,8 @@ class Reception:
         """
         Somebody dialed us.
         """
-        client, place = self.client, self.place
-        if client is None or place is None:
+        client = self.client
+        if client is None:
             return
         linkId, pake = splitPreface(message)
         refusal = self._refusal(linkId)
@@ -162,10 +165,10 @@ class Reception:
             lambda m: client.relay(introduction, m),
             ticket,
         )
-        if linkId is None:
-            self._meet(introduction, meeting, place, pake)
-        else:
-            self._reunite(introduction, meeting, self._links[linkId], place, pake)
+        if linkId is not None:
+            self._reunite(introduction, meeting, self._links[linkId], pake)
+        elif self.place is not None:
+            self._meet(introduction, meeting, self.place, pake)
 
     def _refusal(self, linkId: bytes | None) -> Reason | None:
         """
@@ -175,7 +178,7 @@ class Reception:
             return Reason.TOO_MANY
         if linkId is not None and linkId not in self._links:
             return Reason.UNKNOWN_LINK
-        if linkId is None and self.isRetired:
+        if linkId is None and (self.isRetired or self.place is None):
             return Reason.NO_SUCH_NAME
         return None
 
@@ -200,16 +203,17 @@ class Reception:
         introduction: bytes,
         meeting: Meeting,
         link: Link,
-        place: Place,
         pake: bytes,
     ) -> None:
         """
         A dialer who wants another path for a link.
         """
         means = self._peer.means(self._rendezvous)
-        secret = Reunion(link.id, link.secret).secret
-        met = Answered(means, meeting, ListenersGreeting(place.name, secret), pake)
+        reunion = Reunion(link.id, link.secret)
+        greeting = ListenersGreeting(reunion.name, reunion.secret)
+        met = Answered(means, meeting, greeting, pake)
         self._introductions[introduction] = met
+        self._reunions.add(introduction)
         met.won.addCallback(self._reunited, introduction, link)
         met.won.addErrback(self._missed, introduction)
         self._peer.clock.callLater(0, self._answerNow, introduction)
@@ -217,7 +221,7 @@ class Reception:
     def _answerNow(self, introduction: bytes) -> None:
         met = self._introductions.get(introduction)
         if met is not None:
-            met.answer(self._peer.details(self.observed))
+            met.answer(self._peer.details(self.observed, self.again))
 
     def _scheduleGuess(self, pause: float) -> None:
         if self._nextGuess is None or not self._nextGuess.active():
@@ -235,7 +239,7 @@ class Reception:
             elif place.guesses.take(now):
                 self._unanswered.popleft()
                 self._guessing[introduction] = place
-                met.answer(self._peer.details(self.observed))
+                met.answer(self._peer.details(self.observed, self.again))
             else:
                 next = place.guesses.nextAt(now)
                 if next is not None:
@@ -280,10 +284,7 @@ class Reception:
         self._checkEmpty()
 
     def _reunited(self, win: Win[Path], introduction: bytes, link: Link) -> None:
-        if win.path.pin == link.pin:
-            link.adopt(win)
-        else:
-            win.path.abort()
+        link.adopt(win)
         self._goOn(introduction, link)
 
     def _goOn(self, introduction: bytes, link: Link) -> None:
@@ -339,8 +340,8 @@ class Reception:
         A guess has used up the code: who waits for one of his own waits in vain.
         """
         self.place = None
-        for met in list(self._introductions.values()):
-            if not met.proven:
+        for introduction, met in list(self._introductions.items()):
+            if not met.proven and introduction not in self._reunions:
                 met.race.fail(NoSuchName(name))
         self._spent(name)
 
@@ -349,10 +350,18 @@ class Reception:
         An introduction is over, and with the last one strangers have no business.
         """
         self._introductions.pop(introduction, None)
+        self._reunions.discard(introduction)
         if not self._introductions:
             self._lobby.close()
         if self.client is not None:
             self.client.leave(introduction, reason)
+
+    def probe(self) -> None:
+        """
+        See at once whether our links' paths still answer.
+        """
+        for link in list(self._links.values()):
+            link.probe(not self._peer.has(link.getHost().host))
 
     def wanted(self) -> None:
         """

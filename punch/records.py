@@ -44,6 +44,7 @@ class Type(IntEnum):
     PING = 5
     PONG = 6
     CLOSE = 7
+    SKIP = 8
 
 
 @dataclass(frozen=True)
@@ -80,19 +81,21 @@ def encode(type: Type, payload: bytes = b"") -> bytes:
 
 def encodeOffset(offset: int) -> bytes:
     """
-    The payload of an ACK or a PONG: how many units of the link have been taken.
+    The payload of an ACK or a PONG: how many units of the link have been taken; or
+    of a SKIP: where what follows on this path begins.
     """
     return _OFFSET.pack(offset)
 
 
 def decodeOffset(payload: bytes) -> int:
     """
-    The offset in the payload of an ACK or a PONG; what follows it is ignored.
+    The offset in the payload of an ACK, a PONG or a SKIP; what follows it is
+    ignored.
 
     @raise ProtocolViolation: the payload is too short.
     """
     if len(payload) < _OFFSET.size:
-        raise ProtocolViolation(f"an ACK of {len(payload)} bytes")
+        raise ProtocolViolation(f"an offset of {len(payload)} bytes")
     offset: int = _OFFSET.unpack_from(payload)[0]
     return offset
 

@@ -22,9 +22,14 @@ from punch.resumeerrors import UnknownLink
 from punch.reunion import Reunion
 from punch.seeker import Want
 
-_PATIENCE = (4.0, 10.0)
+_PATIENCE = (2.5, 10.0)
 """
 Seconds that the first try may take, and a later one at most.
+"""
+
+_ADOPTION = 3.0
+"""
+Seconds that the other side may take to agree to a path.
 """
 
 _PAUSES = {Want.ANOTHER: (0.1, 1.0), Want.BETTER: (1.0, 300.0)}
@@ -51,7 +56,7 @@ class Dial(Protocol):
         """
 
 
-Again = Callable[[Reunion, RelayPolicy], Dial]
+Again = Callable[[Reunion, RelayPolicy, int], Dial]
 
 
 class _Adopted(Abortable):
@@ -59,12 +64,8 @@ class _Adopted(Abortable):
     A path that our link has been given.
     """
 
-    def __init__(self, link: Link, win: Win[Path]) -> None:
-        if win.path.pin != link.pin:
-            win.path.abort()
-            self.attached: Deferred[bool] | None = None
-        else:
-            self.attached = link.adopt(win)
+    def __init__(self, attached: Deferred[bool]) -> None:
+        self.attached = attached
 
     def abortConnection(self) -> None:
         """
@@ -122,7 +123,7 @@ class Redial:
         elif self._running is None:
             self._start()
         elif worse and not self._isAdopting:
-            self.hurry()
+            self._running.cancel()
 
     def hurry(self) -> None:
         """
@@ -137,9 +138,9 @@ class Redial:
         """
         What did not work may work now, and what did may not.
         """
-        self._link.probe(not self._peer.has(self._link.getHost().host))
         if self._want is not Want.NOTHING:
             self.hurry()
+        self._link.probe(not self._peer.has(self._link.getHost().host))
 
     @property
     def _want(self) -> Want:
@@ -172,8 +173,10 @@ class Redial:
             try:
                 await self._try(tries)
             except UnknownLink as unknown:
-                self._link.refused(unknown)
-                return
+                # A path that answers knows better than the rendezvous.
+                if self._want is Want.ANOTHER:
+                    self._link.refused(unknown)
+                    return
             except (PunchError, TimeoutError) as error:
                 self._log.debug("{error} Trying again.", error=str(error))
             await self._pause(tries)
@@ -186,14 +189,13 @@ class Redial:
         policy = self._settings.relay
         if self._want is Want.BETTER:
             policy = RelayPolicy.NEVER
-        dial = self._again(self._reunion, policy)
+        dial = self._again(self._reunion, policy, tries)
         shortest, longest = _PATIENCE
         patience = min(shortest + 2 * tries, longest)
         reaching = Deferred.fromCoroutine(dial.reach(self._adopt))
         try:
             adopted = await reaching.addTimeout(patience, self._clock)
-            if adopted.attached is not None:
-                await adopted.attached
+            await adopted.attached.addTimeout(_ADOPTION, self._clock)
         finally:
             self._isAdopting = False
             rest = dial.rest(self._link.adopt)
@@ -203,7 +205,7 @@ class Redial:
 
     def _adopt(self, win: Win[Path]) -> _Adopted:
         self._isAdopting = True
-        return _Adopted(self._link, win)
+        return _Adopted(self._link.adopt(win))
 
     async def _pause(self, tries: int) -> None:
         want = self._want

@@ -8,7 +8,7 @@ can: what the two then prove to each other is the link's own secret.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from punch.attachment import LINK_SIZE
 from punch.pake import MESSAGE_SIZE
@@ -23,7 +23,14 @@ class Reunion:
     """
 
     link: bytes
-    linkSecret: bytes
+    linkSecret: bytes = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """
+        What the PAKE is made for, whatever name was dialed.
+        """
+        return f"reunion {self.link.hex()}"
 
     @property
     def secret(self) -> bytes:

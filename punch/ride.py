@@ -65,7 +65,8 @@ class Ride:
 
     C{generation}: the path's, 0 as long as it is not known.  C{isFlowing}: whether
     it takes more now.  C{whenAttached}: fires with C{True} when the link has come
-    to go on here, with C{False} if it has not.
+    to go on here, with C{False} if it has not.  C{whenAnswered}: likewise, when the
+    peer has answered something here.
     """
 
     def __init__(self, clock: IReactorTime, win: Win[Path], rider: Rider) -> None:
@@ -75,6 +76,7 @@ class Ride:
         self.isFlowing = True
         self.isOver = False
         self.whenAttached: Arrival[bool] = Arrival()
+        self.whenAnswered: Arrival[bool] = Arrival()
         self.pulse = Pulse(clock.seconds())
         self.roundTrip: float | None = None
         self._clock = clock
@@ -190,7 +192,12 @@ class Ride:
             return None
         taken = self._clock.seconds() - self._asked.popleft()
         self.roundTrip = min(taken, self.roundTrip or taken)
+        self._hasAnswered(True)
         return taken
+
+    def _hasAnswered(self, isThere: bool) -> None:
+        if not self.whenAnswered.settled:
+            self.whenAnswered.arrive(isThere)
 
     def leave(self) -> None:
         """
@@ -226,6 +233,7 @@ class Ride:
         self._producing = False
         self._timer.clear()
         self._settle(False)
+        self._hasAnswered(False)
         self._rider.rideEnded(self, why)
 
     def _settle(self, attached: bool) -> None:

@@ -165,7 +165,8 @@ class _Transport(BufferingTLSTransport):
 
     def _write(self, bytes: bytes) -> None:
         tls, transport = self._tlsConnection, cast(ITransport, self.transport)
-        if not self._handshakeDone or self._lostTLSConnection or self._appSendBuffer:
+        isReady = self._handshakeDone and not self._lostTLSConnection
+        if not bytes or not isReady or self._appSendBuffer:
             BufferingTLSTransport._write(self, bytes)
             return
         try:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from punch.errors import Bug, ProtocolViolation
-from punch.records import MAXIMUM_DATA, Type
+from punch.records import MAXIMUM_DATA, Control, Type, encodeOffset
 
 SHORTEST_ROUND_TRIP: Final = 0.004
 """
@@ -24,10 +24,12 @@ turns on such a scale, whatever the wire can do.
 
 _ROUND_TRIPS: Final = 2
 
-Piece: TypeAlias = list[bytes] | Literal[Type.CLOSE]
+Piece: TypeAlias = list[bytes] | Control
 """
-The payload of one DATA record, in pieces; or CLOSE.
+The payload of one DATA record, in pieces; or CLOSE, or SKIP.
 """
+
+CLOSE: Final = Control(Type.CLOSE)
 
 # The offset behind it, its size, and its pieces.
 _Payload: TypeAlias = tuple[int, int, list[bytes]]
@@ -46,6 +48,9 @@ class Limits:
     C{small}: bytes up to which several payloads are joined, as otherwise their
     keeping would take many times their size.
     C{interval}: bytes taken after which the other side is told so.
+    C{early}: the same while an older path still lives: what that brings need not be
+    sent again, if it is told of in time.
+    C{skip}: units, at least, that are worth a SKIP rather than to be sent again.
     """
 
     initial: int = 4 << 20
@@ -54,6 +59,8 @@ class Limits:
     together: int = MAXIMUM_DATA
     small: int = 4 << 10
     interval: int = 1 << 20
+    early: int = 64 << 10
+    skip: int = 16 << 10
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -67,7 +74,7 @@ class Written:
     @ivar sent: units that were ever sent.
     @ivar acknowledged: units that the peer has taken.
     @ivar cursor: the offset of what is to be sent next on the current path.  It
-        may be below C{acknowledged} when an acknowledgment came by another path.
+        may be below C{acknowledged} when that was brought by another path.
     @ivar bound: units that may be under way, sent and not taken.
     """
 
@@ -150,6 +157,8 @@ class Written:
 
         @return: L{None} if that is all, or no more may be under way for now.
         """
+        if self.acknowledged - self.cursor >= self._limits.skip:
+            return self._nextSkip()
         unsent = self._unsent
         if not unsent:
             return self._nextClose()
@@ -165,12 +174,19 @@ class Written:
             self._append(self._kept, payload)
         return payload[2]
 
-    def _nextClose(self) -> Literal[Type.CLOSE] | None:
+    def _nextSkip(self) -> Control:
+        """
+        Leave out what the peer has taken meanwhile, from another path.
+        """
+        self._goTo(self.acknowledged)
+        return Control(Type.SKIP, encodeOffset(self.cursor))
+
+    def _nextClose(self) -> Control | None:
         total = self.total
         if self.cursor == total or total - self.acknowledged > self.bound:
             return None
         self.cursor = self.sent = total
-        return Type.CLOSE
+        return CLOSE
 
     def acknowledge(
         self, offset: int, now: float, roundTrip: float | None = None
@@ -237,6 +253,14 @@ class Written:
             raise ProtocolViolation(
                 f"a path from {offset}, not {self.acknowledged} to {self.sent}"
             )
+        self._goTo(offset)
+        self._start = offset
+        self._since = None
+
+    def _goTo(self, offset: int) -> None:
+        """
+        Let the cursor be at C{offset}, and everything on its own side of that.
+        """
         kept, unsent = self._kept, self._unsent
         while kept and kept[-1][0] > offset:
             unsent.appendleft(kept.pop())
@@ -245,8 +269,7 @@ class Written:
         if unsent:
             self._divide(offset)
         self._drop()
-        self.cursor = self._start = offset
-        self._since = None
+        self.cursor = offset
 
     def _divide(self, offset: int) -> None:
         """

@@ -12,14 +12,15 @@ import pytest
 from punch.attachment import Attach, Attached
 from punch.continuity import Continuity, Stale
 from punch.errors import Bug, ProtocolViolation
-from punch.records import MAXIMUM_DATA, Type, decodeOffset, encodeOffset
+from punch.records import MAXIMUM_DATA, Control, Type, decodeOffset, encodeOffset
 from punch.role import Role
-from punch.written import DEFAULT_LIMITS
+from punch.written import CLOSE, DEFAULT_LIMITS
 
 LINK = bytes(range(16))
 SECRET = b"secret"
 NOW = 100.0
 INTERVAL = DEFAULT_LIMITS.interval
+EARLY = DEFAULT_LIMITS.early
 
 
 def newSides() -> tuple[Continuity, Continuity]:
@@ -328,6 +329,89 @@ def test_acknowledgingNowhere() -> None:
     assert not dialer.wantsAck
 
 
+def test_acknowledgingEarly() -> None:
+    """
+    While an older path lives, what it brings is told of sooner: the peer need not
+    send it again on the new one.
+    """
+    dialer, listener = linked()
+    attached(dialer, listener)
+    dialer.dataReceived(1, bytes(INTERVAL))
+    dialer.taken(EARLY - 1)
+    assert not dialer.wantsAck
+    dialer.taken(1)
+    assert dialer.wantsAck
+    assert dialer.acknowledgment() == encodeOffset(EARLY)
+    dialer.pathLost(1)
+    dialer.taken(INTERVAL - EARLY - 1)
+    assert not dialer.wantsAck
+
+
+@pytest.mark.parametrize("role", Role)
+def test_skip(role: Role) -> None:
+    """
+    What the older path brought is not sent on the new one again.
+    """
+    dialer, listener = linked()
+    sides = {Role.DIALER: dialer, Role.LISTENER: listener}
+    taker, giver = sides[role], sides[role.other]
+    text = bytes(range(200)) * 500
+    giver.write([text[:9], text[9:]])
+    assert isinstance(giver.nextPiece(), list)
+    attached(dialer, listener)
+    assert taker.dataReceived(1, text[:70_000]) == text[:70_000]
+    taker.taken(60_000)
+    giver.ackReceived(1, taker.acknowledgment(), NOW)
+    skip = giver.nextPiece()
+    assert isinstance(skip, Control)
+    assert skip == Control(Type.SKIP, encodeOffset(60_000))
+    taker.skipReceived(2, skip.payload)
+    piece = giver.nextPiece()
+    assert isinstance(piece, list)
+    rest = b"".join(piece)
+    assert rest == text[60_000:]
+    assert taker.dataReceived(2, rest) == text[70_000:]
+    # The older one is where it was.
+    assert taker.dataReceived(1, text[70_000:]) == b""
+
+
+def test_skipEnd() -> None:
+    """
+    CLOSE, too, can be left out, and comes no more then.
+    """
+    dialer, listener = linked()
+    joined(dialer, listener)
+    listener.dataReceived(1, b"data")
+    listener.closeReceived(1)
+    listener.taken(5)
+    assert listener.acknowledgment() == encodeOffset(5)
+    listener.skipReceived(2, encodeOffset(4))
+    assert not listener.closeReceived(2)
+    listener.skipReceived(2, encodeOffset(5))
+    with pytest.raises(ProtocolViolation, match="CLOSE in another place"):
+        listener.closeReceived(2)
+
+
+@pytest.mark.parametrize("offset", [1, 8, 10])
+def test_skipWrong(offset: int) -> None:
+    """
+    A path never goes back, nor beyond what was told to have been taken, even if
+    that was taken, or has arrived.
+    """
+    dialer, listener = linked()
+    joined(dialer, listener)
+    listener.dataReceived(2, b"01")
+    listener.dataReceived(1, b"0123456789")
+    listener.taken(7)
+    listener.acknowledgment()
+    listener.taken(1)
+    with pytest.raises(ProtocolViolation, match=f"SKIP from 2 to {offset}"):
+        listener.skipReceived(2, encodeOffset(offset))
+    listener.skipReceived(2, encodeOffset(2))
+    listener.skipReceived(2, encodeOffset(7))
+    assert listener.dataReceived(2, b"789ab") == b"ab"
+
+
 def test_pong() -> None:
     """
     PONG acknowledges, too; but not on an older path, where it could be quicker than
@@ -354,7 +438,7 @@ def test_complete() -> None:
     dialer, listener = linked()
     dialer.finish()
     listener.finish()
-    assert dialer.nextPiece() is listener.nextPiece() is Type.CLOSE
+    assert dialer.nextPiece() is listener.nextPiece() is CLOSE
     assert dialer.closeReceived(1)
     assert listener.closeReceived(1)
     dialer.taken(1)
@@ -387,10 +471,10 @@ def test_closeAgain() -> None:
     dialer.write([b"data"])
     dialer.finish()
     assert dialer.nextPiece() == [b"data"]
-    assert dialer.nextPiece() is Type.CLOSE
+    assert dialer.nextPiece() is CLOSE
     attached(dialer, listener)
     assert dialer.nextPiece() == [b"data"]
-    assert dialer.nextPiece() is Type.CLOSE
+    assert dialer.nextPiece() is CLOSE
     assert listener.dataReceived(2, b"data") == b"data"
     assert listener.closeReceived(2)
     assert listener.dataReceived(1, b"data") == b""
@@ -470,6 +554,7 @@ def test_notArrived() -> None:
         lambda side, path: side.dataReceived(path, b"data"),
         lambda side, path: side.closeReceived(path),
         lambda side, path: side.ackReceived(path, encodeOffset(0), NOW),
+        lambda side, path: side.skipReceived(path, encodeOffset(0)),
     ],
 )
 def test_notAttached(use: Callable[[Continuity, int], object]) -> None:
@@ -493,7 +578,7 @@ def test_acknowledgedNothing() -> None:
     dialer, _ = linked()
     with pytest.raises(ProtocolViolation, match="an ACK of 1"):
         dialer.ackReceived(1, encodeOffset(1), NOW)
-    with pytest.raises(ProtocolViolation, match="an ACK of 0 bytes"):
+    with pytest.raises(ProtocolViolation, match="an offset of 0 bytes"):
         dialer.ackReceived(1, b"", NOW)
 
 

@@ -24,7 +24,15 @@ from hypothesis.stateful import (
 from punch.attachment import Attach
 from punch.continuity import Continuity, Stale
 from punch.errors import ProtocolViolation
-from punch.records import Control, Decoder, Record, Type, encode, encodeHeader
+from punch.records import (
+    Control,
+    Decoder,
+    Record,
+    Type,
+    encode,
+    encodeHeader,
+    encodeOffset,
+)
 from punch.role import Role
 from punch.written import Limits
 
@@ -32,7 +40,16 @@ LINK = b"the link's own id"[:16]
 SECRET = b"the link's secret"
 
 # Small, so that a few steps reach them.
-LIMITS = Limits(initial=64, maximum=100, record=16, together=48, small=6, interval=24)
+LIMITS = Limits(
+    initial=64,
+    maximum=100,
+    record=16,
+    together=48,
+    small=6,
+    interval=24,
+    early=9,
+    skip=5,
+)
 
 MOST = 20_000
 
@@ -184,8 +201,8 @@ class Side:
             if piece is None:
                 return number > 0
             assert wire is not None
-            if piece is Type.CLOSE:
-                self.send(wire, encode(Type.CLOSE))
+            if isinstance(piece, Control):
+                self.send(wire, encode(piece.type, piece.payload))
             else:
                 data = b"".join(piece)
                 self.send(wire, encodeHeader(Type.DATA, len(data)) + data)
@@ -240,24 +257,36 @@ class Side:
         generation = held.generation
         assert generation is not None
         if isinstance(record, bytes):
-            fresh = continuity.dataReceived(generation, record)
-            assert not (fresh and self.heardEnd)
-            self.untaken += len(fresh)
-            assert fresh == TEXTS[self.role.other][self.delivered :][: len(fresh)]
-            self.delivered += len(fresh)
+            self.hear(continuity.dataReceived(generation, record))
         elif record.type is Type.ATTACHED:
             payload = record.payload
             if not continuity.attachedReceived(generation, payload, wire.binding):
                 self.end(wire)
         elif record.type is Type.CLOSE:
-            if continuity.closeReceived(generation):
-                assert not self.heardEnd
-                self.heardEnd = True
-                self.untaken += 1
+            self.hearEnd(continuity.closeReceived(generation))
+        elif record.type is Type.SKIP:
+            continuity.skipReceived(generation, record.payload)
         elif record.type is Type.PING:
             self.send(wire, encode(Type.PONG, continuity.pong(generation)))
         else:
             continuity.ackReceived(generation, record.payload, self.now)
+
+    def hear(self, fresh: bytes) -> None:
+        """
+        See that what is new is what comes next.
+        """
+        assert not (fresh and self.heardEnd)
+        assert fresh == TEXTS[self.role.other][self.delivered :][: len(fresh)]
+        self.untaken += len(fresh)
+        self.delivered += len(fresh)
+
+    def hearEnd(self, isFresh: bool) -> None:
+        """
+        See that the end is new once.
+        """
+        assert not (isFresh and self.heardEnd)
+        self.heardEnd = True
+        self.untaken += isFresh
 
     def attach(self, wire: Wire, held: Held, payload: bytes) -> None:
         """
@@ -389,6 +418,27 @@ class Meeting(RuleBasedStateMachine):
         if len(self.live) < 5:
             self.addPath()
 
+    @rule(role=sides, brought=st.integers(1, 100), most=st.integers(0, 5))
+    def overtake(self, role: Role, brought: int, most: int) -> None:
+        """
+        One moves to a new path; some of what it had under way on others arrives
+        there, is told of, and need not come again.
+        """
+        others = self.live
+        if len(others) >= 5:
+            return
+        self.writeUntilFull(role, 10)
+        self.addPath()
+        wire = self.wires[-1]
+        for each in (Role.LISTENER, Role.DIALER):
+            self.move(wire, each, 1000)
+        for other in others:
+            self.move(other, role.other, brought)
+        self.sides[role.other].take(100)
+        self.sides[role.other].acknowledge()
+        self.move(wire, role, 1000)
+        self.sides[role].pump(most)
+
     def addPath(self) -> None:
         """
         Both sides have a path that nothing has passed on; the dialer attaches it.
@@ -496,6 +546,20 @@ class Meeting(RuleBasedStateMachine):
         else:
             self.forge(pick, how, at)
         assert self.summary() == before
+
+    @rule(role=sides, beyond=st.integers(1, 50), isAhead=st.booleans())
+    def skipWrongly(self, role: Role, beyond: int, isAhead: bool) -> None:
+        """
+        One skips more than it was told of, or goes back.
+        """
+        continuity = self.sides[role].continuity
+        positions = dict(continuity._positions)
+        for generation, position in positions.items():
+            wrong = continuity._told + beyond if isAhead else position - beyond
+            if wrong >= 0:
+                with pytest.raises(ProtocolViolation):
+                    continuity.skipReceived(generation, encodeOffset(wrong))
+        assert continuity._positions == positions
 
     def summary(self) -> list[object]:
         """
@@ -640,6 +704,8 @@ def course(chance: random.Random) -> None:
         lambda role: meeting.pump(role, pick()): 20,
         lambda role: meeting.ping(role, 0.1, 0.001): 10,
         lambda role: meeting.finish(role, pick() // 2): 1,
+        lambda role: meeting.skipWrongly(role, pick(), pick() < 4): 5,
+        lambda role: meeting.overtake(role, pick() ** 2, pick()): 3,
         lambda role: meeting.attach(): 8,
         lambda role: meeting.deliver([(pick(), role, pick() ** 3)]): 80,
         lambda role: meeting.cut(pick(), pick() ** 2, {role}): pick(),

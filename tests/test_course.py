@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from random import Random
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -21,7 +22,7 @@ from punch.link import LINGER
 from punch.outage import COURTESY
 from punch.path import Path
 from punch.pulse import SOON, SUSPICION
-from punch.records import Type, encode, encodeHeader
+from punch.records import Type, encode, encodeHeader, encodeOffset
 from punch.resumeerrors import ResumeExpired, UnknownLink
 from punch.ride import FAREWELL
 from punch.seeker import Want
@@ -541,6 +542,55 @@ class UpgradeTests(CourseTestCase):
             self.run_(0.1)
             assert all(each.heard > was for each, was in zip(made, before, strict=True))
         assert self.successResultOf(joining)
+
+    def test_skips(self) -> None:
+        """
+        What the old path brings meanwhile is not sent again on the new one, also if
+        that took nothing when it was heard of.
+        """
+        dialer, listener = self.couple.start()
+        old = self.couple.lead(1)
+        assert old is not None
+        tls: Any = old.path.transport
+        tls.transport.pauseProducing()
+        dialer.transport.write(b"x" * 400_000)
+        self.run_()
+        paths = self.unjoined()
+        self.adopt(0, paths[0])
+        ride = self.dialers._course._rides[-1]
+        ride.pauseProducing()
+        self.adopt(1, paths[1])
+        self.run_()
+        assert self.couple.lead(0) is ride
+        continuity = self.dialers._continuity
+        assert continuity._written.cursor == len(listener.received) == 0
+        tls.transport.resumeProducing()
+        self.run_()
+        assert continuity._written.cursor == 0
+        taken = continuity.acknowledged
+        assert taken == len(listener.received) > 16 << 10
+        path = ride.path
+        with mock.patch.object(path, "sendData", wraps=path.sendData) as sendData:
+            ride.resumeProducing()
+            self.run_()
+        sent = [len(piece) for call in sendData.mock_calls for piece in call.args]
+        assert sum(sent) == 400_000 - taken
+        dialer.transport.loseWriteConnection()
+        listener.transport.loseWriteConnection()
+        self.assertClean()
+        assert listener.received == b"x" * 400_000
+
+    def test_skipsWrongly(self) -> None:
+        """
+        A path on which the peer leaves out what it was never told of is ended.
+        """
+        self.couple.start()
+        self.couple.isSeeking = False
+        self.pathOf(0).send(Type.SKIP, encodeOffset(1))
+        self.run_()
+        ended = self.couple.ends()[1]
+        assert isinstance(ended, ProtocolViolation)
+        assert "SKIP from 0 to 1" in str(ended)
 
     def test_oldDies(self) -> None:
         """

@@ -657,7 +657,7 @@ class ViolationTests(LinkTestCase):
         """
         self.assertViolation("an ACK of 1 ", encode(Type.ACK, encodeOffset(1)))
         self.setUp()
-        self.assertViolation("an ACK of 3 bytes", encode(Type.PONG, bytes(3)))
+        self.assertViolation("an offset of 3 bytes", encode(Type.PONG, bytes(3)))
 
     def test_attachedTwice(self) -> None:
         """

@@ -97,7 +97,7 @@ def test_byteByByte(sent: list[Record]) -> None:
         st.binary()
         | st.builds(
             struct.Struct("!BI").pack,
-            st.integers(0, 9),
+            st.integers(0, 10),
             st.integers(0, 2 * MAXIMUM_CONTROL)
             | st.integers(MAXIMUM_DATA - 1, MAXIMUM_DATA + 1),
         )
@@ -148,7 +148,7 @@ def test_memory() -> None:
     ("header", "said"),
     [
         (b"\0" + bytes(4), "unknown type 0"),
-        (b"\x08" + bytes(4), "unknown type 8"),
+        (b"\x09" + bytes(4), "unknown type 9"),
         (b"\xff" + bytes(4), "unknown type 255"),
         (encodeHeader(Type.DATA, MAXIMUM_DATA + 1), "a DATA record of 1048577"),
         (encodeHeader(Type.PING, MAXIMUM_CONTROL + 1), "a PING record of 4097"),
@@ -184,14 +184,14 @@ def test_wire() -> None:
     assert encode(Type.ATTACH) == b"\1\0\0\0\0"
     assert encode(Type.PING, b"x") == b"\5\0\0\0\1x"
     assert encodeHeader(Type.DATA, 258) == b"\3\0\0\1\2"
-    assert [each.value for each in Type] == [1, 2, 3, 4, 5, 6, 7]
+    assert [each.value for each in Type] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert encode(Type.ACK, encodeOffset(258)) == b"\4\0\0\0\x08" + bytes(6) + b"\1\2"
 
 
 @given(st.integers(0, 2**64 - 1), st.binary(max_size=20))
 def test_offset(offset: int, more: bytes) -> None:
     """
-    What was acknowledged is understood, also where a later version says more.
+    An offset is understood, also where a later version says more.
     """
     assert decodeOffset(encodeOffset(offset) + more) == offset
 
@@ -199,7 +199,7 @@ def test_offset(offset: int, more: bytes) -> None:
 @given(st.binary(max_size=7))
 def test_noOffset(payload: bytes) -> None:
     """
-    Too short an acknowledgment is none.
+    Too short an offset is none.
     """
-    with pytest.raises(ProtocolViolation, match="an ACK of"):
+    with pytest.raises(ProtocolViolation, match="an offset of"):
         decodeOffset(payload)

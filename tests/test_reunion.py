@@ -48,3 +48,4 @@ def test_secret() -> None:
     one, other = (Reunion(bytes(LINK_SIZE), each).secret for each in (b"a", b"b"))
     assert one != other
     assert len(one) == 32
+    assert "sesame" not in repr(Reunion(bytes(LINK_SIZE), b"sesame"))

@@ -5,14 +5,16 @@ Tests for L{punch.written}.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from punch.errors import Bug, ProtocolViolation
-from punch.records import MAXIMUM_DATA, Type
+from punch.records import MAXIMUM_DATA, Control, Type, encodeOffset
 from punch.written import (
+    CLOSE,
     DEFAULT_LIMITS,
     SHORTEST_ROUND_TRIP,
     Limits,
@@ -41,14 +43,16 @@ def sizes(pieces: list[Piece]) -> list[int]:
     """
     The sizes of records; 0 for CLOSE.
     """
-    return [0 if each is Type.CLOSE else sum(map(len, each)) for each in pieces]
+    return [0 if isinstance(each, Control) else sum(map(len, each)) for each in pieces]
 
 
 def joined(pieces: list[Piece]) -> bytes:
     """
     The bytes of records, and C{$} for CLOSE.
     """
-    return b"".join(b"$" if each is Type.CLOSE else b"".join(each) for each in pieces)
+    return b"".join(
+        b"$" if isinstance(each, Control) else b"".join(each) for each in pieces
+    )
 
 
 def kept(written: Written) -> int:
@@ -147,12 +151,12 @@ def test_close() -> None:
     written.write([b"last"])
     written.finish()
     assert written.total == 5
-    assert sent(written) == [[b"last"], Type.CLOSE]
+    assert sent(written) == [[b"last"], CLOSE]
     assert sent(written) == []
     written.restart(4)
-    assert sent(written) == [Type.CLOSE]
+    assert sent(written) == [CLOSE]
     written.restart(2)
-    assert sent(written) == [[b"st"], Type.CLOSE]
+    assert sent(written) == [[b"st"], CLOSE]
     written.restart(5)
     assert sent(written) == []
     assert written.outstanding == 0
@@ -173,7 +177,7 @@ def test_closeBound() -> None:
     written.finish()
     assert sizes(sent(written)) == [40, 40, 20]
     written.acknowledge(1, NOW)
-    assert sent(written) == [Type.CLOSE]
+    assert sent(written) == [CLOSE]
 
 
 def test_closeOnly() -> None:
@@ -184,7 +188,7 @@ def test_closeOnly() -> None:
     assert sent(written) == []
     assert not written.isDone
     written.finish()
-    assert sent(written) == [Type.CLOSE]
+    assert sent(written) == [CLOSE]
     written.acknowledge(1, NOW)
     assert written.isDone
 
@@ -327,6 +331,77 @@ def test_outstanding() -> None:
     assert written.outstanding == 30
     written.acknowledge(90, NOW)
     assert written.outstanding == 10
+
+
+def skipping(acknowledged: int) -> Written:
+    """
+    Forty bytes and CLOSE, all sent, on a new path from 5 where 5 were sent again;
+    of which so much was taken.
+    """
+    written = Written(replace(TINY, skip=7))
+    for digit in b"0123":
+        written.write([bytes([digit]) * 10])
+    written.finish()
+    sent(written)
+    written.restart(5)
+    assert written.nextPiece() == [b"00000"]
+    written.acknowledge(acknowledged, NOW)
+    return written
+
+
+@pytest.mark.parametrize(
+    ("acknowledged", "rest"),
+    [
+        (17, b"1" * 3 + b"2" * 10 + b"3" * 10 + b"$"),
+        (20, b"2" * 10 + b"3" * 10 + b"$"),
+        (23, b"2" * 7 + b"3" * 10 + b"$"),
+        (39, b"3$"),
+        (40, b"$"),
+        (41, b""),
+    ],
+)
+def test_skip(acknowledged: int, rest: bytes) -> None:
+    """
+    What an older path has brought meanwhile is not sent again, if it is much; it is
+    said how far that goes, and nothing of it is kept.
+    """
+    written = skipping(acknowledged)
+    skip = Control(Type.SKIP, encodeOffset(acknowledged))
+    assert written.nextPiece() == skip
+    assert written.cursor == acknowledged
+    assert kept(written) == max(0, 40 - acknowledged)
+    assert written.outstanding == 0
+    assert joined(sent(written)) == rest
+    assert written.outstanding == len(rest)
+    assert written.sent == 41
+    written.restart(acknowledged)
+    assert joined(sent(written)) == rest
+    written.acknowledge(41, NOW)
+    assert kept(written) == 0
+    assert written.isDone
+
+
+def test_skipLittle() -> None:
+    """
+    A little is rather sent again.
+    """
+    written = skipping(16)
+    assert joined(sent(written)) == b"1" * 10 + b"2" * 10 + b"3" * 10 + b"$"
+
+
+def test_skipDefault() -> None:
+    """
+    A quarter of a full record is much.
+    """
+    for missing, expected in ((0, Type.SKIP), (1, Type.DATA)):
+        written = Written()
+        written.write([bytes(RECORD)])
+        sent(written)
+        written.restart(0)
+        written.acknowledge((16 << 10) - missing, NOW)
+        piece = written.nextPiece()
+        found = piece.type if isinstance(piece, Control) else Type.DATA
+        assert found is expected
 
 
 @pytest.mark.parametrize("isSent", [True, False])

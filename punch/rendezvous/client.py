@@ -41,7 +41,7 @@ GOODBYE = 1.0
 Seconds that our last words have to leave.
 """
 
-PROBE_TIMEOUT = 1.0
+PROBE_TIMEOUT = 0.75
 """
 Seconds to wait for its answer where we have reason to doubt that it comes.
 """
@@ -158,14 +158,18 @@ class RendezvousClient(amp.AMP):
         peer: Any = self.transport.getPeer() if self.transport else None
         return peer is not None and ipOf(peer).is_loopback
 
-    async def hello(self) -> Address:
+    async def hello(self, patience: float = ANSWER_TIMEOUT) -> Address:
         """
         Introduce ourselves; other commands need not wait for the answer.
 
+        @param patience: seconds to wait for the answer.
         @return: the address that the rendezvous sees us come from.
         @raise punch.errors.RendezvousError: it is no use.
         """
-        answer = await self._ask(commands.Hello, version=commands.VERSION, features=[])
+        asked = Deferred.fromCoroutine(
+            self._ask(commands.Hello, version=commands.VERSION, features=[])
+        )
+        answer = await asked.addTimeout(patience, self._clock).addErrback(explain)
         self._answered = True
         observed: Address = answer["observed"]
         return observed

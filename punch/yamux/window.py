@@ -25,7 +25,7 @@ take turns on such a scale whatever the wire can do, and a window that ends with
 one turn would have them wait for each other.
 """
 
-_ROUND_TRIPS: Final = 2
+_ROUND_TRIPS: Final = 3
 
 
 class Growth:

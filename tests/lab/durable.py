@@ -19,7 +19,7 @@ from time import monotonic, sleep, time
 from .__main__ import interrupted, keptDirectory
 from .faults import FAULTS, reset
 from .load import MEBIBYTE, Echo, LoadFailed, Transfer
-from .nats import DROP, NONE, PER_SIDE
+from .nats import DROP, NONE, PER_SIDE, RANDOM
 from .requirements import missing
 from .standing import StandingPair
 from .topology import Laboratory
@@ -31,7 +31,6 @@ All that can kill a path here, by name.
 """
 
 _OTHERS = ("flush", "unplug", "reset")
-
 PLAN = (*_OTHERS, "move", RESTART, *_OTHERS, "renumber", RESTART)
 """
 Five sorts of kill in turn, one of which is another address of either sort.
@@ -233,7 +232,7 @@ def parser() -> argparse.ArgumentParser:
         description="Kill the path of a link under load, again and again.",
     )
     add = made.add_argument
-    behind = [kind for kind in PER_SIDE if kind != NONE]
+    behind = [kind for kind in (*PER_SIDE, RANDOM) if kind != NONE]
     add("A", nargs="?", choices=behind, default=DROP, help="the listener's side")
     add("B", nargs="?", choices=behind, default=DROP, help="the dialer's side")
     add("--kills", type=int, default=50, metavar="N")
@@ -263,7 +262,8 @@ def main(args: list[str] | None = None) -> int:
         Laboratory(options.A, options.B) as lab,
         StandingPair(lab, directory) as pair,
     ):
-        ordeal = Ordeal(pair, options.megabytes, options.only or PLAN)
+        settle = 0.0 if options.A == options.B == RANDOM else 5.0
+        ordeal = Ordeal(pair, options.megabytes, options.only or PLAN, settle)
         try:
             report = ordeal.run(options.kills)
         except LoadFailed as failed:

@@ -77,11 +77,11 @@ class Progress:
         self.received += count
         self.last = now
 
-    def longest(self, begin: float = 0.0) -> float:
+    def longest(self) -> float:
         """
-        The longest gap, in seconds, of those that began after an instant.
+        The longest gap, in seconds.
         """
-        return max((gap.length for gap in self.gaps if gap.begin >= begin), default=0.0)
+        return max((gap.length for gap in self.gaps), default=0.0)
 
     def outage(self, back: float) -> float:
         """
@@ -89,8 +89,9 @@ class Progress:
         back.  What was under way then may come for a moment longer, and is no sign
         of life.
         """
-        ends = (g.end for g in self.gaps if g.end > back and g.begin < back + AFTERMATH)
-        return max(0.0, max(ends, default=back) - back)
+        about = [g for g in self.gaps if g.end > back and g.begin < back + AFTERMATH]
+        # The longest: a new path begins in small steps, a round trip each.
+        return max(about, key=lambda gap: gap.length).end - back if about else 0.0
 
 
 class _Way:

@@ -80,7 +80,8 @@ def test_relayed(tmp_path: Path) -> None:
     assert [event["path"] for event in told] == ["direct"] * DIALS
     assert [event["why"] for event in told] == [""] * DIALS
     times = [median(o.elapsed or 0.0 for o in each) for each in (relayed, direct)]
-    assert times[0] <= 1.5 * times[1], times
+    print("relayed, direct:", times)
+    assert times[0] <= 1.5 * times[1]
 
 
 def test_never(tmp_path: Path) -> None:
@@ -138,6 +139,7 @@ def test_upgrade(tmp_path: Path) -> None:
                 assert (upgraded["from"], upgraded["to"]) == ("relayed", "direct")
                 assert upgraded["why"]
                 gaps = [progress.longest() for progress in transfer.progresses]
+                print("gaps:", gaps)
                 assert max(gaps) < 1.0
                 # Nothing goes through the rendezvous any more.
                 before, lines = relayedBytes(lab), len(echo.trips)

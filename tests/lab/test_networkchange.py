@@ -151,6 +151,9 @@ def dropped(host: Host, pid: int) -> int:
     return int(row[8])
 
 
+CABLE = ("pulled", "plugged in")
+
+
 def soon(delay: float | None) -> bool:
     """
     Whether a change was told in time.
@@ -162,7 +165,8 @@ def test_told(network: Network) -> None:
     """
     An address that comes or goes, of either family, a link that goes down or comes up,
     a cable that is pulled or plugged in, another way out: each is told within half a
-    second.
+    second.  (The kernel itself may keep news of a cable back for a second, as
+    linkwatch does, C{net/core/link_watch.c}.)
     """
     watcher = Watcher(network.host)
     inside, outside = network.inside, network.outside
@@ -185,7 +189,11 @@ def test_told(network: Network) -> None:
     for name, (where, line) in changes.items():
         delays[name] = watcher.delay(where, line)
         sleep(0.3)
-    late = {name: delay for name, delay in delays.items() if not soon(delay)}
+    late = {
+        name: delay
+        for name, delay in delays.items()
+        if not soon(delay and delay - (1.0 if name in CABLE else 0.0))
+    }
     assert not late, delays
     # One change may be told as two (an address, then the way out), but no more.
     assert len(watcher.said("changed")) <= 2 * len(changes)

@@ -5,6 +5,7 @@ suspended and go on.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -21,9 +22,13 @@ from punch.events import (
 from punch.policy import RelayPolicy
 from punch.ride import FAREWELL
 
+from .endpoints import Connecting, Serving, endpointOf
+from .guesser import Guesser
 from .program import Program
 from .services import NAME, SECRET, standing
 from .world import WHERE, T, World, pair
+
+LEGS = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.09)
 
 DURABLE: dict[str, Any] = {"relay": RelayPolicy.FALLBACK, "resumeFor": 600.0}
 
@@ -150,6 +155,25 @@ def test_upgraded(after: float) -> None:
     finish(world)
 
 
+def test_photoFinish() -> None:
+    """
+    However close the relayed and the direct path are to each other, even where what
+    the dialer says on the second overtakes the first: there is one link, which is
+    direct in the end.
+    """
+    ways = set()
+    for middle, near, far in product((0.004, 0.01, 0.02), LEGS, LEGS):
+        world = World(leg=middle)
+        world.cast(world.host("drop", near), world.host("drop", far)).meet(**DURABLE)
+        ways.add(world.dialer.told(Connected)[0].path)
+        world.run(5.0)
+        for each in world.programs:
+            assert not each.told(Suspended), (middle, near, far, world)
+            assert each.link.getPeer().path == "direct", (middle, near, far, world)
+        finish(world)
+    assert ways == {"direct", "relayed"}
+
+
 @pytest.mark.parametrize("side", ["listener", "dialer"])
 def test_reset(side: str) -> None:
     """
@@ -250,3 +274,48 @@ def test_restartedListener() -> None:
         each.stop()
     world.run(10.0)
     world.end()
+
+
+def test_listensAnew() -> None:
+    """
+    A server that was stopped and listens anew does not know the links of the time
+    before; one whose path answers lives on all the same.
+    """
+    world = pair("random", "random")
+    first = Serving(world.listener, **DURABLE)
+    world.run(1.0)
+    asked = Connecting(endpointOf(world.dialer, **DURABLE), world.dialer)
+    assert world.until(lambda: asked.talker), world
+    assert world.dialer.told(Connected)[0].path == "relayed"
+    first.stop()
+    world.run(5.0)
+    second = Serving(world.listener, **DURABLE)
+    world.run(120.0)
+    assert asked.talker is not None
+    assert asked.talker.reason is None, world
+    asked.lose()
+    second.stop()
+    world.run(2 * T + FAREWELL)
+    world.end()
+
+
+def test_guessedBeside() -> None:
+    """
+    Who listens once, and had a stranger's guess while it was being met, goes on with
+    its link after that.
+    """
+    world = pair()
+    stranger = world.host("drop")
+    world.listen(**DURABLE)
+    number = world.listener.code.partition("-")[0]
+    world.run(1.0)
+    world.dial(**DURABLE)
+    world.run(T)
+    guesser = Guesser(stranger, number, b"wrong").begin()
+    assert world.until(lambda: guesser.reason), world
+    assert len(guesser.answers) == 1
+    say(world)
+    world.dialer.host.reset()
+    assert world.until(lambda: world.dialer.told(Resumed)), world
+    say(world)
+    finish(world)

@@ -77,18 +77,18 @@ def test_updates(counts: list[int], grants: list[int]) -> None:
     ("pace", "roundTrip", "sizes"),
     [
         pytest.param(0.11, 0.1, [2, 4, 8, 16, 16, 16, 16, 16], id="bound"),
-        pytest.param(0.21, 0.1, [1] * 8, id="wide enough"),
+        pytest.param(0.31, 0.1, [1] * 8, id="wide enough"),
         pytest.param(0.01, None, [1] * 8, id="no round trip known"),
         pytest.param(
             SHORTEST_ROUND_TRIP, 0.0, [2, 4, 8, 16, 16, 16, 16, 16], id="busy machine"
         ),
-        pytest.param(SHORTEST_ROUND_TRIP * 2.1, 0.0, [1] * 8, id="slower than that"),
+        pytest.param(SHORTEST_ROUND_TRIP * 3.1, 0.0, [1] * 8, id="slower than that"),
     ],
 )
 def test_growth(pace: float, roundTrip: float | None, sizes: list[int]) -> None:
     """
     The window doubles, up to the cap, as long as a whole one is consumed in less
-    than two round trips.
+    than three round trips.
     """
     assert windows(opened(), pace, roundTrip) == sizes
 
@@ -96,7 +96,7 @@ def test_growth(pace: float, roundTrip: float | None, sizes: list[int]) -> None:
 @pytest.mark.parametrize("bandwidth", [1e6, 5e6, 15e6])
 def test_settles(bandwidth: float) -> None:
     """
-    On a path of this many bytes a second and 100 ms, it settles at two to four
+    On a path of this many bytes a second and 100 ms, it settles at three to six
     times their product, or the least.
     """
     window, now = opened(), 0.0
@@ -106,8 +106,8 @@ def test_settles(bandwidth: float) -> None:
         now += half / min(bandwidth, window.size / 0.1)
         moved(window, half, now, 0.1)
     product = bandwidth * 0.1
-    assert window.size >= 2 * product
-    assert window.size <= max(4 * product, INITIAL_WINDOW)
+    assert window.size >= min(3 * product, 4 << 20)
+    assert window.size <= max(6 * product, INITIAL_WINDOW)
 
 
 def test_afterAPause() -> None:
