@@ -52,6 +52,11 @@ class Arrival(Generic[T]):
         self._settle(reason if isinstance(reason, Failure) else Failure(reason))
 
     def _settle(self, result: T | Failure) -> None:
+        """
+        What comes first is what came; what comes after it is not heeded.
+        """
+        if self.settled:
+            return
         self.settled = True
         self._result = result
         waiting, self._waiting = self._waiting, []

@@ -387,7 +387,7 @@ class Course:
         self._checkReleased()
 
     def _checkReleased(self) -> None:
-        if self.ended.settled and not self._rides and not self.released.settled:
+        if self.ended.settled and not self._rides:
             self.released.arrive(None)
 
     _acts: dict[Todo, Callable[[Course], None]] = {

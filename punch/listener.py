@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from punch.address import Address, formatAddress
+from punch.address import formatAddress
 from punch.arrival import Arrival
 from punch.code import Code, chooseWords
 from punch.errors import (
@@ -46,7 +46,7 @@ _LINKED_PATIENCE = 2.0
 
 class Listener:
     """
-    One listener.  (To the rendezvous it is a L{punch.rendezvous.client.Guest}.)
+    One listener.
     """
 
     _log = Logger()
@@ -69,7 +69,6 @@ class Listener:
         self._peer = peer
         self._rendezvous = rendezvous
         self._owner = secrets.token_bytes(16)
-        self._gone: Arrival[RendezvousError] = Arrival()
         self._nap = Nap(peer.clock)
         self._trying: Deferred[None] | None = None
         self._isHurried = False
@@ -90,7 +89,7 @@ class Listener:
         try:
             await self._publish()
             while True:
-                why = await self._gone.wait()
+                why = await self._reception.gone.wait()
                 self._log.warn("{why} Coming back.", why=why)
                 await self._comeBack()
         except Exception:
@@ -115,7 +114,7 @@ class Listener:
         """
         client = self._reception.client
         if client is not None:
-            client.probe(not self._peer.has(client.localHost))
+            client.probe(client.localHost not in self._peer.addresses())
         self._reception.probe()
         self._nap.wake()
         if self._trying is not None:
@@ -126,8 +125,8 @@ class Listener:
         """
         Wait at the rendezvous.
         """
-        client = await self._peer.connect(self._rendezvous, self)
-        self._gone = Arrival()
+        client = await self._peer.connect(self._rendezvous, self._reception)
+        self._reception.gone = Arrival()
         try:
             observed = await client.hello(self._patience())
             self._peer.tell(Observed(formatAddress(observed)))
@@ -228,40 +227,6 @@ class Listener:
             await self._peer.open(self._reception.gate.admit, 0)
         except PunchError as error:
             self._log.info("{error}", error=error)
-
-    # What the rendezvous says.
-
-    def introduced(
-        self,
-        introduction: bytes,
-        peer: Address,
-        wait: float,
-        message: bytes,
-        ticket: bytes | None,
-    ) -> None:
-        """
-        Somebody dialed us.
-        """
-        self._reception.introduced(introduction, peer, wait, message, ticket)
-
-    def relayed(self, introduction: bytes, message: bytes) -> None:
-        """
-        A dialer sent its sealed details.
-        """
-        self._reception.relayed(introduction, message)
-
-    def left(self, introduction: bytes, reason: str) -> None:
-        """
-        A dialer left.
-        """
-        self._reception.left(introduction, reason)
-
-    def rendezvousLost(self, why: RendezvousError) -> None:
-        """
-        Come back.
-        """
-        self._reception.lose(why)
-        self._gone.arrive(why)
 
     def _renewCode(self, name: str) -> None:
         """

@@ -133,11 +133,11 @@ class Peer:
         watch = networkWatch(self.clock, self.settings.hostAddresses)
         return watch.watch(changed)
 
-    def has(self, ip: str) -> bool:
+    def addresses(self) -> frozenset[str]:
         """
-        Whether an IP address is (still) this host's.
+        The IP addresses that this host has now.
         """
-        return ip in self.settings.hostAddresses()
+        return frozenset(self.settings.hostAddresses())
 
     def twin(self) -> Peer:
         """

@@ -14,11 +14,12 @@ from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import TimeoutError
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from punch.address import Address, formatAddress
+from punch.alarm import Alarm
 from punch.arrival import Arrival
 from punch.attempt import outcomeOf
 from punch.candidate import Candidate, Kind
@@ -113,7 +114,7 @@ class Race(Generic[P]):
         self._tell = tell
         # In order, so that what is cancelled is cancelled in the same order always.
         self._running: dict[Deferred[Connection] | Deferred[P], None] = {}
-        self._next: IDelayedCall | None = None
+        self._next = Alarm(clock)
         self._over = False
         self._isRelayed = False
         self.better: Arrival[Win[P]] = Arrival()
@@ -177,11 +178,12 @@ class Race(Generic[P]):
         """
         Nobody wins any more.
         """
-        if not self._over:
-            self._finish()
-            self._lose(Failure(reason))
+        self._lose(Failure(reason))
 
     def _lose(self, failure: Failure) -> None:
+        if self._over:
+            return
+        self._finish()
         if self._isRelayed:
             self.better.fail(failure)
         else:
@@ -191,9 +193,7 @@ class Race(Generic[P]):
         """
         A better path is not wanted any more.
         """
-        if not self._over:
-            self._finish()
-            self._lose(Failure(CancelledError()))
+        self._lose(Failure(CancelledError()))
 
     def timeOut(self) -> None:
         """
@@ -217,15 +217,14 @@ class Race(Generic[P]):
         """
         Start what is due, and come back when more will be.
         """
-        if self._next is not None and self._next.active():
-            self._next.cancel()
+        self._next.clear()
         for candidate in self._checklist.due(self._clock.seconds()):
             if not self._over:
                 self._attempt(candidate.address)
         due = self._checklist.nextDue()
         if due is not None and not self._over:
             pause = max(0.0, due - self._clock.seconds())
-            self._next = self._clock.callLater(pause, self._go)
+            self._next.set(pause, self._go)
 
     def _attempt(self, address: Address) -> None:
         attempt = self._connect(address)
@@ -306,7 +305,6 @@ class Race(Generic[P]):
         Our own mistake: it must not pass for an outcome of the network.
         """
         if not self._over:
-            self._finish()
             self._lose(failure)
         elif not failure.check(CancelledError):
             self._log.failure("after the race", failure)
@@ -316,8 +314,7 @@ class Race(Generic[P]):
         The one end: by a win, by cancelling, or by a surprise.
         """
         self._over = True
-        if self._next is not None and self._next.active():
-            self._next.cancel()
+        self._next.clear()
         running, self._running = self._running, {}
         for each in running:
             each.cancel()

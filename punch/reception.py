@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from punch.address import Address, formatAddress
+from punch.alarm import Alarm
 from punch.arrival import Arrival
 from punch.errors import NoSuchName, PunchError, RendezvousError
 from punch.events import Failed, Introduced
@@ -39,14 +39,14 @@ Introductions that may go on at once.
 
 class Reception:
     """
-    All that a listener is in the middle of.  (To its links it is a
-    L{punch.seeker.Seeker}.)
+    All that a listener is in the middle of.  (To the rendezvous it is a
+    L{punch.rendezvous.client.Guest}, to its links a L{punch.seeker.Seeker}.)
 
     C{client}: our connection to the rendezvous, C{None} while there is none.
     C{observed}: our address as the rendezvous sees it.  C{place}: where we wait;
     C{None} while we have no name.  C{again}: the name for those who come back; empty
-    if nobody can.  C{isRetired}: no new links are made.  C{gate}: for connections
-    that come in.
+    if nobody can.  C{gone}: arrives when C{client} is lost.  C{isRetired}: no new
+    links are made.  C{gate}: for connections that come in.
     """
 
     _log = Logger()
@@ -70,6 +70,7 @@ class Reception:
         self.place: Place | None = None
         self.again = ""
         self.isRetired = False
+        self.gone: Arrival[RendezvousError] = Arrival()
         self._peer = peer
         self._rendezvous = rendezvous
         self._linked = linked
@@ -82,7 +83,7 @@ class Reception:
         # Those who wait for their guess, and those who had it.
         self._unanswered: deque[tuple[bytes, Answered]] = deque()
         self._guessing: dict[bytes, Place] = {}
-        self._nextGuess: IDelayedCall | None = None
+        self._nextGuess = Alarm(peer.clock)
         self._lobby = Lobby(peer.clock, peer.security, self._introductions.values)
         self.gate = Gate(peer.clock, self._races, self._lobby.receive)
 
@@ -108,29 +109,28 @@ class Reception:
         return self._empty.wait()
 
     def _checkEmpty(self) -> None:
-        if self.isRetired and not self._links and not self._empty.settled:
+        if self.isRetired and not self._links:
             self._empty.arrive(None)
 
     def close(self) -> None:
         """
         Meet nobody any more; links live on.
         """
-        if self._nextGuess is not None and self._nextGuess.active():
-            self._nextGuess.cancel()
+        self._nextGuess.clear()
         self._lobby.close()
         for met in list(self._introductions.values()):
             met.won.cancel()
             met.race.end()
 
-    def lose(self, why: RendezvousError) -> None:
+    def rendezvousLost(self, why: RendezvousError) -> None:
         """
-        The rendezvous is gone: meetings whose details have been exchanged go on
-        without it.
+        Meetings whose details have been exchanged go on without it.
         """
         self.client = None
         for met in list(self._introductions.values()):
             if not met.proven:
                 met.race.fail(why)
+        self.gone.arrive(why)
 
     def _races(self) -> list[Race[Path]]:
         met = self._introductions.values()
@@ -224,8 +224,8 @@ class Reception:
             met.answer(self._peer.details(self.observed, self.again))
 
     def _scheduleGuess(self, pause: float) -> None:
-        if self._nextGuess is None or not self._nextGuess.active():
-            self._nextGuess = self._peer.clock.callLater(pause, self._answer)
+        if not self._nextGuess.isSet:
+            self._nextGuess.set(pause, self._answer)
 
     def _answer(self) -> None:
         """
@@ -360,8 +360,9 @@ class Reception:
         """
         See at once whether our links' paths still answer.
         """
+        ours = self._peer.addresses()
         for link in list(self._links.values()):
-            link.probe(not self._peer.has(link.getHost().host))
+            link.probe(link.getHost().host not in ours)
 
     def wanted(self) -> None:
         """

@@ -140,7 +140,7 @@ class Redial:
         """
         if self._want is not Want.NOTHING:
             self.hurry()
-        self._link.probe(not self._peer.has(self._link.getHost().host))
+        self._link.probe(self._link.getHost().host not in self._peer.addresses())
 
     @property
     def _want(self) -> Want:

@@ -146,7 +146,7 @@ class Ride:
         self._producing = True
         transport: Any = self.path.transport
         transport.registerProducer(self, True)
-        self._settle(True)
+        self.whenAttached.arrive(True)
 
     def follow(self) -> None:
         """
@@ -192,19 +192,15 @@ class Ride:
             return None
         taken = self._clock.seconds() - self._asked.popleft()
         self.roundTrip = min(taken, self.roundTrip or taken)
-        self._hasAnswered(True)
+        self.whenAnswered.arrive(True)
         return taken
-
-    def _hasAnswered(self, isThere: bool) -> None:
-        if not self.whenAnswered.settled:
-            self.whenAnswered.arrive(isThere)
 
     def leave(self) -> None:
         """
         End the path cleanly, after what was sent, if that does not take too long.
         """
         self.follow()
-        self._settle(False)
+        self.whenAttached.arrive(False)
         if not self._isLeaving:
             self._isLeaving = True
             self._parting.set(FAREWELL, self.path.abort)
@@ -232,13 +228,9 @@ class Ride:
         self.isOver = True
         self._producing = False
         self._timer.clear()
-        self._settle(False)
-        self._hasAnswered(False)
+        self.whenAttached.arrive(False)
+        self.whenAnswered.arrive(False)
         self._rider.rideEnded(self, why)
-
-    def _settle(self, attached: bool) -> None:
-        if not self.whenAttached.settled:
-            self.whenAttached.arrive(attached)
 
     def _plan(self) -> None:
         """

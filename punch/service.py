@@ -112,8 +112,7 @@ class PunchService(Service):
             self._finish(Bug())
 
     def _finish(self, error: PunchError | None) -> None:
-        if not self._done.settled:
-            self._done.arrive(error)
+        self._done.arrive(error)
 
     def _carry(self, link: AnyLink) -> Deferred[LinkError | None]:
         """

@@ -338,15 +338,24 @@ class ResumeTests(CourseTestCase):
         self.couple.isSeeking = False
         self.run_()
         self.hosts[0].reset()
-        self.run_()
-        one, two = self.unjoined(), self.unjoined()
-        answers = [self.adopt(0, one[0]), self.adopt(0, two[0])]
-        self.run_()
+        one, two, answers = self.askedTwice()
         answers += [self.adopt(1, one[1]), self.adopt(1, two[1])]
         self.run_()
         taken = [self.successResultOf(each) for each in answers]
         assert taken == [False, True, True, True]
         self.assertJoined(two)
+
+    def askedTwice(self) -> tuple[Any, Any, list[Any]]:
+        """
+        The dialer attaches two paths, one after the other.
+
+        @return: both, and its answers.
+        """
+        self.run_()
+        one, two = self.unjoined(), self.unjoined()
+        answers = [self.adopt(0, one[0]), self.adopt(0, two[0])]
+        self.run_()
+        return one, two, answers
 
     def assertJoined(self, paths: tuple[Path, Path]) -> None:
         """
@@ -366,10 +375,7 @@ class ResumeTests(CourseTestCase):
         """
         self.couple.start()
         self.couple.isSeeking = False
-        self.run_()
-        one, two = self.unjoined(), self.unjoined()
-        answers = [self.adopt(0, one[0]), self.adopt(0, two[0])]
-        self.run_()
+        one, two, answers = self.askedTwice()
         answers += [self.adopt(1, two[1]), self.adopt(1, one[1])]
         self.run_()
         taken = [self.successResultOf(each) for each in answers]
