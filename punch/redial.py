@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from punch.errors import PunchError
+from punch.errors import PeerSilent, PunchError
 from punch.link import Link
 from punch.nap import Nap
 from punch.path import Path
@@ -169,6 +169,7 @@ class Redial:
 
     async def _run(self) -> None:
         tries = 0
+        told: type[Exception] | None = None
         while self._want is not Want.NOTHING:
             try:
                 await self._try(tries)
@@ -177,8 +178,12 @@ class Redial:
                 if self._want is Want.ANOTHER:
                     self._link.refused(unknown)
                     return
-            except (PunchError, TimeoutError) as error:
-                self._log.debug("{error} Trying again.", error=str(error))
+            except (PunchError, TimeoutError) as wrong:
+                error = wrong if isinstance(wrong, PunchError) else PeerSilent()
+                # Each reason once, or there would be a line each second.
+                say = self._log.debug if type(error) is told else self._log.info
+                say("{error} Trying again.", error=error)
+                told = type(error)
             await self._pause(tries)
             tries += 1
 
