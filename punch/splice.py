@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from punch.arrival import Arrival
 from punch.rendezvous.ends import End, SocketEnd
 from punch.streams.stream import Stream
+from punch.yamux.portion import LEAST, MOST
 from punch.yamux.session import PIECE
 
 
@@ -43,8 +44,9 @@ class Local(SocketEnd):
             self.transport.setTcpNoDelay(True)
             # Nobody else would notice a host that is gone.
             self.transport.setTcpKeepAlive(True)
-            # What is read at once goes out in one frame.
-            self.transport.bufferSize = PIECE
+            # What is read at once fills whole frames, and goes out in one portion.
+            self.transport.bufferSize = MOST // LEAST * PIECE
+            self.transport.SEND_LIMIT = MOST
         self._connected(self)
 
     @property

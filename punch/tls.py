@@ -57,7 +57,7 @@ _OVERHEAD = 64
 Bytes that a record grows by when it is encrypted, and some to spare.
 """
 
-_TOGETHER = 4
+_TOGETHER = 16
 
 _SSL_MODE_ENABLE_PARTIAL_WRITE = 1
 """
@@ -136,12 +136,12 @@ implementer(IHandshakeListener)(Secured)
 class _Conversation(SSL.Connection):
     """
     OpenSSL's side of a connection, giving out what has arrived together in one
-    piece: whoever comes after us handles 64 KiB once, not 16 KiB four times.
+    piece: whoever comes after us handles 256 KiB once, not 16 KiB sixteen times.
     """
 
     def recv(self, bufsiz: int, flags: int | None = None) -> bytes:
         """
-        What there is, up to four records.
+        What there is, up to L{_TOGETHER} records.
         """
         pieces = [SSL.Connection.recv(self, bufsiz)]
         try:

@@ -59,6 +59,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "yamux.ids",
             "yamux.limits",
             "yamux.outgoing",
+            "yamux.portion",
             "yamux.refusals",
             "yamux.roundtrip",
             "yamux.session",

@@ -174,7 +174,7 @@ class HandshakeTests(PunchTestCase):
 
     def test_receivedInOnePiece(self) -> None:
         """
-        What has arrived together is given out together, up to 64 KiB; what lies
+        What has arrived together is given out together, up to 256 KiB; what lies
         beyond follows.
         """
         dialer, listener = self.handshakes()
@@ -183,10 +183,10 @@ class HandshakeTests(PunchTestCase):
         below = self.listeners
         held: list[bytes] = []
         with patch.object(below, "dataReceived", held.append):
-            dialer.transport.write(bytes(100_000))
+            dialer.transport.write(bytes(400_000))
             self.pair.run()
         below.dataReceived(b"".join(held))
-        assert recorder.received == bytes(100_000)
+        assert recorder.received == bytes(400_000)
         assert recorder.chunks == 2
 
     def test_goodbye(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol as Shape
 
 from twisted.internet.defer import Deferred, fail
@@ -44,6 +45,7 @@ from punch.yamux.events import (
 )
 from punch.yamux.frames import HEADER_SIZE
 from punch.yamux.limits import Limits
+from punch.yamux.portion import Portion
 from punch.yamux.session import Session
 
 MOST_STREAMS = 2000
@@ -122,6 +124,7 @@ class Multiplexer(Protocol):
         self._waiting: deque[tuple[str, Deferred[Request]]] = deque()
         self._heard = 0
         self._flowing = False
+        self._portion = Portion()
         self._pumping = False
         self._isGoing = False
         self._idle: Arrival[None] = Arrival()
@@ -256,9 +259,11 @@ class Multiplexer(Protocol):
 
     def pauseProducing(self) -> None:
         self._flowing = False
+        self._portion.filled(self.clock.seconds())
 
     def resumeProducing(self) -> None:
         self._flowing = True
+        self._portion.drained(self.clock.seconds())
         self._pump()
 
     def stopProducing(self) -> None:
@@ -271,12 +276,10 @@ class Multiplexer(Protocol):
         if self._pumping:
             return
         self._pumping = True
-        session, seconds = self._session, self.clock.seconds
+        session, portion = self._session, self._portion
+        next = partial(session.nextPiece, self.clock.seconds())
         try:
-            while self._flowing:
-                pieces = session.nextPiece(seconds())
-                if pieces is None:
-                    break
+            while self._flowing and (pieces := portion.gather(next)):
                 self.transport.writeSequence(pieces)
         finally:
             self._pumping = False

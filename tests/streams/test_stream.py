@@ -219,7 +219,7 @@ class ProducerTests(StreamTestCase):
         assert producer.told == []
         self.theirs.transport.pauseProducing()
         stream.write(bytes(INITIAL_WINDOW))
-        stream.write(bytes(HIGH_MARK))
+        stream.write(bytes(HIGH_MARK + 1))
         assert producer.told == ["pause"]
         self.run_()
         assert producer.told == ["pause"]
