@@ -19,6 +19,7 @@ from punch.link import Link
 from punch.listener import listenOnce
 from punch.peer import Peer, Settings
 from punch.place import Place
+from punch.seat import fileSeats
 
 
 def dial(
@@ -52,7 +53,7 @@ def _dial(
     reactor: Any, rendezvous: str, name: str, secret: bytes, settings: Settings | None
 ) -> Deferred[Link]:
     endpoint = rendezvousEndpoint(reactor, rendezvous)
-    peer = Peer(reactor, settings or Settings())
+    peer = Peer(reactor, settings or Settings(seats=fileSeats))
     return Deferred.fromCoroutine(Dialer(peer, endpoint, name, secret).run())
 
 

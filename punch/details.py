@@ -14,6 +14,7 @@ from punch.candidate import MAXIMUM, BadCandidate, Candidate
 
 PIN_SIZE = 32
 _MOST_FEATURES = 32
+_OPTIONAL = ("again", "seat")
 
 
 class BadDetails(ValueError):
@@ -29,13 +30,14 @@ class Details:
 
     C{pin}: SHA-256 of its public key (SPKI), 32 bytes.  C{again}: the name under
     which a listener can be dialed for another path, if there is one; nobody else
-    knows it.
+    knows it.  C{seat}: by what a dialer is known again (L{punch.seat}); may be empty.
     """
 
     pin: bytes
     candidates: tuple[Candidate, ...] = ()
     features: frozenset[str] = frozenset()
     again: str = field(default="", repr=False)
+    seat: str = field(default="", repr=False)
 
     def toBytes(self) -> bytes:
         """
@@ -46,8 +48,9 @@ class Details:
             "candidates": [each.toText() for each in self.candidates],
             "features": sorted(self.features),
         }
-        if self.again:
-            fields["again"] = self.again
+        for name in _OPTIONAL:
+            if getattr(self, name):
+                fields[name] = getattr(self, name)
         return json.dumps(fields, separators=(",", ":")).encode("utf-8")
 
     @classmethod
@@ -63,13 +66,14 @@ class Details:
             pin = bytes.fromhex(fields["pin"])
             candidates = _texts(fields, "candidates")
             features = _texts(fields, "features")
-            [again] = _texts({"again": [fields.get("again", "")]}, "again")
+            optional = [fields.get(name, "") for name in _OPTIONAL]
+            again, seat = _texts({"optional": optional}, "optional")
         except (ValueError, TypeError, KeyError, RecursionError) as bad:
             raise BadDetails("not the shape of details") from bad
         if len(pin) != PIN_SIZE:
             raise BadDetails("a pin of the wrong size")
         features = features[:_MOST_FEATURES]
-        return cls(pin, _known(candidates), frozenset(features), again)
+        return cls(pin, _known(candidates), frozenset(features), again, seat)
 
 
 def _texts(fields: Any, name: str) -> list[str]:

@@ -23,6 +23,7 @@ from punch.reasons import Reason
 from punch.redial import Redial
 from punch.rendezvous.client import RendezvousClient
 from punch.reunion import Reunion
+from punch.seat import NoSeat, Seat
 
 
 class Dialer:
@@ -59,6 +60,7 @@ class Dialer:
         self._id = b""
         self._introduction: Dialed | None = None
         self._isRelayed = False
+        self._seat: Seat = NoSeat()
         self._gate = Gate(peer.clock, self._races)
 
     async def run(self) -> Link:
@@ -69,7 +71,15 @@ class Dialer:
         @raise PunchError: why there is no link.
         """
         started = self._peer.clock.seconds()
-        link = await self.reach(lambda win: self._peer.link(win, Dialed.role, started))
+        seat = self._seat = self._peer.settings.seats(self._name)
+        try:
+            link = await self.reach(
+                lambda win: self._peer.link(win, Dialed.role, started)
+            )
+        except BaseException:
+            seat.leave()
+            raise
+        link.whenEnded().addCallback(lambda _: seat.leave())
 
         def improve(win: Win[Path]) -> None:
             # The listener must know the link before it can go on elsewhere.
@@ -179,7 +189,7 @@ class Dialer:
                 ticket,
             ),
             self._greeting,
-            self._peer.details(observed),
+            self._peer.details(observed, seat=self._seat.token.hex()),
         )
         return await self._introduction.won
 

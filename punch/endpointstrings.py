@@ -19,6 +19,7 @@ from punch.errors import BadEndpoint, PunchError
 from punch.eventlog import EventLog
 from punch.peer import RESUME_FOR, Settings
 from punch.policy import RelayPolicy
+from punch.seat import fileSeats
 from punch.secretfile import readSecret
 
 _SERVER = (
@@ -176,6 +177,7 @@ def _settings(kwargs: Mapping[str, str]) -> Settings:
         timeout=timeout,
         resumeFor=resumeFor,
         relay=RelayPolicy.named(kwargs.get("relay", "fallback")),
+        seats=fileSeats,
         tell=EventLog(time.time),
     )
 

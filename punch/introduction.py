@@ -124,8 +124,8 @@ class Introduction:
     One introduction, seen from either side.
 
     C{won}: fires with the path, or with one of L{punch.errors}.  Cancelling it
-    ends everything.  C{better}: see L{Race}.  C{again}: see L{Details}, once the
-    other side's are here.
+    ends everything.  C{better}: see L{Race}.  C{again}, C{seat}: see L{Details},
+    once the other side's are here.
     """
 
     role: Role
@@ -136,7 +136,7 @@ class Introduction:
         self._meeting = meeting
         self._details: Arrival[Details] = Arrival()
         self._pin: bytes | None = None
-        self.again = ""
+        self.again = self.seat = ""
         self.race: Race[Path] = Race(
             means.clock,
             Checklist(means.random),
@@ -219,7 +219,7 @@ class Introduction:
         The other side's details are here, and it knows the words.
         """
         self._pin = details.pin
-        self.again = details.again
+        self.again, self.seat = details.again, details.seat
         self._details.arrive(details)
         if not self.expectsDirect:
             return

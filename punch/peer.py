@@ -44,6 +44,7 @@ from punch.reasons import Reason
 from punch.relayed import connectRelay
 from punch.rendezvous.client import Guest, RendezvousClient, connect
 from punch.role import Role
+from punch.seat import Seats, noSeats
 from punch.sharedport import Probe, SharedPort, probePort
 from punch.tls import Security
 
@@ -72,6 +73,8 @@ class Settings:
     address to use, all if empty.  C{timeout}: seconds from an introduction to
     giving up.  C{resumeFor}: seconds for which a link may be without a path; with 0
     it ends when its path does.  C{relay}: what the relay may be used for.
+    C{seats}: by what a listener knows us
+    again if our program is restarted (L{punch.seat.fileSeats}).
     C{tell}: hears of events.  C{hostAddresses}, C{probe}: what is to be known of
     this host's addresses and ports.
     """
@@ -81,6 +84,7 @@ class Settings:
     timeout: float = 30.0
     resumeFor: float = RESUME_FOR
     relay: RelayPolicy = RelayPolicy.FALLBACK
+    seats: Seats = noSeats
     tell: Tell = tellNobody
     hostAddresses: HostAddresses = hostAddresses
     probe: Probe = probePort
@@ -227,12 +231,13 @@ class Peer:
         self._client = await connect(self.clock, endpoint, guest)
         return self._client
 
-    def details(self, observed: Address, again: str = "") -> Details:
+    def details(self, observed: Address, again: str = "", seat: str = "") -> Details:
         """
         What we tell the other side: our pin, and the addresses of our interfaces.
 
         @param observed: our own address as the rendezvous sees it.
         @param again: see L{Details}.
+        @param seat: likewise.
         """
         ips = [self.settings.interface] if self.settings.interface else None
         offered = []
@@ -243,7 +248,7 @@ class Peer:
                 continue
             offered.append(Candidate(Kind.HOST, address))
         candidates = usable(offered, overLoopback=ipOf(observed).is_loopback)
-        return Details(self.security.pin, tuple(candidates), again=again)
+        return Details(self.security.pin, tuple(candidates), again=again, seat=seat)
 
     async def meet(
         self,

@@ -74,6 +74,7 @@ class Reason(Enum):
     PATH_SILENT = "path-silent"
     RESUME_EXPIRED = "resume-expired"
     UNKNOWN_LINK = "unknown-link"
+    PEER_RESTARTED = "peer-restarted"
     PROTOCOL_VIOLATION = "protocol-violation"
     INPUT_FAILED = "input-failed"
     OUTPUT_FAILED = "output-failed"

@@ -31,6 +31,7 @@ from punch.peer import RESUME_FOR, Peer, Settings
 from punch.place import Place
 from punch.policy import RelayPolicy
 from punch.protocols import describeProtocols, findProtocol
+from punch.seat import fileSeats
 from punch.secretfile import readSecret
 from punch.service import DialingService, ListeningService, PunchService
 
@@ -317,6 +318,7 @@ def makeService(options: Options) -> IService:
             timeout=options["timeout"],
             resumeFor=options["resume-for"],
             relay=options["relay-policy"],
+            seats=fileSeats,
             tell=EventLog(time.time, _openEvents(options["events"])),
         )
         peer = _serviceFor(reactor, options, factory, settings)

@@ -84,6 +84,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "pulling",
             "punchaddress",
             "resolve",
+            "seat",
             "secretfile",
             "sharedport",
             "tls",
