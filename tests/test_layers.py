@@ -51,6 +51,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "records",
             "relaying",
             "reunion",
+            "stun",
             "written",
             "yamux",
             "yamux.control",
