@@ -29,6 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "role",
             "stdioerrors",
             "streamerrors",
+            "stunerrors",
         }
     ),
     # 1: the rules.
@@ -87,6 +88,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "resolve",
             "secretfile",
             "sharedport",
+            "stunclient",
             "tls",
             "vantage",
             "rendezvous",
@@ -109,6 +111,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "rendezvous.roundtrip",
             "rendezvous.server",
             "rendezvous.splice",
+            "rendezvous.stunserver",
             "rendezvous.tally",
             "rendezvous.tickets",
             "rendezvous.wire",
