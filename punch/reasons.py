@@ -46,6 +46,11 @@ class Reason(Enum):
     RELAY_BYTES_SPENT = "relay-bytes-spent"
     RELAY_TIME_SPENT = "relay-time-spent"
 
+    STUN_UNREACHABLE = "stun-unreachable"
+    STUN_SILENT = "stun-silent"
+    STUN_REFUSED = "stun-refused"
+    STUN_VIOLATION = "stun-violation"
+
     WRONG_CODE = "wrong-code"
     UNPROVEN = "unproven"
     WRONG_PIN = "wrong-pin"

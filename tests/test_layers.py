@@ -29,6 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "role",
             "stdioerrors",
             "streamerrors",
+            "stunerrors",
         }
     ),
     # 1: the rules.
@@ -51,6 +52,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "records",
             "relaying",
             "reunion",
+            "stun",
             "written",
             "yamux",
             "yamux.control",
@@ -87,6 +89,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "seat",
             "secretfile",
             "sharedport",
+            "stunclient",
             "tls",
             "vantage",
             "rendezvous",
@@ -109,6 +112,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "rendezvous.roundtrip",
             "rendezvous.server",
             "rendezvous.splice",
+            "rendezvous.stunserver",
             "rendezvous.tally",
             "rendezvous.tickets",
             "rendezvous.wire",
