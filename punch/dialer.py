@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from punch.address import Address, formatAddress
 from punch.errors import PunchError, RendezvousError
-from punch.events import Introduced, Observed
+from punch.events import Introduced
 from punch.gate import Gate
 from punch.greeting import DialersGreeting
 from punch.introduction import Dialed, Meeting
@@ -21,7 +21,7 @@ from punch.policy import RelayPolicy
 from punch.race import Race, Win
 from punch.reasons import Reason
 from punch.redial import Redial
-from punch.rendezvous.client import RendezvousClient
+from punch.rendezvous.client import ANSWER_TIMEOUT, RendezvousClient
 from punch.reunion import Reunion
 from punch.seat import NoSeat, Seat
 
@@ -169,12 +169,11 @@ class Dialer:
         Be introduced, and race.
         """
         client = self._client = await self._peer.connect(self._rendezvous, self)
-        hello = Deferred.fromCoroutine(client.hello())
+        hello = Deferred.fromCoroutine(self._peer.greet(client, ANSWER_TIMEOUT))
         message = self._preface + self._greeting.message
         dialed = Deferred.fromCoroutine(client.dial(self._name, message))
         try:
             observed = await hello
-            self._peer.tell(Observed(formatAddress(observed)))
             self._id, peer, wait, ticket = await dialed
         finally:
             dialed.addErrback(lambda failure: None)

@@ -17,8 +17,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from punch.address import Address, ipOf
+from punch.approach import Approach, Ways
 from punch.arrival import Arrival
 from punch.candidate import Candidate, Kind, isUsable, usable
 from punch.checklist import Checklist
@@ -32,7 +34,8 @@ from punch.errors import (
     WrongCode,
 )
 from punch.events import Tell
-from punch.greeting import DialersGreeting, ListenersGreeting
+from punch.greeting import DialersGreeting, Greeting, ListenersGreeting
+from punch.note import BadNote, Note
 from punch.path import Path, verify
 from punch.policy import RelayPolicy
 from punch.race import Connect, Race, Win
@@ -40,6 +43,8 @@ from punch.reasons import Reason
 from punch.resumeerrors import UnknownLink
 from punch.role import Role
 from punch.tls import Security
+
+_log = Logger()
 
 PROOF_TIMEOUT = 10.0
 """
@@ -82,7 +87,7 @@ class Means:
     What an introduction works with.
 
     C{timeout}: seconds from the introduction to giving up.  C{relay}: connects to
-    the relay with a ticket.
+    the relay with a ticket.  C{ways}: for NATs that do not keep ports.
     """
 
     clock: IReactorTime
@@ -93,6 +98,7 @@ class Means:
     timeout: float
     policy: RelayPolicy
     relay: Callable[[bytes], Deferred[Any]]
+    ways: Ways
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,9 @@ class Introduction:
     role: Role
     silence: type[PunchError]
 
+    _greeting: Greeting
+    _told: Details
+
     def __init__(self, means: Means, meeting: Meeting) -> None:
         self._means = means
         self._meeting = meeting
@@ -147,6 +156,7 @@ class Introduction:
             means.tell,
             means.policy.mayMeet,
         )
+        self._approach = Approach(means.ways, self.race, meeting.peer, self._note)
         self._timers = [
             means.clock.callLater(meeting.wait, self._start),
             means.clock.callLater(self._patience(), self.race.timeOut),
@@ -186,9 +196,22 @@ class Introduction:
 
     def received(self, message: bytes) -> None:
         """
-        The other side sent a message through the rendezvous.
+        The other side sent a message through the rendezvous: its details, or once
+        they are here a note.
         """
+        if not self.proven:
+            self._greeted(message)
+            return
+        try:
+            self._approach.heard(self._greeting.readNote(message))
+        except BadNote as bad:
+            _log.debug("{bad}", bad=bad)
+
+    def _greeted(self, message: bytes) -> None:
         raise NotImplementedError()
+
+    def _note(self, note: Note) -> None:
+        self._meeting.relay(self._greeting.writeNote(note))
 
     def left(self, reason: str) -> None:
         """
@@ -225,6 +248,7 @@ class Introduction:
             return
         for candidate in usable(details.candidates, self._meeting.overLoopback):
             self.race.add(candidate)
+        self._approach.begin(self._told.translation, details.translation)
 
     def _unproven(self) -> None:
         if not self.proven:
@@ -255,19 +279,17 @@ class Dialed(Introduction):
     def __init__(
         self, means: Means, meeting: Meeting, greeting: DialersGreeting, own: Details
     ) -> None:
-        self._greeting = greeting
-        self._own = own
+        self._greeting: DialersGreeting = greeting
+        self._told = own
         Introduction.__init__(self, means, meeting)
 
     def _patience(self) -> float:
         timeout = self._means.timeout
         return timeout - min(LAST_WORDS, timeout / 4)
 
-    def received(self, message: bytes) -> None:
-        if self.proven:
-            return
+    def _greeted(self, message: bytes) -> None:
         try:
-            details, answer = self._greeting.answer(message, self._own)
+            details, answer = self._greeting.answer(message, self._told)
         except WrongCode as wrong:
             self.race.fail(wrong)
             return
@@ -296,7 +318,7 @@ class Answered(Introduction):
         """
         @param dialed: the dialer's PAKE message.
         """
-        self._greeting = greeting
+        self._greeting: ListenersGreeting = greeting
         self._dialed = dialed
         Introduction.__init__(self, means, meeting)
 
@@ -304,13 +326,13 @@ class Answered(Introduction):
         """
         Let the other side have its guess.
         """
+        self._told = own
         self._attempt(
             lambda: self._meeting.relay(self._greeting.answer(self._dialed, own))
         )
 
-    def received(self, message: bytes) -> None:
-        if not self.proven:
-            self._attempt(lambda: self._learn(self._greeting.finish(message)))
+    def _greeted(self, message: bytes) -> None:
+        self._attempt(lambda: self._learn(self._greeting.finish(message)))
 
     def _attempt(self, step: Callable[[], None]) -> None:
         try:

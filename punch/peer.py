@@ -25,12 +25,20 @@ from twisted.internet.task import deferLater
 from twisted.internet.tcp import makeBinding
 
 from punch.address import Address, BadAddress, formatAddress, ipOf, tcpAddress
+from punch.approach import Ways
 from punch.arrival import shield
 from punch.candidate import Candidate, Kind, usable
 from punch.connection import Connection
 from punch.details import Details
 from punch.errors import LinkError, PortHeld, PunchError
-from punch.events import Closed, Connected, Listening, Tell, tellNobody
+from punch.events import (
+    Closed,
+    Connected,
+    Listening,
+    Observed,
+    Tell,
+    tellNobody,
+)
 from punch.hosts import HostAddresses, hostAddresses
 from punch.identity import Identity
 from punch.introduction import Means
@@ -44,8 +52,11 @@ from punch.reasons import Reason
 from punch.relayed import connectRelay
 from punch.rendezvous.client import Guest, RendezvousClient, connect
 from punch.role import Role
+from punch.search import DEFAULT_SOCKETS, Sockets
 from punch.seat import Seats, noSeats
 from punch.sharedport import Probe, SharedPort, probePort
+from punch.stunclient import look
+from punch.survey import Survey
 from punch.tls import Security
 
 P = TypeVar("P")
@@ -71,7 +82,8 @@ class Settings:
 
     C{port}: the shared port's number, 0 for any.  C{interface}: the one local IP
     address to use, all if empty.  C{timeout}: seconds from an introduction to
-    giving up.  C{resumeFor}: seconds for which a link may be without a path; with 0
+    giving up.  C{search}: sockets that a search for a NAT's port may have, 0 for no
+    search.  C{resumeFor}: seconds for which a link may be without a path; with 0
     it ends when its path does.  C{relay}: what the relay may be used for.
     C{seats}: by what a listener knows us
     again if our program is restarted (L{punch.seat.fileSeats}).
@@ -82,6 +94,7 @@ class Settings:
     port: int = 0
     interface: str = ""
     timeout: float = 30.0
+    search: int = DEFAULT_SOCKETS
     resumeFor: float = RESUME_FOR
     relay: RelayPolicy = RelayPolicy.FALLBACK
     seats: Seats = noSeats
@@ -126,6 +139,8 @@ class Peer:
         self.tell = settings.tell
         self.security = Security(self.clock, identity or Identity.make())
         self._shared: SharedPort | None = None
+        self._survey: Survey | None = None
+        self._sockets = Sockets(settings.search)
         self._client: RendezvousClient | None = None
 
     def watchNetwork(self, changed: Callable[[], None]) -> Callable[[], None]:
@@ -148,7 +163,7 @@ class Peer:
         The same peer, with a shared port of its own.
         """
         twin = copy(self)
-        twin._shared = twin._client = None
+        twin._shared = twin._client = twin._survey = None
         return twin
 
     def means(self, rendezvous: Rendezvous, policy: RelayPolicy | None = None) -> Means:
@@ -167,6 +182,14 @@ class Peer:
             policy=policy or self.settings.relay,
             relay=lambda ticket: connectRelay(
                 self.clock, rendezvous(self._anyPort()), ticket
+            ),
+            ways=Ways(
+                clock=self.clock,
+                random=self.settings.random,
+                survey=self.survey,
+                sockets=self._sockets,
+                connect=self.shared.connect,
+                connectAnew=self.shared.connectAnew,
             ),
         )
 
@@ -198,6 +221,9 @@ class Peer:
             shared.close()
             raise
         before, self._shared = self._shared, shared
+        if self._survey is not None:
+            self._survey.end()
+        self._survey = Survey(self.clock, self._look)
         if before is not None:
             await before.close()
         self.tell(Listening(shared.port))
@@ -207,6 +233,7 @@ class Peer:
         Leave the rendezvous and close the shared port.  To cancel is to wait no
         longer.
         """
+        self.survey.end()
         closed = [self.shared.close()]
         if self._client is not None:
             closed.append(self._client.disconnect())
@@ -231,6 +258,35 @@ class Peer:
         self._client = await connect(self.clock, endpoint, guest)
         return self._client
 
+    @property
+    def survey(self) -> Survey:
+        """
+        That of the shared port.
+        """
+        assert self._survey is not None
+        return self._survey
+
+    def _look(self, vantage: Address, isShared: bool) -> Deferred[Address]:
+        """
+        See L{punch.survey.Look}.
+        """
+        shared = self.shared
+        binding = shared.binding if isShared else shared.otherBinding
+        return look(self.clock, self._reactor, vantage, binding)
+
+    async def greet(self, client: RendezvousClient, patience: float) -> Address:
+        """
+        Say hello to the rendezvous, and begin to survey our NATs.
+
+        @return: our address as it sees it.
+        @raise punch.errors.RendezvousError: it is no use.
+        """
+        observed = await client.hello(patience)
+        self.tell(Observed(formatAddress(observed)))
+        rendezvous, *others = client.vantages or [observed]
+        self.survey.begin(rendezvous, observed, others)
+        return observed
+
     def details(self, observed: Address, again: str = "", seat: str = "") -> Details:
         """
         What we tell the other side: our pin, and the addresses of our interfaces.
@@ -248,7 +304,13 @@ class Peer:
                 continue
             offered.append(Candidate(Kind.HOST, address))
         candidates = usable(offered, overLoopback=ipOf(observed).is_loopback)
-        return Details(self.security.pin, tuple(candidates), again=again, seat=seat)
+        return Details(
+            self.security.pin,
+            tuple(candidates),
+            again=again,
+            seat=seat,
+            translation=self.survey.translation,
+        )
 
     async def meet(
         self,

@@ -89,7 +89,8 @@ class Race(Generic[P]):
     One race for one introduction.
 
     C{won}: fires with the first valid path.  C{better}: if that is relayed, the race
-    goes on behind it, and this arrives with a direct path, or fails.
+    goes on behind it, and this arrives with a direct path, or fails.  C{over}:
+    arrives when the race has ended, however.
     """
 
     _log = Logger()
@@ -118,6 +119,7 @@ class Race(Generic[P]):
         self._over = False
         self._isRelayed = False
         self.better: Arrival[Win[P]] = Arrival()
+        self.over: Arrival[None] = Arrival()
         self.won: Deferred[Win[P]] = Deferred(lambda _: self._finish())
 
     @property
@@ -147,6 +149,20 @@ class Race(Generic[P]):
         connection.abort()
         return succeed(None)
 
+    def join(self, connecting: Deferred[Any], kind: Kind | None = None) -> None:
+        """
+        A connection that is made otherwise races with the others; if it is not made,
+        nothing is said of it.
+
+        @param connecting: fires with it; owned by us from now on.
+        @param kind: C{None}: that of the candidate it leads to.
+        """
+        if self._over:
+            connecting.addCallbacks(lambda made: made.abort(), lambda failure: None)
+            connecting.cancel()
+            return
+        self._await(connecting, kind, lambda failure: None)
+
     def relay(self, connecting: Deferred[Any]) -> None:
         """
         A connection through the relay races with the others.
@@ -154,16 +170,24 @@ class Race(Generic[P]):
         @param connecting: fires with it; owned by us from now on.
         """
         self._tell(Attempted(_RELAY, Kind.RELAYED.value, "started"))
+        self._await(connecting, Kind.RELAYED, self._unrelayed)
+
+    def _await(
+        self,
+        connecting: Deferred[Any],
+        kind: Kind | None,
+        unmade: Callable[[Failure], None],
+    ) -> None:
         self._running[connecting] = None
 
         def connected(connection: Connection) -> None:
             self._running.pop(connecting, None)
-            self._enter(connection, Kind.RELAYED)
+            self._enter(connection, kind)
 
         def failed(failure: Failure) -> None:
             self._running.pop(connecting, None)
             if not self._over:
-                self._unrelayed(failure)
+                unmade(failure)
 
         connecting.addCallbacks(connected, failed).addErrback(self._surprised)
 
@@ -318,6 +342,7 @@ class Race(Generic[P]):
         running, self._running = self._running, {}
         for each in running:
             each.cancel()
+        self.over.arrive(None)
 
     def _conclude(self, address: Address, outcome: Outcome) -> None:
         self._checklist.conclude(address, outcome, self._clock.seconds())

@@ -10,8 +10,11 @@ import secrets
 from typing import cast
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import (
+    Binding,
+    IReactorTCP,
     IReactorTime,
     IStreamClientEndpoint,
     ITCPTransport,
@@ -193,3 +196,27 @@ def _unreachable(failure: Failure) -> Failure:
     if isinstance(why, ConnectError) and why.osError:
         return Failure(STUNUnreachable(os.strerror(why.osError)))
     return Failure(STUNUnreachable(str(why)))
+
+
+def look(
+    clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
+) -> Deferred[Address]:
+    """
+    Ask C{server} as what it sees us when we come from C{binding}, by a connection for
+    that alone.  Cancelling leaves nothing behind.
+
+    @raise STUNError: it does not tell.
+    """
+    return Deferred.fromCoroutine(_look(clock, reactor, server, binding))
+
+
+async def _look(
+    clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
+) -> Address:
+    kind = TCP6ClientEndpoint if ":" in server.host else TCP4ClientEndpoint
+    endpoint = kind(reactor, server.host, server.port, bindAddress=binding)
+    client = await connectSTUN(clock, endpoint)
+    try:
+        return await client.ask()
+    finally:
+        client.abort()
