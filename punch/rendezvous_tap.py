@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, ClassVar
 
@@ -87,6 +87,7 @@ class Options(PlainOptions):
     def __init__(self) -> None:
         PlainOptions.__init__(self)
         self["listen"] = []
+        self["stun"] = []
         self["relay"] = True
 
     def opt_listen(self, description: str) -> None:
@@ -95,6 +96,13 @@ class Options(PlainOptions):
         given more than once.
         """
         self["listen"].append(description)
+
+    def opt_stun(self, description: str) -> None:
+        """
+        Answer STUN over TCP on this server endpoint, tcp:3478 for example; may be
+        given more than once.
+        """
+        self["stun"].append(description)
 
     def opt_relay(self) -> None:
         """
@@ -122,6 +130,20 @@ class Options(PlainOptions):
         self["listen"] = self["listen"] or [DEFAULT]
 
 
+@dataclass(frozen=True)
+class Door:
+    """
+    Something to listen on.
+
+    C{description}: what the user calls it.  C{who}: who listens there, for a person.
+    """
+
+    description: str
+    endpoint: IStreamServerEndpoint
+    factory: Factory
+    who: str = "The rendezvous"
+
+
 class ListeningService(Service):
     """
     Listens on several endpoints, or says why it cannot.
@@ -129,18 +151,15 @@ class ListeningService(Service):
 
     def __init__(
         self,
-        factory: Factory,
-        endpoints: list[tuple[str, IStreamServerEndpoint]],
+        doors: list[Door],
         failed: Callable[[str], None],
         supervisor: Supervisor,
     ) -> None:
         """
-        @param endpoints: each after what the user calls it.
         @param failed: called with a line for the user if one can't be listened on.
         @param supervisor: is told when all are listened on, and of the end.
         """
-        self._factory = factory
-        self._endpoints = endpoints
+        self._doors = doors
         self._failed = failed
         self._supervisor = supervisor
         self._listening: list[Deferred[None]] = []
@@ -152,29 +171,29 @@ class ListeningService(Service):
         """
         Service.startService(self)
         self._listening = [
-            Deferred.fromCoroutine(self._listen(description, endpoint))
-            for description, endpoint in self._endpoints
+            Deferred.fromCoroutine(self._listen(door)) for door in self._doors
         ]
 
-    async def _listen(self, description: str, endpoint: IStreamServerEndpoint) -> None:
+    async def _listen(self, door: Door) -> None:
         """
         Listen on one endpoint.
         """
         try:
-            port = await endpoint.listen(self._factory)
+            port = await door.endpoint.listen(door.factory)
         except CancelledError:
             return
         except Exception as error:
             # Endpoints come from plugins too, and may fail in any way.
-            self._failed(f"cannot listen on {description}: {_why(error)}")
+            self._failed(f"cannot listen on {door.description}: {_why(error)}")
             return
         self._ports.append(port)
         _log.info(
-            "The rendezvous listens on {address} ({description}).",
+            "{who} listens on {address} ({description}).",
+            who=door.who,
             address=_place(port),
-            description=description,
+            description=door.description,
         )
-        if len(self._ports) == len(self._endpoints):
+        if len(self._ports) == len(self._doors):
             self._supervisor.ready()
 
     def stopService(self) -> Deferred[None]:
@@ -234,25 +253,52 @@ def _makeRoom(connections: int) -> None:
         )
 
 
+def _doors(
+    reactor: Any, options: Options, option: str, factory: Factory, who: str
+) -> list[Door]:
+    """
+    What an option says to listen on.
+    """
+    doors = []
+    for description in options[option]:
+        try:
+            endpoint = serverFromString(reactor, description)
+        except Exception as error:
+            # Any endpoint plugin may read the description, and fail in any way.
+            giveUp(PROGRAM, f"--{option} {description}: {str(error).splitlines()[0]}")
+        doors.append(Door(description, endpoint, factory, who))
+    return doors
+
+
+def _stunDoors(
+    reactor: Any, options: Options, rendezvous: RendezvousFactory
+) -> list[Door]:
+    """
+    Where STUN is to be answered.
+    """
+    if not options["stun"]:
+        return []
+    # It brings much with it that nobody else needs.
+    from punch.rendezvous.stunserver import STUNFactory
+
+    factory = STUNFactory(reactor, options["limits"], rendezvous.tally)
+    return _doors(reactor, options, "stun", factory, "The STUN server")
+
+
 def makeService(options: Options) -> IService:
     """
     The rendezvous, as a service.
     """
     from twisted.internet import reactor
 
-    endpoints = []
-    for description in options["listen"]:
-        try:
-            endpoints.append((description, serverFromString(reactor, description)))
-        except Exception as error:
-            # Any endpoint plugin may read the description, and fail in any way.
-            giveUp(PROGRAM, f"--listen {description}: {str(error).splitlines()[0]}")
     limits: Limits = options["limits"]
-    _makeRoom(limits.connections)
+    factory = RendezvousFactory(reactor, limits, relays=options["relay"])
+    doors = _doors(reactor, options, "listen", factory, "The rendezvous")
+    doors += _stunDoors(reactor, options, factory)
+    _makeRoom(limits.connections * (2 if options["stun"] else 1))
 
     def failed(line: str) -> None:
         _log.error("{line}", line=line)
         endWith(reactor, 1, f"{PROGRAM}: {line}", options.logIsSeen())
 
-    factory = RendezvousFactory(reactor, limits, relays=options["relay"])
-    return ListeningService(factory, endpoints, failed, Supervisor(reactor))
+    return ListeningService(doors, failed, Supervisor(reactor))
