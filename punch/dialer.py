@@ -5,6 +5,7 @@ The dialer: from a name and a secret to a link.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.defer import CancelledError, Deferred
 
@@ -179,7 +180,7 @@ class Dialer:
                 ticket,
             ),
             self._greeting,
-            self._peer.details(observed),
+            partial(self._peer.details, observed),
         )
         return await self._introduction.won
 

@@ -17,6 +17,7 @@ from twisted.internet.endpoints import quoteStringArgument
 from punch.endpoints import PunchClientEndpoint, PunchServerEndpoint
 from punch.errors import BadEndpoint, PunchError
 from punch.eventlog import EventLog
+from punch.hostport import HostPort
 from punch.peer import RESUME_FOR, Settings
 from punch.policy import RelayPolicy
 from punch.secretfile import readSecret
@@ -31,6 +32,7 @@ _SERVER = (
     "timeout",
     "relay",
     "resumefor",
+    "stun",
 )
 _CLIENT = ("code", *_SERVER)
 
@@ -176,8 +178,26 @@ def _settings(kwargs: Mapping[str, str]) -> Settings:
         timeout=timeout,
         resumeFor=resumeFor,
         relay=RelayPolicy.named(kwargs.get("relay", "fallback")),
+        stun=_stunServers(kwargs),
         tell=EventLog(time.time),
     )
+
+
+def _stunServers(kwargs: Mapping[str, str]) -> tuple[str, ...]:
+    """
+    The STUN servers, with commas between them.
+    """
+    if "stun" not in kwargs:
+        return ()
+    servers = tuple(kwargs["stun"].split(","))
+    for server in servers:
+        try:
+            HostPort.parse(server)
+        except ValueError as bad:
+            raise BadEndpointString(
+                rf"stun={server}: {bad}; write stun=HOST\:PORT, and a comma between two"
+            ) from None
+    return servers
 
 
 def _number(key: str, text: str) -> float:

@@ -253,8 +253,16 @@ class Dialed(Introduction):
     silence = PeerSilent
 
     def __init__(
-        self, means: Means, meeting: Meeting, greeting: DialersGreeting, own: Details
+        self,
+        means: Means,
+        meeting: Meeting,
+        greeting: DialersGreeting,
+        own: Callable[[], Details],
     ) -> None:
+        """
+        @param own: asks for what we tell the other side; not before it is sent, as
+            more may be known by then.
+        """
         self._greeting = greeting
         self._own = own
         Introduction.__init__(self, means, meeting)
@@ -267,7 +275,7 @@ class Dialed(Introduction):
         if self.proven:
             return
         try:
-            details, answer = self._greeting.answer(message, self._own)
+            details, answer = self._greeting.answer(message, self._own())
         except WrongCode as wrong:
             self.race.fail(wrong)
             return

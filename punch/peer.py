@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from copy import copy
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import (
@@ -26,11 +26,12 @@ from twisted.internet.tcp import makeBinding
 
 from punch.address import Address, BadAddress, formatAddress, ipOf, tcpAddress
 from punch.arrival import shield
-from punch.candidate import Candidate, Kind, usable
+from punch.candidate import MAXIMUM, Candidate, Kind, usable
 from punch.connection import Connection
 from punch.details import Details
-from punch.errors import LinkError, PortHeld, PunchError
+from punch.errors import BadOption, LinkError, PortHeld, PunchError
 from punch.events import Closed, Connected, Listening, Tell, tellNobody
+from punch.hostport import HostPort
 from punch.hosts import HostAddresses, hostAddresses
 from punch.identity import Identity
 from punch.introduction import Means
@@ -46,6 +47,9 @@ from punch.rendezvous.client import Guest, RendezvousClient, connect
 from punch.role import Role
 from punch.sharedport import Probe, SharedPort, probePort
 from punch.tls import Security
+
+if TYPE_CHECKING:
+    from punch.observers import Observers
 
 P = TypeVar("P")
 
@@ -72,6 +76,7 @@ class Settings:
     address to use, all if empty.  C{timeout}: seconds from an introduction to
     giving up.  C{resumeFor}: seconds for which a link may be without a path; with 0
     it ends when its path does.  C{relay}: what the relay may be used for.
+    C{stun}: STUN servers, each C{HOST:PORT}, that are asked over TCP where they see us.
     C{tell}: hears of events.  C{hostAddresses}, C{probe}: what is to be known of
     this host's addresses and ports.
     """
@@ -81,6 +86,7 @@ class Settings:
     timeout: float = 30.0
     resumeFor: float = RESUME_FOR
     relay: RelayPolicy = RelayPolicy.FALLBACK
+    stun: tuple[str, ...] = ()
     tell: Tell = tellNobody
     hostAddresses: HostAddresses = hostAddresses
     probe: Probe = probePort
@@ -115,6 +121,7 @@ class Peer:
         """
         @param reactor: provides L{IReactorTCP} and L{IReactorTime}.
         @param identity: a lasting one; by default a new one is made.
+        @raise punch.errors.BadOption: a STUN server is not C{HOST:PORT}.
         """
         self._reactor = reactor
         self.clock = IReactorTime(reactor)
@@ -123,6 +130,7 @@ class Peer:
         self.security = Security(self.clock, identity or Identity.make())
         self._shared: SharedPort | None = None
         self._client: RendezvousClient | None = None
+        self._observers = _observers(reactor, settings)
 
     def watchNetwork(self, changed: Callable[[], None]) -> Callable[[], None]:
         """
@@ -145,6 +153,7 @@ class Peer:
         """
         twin = copy(self)
         twin._shared = twin._client = None
+        twin._observers = _observers(self._reactor, self.settings)
         return twin
 
     def means(self, rendezvous: Rendezvous, policy: RelayPolicy | None = None) -> Means:
@@ -204,16 +213,21 @@ class Peer:
         longer.
         """
         closed = [self.shared.close()]
+        if self._observers is not None:
+            closed.append(self._observers.end())
         if self._client is not None:
             closed.append(self._client.disconnect())
         return shield(gatherResults(closed))
 
     async def connect(self, rendezvous: Rendezvous, guest: Guest) -> RendezvousClient:
         """
-        Connect to the rendezvous from the shared port.
+        Connect to the rendezvous from the shared port.  STUN servers are asked
+        beside it, and nobody waits for them.
 
         @raise punch.errors.RendezvousError: it can't be reached.
         """
+        if self._observers is not None:
+            self._observers.begin(self.shared.binding)
         for pause in _HELD_PAUSES:
             try:
                 return await self._connect(rendezvous, guest)
@@ -227,9 +241,17 @@ class Peer:
         self._client = await connect(self.clock, endpoint, guest)
         return self._client
 
+    def askAgain(self) -> None:
+        """
+        STUN servers may see us elsewhere now.
+        """
+        if self._observers is not None:
+            self._observers.hurry()
+
     def details(self, observed: Address, again: str = "") -> Details:
         """
-        What we tell the other side: our pin, and the addresses of our interfaces.
+        What we tell the other side: our pin, the addresses of our interfaces, and
+        those at which STUN servers see us, as far as these have answered.
 
         @param observed: our own address as the rendezvous sees it.
         @param again: see L{Details}.
@@ -242,8 +264,22 @@ class Peer:
             except BadAddress:
                 continue
             offered.append(Candidate(Kind.HOST, address))
-        candidates = usable(offered, overLoopback=ipOf(observed).is_loopback)
-        return Details(self.security.pin, tuple(candidates), again=again)
+        overLoopback = ipOf(observed).is_loopback
+        seen = usable(self._seenElsewhere(observed), overLoopback)
+        # However many interfaces there are, what was asked for is told.
+        candidates = [*usable(offered, overLoopback)[: MAXIMUM - len(seen)], *seen]
+        return Details(
+            self.security.pin, tuple(usable(candidates, overLoopback)), again=again
+        )
+
+    def _seenElsewhere(self, observed: Address) -> list[Candidate]:
+        """
+        Where STUN servers see us, if not where the rendezvous does.
+        """
+        seen = [] if self._observers is None else self._observers.addresses
+        return [
+            Candidate(Kind.SERVER_REFLEXIVE, each) for each in seen if each != observed
+        ]
 
     async def meet(
         self,
@@ -306,6 +342,26 @@ class Peer:
     def _tellClosed(self, error: LinkError | None, link: Link | PlainLink) -> None:
         reason = Reason.DONE if error is None else error.reason
         self.tell(Closed(reason.value, link.sent, link.received))
+
+
+def _observers(reactor: IReactorTCP, settings: Settings) -> Observers | None:
+    """
+    The STUN servers that are to be asked, if any are.
+    """
+    if not settings.stun:
+        return None
+    # It brings much with it that nobody else needs.
+    from punch.observers import Observers
+
+    servers = [_stunServer(each) for each in settings.stun]
+    return Observers(reactor, servers, settings.tell)
+
+
+def _stunServer(text: str) -> HostPort:
+    try:
+        return HostPort.parse(text)
+    except ValueError as bad:
+        raise BadOption(f"--stun {text}: {bad}") from bad
 
 
 def connectedBy(win: Win[P], elapsed: float) -> Connected:

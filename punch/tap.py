@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
 from punch.code import Code, parseCode
-from punch.commandline import PlainOptions, endWith, giveUp
+from punch.commandline import endWith, giveUp
 from punch.descriptions import peerEndpoint, rendezvousEndpoint
 from punch.dialer import Dialer
 from punch.direct import Direct
@@ -31,6 +31,7 @@ from punch.peer import RESUME_FOR, Peer, Settings
 from punch.place import Place
 from punch.policy import RelayPolicy
 from punch.protocols import describeProtocols, findProtocol
+from punch.repeatable import RepeatableOptions
 from punch.secretfile import readSecret
 from punch.service import DialingService, ListeningService, PunchService
 
@@ -51,7 +52,7 @@ def _number(option: str, kind: Callable[[str], Any]) -> Callable[[str], Any]:
     return read
 
 
-class Options(PlainOptions):
+class Options(RepeatableOptions):
     """
     The options of C{twist punch}.
     """
@@ -120,30 +121,6 @@ class Options(PlainOptions):
         ["help-protocols", None, "List what --protocol knows and exit."],
         ["once", None, "One link, then exit: 0 if it ended cleanly, else 1."],
     ]
-
-    repeatable: ClassVar[dict[str, str]] = {
-        "expose": "The other side may connect to this: [NAME=]CLIENT-ENDPOINT;"
-        " repeatable.",
-        "forward": "What connects to this gets what the other side exposes by that"
-        " name: [NAME=]SERVER-ENDPOINT; repeatable.",
-    }
-
-    def __init__(self) -> None:
-        PlainOptions.__init__(self)
-        self.docs.update(self.repeatable)
-        self.update({each: [] for each in self.repeatable})
-
-    def opt_expose(self, endpoint: str) -> None:
-        """
-        One more.
-        """
-        self["expose"].append(endpoint)
-
-    def opt_forward(self, endpoint: str) -> None:
-        """
-        One more.
-        """
-        self["forward"].append(endpoint)
 
     def postOptions(self) -> None:
         """
@@ -238,6 +215,8 @@ def _completeDirect(options: Options) -> None:
     """
     For C{--peer}, where we must know who and where, and be known.
     """
+    if options["stun"]:
+        raise BadOption("--stun needs a rendezvous: --peer tells nobody our address")
     if options["show-pin"] and not options["identity"]:
         raise BadOption("--show-pin needs --identity")
     if not options["show-pin"]:
@@ -317,6 +296,7 @@ def makeService(options: Options) -> IService:
             timeout=options["timeout"],
             resumeFor=options["resume-for"],
             relay=options["relay-policy"],
+            stun=tuple(options["stun"]),
             tell=EventLog(time.time, _openEvents(options["events"])),
         )
         peer = _serviceFor(reactor, options, factory, settings)
