@@ -34,7 +34,9 @@ Seconds from one question to the next: less than servers and NATs wait.
 
 _PAUSES = (1.0, 300.0)
 """
-Seconds from one connection to the next, at first and at most.
+Seconds from one connection to the next, at first and at most.  Where the last one was
+answered, L{KEEPALIVE} at most: some servers hang up after each answer (coturn, three
+seconds after it).
 """
 
 
@@ -85,9 +87,11 @@ class Observer:
         """
         Connect, and be told.
         """
+        self._longest = _PAUSES[1]
         try:
             client = self._client = await connectSTUN(self._clock, self._endpoint)
             self._saw(await client.ask())
+            self._longest = KEEPALIVE
         except STUNError:
             self.address = None
             self._leave()
@@ -96,8 +100,7 @@ class Observer:
 
     async def _keep(self, client: STUNClient) -> None:
         """
-        Ask now and then, until it breaks off.  Some servers soon do, and are not to
-        be asked the more often for it.
+        Ask now and then, until it breaks off.
         """
         lost = client.lost.wait()
         lost.addCallbacks(lambda _: self._nap.wake(), lambda _: None)
