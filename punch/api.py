@@ -17,9 +17,10 @@ from punch.descriptions import rendezvousEndpoint
 from punch.dialer import Dialer
 from punch.link import Link
 from punch.listener import listenOnce
-from punch.peer import Peer, Settings
+from punch.peer import Peer
 from punch.place import Place
 from punch.seat import fileSeats
+from punch.settings import Settings
 
 
 def dial(

@@ -5,6 +5,7 @@ The dialer: from a name and a secret to a link.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.defer import CancelledError, Deferred
 
@@ -188,7 +189,7 @@ class Dialer:
                 ticket,
             ),
             self._greeting,
-            self._peer.details(observed, seat=self._seat.token.hex()),
+            partial(self._peer.details, observed, seat=self._seat.token.hex()),
         )
         return await self._introduction.won
 

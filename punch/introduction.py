@@ -277,10 +277,18 @@ class Dialed(Introduction):
     silence = PeerSilent
 
     def __init__(
-        self, means: Means, meeting: Meeting, greeting: DialersGreeting, own: Details
+        self,
+        means: Means,
+        meeting: Meeting,
+        greeting: DialersGreeting,
+        own: Callable[[], Details],
     ) -> None:
+        """
+        @param own: asks for what we tell the other side; not before it is sent, as
+            more may be known by then.
+        """
         self._greeting: DialersGreeting = greeting
-        self._told = own
+        self._own = own
         Introduction.__init__(self, means, meeting)
 
     def _patience(self) -> float:
@@ -289,6 +297,7 @@ class Dialed(Introduction):
 
     def _greeted(self, message: bytes) -> None:
         try:
+            self._told = self._own()
             details, answer = self._greeting.answer(message, self._told)
         except WrongCode as wrong:
             self.race.fail(wrong)

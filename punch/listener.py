@@ -114,6 +114,7 @@ class Listener:
         client = self._reception.client
         if client is not None:
             client.probe(client.localHost not in self._peer.addresses())
+        self._peer.askAgain()
         self._reception.probe()
         self._nap.wake()
         if self._trying is not None:

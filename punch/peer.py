@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from copy import copy
-from dataclasses import dataclass, field
-from random import Random, SystemRandom
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -27,23 +25,22 @@ from twisted.internet.tcp import makeBinding
 from punch.address import Address, BadAddress, formatAddress, ipOf, tcpAddress
 from punch.approach import Ways
 from punch.arrival import shield
-from punch.candidate import Candidate, Kind, usable
+from punch.candidate import MAXIMUM, Candidate, Kind, usable
 from punch.connection import Connection
 from punch.details import Details
-from punch.errors import LinkError, PortHeld, PunchError
+from punch.errors import BadOption, LinkError, PortHeld, PunchError
 from punch.events import (
     Closed,
     Connected,
     Listening,
     Observed,
-    Tell,
-    tellNobody,
 )
-from punch.hosts import HostAddresses, hostAddresses
+from punch.hostport import HostPort
 from punch.identity import Identity
 from punch.introduction import Means
 from punch.link import Link
 from punch.networkchange import networkWatch
+from punch.observers import Observers
 from punch.path import Path
 from punch.plain import PlainLink
 from punch.policy import RelayPolicy
@@ -52,9 +49,9 @@ from punch.reasons import Reason
 from punch.relayed import connectRelay
 from punch.rendezvous.client import Guest, RendezvousClient, connect
 from punch.role import Role
-from punch.search import DEFAULT_SOCKETS, Sockets
-from punch.seat import Seats, noSeats
-from punch.sharedport import Probe, SharedPort, probePort
+from punch.search import Sockets
+from punch.settings import Settings
+from punch.sharedport import SharedPort
 from punch.stunclient import look
 from punch.survey import Survey
 from punch.tls import Security
@@ -67,41 +64,7 @@ Gives an endpoint that connects to the rendezvous from the shared port, or from 
 """
 
 
-RESUME_FOR = 600.0
-"""
-Seconds for which a link that has no path waits for another, if nothing else is said.
-"""
-
 _HELD_PAUSES = (0.1, 0.2, 0.4, 0.8)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """
-    What a peer may be told.
-
-    C{port}: the shared port's number, 0 for any.  C{interface}: the one local IP
-    address to use, all if empty.  C{timeout}: seconds from an introduction to
-    giving up.  C{search}: sockets that a search for a NAT's port may have, 0 for no
-    search.  C{resumeFor}: seconds for which a link may be without a path; with 0
-    it ends when its path does.  C{relay}: what the relay may be used for.
-    C{seats}: by what a listener knows us
-    again if our program is restarted (L{punch.seat.fileSeats}).
-    C{tell}: hears of events.  C{hostAddresses}, C{probe}: what is to be known of
-    this host's addresses and ports.
-    """
-
-    port: int = 0
-    interface: str = ""
-    timeout: float = 30.0
-    search: int = DEFAULT_SOCKETS
-    resumeFor: float = RESUME_FOR
-    relay: RelayPolicy = RelayPolicy.FALLBACK
-    seats: Seats = noSeats
-    tell: Tell = tellNobody
-    hostAddresses: HostAddresses = hostAddresses
-    probe: Probe = probePort
-    random: Random = field(default_factory=SystemRandom)
 
 
 class Abortable(Protocol):
@@ -132,6 +95,7 @@ class Peer:
         """
         @param reactor: provides L{IReactorTCP} and L{IReactorTime}.
         @param identity: a lasting one; by default a new one is made.
+        @raise punch.errors.BadOption: a STUN server is not C{HOST:PORT}.
         """
         self._reactor = reactor
         self.clock = IReactorTime(reactor)
@@ -142,6 +106,7 @@ class Peer:
         self._survey: Survey | None = None
         self._sockets = Sockets(settings.search)
         self._client: RendezvousClient | None = None
+        self._observers = _observers(reactor, settings)
 
     def watchNetwork(self, changed: Callable[[], None]) -> Callable[[], None]:
         """
@@ -164,6 +129,7 @@ class Peer:
         """
         twin = copy(self)
         twin._shared = twin._client = twin._survey = None
+        twin._observers = _observers(self._reactor, self.settings)
         return twin
 
     def means(self, rendezvous: Rendezvous, policy: RelayPolicy | None = None) -> Means:
@@ -235,16 +201,21 @@ class Peer:
         """
         self.survey.end()
         closed = [self.shared.close()]
+        if self._observers is not None:
+            closed.append(self._observers.end())
         if self._client is not None:
             closed.append(self._client.disconnect())
         return shield(gatherResults(closed))
 
     async def connect(self, rendezvous: Rendezvous, guest: Guest) -> RendezvousClient:
         """
-        Connect to the rendezvous from the shared port.
+        Connect to the rendezvous from the shared port.  STUN servers are asked
+        beside it, and nobody waits for them.
 
         @raise punch.errors.RendezvousError: it can't be reached.
         """
+        if self._observers is not None:
+            self._observers.begin(self.shared.binding)
         for pause in _HELD_PAUSES:
             try:
                 return await self._connect(rendezvous, guest)
@@ -287,9 +258,17 @@ class Peer:
         self.survey.begin(rendezvous, observed, others)
         return observed
 
+    def askAgain(self) -> None:
+        """
+        STUN servers may see us elsewhere now.
+        """
+        if self._observers is not None:
+            self._observers.hurry()
+
     def details(self, observed: Address, again: str = "", seat: str = "") -> Details:
         """
-        What we tell the other side: our pin, and the addresses of our interfaces.
+        What we tell the other side: our pin, the addresses of our interfaces, and
+        those at which STUN servers see us, as far as these have answered.
 
         @param observed: our own address as the rendezvous sees it.
         @param again: see L{Details}.
@@ -303,14 +282,26 @@ class Peer:
             except BadAddress:
                 continue
             offered.append(Candidate(Kind.HOST, address))
-        candidates = usable(offered, overLoopback=ipOf(observed).is_loopback)
+        overLoopback = ipOf(observed).is_loopback
+        seen = usable(self._seenElsewhere(observed), overLoopback)
+        # However many interfaces there are, what was asked for is told.
+        candidates = [*usable(offered, overLoopback)[: MAXIMUM - len(seen)], *seen]
         return Details(
             self.security.pin,
-            tuple(candidates),
+            tuple(usable(candidates, overLoopback)),
             again=again,
             seat=seat,
             translation=self.survey.translation,
         )
+
+    def _seenElsewhere(self, observed: Address) -> list[Candidate]:
+        """
+        Where STUN servers see us, if not where the rendezvous does.
+        """
+        seen = [] if self._observers is None else self._observers.addresses
+        return [
+            Candidate(Kind.SERVER_REFLEXIVE, each) for each in seen if each != observed
+        ]
 
     async def meet(
         self,
@@ -373,6 +364,23 @@ class Peer:
     def _tellClosed(self, error: LinkError | None, link: Link | PlainLink) -> None:
         reason = Reason.DONE if error is None else error.reason
         self.tell(Closed(reason.value, link.sent, link.received))
+
+
+def _observers(reactor: IReactorTCP, settings: Settings) -> Observers | None:
+    """
+    The STUN servers that are to be asked, if any are.
+    """
+    if not settings.stun:
+        return None
+    servers = [_stunServer(each) for each in settings.stun]
+    return Observers(reactor, servers, settings.tell)
+
+
+def _stunServer(text: str) -> HostPort:
+    try:
+        return HostPort.parse(text)
+    except ValueError as bad:
+        raise BadOption(f"--stun {text}: {bad}") from bad
 
 
 def connectedBy(win: Win[P], elapsed: float) -> Connected:

@@ -28,6 +28,11 @@ Seconds that a connect may be pending, before another is better.
 """
 
 DEFAULT_SOCKETS = 600
+"""
+Of 64,512 ports, 600 and 600 meet with 99.6 %.
+"""
+
+MOST_SOCKETS = 10_000
 
 _TICK = 0.02
 

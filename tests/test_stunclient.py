@@ -4,26 +4,18 @@ Tests for L{punch.stunclient}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.protocol import Factory
 
 from punch.address import formatAddress, tcpAddress
 from punch.rendezvous.stunserver import STUNFactory
-from punch.sharedport import SharedPort
-from punch.stun import Framer, Indication, Refusal, Success, decode
-from punch.stunclient import (
-    ANSWER_TIMEOUT,
-    CONNECT_TIMEOUT,
-    STUNClient,
-    connectSTUN,
-)
+from punch.stun import Indication, Refusal, Success
+from punch.stunclient import ANSWER_TIMEOUT, CONNECT_TIMEOUT, STUNClient
 from punch.stunerrors import (
     STUNError,
     STUNRefused,
@@ -31,101 +23,13 @@ from punch.stunerrors import (
     STUNUnreachable,
     STUNViolation,
 )
-from punch.testing import MemoryHost, NATBehavior, spin
-from tests.doubles import noProbe
-from tests.testing.programs import Recorder, network
-
-SERVER = "192.0.2.1"
-PORT = 3478
-
-Answer = Callable[[bytes], bytes]
-
-
-class Scripted(Recorder):
-    """
-    Answers each message as it is told.
-    """
-
-    def __init__(self, answer: Answer) -> None:
-        Recorder.__init__(self)
-        self._answer = answer
-        self._framer = Framer()
-
-    def dataReceived(self, data: bytes) -> None:
-        """
-        Answer.
-        """
-        for message in self._framer.feed(data):
-            self.transport.write(self._answer(decode(message).transaction))
-
-
-class Site:
-    """
-    A client on its shared port, behind a NAT or not, and a place for a server.
-    """
-
-    def __init__(self, behavior: NATBehavior | None = None) -> None:
-        self.network = network()
-        self.server = self.network.host(SERVER)
-        self.nat = None
-        if behavior is not None:
-            self.nat = self.network.nat("198.51.100.1", behavior)
-        address = "192.0.2.2" if behavior is None else "192.168.1.2"
-        self.host: MemoryHost = self.network.host(address, behind=self.nat)
-        self.shared = SharedPort(self.host, lambda connection: None, probe=noProbe)
-        self.shared.open(4000)
-        self.listening: Any = None
-
-    def serve(self, factory: Factory[Any]) -> None:
-        """
-        Have a server listen.
-        """
-        self.listening = self.server.listenTCP(PORT, factory)
-
-    def script(self, answer: Answer) -> list[Scripted]:
-        """
-        Have a server answer so.
-        """
-        made: list[Scripted] = []
-
-        def build() -> Scripted:
-            made.append(Scripted(answer))
-            return made[-1]
-
-        factory = Factory.forProtocol(build)
-        factory.noisy = False
-        self.serve(factory)
-        return made
-
-    def connect(self, host: str = SERVER) -> Deferred[STUNClient]:
-        """
-        Connect from the shared port.
-        """
-        binding = self.shared.binding
-        endpoint = HostnameEndpoint(self.host, host, PORT, CONNECT_TIMEOUT, binding)
-        return connectSTUN(self.host, endpoint)
-
-    def client(self) -> STUNClient:
-        """
-        A client that is connected.
-        """
-        return spin(self.connect(), self.network)
-
-    def end(self) -> None:
-        """
-        See that nothing is left.
-        """
-        spin(self.shared.close(), self.network)
-        if self.listening is not None:
-            self.listening.stopListening()
-        self.network.run(1.5)
-        assert self.network.openSockets() == []
-        assert list(self.network.delayedCalls()) == []
+from punch.testing import NATBehavior, spin
+from tests.stunsite import STUNSite
 
 
 @pytest.fixture(name="site")
-def _site() -> Iterator[Site]:
-    site = Site()
+def _site() -> Iterator[STUNSite]:
+    site = STUNSite()
     yield site
     site.end()
 
@@ -137,7 +41,7 @@ def success(transaction: bytes) -> bytes:
     return Success(transaction, tcpAddress("203.0.113.9", 9)).toBytes()
 
 
-def failed(site: Site, asked: Deferred[Any], kind: type[STUNError]) -> STUNError:
+def failed(site: STUNSite, asked: Deferred[Any], kind: type[STUNError]) -> STUNError:
     """
     See how a question ends.
     """
@@ -151,7 +55,7 @@ def test_server() -> None:
     Our server tells which address it sees us come from: our shared port's, at the
     NAT's.
     """
-    site = Site(NATBehavior())
+    site = STUNSite(NATBehavior())
     site.serve(STUNFactory(site.server))
     client = site.client()
     seen = spin(client.ask(), site.network)
@@ -162,7 +66,7 @@ def test_server() -> None:
     site.end()
 
 
-def test_serverNoNAT(site: Site) -> None:
+def test_serverNoNAT(site: STUNSite) -> None:
     """
     Where there is no NAT that is the shared port itself.
     """
@@ -172,7 +76,7 @@ def test_serverNoNAT(site: Site) -> None:
     client.abort()
 
 
-def test_twoFlights(site: Site) -> None:
+def test_twoFlights(site: STUNSite) -> None:
     """
     To be told takes one round trip after the connection's.
     """
@@ -185,7 +89,7 @@ def test_twoFlights(site: Site) -> None:
     client.abort()
 
 
-def test_atOnce(site: Site) -> None:
+def test_atOnce(site: STUNSite) -> None:
     """
     Questions need not wait for each other.
     """
@@ -196,7 +100,7 @@ def test_atOnce(site: Site) -> None:
     client.abort()
 
 
-def test_inPieces(site: Site) -> None:
+def test_inPieces(site: STUNSite) -> None:
     """
     What is no answer to us is passed over: indications, strangers' answers.
     """
@@ -206,7 +110,7 @@ def test_inPieces(site: Site) -> None:
     client.abort()
 
 
-def test_refused(site: Site) -> None:
+def test_refused(site: STUNSite) -> None:
     """
     A server that refuses is quoted, as far as it can be shown.
     """
@@ -222,7 +126,7 @@ def test_refused(site: Site) -> None:
     [b"HTTP/1.1 400 Bad Request\r\n\r\n", bytes(20), b"\1\1\0\0\x21\x12\xa4\x42" * 3],
     ids=["HTTP", "zeros", "no attributes"],
 )
-def test_violation(site: Site, answer: bytes) -> None:
+def test_violation(site: STUNSite, answer: bytes) -> None:
     """
     A server that speaks something else is left at once.
     """
@@ -239,7 +143,7 @@ def test_anyAnswer(answer: bytes) -> None:
     """
     Whatever a server says, we are told an address or one of our errors, in time.
     """
-    site = Site()
+    site = STUNSite()
     site.script(lambda id: answer)
     client = site.client()
     failed(site, client.ask(), STUNError)
@@ -247,7 +151,7 @@ def test_anyAnswer(answer: bytes) -> None:
     site.end()
 
 
-def test_silent(site: Site) -> None:
+def test_silent(site: STUNSite) -> None:
     """
     A server that says nothing is not waited for for ever.
     """
@@ -260,7 +164,7 @@ def test_silent(site: Site) -> None:
     client.abort()
 
 
-def test_hangsUp(site: Site) -> None:
+def test_hangsUp(site: STUNSite) -> None:
     """
     Nor is one that hangs up.
     """
@@ -273,14 +177,14 @@ def test_hangsUp(site: Site) -> None:
     failed(site, client.ask(), STUNSilent)
 
 
-def test_nobody(site: Site) -> None:
+def test_nobody(site: STUNSite) -> None:
     """
     Where nobody listens that is said.
     """
     assert failed(site, site.connect(), STUNUnreachable).detail == "Connection refused"
 
 
-def test_noName(site: Site) -> None:
+def test_noName(site: STUNSite) -> None:
     """
     So is a name that nobody knows.
     """
@@ -288,7 +192,7 @@ def test_noName(site: Site) -> None:
     assert error.detail == "no such host"
 
 
-def test_dark(site: Site) -> None:
+def test_dark(site: STUNSite) -> None:
     """
     A host that does not answer at all is given up.
     """
@@ -297,7 +201,7 @@ def test_dark(site: Site) -> None:
 
 
 @pytest.mark.parametrize("after", [0.0, 0.001, 0.03, 0.05, 0.1])
-def test_cancelled(site: Site, after: float) -> None:
+def test_cancelled(site: STUNSite, after: float) -> None:
     """
     To connect and to ask can be cancelled at any instant.
     """
@@ -317,7 +221,7 @@ def test_cancelled(site: Site, after: float) -> None:
         client.abort()
 
 
-def test_portFree(site: Site) -> None:
+def test_portFree(site: STUNSite) -> None:
     """
     A connection that was ended does not hold the shared port's way to the server.
     """
