@@ -10,7 +10,9 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Factory
 
+from punch.errors import BadOption
 from punch.events import Attempted, Connected, Observed
+from punch.policy import RelayPolicy
 from punch.rendezvous.factory import RendezvousFactory
 from punch.rendezvous.stunserver import STUNFactory
 from punch.testing import MemoryHost
@@ -184,6 +186,29 @@ def test_manyInterfaces() -> None:
     world.meet(stun=(STUN,), hostAddresses=lambda: many)
     assert world.dialer.links
     end(world, stun)
+
+
+def test_relayOnly() -> None:
+    """
+    Who wants the relay alone has no use for them, and asks nobody.
+    """
+    world = pair()
+    stun = withSTUN(world)
+    world.meet(stun=(STUN,), relay=RelayPolicy.ONLY)
+    assert world.dialer.links
+    assert {each.by for each in world.dialer.told(Observed)} == {"rendezvous"}
+    end(world, stun)
+
+
+@pytest.mark.parametrize("server", ["x", "", "::1:2", "h:0"])
+def test_misuse(server: str) -> None:
+    """
+    What is no HOST:PORT is a mistake at once.
+    """
+    world = pair()
+    with pytest.raises(BadOption, match="--stun"):
+        world.listen(stun=(server,))
+    world.end()
 
 
 def test_samePort() -> None:
