@@ -34,6 +34,20 @@ def test_light() -> None:
     assert set(run.stdout.split()) == LIGHT
 
 
+def test_stunIsAsked() -> None:
+    """
+    Who is not told to use STUN does not pay for what it brings with it.
+    """
+    code = (
+        "import sys, punch.tap, punch.endpointstrings, punch.rendezvous_tap;"
+        "print(*{'aioice', 'asyncio', 'dns', 'punch.stun'} & set(sys.modules))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "\n"
+
+
 def test_names() -> None:
     """
     What C{punch} promises it has, and nothing else.
