@@ -94,7 +94,12 @@ class Identity:
             key = load_pem_private_key(pem, password=None)
             certificate = x509.load_pem_x509_certificate(pem)
             public = certificate.public_key()
-        except (ValueError, TypeError, UnsupportedAlgorithm) as bad:
+        except (
+            ValueError,
+            TypeError,
+            UnsupportedAlgorithm,
+            x509.InvalidVersion,
+        ) as bad:
             raise BadIdentity() from bad
         if not isinstance(key, EllipticCurvePrivateKey):
             raise BadIdentity("its key is not an elliptic curve's")

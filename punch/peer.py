@@ -368,11 +368,12 @@ class Peer:
 
 def _observers(reactor: IReactorTCP, settings: Settings) -> Observers | None:
     """
-    The STUN servers that are to be asked, if any are.
+    The STUN servers that are to be asked, if any are; by the relay alone nobody
+    comes to what they see.
     """
-    if not settings.stun:
-        return None
     servers = [_stunServer(each) for each in settings.stun]
+    if not servers or not settings.relay.mayMeet:
+        return None
     return Observers(reactor, servers, settings.tell)
 
 

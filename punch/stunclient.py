@@ -133,9 +133,10 @@ class STUNClient(Protocol):
         """
         why = self._why or STUNSilent("it hung up")
         self.lost.arrive(why)
-        asked, self._asked = self._asked, {}
-        for each in asked.values():
-            each.errback(why)
+        while self._asked:
+            # Whoever hears of it may give up asking more.
+            _, asked = self._asked.popitem()
+            asked.errback(why)
 
 
 def _silent(result: object, seconds: float) -> Failure:

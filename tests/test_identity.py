@@ -5,6 +5,7 @@ Tests for L{punch.identity}.
 from __future__ import annotations
 
 import stat
+from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
 
@@ -80,6 +81,22 @@ def test_altered(position: int, byte: int) -> None:
     except BadIdentity:
         return
     assert read.pin == PIN
+
+
+def test_laterVersion() -> None:
+    """
+    A certificate of a version that does not exist is refused as any other is.
+    """
+    der = OURS.certificate.public_bytes(Encoding.DER)
+    # X.509's version 3 is written as 2.
+    damaged = der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1)
+    assert damaged != der
+    lines = b64encode(damaged).decode()
+    body = "\n".join(lines[at : at + 64] for at in range(0, len(lines), 64))
+    pem = f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
+    key = PEM[PEM.index(b"-----BEGIN PRIVATE") :].partition(b"-----BEGIN CERT")[0]
+    with pytest.raises(BadIdentity):
+        Identity.fromPEM(key + pem.encode())
 
 
 def test_mixed() -> None:

@@ -177,6 +177,32 @@ def test_hangsUp(site: STUNSite) -> None:
     failed(site, client.ask(), STUNSilent)
 
 
+def test_hangsUpOnMany(site: STUNSite) -> None:
+    """
+    Who hears of it may give up his other questions.
+    """
+    made = site.script(lambda id: b"")
+    client = site.client()
+    asked = [client.ask() for _ in range(3)]
+    heard: list[Any] = []
+
+    def note(failure: Any) -> None:
+        heard.append(failure.type)
+        for each in asked:
+            each.cancel()
+
+    for each in asked:
+        each.addErrback(note)
+    site.network.run(1.0)
+    made[0].transport.loseConnection()
+    site.network.run(1.0)
+    assert sorted(each.__name__ for each in heard) == [
+        "CancelledError",
+        "CancelledError",
+        "STUNSilent",
+    ]
+
+
 def test_nobody(site: STUNSite) -> None:
     """
     Where nobody listens that is said.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet.address import IPv6Address, UNIXAddress
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 
 from punch.address import tcpAddress
 from punch.rendezvous.limits import Limits
@@ -281,3 +282,20 @@ def test_stopped() -> None:
     assert not client.isOpen
     assert net.openSockets() == []
     assert list(net.delayedCalls()) == []
+
+
+def test_proxied(site: Site) -> None:
+    """
+    Behind a proxy that tells it (PROXY protocol), the client's own address counts.
+    """
+    proxied = HAProxyWrappingFactory(site.factory)
+    transport = StringTransport(peerAddress=tcpAddress("192.0.2.80", 1))
+    connection = proxied.buildProtocol(transport.getPeer())
+    connection.makeConnection(transport)
+    connection.dataReceived(
+        b"PROXY TCP4 198.51.100.7 192.0.2.80 4711 3478\r\n" + ASK + ASK
+    )
+    answer = transport.value()
+    assert decode(answer[: len(answer) // 2]) == Success(ID, PEER)
+    connection.dataReceived(b"no STUN at all, whatever")
+    assert isCut(transport)

@@ -10,9 +10,12 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Factory
 
-from punch.events import Attempted, Connected, Observed
+from punch.errors import BadOption
+from punch.events import Attempted, Connected, Observed, Resumed, Suspended
+from punch.policy import RelayPolicy
 from punch.rendezvous.factory import RendezvousFactory
 from punch.rendezvous.stunserver import STUNFactory
+from punch.ride import FAREWELL
 from punch.testing import MemoryHost
 
 from .world import LEG, T, World, pair
@@ -186,6 +189,29 @@ def test_manyInterfaces() -> None:
     end(world, stun)
 
 
+def test_relayOnly() -> None:
+    """
+    Who wants the relay alone has no use for them, and asks nobody.
+    """
+    world = pair()
+    stun = withSTUN(world)
+    world.meet(stun=(STUN,), relay=RelayPolicy.ONLY)
+    assert world.dialer.links
+    assert {each.by for each in world.dialer.told(Observed)} == {"rendezvous"}
+    end(world, stun)
+
+
+@pytest.mark.parametrize("server", ["x", "", "::1:2", "h:0"])
+def test_misuse(server: str) -> None:
+    """
+    What is no HOST:PORT is a mistake at once.
+    """
+    world = pair()
+    with pytest.raises(BadOption, match="--stun"):
+        world.listen(stun=(server,))
+    world.end()
+
+
 def test_samePort() -> None:
     """
     They are asked from the shared port.
@@ -219,4 +245,47 @@ def test_dialAgain() -> None:
     assert world.until(lambda: again.ended)
     assert again.reason == "no-such-name"
     assert {each.by for each in again.told(Observed)} == {"rendezvous", STUN}
+    end(world, stun)
+
+
+@pytest.mark.parametrize("side", ["listener", "dialer"])
+def test_cancel(side: str) -> None:
+    """
+    Either side may give up at any instant; nothing of the questions is left.
+    """
+    for steps in range(0, 120, 7):
+        world = pair(seed=3)
+        stun = withSTUN(world)
+        world.listen(stun=(STUN, REFUSING))
+        assert world.listener.code
+        world.run(0.5)
+        world.dial(stun=(STUN, REFUSING))
+        for _ in range(steps):
+            world.step()
+        getattr(world, side).cancel()
+        assert world.until(lambda: world.listener.ended or world.dialer.ended)  # noqa: B023
+        end(world, stun)
+
+
+@pytest.mark.parametrize("kinds", [("drop", "drop"), ("random", "random")])
+def test_durable(kinds: tuple[str, str]) -> None:
+    """
+    A link that is to outlive its path has STUN servers asked from each shared port
+    that it opens; when it has ended nobody is asked any more.
+    """
+    world = pair(*kinds)
+    stun = withSTUN(world)
+    world.meet(stun=(STUN,), relay=RelayPolicy.FALLBACK, resumeFor=60.0)
+    world.run(1.0)
+    world.dialer.host.cut()
+    assert world.until(lambda: world.dialer.told(Suspended))
+    world.dialer.host.mend()
+    assert world.until(lambda: world.dialer.told(Resumed))
+    seen = [each.address for each in world.dialer.told(Observed) if each.by == STUN]
+    assert len(set(seen)) > 1
+    for each in world.programs:
+        each.link.loseConnection()
+    world.run(2 * T + FAREWELL + 1.0)
+    asking = [each for each in world.network.openSockets() if ".3478" in repr(each)]
+    assert [each for each in asking if "LISTEN" not in repr(each)] == []
     end(world, stun)
