@@ -186,6 +186,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "testing.stream",
             "testing.tcb",
             "testing.timeline",
+            "testing.translation",
             "testing.waiting",
             "testing.wire",
             "usedlink",

@@ -6,6 +6,7 @@ remote addresses it has sessions with.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from random import Random
 from typing import TypeAlias
 
@@ -31,15 +32,15 @@ class Session:
 
     @ivar sequence: of the last SYN that went out; L{None} if none did.
     @ivar isAnswered: a SYN or SYN-ACK came back since.
-    @ivar usedAt: when the last segment passed.
+    @ivar expiresAt: when it is forgotten, unless a segment passes.
     """
 
-    __slots__ = ("isAnswered", "sequence", "usedAt")
+    __slots__ = ("expiresAt", "isAnswered", "sequence")
 
     def __init__(self) -> None:
         self.sequence: int | None = None
         self.isAnswered = False
-        self.usedAt = 0.0
+        self.expiresAt = 0.0
 
 
 class PortMapping:
@@ -51,7 +52,7 @@ class PortMapping:
         self.key = key
         self.internal = internal
         self.port = port
-        self.usedAt = 0.0
+        self.expiresAt = 0.0
         self.sessions: dict[SocketAddress, Session] = {}
 
 
@@ -70,6 +71,7 @@ class MappingTable:
         self._byPort: dict[int, PortMapping] = {}
         first, last = behavior.ports
         self._previous = random.randint(first, last)
+        self._crossing = self._nextCrossing(seconds())
 
     def __len__(self) -> int:
         """
@@ -99,7 +101,7 @@ class MappingTable:
         """
         key = self._key(internal, remote)
         mapping = PortMapping(key, internal, self._allocate(internal[1]))
-        mapping.usedAt = self._seconds()
+        mapping.expiresAt = self._seconds() + self._transitory
         self._byKey[key] = self._byPort[mapping.port] = mapping
         return mapping
 
@@ -108,7 +110,7 @@ class MappingTable:
         The session of a mapping with one remote address, if it is remembered.
         """
         session = mapping.sessions.get(remote)
-        if session is not None and self._isOld(session.usedAt):
+        if session is not None and self._isOld(session.expiresAt):
             del mapping.sessions[remote]
             return None
         return session
@@ -124,7 +126,9 @@ class MappingTable:
         """
         A segment passes.
         """
-        mapping.usedAt = session.usedAt = self._seconds()
+        lasts = self._behavior.lifetime if session.isAnswered else self._transitory
+        session.expiresAt = self._seconds() + lasts
+        mapping.expiresAt = max(mapping.expiresAt, session.expiresAt)
 
     def end(self, mapping: PortMapping, remote: SocketAddress) -> None:
         """
@@ -146,16 +150,19 @@ class MappingTable:
         if filtering is Filtering.ADDRESS_AND_PORT_DEPENDENT:
             return False
         return any(
-            host == remote[0] and not self._isOld(session.usedAt)
+            host == remote[0] and not self._isOld(session.expiresAt)
             for (host, _), session in mapping.sessions.items()
         )
 
-    def clear(self) -> None:
+    def clear(self, kept: str = "") -> None:
         """
-        Forget everything.
+        Forget everything, but for the sessions with one remote address.
         """
-        self._byKey.clear()
-        self._byPort.clear()
+        for mapping in list(self._byPort.values()):
+            for remote in [each for each in mapping.sessions if each[0] != kept]:
+                del mapping.sessions[remote]
+            if not mapping.sessions:
+                self._forget(mapping)
 
     def _key(self, internal: SocketAddress, remote: SocketAddress) -> _Key:
         if self._behavior.mapping is Mapping.ENDPOINT_INDEPENDENT:
@@ -165,13 +172,18 @@ class MappingTable:
         return (internal, remote)
 
     def _alive(self, mapping: PortMapping | None) -> PortMapping | None:
-        if mapping is not None and self._isOld(mapping.usedAt):
+        if mapping is not None and self._isOld(mapping.expiresAt):
             self._forget(mapping)
             return None
         return mapping
 
-    def _isOld(self, usedAt: float) -> bool:
-        return self._seconds() - usedAt > self._behavior.lifetime
+    def _isOld(self, expiresAt: float) -> bool:
+        return self._seconds() > expiresAt
+
+    @property
+    def _transitory(self) -> float:
+        transitory = self._behavior.transitory
+        return self._behavior.lifetime if transitory is None else transitory
 
     def _forget(self, mapping: PortMapping) -> None:
         del self._byKey[mapping.key]
@@ -183,7 +195,7 @@ class MappingTable:
         if self._behavior.allocation is Allocation.PRESERVE:
             start = wanted
         elif self._behavior.allocation is Allocation.SEQUENTIAL:
-            start = self._previous + 1
+            start = self._previous + self._crossed() + 1
         else:
             start = self._random.randint(first, last)
         for step in range(size):
@@ -192,3 +204,17 @@ class MappingTable:
                 self._previous = port
                 return port
         raise NoFreePort
+
+    def _crossed(self) -> int:
+        """
+        How many ports others have taken since the last time.
+        """
+        count, now = 0, self._seconds()
+        while self._crossing <= now:
+            self._crossing = self._nextCrossing(self._crossing)
+            count += 1
+        return count
+
+    def _nextCrossing(self, after: float) -> float:
+        rate = self._behavior.crossTraffic
+        return after + self._random.expovariate(rate) if rate else inf

@@ -54,3 +54,24 @@ class MappingTableTests(SynchronousTestCase):
             assert mapping.internal == internal
             assert 2000 <= mapping.port <= 2019
             assert table.inbound(mapping.port) is mapping
+
+    def test_clear(self) -> None:
+        """
+        A table that is cleared keeps the sessions with one address, if it is told
+        to, and forgets all others.
+        """
+        made = network()
+        table = MappingTable(NATBehavior(), made.clock.seconds, made.random)
+        for inside in ("a", 2000), ("b", 3000):
+            mapping = table.create(inside, ("x", 1))
+            for remote in ("x", 1), ("y", 1):
+                table.use(mapping, table.begin(mapping, remote))
+        only = table.create(("c", 4000), ("y", 1))
+        table.use(only, table.begin(only, ("y", 1)))
+        table.clear("x")
+        assert len(table) == 2
+        kept = table.inbound(2000)
+        assert kept is not None
+        assert list(kept.sessions) == [("x", 1)]
+        table.clear()
+        assert len(table) == 0
