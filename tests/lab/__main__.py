@@ -17,6 +17,7 @@ from .demo import demo
 from .nats import DROP, KINDS, PAIRS, SAME
 from .requirements import missing
 from .run import Meeting, NotStarted, Outcome
+from .sides import P2005, P2025
 from .table import Row, headline, line, medianOf, summary
 from .topology import Laboratory
 
@@ -37,11 +38,14 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m tests.lab",
         description="Run twist punch between real kernel NATs, in namespaces.",
-        epilog=f"Kinds: {', '.join(KINDS)} ('same' is both or neither).",
+        epilog=f"Kinds: {', '.join((*KINDS, *P2025))} ('same' is both or neither);"
+        " and those of 2005's population: MAPPING/FILTERING/ANSWER/OPENING, as in"
+        f" {next(iter(P2005))}.",
     )
     add = made.add_argument
-    add("A", nargs="?", choices=KINDS, metavar="A", help="the listener's side")
-    add("B", nargs="?", choices=KINDS, metavar="B", help="the dialer's side")
+    kinds = (*KINDS, *P2025, *P2005)
+    add("A", nargs="?", choices=kinds, metavar="A", help="the listener's side")
+    add("B", nargs="?", choices=kinds, metavar="B", help="the dialer's side")
     add("--table", action="store_true", help="all pairs that must connect")
     add("--demo", action="store_true", help="show the programs, and explain")
     for name, kind, default, unit, text in _SETTINGS:
@@ -119,6 +123,7 @@ def keptDirectory(kept: Path | None, name: str) -> Iterator[Path]:
         with TemporaryDirectory(prefix="punch-lab-") as temporary:
             yield Path(temporary)
         return
+    name = name.replace("/", ".")
     serial = sum(1 for _ in kept.glob(f"{name}-*")) + 1
     directory = kept.resolve() / f"{name}-{serial}"
     directory.mkdir(parents=True)
