@@ -5,11 +5,12 @@ A run: the three programs started in a place, and what came of it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 
 from typing_extensions import Self
@@ -220,3 +221,19 @@ class Meeting:
     def _start(self, host: Host, name: str, file: str, args: list[str]) -> Program:
         echo = partial(self._echo, name) if self._echo else None
         return host.start([*_TWIST, *args], self._directory / f"{file}.log", echo)
+
+
+@contextmanager
+def keptDirectory(kept: Path | None, name: str) -> Iterator[Path]:
+    """
+    A directory for a pair's logs: a temporary one, or a fresh one below C{kept}.
+    """
+    if kept is None:
+        with TemporaryDirectory(prefix="punch-lab-") as temporary:
+            yield Path(temporary)
+        return
+    name = name.replace("/", ".")
+    serial = sum(1 for _ in kept.glob(f"{name}-*")) + 1
+    directory = kept.resolve() / f"{name}-{serial}"
+    directory.mkdir(parents=True)
+    yield directory
