@@ -15,6 +15,7 @@ from pathlib import Path
 from random import SystemRandom
 
 from . import census
+from .__main__ import interrupted
 from .mixture import MIXTURES, Pair
 from .requirements import missing
 from .trial import Terms, Trial, run
@@ -110,13 +111,6 @@ def main(
         print(census.line(trial), flush=True)
     print(f"\n{census.summary(done)}")
     return 0 if all(trial.usable is not None for trial in done) else 1
-
-
-def interrupted(number: int, frame: object) -> None:
-    """
-    End as after an exception: what was started is ended too.
-    """
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":
