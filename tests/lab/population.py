@@ -104,12 +104,15 @@ def main(
         f" relay {terms.relay}; one pair again: --seed {seed} --only PAIR\n"
     )
     print(census.headline(), flush=True)
-    done = []
+    done: list[Trial] = []
     pairs = drawn(options, seed)
-    for trial in trials(pairs, options.workers, lambda pair: runOne(pair, terms)):
-        done.append(trial)
-        print(census.line(trial), flush=True)
-    print(f"\n{census.summary(done)}")
+    try:
+        for trial in trials(pairs, options.workers, lambda pair: runOne(pair, terms)):
+            done.append(trial)
+            print(census.line(trial), flush=True)
+    finally:
+        # Even of a run that was interrupted: it may have taken an hour.
+        print(f"\n{census.summary(done)}")
     return 0 if all(trial.usable is not None for trial in done) else 1
 
 

@@ -90,6 +90,22 @@ def test_workers(capsys: pytest.CaptureFixture[str]) -> None:
     assert rows[4].endswith("no-answer")
 
 
+def test_interrupted(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    What was done before an interruption is summed up still.
+    """
+    player = Player()
+
+    def runOne(pair: Pair, terms: Terms) -> Trial:
+        if pair.index == 2:
+            raise KeyboardInterrupt
+        return player(pair, terms)
+
+    with pytest.raises(KeyboardInterrupt):
+        main(["--pairs", "5"], runOne)
+    assert "direct      2 of 2" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("args", [["--table", "P-1985"], ["--relay", "only"]])
 def test_mistakes(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """
