@@ -14,7 +14,7 @@ from random import Random
 
 from punch.testing import Allocation, Filtering, Mapping, NATBehavior, Unsolicited
 
-from .nats import DROP, RANDOM, RESET, kindsOf
+from .nats import DROP, FULL_CONE, RANDOM, RESET, kindsOf
 
 REACHABLE = frozenset({80, 443})
 """
@@ -78,7 +78,11 @@ P2025: AbstractMapping[str, Side] = {
     "home-noso": Side(behavior=replace(_PLAIN, simultaneousOpen=False)),
     "home-seq": Side(behavior=replace(_IN_ORDER, crossTraffic=0.5)),
     "home-rnd": Side((RANDOM,)),
-    "cgn-eif": Side((DROP,), replace(_UNPRESERVED, filtering=_ANYBODY), block=2048),
+    # The home router in front of it lets anybody in too: the two layers together
+    # are to filter as the class does, and one that filters would decide for both.
+    "cgn-eif": Side(
+        (FULL_CONE,), replace(_UNPRESERVED, filtering=_ANYBODY), block=2048
+    ),
     "cgn-apdf": Side(behavior=replace(_UNPRESERVED, transitory=30.0), block=1024),
     "cell-blk": Side(behavior=replace(_AT_RANDOM, transitory=65.0), block=1024),
     "cell-rnd": Side((RANDOM,)),
