@@ -46,10 +46,14 @@ class Session:
 class PortMapping:
     """
     One outside port, standing for one inside address and port.
+
+    @ivar key: what it was made for.
+    @ivar keys: that, and what else goes out by it: answers to what came in.
     """
 
     def __init__(self, key: _Key, internal: SocketAddress, port: int) -> None:
         self.key = key
+        self.keys = {key}
         self.internal = internal
         self.port = port
         self.expiresAt = 0.0
@@ -117,9 +121,14 @@ class MappingTable:
 
     def begin(self, mapping: PortMapping, remote: SocketAddress) -> Session:
         """
-        A session begins.
+        A session begins.  If it came from outside, its answers go out by the mapping
+        that it came in by.
         """
         session = mapping.sessions[remote] = Session()
+        key = self._key(mapping.internal, remote)
+        if self._alive(self._byKey.get(key)) is None:
+            self._byKey[key] = mapping
+            mapping.keys.add(key)
         return session
 
     def use(self, mapping: PortMapping, session: Session) -> None:
@@ -136,9 +145,15 @@ class MappingTable:
         its last session.
         """
         mapping.sessions.pop(remote, None)
-        depends = self._behavior.mapping is not Mapping.ENDPOINT_INDEPENDENT
-        if depends and not mapping.sessions:
+        if self._behavior.mapping is Mapping.ENDPOINT_INDEPENDENT:
+            return
+        if not mapping.sessions:
             self._forget(mapping)
+            return
+        left = {self._key(mapping.internal, each) for each in mapping.sessions}
+        for key in mapping.keys - left - {mapping.key}:
+            mapping.keys.remove(key)
+            del self._byKey[key]
 
     def admits(self, mapping: PortMapping, remote: SocketAddress) -> bool:
         """
@@ -160,8 +175,8 @@ class MappingTable:
         """
         for mapping in list(self._byPort.values()):
             for remote in [each for each in mapping.sessions if each[0] != kept]:
-                del mapping.sessions[remote]
-            if not mapping.sessions:
+                self.end(mapping, remote)
+            if not mapping.sessions and mapping.port in self._byPort:
                 self._forget(mapping)
 
     def _key(self, internal: SocketAddress, remote: SocketAddress) -> _Key:
@@ -186,7 +201,8 @@ class MappingTable:
         return self._behavior.lifetime if transitory is None else transitory
 
     def _forget(self, mapping: PortMapping) -> None:
-        del self._byKey[mapping.key]
+        for key in mapping.keys:
+            del self._byKey[key]
         del self._byPort[mapping.port]
 
     def _allocate(self, wanted: int) -> int:

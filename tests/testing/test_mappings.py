@@ -75,3 +75,27 @@ class MappingTableTests(SynchronousTestCase):
         assert list(kept.sessions) == [("x", 1)]
         table.clear()
         assert len(table) == 0
+
+    def test_answers(self) -> None:
+        """
+        What answers a stranger goes out by the port that the stranger came in by, as
+        long as that session lasts; and so by no other's.
+        """
+        made = network()
+        behavior = NATBehavior(
+            mapping=Mapping.ADDRESS_AND_PORT_DEPENDENT,
+            filtering=Filtering.ENDPOINT_INDEPENDENT,
+            allocation=Allocation.SEQUENTIAL,
+        )
+        table = MappingTable(behavior, made.clock.seconds, made.random)
+        inside, server, stranger = ("a", 2000), ("x", 1), ("y", 1)
+        mapping = table.create(inside, server)
+        table.use(mapping, table.begin(mapping, server))
+        assert table.outbound(inside, stranger) is None
+        table.use(mapping, table.begin(mapping, stranger))
+        assert table.outbound(inside, stranger) is mapping
+        table.end(mapping, stranger)
+        assert table.outbound(inside, stranger) is None
+        assert table.outbound(inside, server) is mapping
+        table.end(mapping, server)
+        assert len(table) == 0

@@ -405,3 +405,17 @@ class PopulationTests(Neighborhood):
         with pytest.raises(ConnectionRefusedError):
             spin(connect(host, self.addresses[0], 4041), self.network)
         assert not self.services[self.addresses[0], 4041].accepted
+
+    def test_strangerAnswered(self) -> None:
+        """
+        A NAT whose mappings depend on the remote end, and which lets anybody in, lets
+        out what answers them.
+        """
+        host = self.build(
+            mapping=Mapping.ADDRESS_AND_PORT_DEPENDENT,
+            filtering=Filtering.ENDPOINT_INDEPENDENT,
+            allocation=Allocation.RANDOM,
+        )
+        port = self.observed(host, 0).port
+        Service(host, shared(4000))
+        assert self.reaches(1, port)
