@@ -112,7 +112,8 @@ def main(
             print(census.line(trial), flush=True)
     finally:
         # Even of a run that was interrupted: it may have taken an hour.
-        print(f"\n{census.summary(done)}")
+        if done:
+            print(f"\n{census.summary(done)}")
     return 0 if all(trial.usable is not None for trial in done) else 1
 
 
