@@ -201,6 +201,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "testing.stream",
             "testing.tcb",
             "testing.timeline",
+            "testing.translation",
             "testing.waiting",
             "testing.wire",
             "usedlink",

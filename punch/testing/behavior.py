@@ -48,7 +48,15 @@ class NATBehavior:
         of a listener in the place of a connection attempt that has died.
     @ivar lifetime: seconds of silence after which a mapping is forgotten (RFC 5382
         section 5 demands 2 h 4 min).
+    @ivar transitory: the same for one that nobody has answered (RFC 5382 demands
+        4 min); L{None}: it is not shorter.
     @ivar ports: the first and last outside port it gives.
+    @ivar crossTraffic: how many outside ports a second others behind it take, which
+        shows if the allocation is sequential.
+    @ivar poisoning: for how many seconds after it has refused a SYN nothing passes
+        between that outside port and the remote one.
+    @ivar reachable: the remote ports that can be connected to; none: all.  What goes
+        to another is answered as if it were unsolicited.
     """
 
     mapping: Mapping = Mapping.ENDPOINT_INDEPENDENT
@@ -59,7 +67,11 @@ class NATBehavior:
     simultaneousOpen: bool = True
     strict: bool = False
     lifetime: float = 7440.0
+    transitory: float | None = None
     ports: tuple[int, int] = (1024, 65535)
+    crossTraffic: float = 0.0
+    poisoning: float = 0.0
+    reachable: frozenset[int] = frozenset()
 
 
 NAT_KINDS: AbstractMapping[str, NATBehavior | None] = {

@@ -6,6 +6,7 @@ remote addresses it has sessions with.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from random import Random
 from typing import TypeAlias
 
@@ -32,27 +33,31 @@ class Session:
 
     @ivar sequence: of the last SYN that went out; L{None} if none did.
     @ivar isAnswered: a SYN or SYN-ACK came back since.
-    @ivar usedAt: when the last segment passed.
+    @ivar expiresAt: when it is forgotten, unless a segment passes.
     """
 
-    __slots__ = ("isAnswered", "sequence", "usedAt")
+    __slots__ = ("expiresAt", "isAnswered", "sequence")
 
     def __init__(self) -> None:
         self.sequence: int | None = None
         self.isAnswered = False
-        self.usedAt = 0.0
+        self.expiresAt = 0.0
 
 
 class PortMapping:
     """
     One outside port, standing for one inside address and port.
+
+    @ivar key: what it was made for.
+    @ivar keys: that, and what else goes out by it: answers to what came in.
     """
 
     def __init__(self, key: _Key, internal: SocketAddress, port: int) -> None:
         self.key = key
+        self.keys = {key}
         self.internal = internal
         self.port = port
-        self.usedAt = 0.0
+        self.expiresAt = 0.0
         self.sessions: dict[SocketAddress, Session] = {}
 
 
@@ -71,6 +76,7 @@ class MappingTable:
         self._byPort: dict[int, PortMapping] = {}
         first, last = behavior.ports
         self._previous = random.randint(first, last)
+        self._crossing = self._nextCrossing(seconds())
 
     def __len__(self) -> int:
         """
@@ -100,7 +106,7 @@ class MappingTable:
         """
         key = self._key(internal, remote)
         mapping = PortMapping(key, internal, self._allocate(internal[1]))
-        mapping.usedAt = self._seconds()
+        mapping.expiresAt = self._seconds() + self._transitory
         self._byKey[key] = self._byPort[mapping.port] = mapping
         return mapping
 
@@ -109,23 +115,30 @@ class MappingTable:
         The session of a mapping with one remote address, if it is remembered.
         """
         session = mapping.sessions.get(remote)
-        if session is not None and self._isOld(session.usedAt):
+        if session is not None and self._isOld(session.expiresAt):
             del mapping.sessions[remote]
             return None
         return session
 
     def begin(self, mapping: PortMapping, remote: SocketAddress) -> Session:
         """
-        A session begins.
+        A session begins.  If it came from outside, its answers go out by the mapping
+        that it came in by.
         """
         session = mapping.sessions[remote] = Session()
+        key = self._key(mapping.internal, remote)
+        if self._alive(self._byKey.get(key)) is None:
+            self._byKey[key] = mapping
+            mapping.keys.add(key)
         return session
 
     def use(self, mapping: PortMapping, session: Session) -> None:
         """
         A segment passes.
         """
-        mapping.usedAt = session.usedAt = self._seconds()
+        lasts = self._behavior.lifetime if session.isAnswered else self._transitory
+        session.expiresAt = self._seconds() + lasts
+        mapping.expiresAt = max(mapping.expiresAt, session.expiresAt)
 
     def end(self, mapping: PortMapping, remote: SocketAddress) -> None:
         """
@@ -133,9 +146,15 @@ class MappingTable:
         its last session.
         """
         mapping.sessions.pop(remote, None)
-        depends = self._behavior.mapping is not Mapping.ENDPOINT_INDEPENDENT
-        if depends and not mapping.sessions:
+        if self._behavior.mapping is Mapping.ENDPOINT_INDEPENDENT:
+            return
+        if not mapping.sessions:
             self._forget(mapping)
+            return
+        left = {self._key(mapping.internal, each) for each in mapping.sessions}
+        for key in mapping.keys - left - {mapping.key}:
+            mapping.keys.remove(key)
+            del self._byKey[key]
 
     def admits(self, mapping: PortMapping, remote: SocketAddress) -> bool:
         """
@@ -147,16 +166,19 @@ class MappingTable:
         if filtering is Filtering.ADDRESS_AND_PORT_DEPENDENT:
             return False
         return any(
-            host == remote[0] and not self._isOld(session.usedAt)
+            host == remote[0] and not self._isOld(session.expiresAt)
             for (host, _), session in mapping.sessions.items()
         )
 
-    def clear(self) -> None:
+    def clear(self, kept: str = "") -> None:
         """
-        Forget everything.
+        Forget everything, but for the sessions with one remote address.
         """
-        self._byKey.clear()
-        self._byPort.clear()
+        for mapping in list(self._byPort.values()):
+            for remote in [each for each in mapping.sessions if each[0] != kept]:
+                self.end(mapping, remote)
+            if not mapping.sessions and mapping.port in self._byPort:
+                self._forget(mapping)
 
     def _key(self, internal: SocketAddress, remote: SocketAddress) -> _Key:
         if self._behavior.mapping is Mapping.ENDPOINT_INDEPENDENT:
@@ -166,16 +188,22 @@ class MappingTable:
         return (internal, remote)
 
     def _alive(self, mapping: PortMapping | None) -> PortMapping | None:
-        if mapping is not None and self._isOld(mapping.usedAt):
+        if mapping is not None and self._isOld(mapping.expiresAt):
             self._forget(mapping)
             return None
         return mapping
 
-    def _isOld(self, usedAt: float) -> bool:
-        return self._seconds() - usedAt > self._behavior.lifetime
+    def _isOld(self, expiresAt: float) -> bool:
+        return self._seconds() > expiresAt
+
+    @property
+    def _transitory(self) -> float:
+        transitory = self._behavior.transitory
+        return self._behavior.lifetime if transitory is None else transitory
 
     def _forget(self, mapping: PortMapping) -> None:
-        del self._byKey[mapping.key]
+        for key in mapping.keys:
+            del self._byKey[key]
         del self._byPort[mapping.port]
 
     def _allocate(self, wanted: int) -> int:
@@ -184,7 +212,7 @@ class MappingTable:
         if self._behavior.allocation is Allocation.PRESERVE:
             start = wanted
         elif self._behavior.allocation is Allocation.SEQUENTIAL:
-            start = self._previous + 1
+            start = self._previous + self._crossed() + 1
         else:
             start = self._random.randint(first, last)
         for step in range(size):
@@ -193,3 +221,17 @@ class MappingTable:
                 self._previous = port
                 return port
         raise NoFreePort
+
+    def _crossed(self) -> int:
+        """
+        How many ports others have taken since the last time.
+        """
+        count, now = 0, self._seconds()
+        while self._crossing <= now:
+            self._crossing = self._nextCrossing(self._crossing)
+            count += 1
+        return count
+
+    def _nextCrossing(self, after: float) -> float:
+        rate = self._behavior.crossTraffic
+        return after + self._random.expovariate(rate) if rate else inf

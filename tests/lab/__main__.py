@@ -7,16 +7,14 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from textwrap import indent
 
 from .demo import demo
 from .nats import DROP, KINDS, PAIRS, SAME
 from .requirements import missing
-from .run import Meeting, NotStarted, Outcome
+from .run import Meeting, NotStarted, Outcome, keptDirectory
+from .sides import P2005, P2025
 from .table import Row, headline, line, medianOf, summary
 from .topology import Laboratory
 
@@ -37,11 +35,14 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m tests.lab",
         description="Run twist punch between real kernel NATs, in namespaces.",
-        epilog=f"Kinds: {', '.join(KINDS)} ('same' is both or neither).",
+        epilog=f"Kinds: {', '.join((*KINDS, *P2025))} ('same' is both or neither);"
+        " and those of 2005's population: MAPPING/FILTERING/ANSWER/OPENING, as in"
+        f" {next(iter(P2005))}.",
     )
     add = made.add_argument
-    add("A", nargs="?", choices=KINDS, metavar="A", help="the listener's side")
-    add("B", nargs="?", choices=KINDS, metavar="B", help="the dialer's side")
+    kinds = (*KINDS, *P2025, *P2005)
+    add("A", nargs="?", choices=kinds, metavar="A", help="the listener's side")
+    add("B", nargs="?", choices=kinds, metavar="B", help="the dialer's side")
     add("--table", action="store_true", help="all pairs that must connect")
     add("--demo", action="store_true", help="show the programs, and explain")
     for name, kind, default, unit, text in _SETTINGS:
@@ -108,21 +109,6 @@ def table(options: argparse.Namespace) -> int:
         print(line(rows[-1], medianOf(rows, DROP, DROP)), flush=True)
     print(f"\n{summary(rows, options.latency / 1000)}")
     return 0 if all(row.complete for row in rows) else 1
-
-
-@contextmanager
-def keptDirectory(kept: Path | None, name: str) -> Iterator[Path]:
-    """
-    A directory for a pair's logs: a temporary one, or a fresh one below C{kept}.
-    """
-    if kept is None:
-        with TemporaryDirectory(prefix="punch-lab-") as temporary:
-            yield Path(temporary)
-        return
-    serial = sum(1 for _ in kept.glob(f"{name}-*")) + 1
-    directory = kept.resolve() / f"{name}-{serial}"
-    directory.mkdir(parents=True)
-    yield directory
 
 
 def main(args: list[str] | None = None) -> int:

@@ -16,11 +16,12 @@ from pathlib import Path
 from statistics import median
 from time import monotonic, sleep, time
 
-from .__main__ import interrupted, keptDirectory
+from .__main__ import interrupted
 from .faults import FAULTS, reset
 from .load import MEBIBYTE, Echo, LoadFailed, Transfer
 from .nats import DROP, NONE, PER_SIDE, RANDOM
 from .requirements import missing
+from .run import keptDirectory
 from .standing import StandingPair
 from .topology import Laboratory
 

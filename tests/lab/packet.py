@@ -7,8 +7,10 @@ from __future__ import annotations
 import struct
 
 _HEADER = 20
-_ICMP = 1
 _TIME_EXCEEDED = 11
+_UNREACHABLE, _PORT = 3, 3
+
+ICMP = 1
 
 
 def isIPv4(packet: bytes) -> bool:
@@ -16,6 +18,13 @@ def isIPv4(packet: bytes) -> bool:
     Is this an IPv4 packet with a whole header?
     """
     return len(packet) >= _HEADER and packet[0] >> 4 == 4
+
+
+def headerSize(packet: bytes) -> int:
+    """
+    How many bytes its IP header has.
+    """
+    return (packet[0] & 15) * 4
 
 
 def source(packet: bytes) -> bytes:
@@ -62,20 +71,75 @@ def aged(packet: bytes, hops: int) -> bytes | None:
     )
 
 
+def packed(protocol: int, ends: bytes, payload: bytes) -> bytes:
+    """
+    A new packet.
+
+    @param ends: the four bytes of the source's address, and the destination's.
+    """
+    header = struct.pack(
+        "!BBHHHBBH8s",
+        *(0x45, 0, _HEADER + len(payload), 0, 0, 64, protocol, 0),
+        ends,
+    )
+    return header[:10] + checksum(header).to_bytes(2, "big") + header[12:] + payload
+
+
+def adjusted(summed: bytes, before: bytes, after: bytes) -> bytes:
+    """
+    A checksum, when some of what it covers has changed (RFC 1624).
+    """
+    words = f"!{len(before) // 2}H"
+    total: int = ~int.from_bytes(summed, "big") & 0xFFFF
+    total += sum(0xFFFF - word for word in struct.unpack(words, before))
+    total += sum(struct.unpack(words, after))
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return (~total & 0xFFFF).to_bytes(2, "big")
+
+
 def timeExceeded(packet: bytes, router: bytes) -> bytes | None:
     """
     What C{router} sends back for a packet whose time to live ran out (RFC 792),
     or L{None} if nothing may be sent: nobody answers an ICMP error (RFC 1122).
     """
-    if packet[9] == _ICMP:
+    if packet[9] == ICMP:
         return None
-    quoted = packet[: (packet[0] & 15) * 4 + 8]
-    quoted += bytes(len(quoted) % 2)
-    message = struct.pack("!BBHI", _TIME_EXCEEDED, 0, 0, 0) + quoted
-    message = message[:2] + checksum(message).to_bytes(2, "big") + message[4:]
-    header = struct.pack(
-        "!BBHHHBBH4s4s",
-        *(0x45, 0, _HEADER + len(message), 0, 0, 64, _ICMP, 0),
-        *(router, source(packet)),
-    )
-    return header[:10] + checksum(header).to_bytes(2, "big") + header[12:] + message
+    quoted = packet[: headerSize(packet) + 8]
+    return icmpError((_TIME_EXCEEDED, 0), quoted, router + source(packet))
+
+
+def portUnreachable(packet: bytes, router: bytes) -> bytes:
+    """
+    What C{router} sends back for a TCP segment that it refuses by ICMP.
+    """
+    quoted = packet[: headerSize(packet) + 8]
+    return icmpError((_UNREACHABLE, _PORT), quoted, router + source(packet))
+
+
+def icmpError(what: tuple[int, int], quoted: bytes, ends: bytes) -> bytes:
+    """
+    A packet with an ICMP error (RFC 792).
+
+    @param what: type and code.
+    @param quoted: of the packet that it is about, the header and eight bytes.
+    """
+    message = struct.pack("!BBHI", *what, 0, 0) + quoted + bytes(len(quoted) % 2)
+    summed = checksum(message).to_bytes(2, "big")
+    return packed(ICMP, ends, message[:2] + summed + message[4:])
+
+
+def quotedIn(packet: bytes) -> bytes | None:
+    """
+    What an ICMP error quotes: the header and eight bytes of a packet; L{None} if
+    this is none.
+    """
+    head = headerSize(packet)
+    if packet[9] != ICMP or len(packet) < head + 8:
+        return None
+    if packet[head] not in (_UNREACHABLE, _TIME_EXCEEDED):
+        return None
+    quoted = packet[head + 8 :]
+    if not isIPv4(quoted) or len(quoted) < headerSize(quoted) + 8:
+        return None
+    return quoted[: headerSize(quoted) + 8]

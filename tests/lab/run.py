@@ -5,11 +5,12 @@ A run: the three programs started in a place, and what came of it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 
 from typing_extensions import Self
@@ -135,7 +136,8 @@ class Meeting:
         seen = len(self.heard.read())
         told = self._eventFile(name)
         options = ["--code", self.code, "--once", *more]
-        dialer = self._start(self.place.b, "dialer", name, self._punch(told, options))
+        args = self._punch("b", told, options)
+        dialer = self._start(self.place.b, "dialer", name, args)
         try:
             outcome = self._outcome(dialer, told, seen)
             if outcome.connected:
@@ -175,18 +177,22 @@ class Meeting:
         return Outcome(connected=False, reason=reason, explanation=explanation)
 
     def _startRendezvous(self, stack: ExitStack) -> None:
-        where = f"tcp:{self._port}:interface={self.place.rendezvousAddress}"
-        args = ["punch-rendezvous", "--listen", where]
+        address = self.place.rendezvousAddress
+        ports = sorted({self._port, *self.place.rendezvousPorts.values()})
+        args = ["punch-rendezvous"]
+        for port in ports:
+            args += ["--listen", f"tcp:{port}:interface={address}"]
         host = self.place.rendezvous
         self._rendezvous = self._start(host, "rendezvous", "rendezvous", args)
         stack.callback(self._rendezvous.end)
-        address = (self.place.rendezvousAddress, self._port)
-        if not host.answers(address, _START, lambda: self._ended(self._rendezvous)):
-            raise NotStarted(f"rendezvous:\n{self._rendezvous.tail()}")
+        for port in ports:
+            where = (address, port)
+            if not host.answers(where, _START, lambda: self._ended(self._rendezvous)):
+                raise NotStarted(f"rendezvous:\n{self._rendezvous.tail()}")
 
     def _startListener(self, stack: ExitStack) -> None:
         self.heard = self._eventFile("listener")
-        args = self._punch(self.heard, self._options)
+        args = self._punch("a", self.heard, self._options)
         self._listener = self._start(self.place.a, "listener", "listener", args)
         stack.callback(self._listener.end)
         if self.heard.wait({"code"}, _START, self._deaf) is None:
@@ -201,8 +207,9 @@ class Meeting:
     def _eventFile(self, name: str) -> EventFile:
         return EventFile(self._directory / f"{name}.events")
 
-    def _punch(self, events: EventFile, options: Sequence[str]) -> list[str]:
-        rendezvous = f"tcp:{self.place.rendezvousAddress}:{self._port}"
+    def _punch(self, side: str, events: EventFile, options: Sequence[str]) -> list[str]:
+        port = self.place.rendezvousPorts.get(side, self._port)
+        rendezvous = f"tcp:{self.place.rendezvousAddress}:{port}"
         return [
             "punch",
             *("--rendezvous", rendezvous),
@@ -214,3 +221,19 @@ class Meeting:
     def _start(self, host: Host, name: str, file: str, args: list[str]) -> Program:
         echo = partial(self._echo, name) if self._echo else None
         return host.start([*_TWIST, *args], self._directory / f"{file}.log", echo)
+
+
+@contextmanager
+def keptDirectory(kept: Path | None, name: str) -> Iterator[Path]:
+    """
+    A directory for a pair's logs: a temporary one, or a fresh one below C{kept}.
+    """
+    if kept is None:
+        with TemporaryDirectory(prefix="punch-lab-") as temporary:
+            yield Path(temporary)
+        return
+    name = name.replace("/", ".")
+    serial = sum(1 for _ in kept.glob(f"{name}-*")) + 1
+    directory = kept.resolve() / f"{name}-{serial}"
+    directory.mkdir(parents=True)
+    yield directory

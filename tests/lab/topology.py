@@ -8,7 +8,9 @@ three round trips between the parties are 80 ms.
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
+from random import SystemRandom
 from types import TracebackType
 from typing import Protocol
 
@@ -19,6 +21,7 @@ from .host import Host
 from .namespaces import Namespaces
 from .nats import NAT, SAME, kindsOf
 from .plumbing import Plumbing
+from .sides import REACHABLE, sideOf
 from .wire import Wire
 
 RENDEZVOUS_ADDRESS = "192.0.2.1"
@@ -40,6 +43,10 @@ class Place(Protocol):
     rendezvous: Host
     rendezvousAddress: str
     rendezvousPort: int
+    rendezvousPorts: Mapping[str, int]
+    """
+    Where C{a} and C{b} reach it, if not there.
+    """
 
     def forget(self) -> None:
         """
@@ -53,6 +60,7 @@ class Loopback:
     """
 
     rendezvousAddress = "127.0.0.1"
+    rendezvousPorts: Mapping[str, int] = {}
 
     def __init__(self) -> None:
         with closing(socket.create_server((self.rendezvousAddress, 0))) as free:
@@ -81,19 +89,28 @@ class Laboratory:
         latency: float = 0.02,
         loss: float = 0.0,
         hops: int = HOPS,
+        seed: str = "",
     ) -> None:
         """
-        @param kindA: the kind of C{a}'s side, one of L{tests.lab.nats.KINDS};
-            C{same} must be both sides'.
+        @param kindA: the kind of C{a}'s side, one of L{tests.lab.nats.KINDS} or of
+            L{tests.lab.sides}; C{same} must be both sides'.
         @param latency: seconds, one way, on each of the three legs of the wire.
         @param loss: the fraction of packets lost, each way, on each peer's leg (a
             packet from peer to peer passes two).
         @param hops: routers on the wire, each making a time to live smaller by one.
+        @param seed: of what the NATs in user space draw; without one, it is drawn.
         @raise ValueError: only one side is C{same}.
         """
         if (kindA == SAME) != (kindB == SAME):
             raise ValueError("both sides must be behind the same NAT, or neither")
         self.kinds = {"a": kindA, "b": kindB}
+        self._sides = {name: sideOf(kind) for name, kind in self.kinds.items()}
+        self._seed = seed or str(SystemRandom().getrandbits(32))
+        self.rendezvousPorts: Mapping[str, int] = {
+            name: max(REACHABLE)
+            for name, side in self._sides.items()
+            if side.mayOnlyBrowse
+        }
         self._latency, self._loss, self._hops = latency, loss, hops
 
     def __enter__(self) -> Self:
@@ -116,6 +133,7 @@ class Laboratory:
         """
         for nat in self.nats.values():
             nat.forget()
+        self.wire.forget(RENDEZVOUS_ADDRESS)
 
     def _build(self, stack: ExitStack) -> None:
         natKinds = self._natKinds()
@@ -141,7 +159,7 @@ class Laboratory:
         return {
             _nat(side, level): kind
             for side in ("a", "b")
-            for level, kind in enumerate(kindsOf(self.kinds[side]))
+            for level, kind in enumerate(self._sides[side].kernel)
         }
 
     def _laySide(self, side: str) -> Host:
@@ -149,9 +167,9 @@ class Laboratory:
         A peer, the NATs before it from the nearest outward, and its leg.
         """
         lay = self._plumbing
-        inner, device, address = side, "eth0", PUBLIC[side]
+        inner, device = side, "eth0"
         networks = (_INSIDE[side], _CARRIER[side])
-        depth = len(kindsOf(self.kinds[side]))
+        depth = len(self._sides[side].kernel)
         for level in range(depth):
             outer, network = _nat(side, level), networks[level]
             lay.cable(inner, device, outer, "lan")
@@ -159,8 +177,18 @@ class Laboratory:
             lay.address(outer, "lan", network.format(1))
             lay.gateway(inner, network.format(1))
             inner, device = outer, "wan"
-        lay.tun(inner, side, PUBLIC[side])
+        address = self._outermost(side)
+        lay.tun(inner, side, address)
         return self._host(side, networks[0].format(2) if depth else address, side)
+
+    def _outermost(self, name: str) -> str:
+        """
+        The address that a side has on its leg.
+        """
+        side = self._sides[name]
+        if side.behavior is None or side.isPublic:
+            return PUBLIC[name]
+        return (_CARRIER if side.kernel else _INSIDE)[name].format(2)
 
     def _layShared(self) -> None:
         """
@@ -197,7 +225,12 @@ class Laboratory:
             Leg(name, addresses[name], self._latency, losses.get(name, self._loss))
             for name in tuns
         ]
-        return Wire(legs, tuns, self._hops)
+        nats = {
+            name: (self.kinds[name], f"{self._seed}/{name}")
+            for name, side in self._sides.items()
+            if side.behavior is not None
+        }
+        return Wire(legs, tuns, self._hops, nats)
 
 
 def _nat(side: str, level: int) -> str:

@@ -54,3 +54,48 @@ class MappingTableTests(SynchronousTestCase):
             assert mapping.internal == internal
             assert 2000 <= mapping.port <= 2019
             assert table.inbound(mapping.port) is mapping
+
+    def test_clear(self) -> None:
+        """
+        A table that is cleared keeps the sessions with one address, if it is told
+        to, and forgets all others.
+        """
+        made = network()
+        table = MappingTable(NATBehavior(), made.clock.seconds, made.random)
+        for inside in ("a", 2000), ("b", 3000):
+            mapping = table.create(inside, ("x", 1))
+            for remote in ("x", 1), ("y", 1):
+                table.use(mapping, table.begin(mapping, remote))
+        only = table.create(("c", 4000), ("y", 1))
+        table.use(only, table.begin(only, ("y", 1)))
+        table.clear("x")
+        assert len(table) == 2
+        kept = table.inbound(2000)
+        assert kept is not None
+        assert list(kept.sessions) == [("x", 1)]
+        table.clear()
+        assert len(table) == 0
+
+    def test_answers(self) -> None:
+        """
+        What answers a stranger goes out by the port that the stranger came in by, as
+        long as that session lasts; and so by no other's.
+        """
+        made = network()
+        behavior = NATBehavior(
+            mapping=Mapping.ADDRESS_AND_PORT_DEPENDENT,
+            filtering=Filtering.ENDPOINT_INDEPENDENT,
+            allocation=Allocation.SEQUENTIAL,
+        )
+        table = MappingTable(behavior, made.clock.seconds, made.random)
+        inside, server, stranger = ("a", 2000), ("x", 1), ("y", 1)
+        mapping = table.create(inside, server)
+        table.use(mapping, table.begin(mapping, server))
+        assert table.outbound(inside, stranger) is None
+        table.use(mapping, table.begin(mapping, stranger))
+        assert table.outbound(inside, stranger) is mapping
+        table.end(mapping, stranger)
+        assert table.outbound(inside, stranger) is None
+        assert table.outbound(inside, server) is mapping
+        table.end(mapping, server)
+        assert len(table) == 0

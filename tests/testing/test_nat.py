@@ -343,3 +343,79 @@ class NATTests(Neighborhood):
         attempt = connect(host, self.addresses[0], timeout=3)
         with pytest.raises(TimeoutError):
             spin(attempt, self.network)
+
+
+class PopulationTests(Neighborhood):
+    """
+    What NATs in the field do besides.
+    """
+
+    def test_poisoning(self) -> None:
+        """
+        After a NAT has refused a stranger, nothing passes between those two for ten
+        seconds; others are not concerned, and then it is over.
+        """
+        host = self.build(unsolicited=Unsolicited.RESET, poisoning=10.0)
+        assert not self.reaches(0, 4000, source=4050)
+        assert self.observed(host, 1).port == 4000
+        attempt = connect(host, self.addresses[0], 4050, shared(4000), timeout=3)
+        with pytest.raises(TimeoutError):
+            spin(attempt, self.network)
+        self.network.run(10)
+        attempt = connect(host, self.addresses[0], 4050, shared(4000), timeout=3)
+        with pytest.raises(ConnectionRefusedError):  # by the host, who was reached
+            spin(attempt, self.network)
+
+    def test_transitory(self) -> None:
+        """
+        A mapping that nobody answered is forgotten sooner than one in use.
+        """
+        host = self.build(transitory=30.0)
+        self.network.block(OUTSIDE, self.addresses[0])
+        attempt = connect(host, self.addresses[0], bindAddress=shared(4001), timeout=1)
+        with pytest.raises(TimeoutError):
+            spin(attempt, self.network)
+        self.observed(host, 1)
+        assert self.nat.mappings.inbound(4001) is not None
+        self.network.run(30)
+        assert self.nat.mappings.inbound(4001) is None
+        assert self.nat.mappings.inbound(4000) is not None
+
+    def test_crossTraffic(self) -> None:
+        """
+        Where others take ports too, the next port is not the very next.
+        """
+        host = self.build(
+            mapping=Mapping.ADDRESS_AND_PORT_DEPENDENT,
+            allocation=Allocation.SEQUENTIAL,
+            crossTraffic=0.5,
+            ports=(5000, 60000),
+        )
+        first = self.observed(host, 0).port
+        self.network.run(200)
+        taken = self.observed(host, 1).port - first
+        assert 70 < taken < 130
+
+    def test_reachable(self) -> None:
+        """
+        A NAT that lets out to few ports refuses the others itself.
+        """
+        host = self.build(unsolicited=Unsolicited.RESET, reachable=frozenset({4040}))
+        assert self.observed(host, 0).port == 4000
+        with pytest.raises(ConnectionRefusedError):
+            spin(connect(host, self.addresses[0], 4041), self.network)
+        assert not self.services[self.addresses[0], 4041].accepted
+
+    def test_strangerAnswered(self) -> None:
+        """
+        A NAT whose mappings depend on the remote end, and which lets anybody in, lets
+        out what answers them.
+        """
+        host = self.build(
+            mapping=Mapping.ADDRESS_AND_PORT_DEPENDENT,
+            filtering=Filtering.ENDPOINT_INDEPENDENT,
+            allocation=Allocation.RANDOM,
+        )
+        port = self.observed(host, 0).port
+        Service(host, shared(4000))
+        assert self.reaches(1, port)

@@ -1,0 +1,202 @@
+"""
+The rules of a NAT: what becomes of a segment that leaves, and of one that comes.
+
+What goes out is given an outside port and opens a session, what comes in must belong
+to a session or be let in by the filter.
+
+A RST that passes ends its session, so that a later SYN from there is unsolicited
+again; the mapping stays if it is endpoint-independent.  A RST that answers a SYN
+counts only if it answers the last one, and nothing else has come back.  A session
+ends by silence too; a FIN does not end it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from random import Random
+from typing import TypeAlias
+
+from punch.testing.behavior import NATBehavior, Unsolicited
+from punch.testing.mappings import MappingTable, NoFreePort, PortMapping, Session
+from punch.testing.segment import Kind, Segment, SocketAddress
+
+_Flow: TypeAlias = tuple[int, SocketAddress]
+
+
+class Verdict(Enum):
+    """
+    What becomes of a segment.
+    """
+
+    PASS = auto()
+    """
+    Translated, it goes on.
+    """
+
+    DROP = auto()
+    RESET = auto()
+    """
+    Dropped, and answered with RST.
+    """
+
+    REJECT = auto()
+    """
+    Dropped, and answered with an ICMP port unreachable.
+    """
+
+
+class Translation:
+    """
+    What one NAT does with segments, whose addresses it rewrites in place.
+
+    @ivar address: the outside one.
+    @ivar mappings: what it remembers.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        behavior: NATBehavior,
+        seconds: Callable[[], float],
+        random: Random,
+    ) -> None:
+        self.address = address
+        self.mappings = MappingTable(behavior, seconds, random)
+        self._behavior = behavior
+        self._seconds = seconds
+        self._poisoned: dict[_Flow, float] = {}
+
+    def outbound(self, segment: Segment) -> Verdict:
+        """
+        A segment from inside, for outside: its source becomes an outside one.
+        """
+        reachable = self._behavior.reachable
+        if reachable and segment.destination[1] not in reachable:
+            return self._refuse(segment)
+        return Verdict.PASS if self._translate(segment) else Verdict.DROP
+
+    def inbound(self, segment: Segment) -> Verdict:
+        """
+        A segment for an outside address: its destination becomes an inside one.
+        """
+        remote, port = segment.source, segment.destination[1]
+        if self._isPoisoned(port, remote):
+            return Verdict.DROP
+        mapping = self.mappings.inbound(port)
+        session = None if mapping is None else self._session(mapping, segment)
+        if mapping is None or session is None:
+            self._poison(port, segment)
+            return self._refuse(segment)
+        if segment.kind is Kind.SYN and not self._opensSimultaneously(session):
+            return Verdict.DROP
+        self.mappings.use(mapping, session)
+        segment.destination = mapping.internal
+        if segment.isHandshake:
+            session.isAnswered = True
+        elif segment.kind is Kind.RST and self._ends(session, segment):
+            self.mappings.end(mapping, remote)
+        return Verdict.PASS
+
+    def hairpin(self, segment: Segment) -> Verdict:
+        """
+        A segment from inside, for an outside address of the same NAT.
+        """
+        if not self._behavior.hairpin:
+            return self._refuse(segment)
+        return self.inbound(segment) if self._translate(segment) else Verdict.DROP
+
+    def forget(self, kept: str = "") -> None:
+        """
+        Forget everything, but for the sessions with one remote address.
+        """
+        self.mappings.clear(kept)
+        self._poisoned.clear()
+
+    def _translate(self, segment: Segment) -> bool:
+        remote = segment.destination
+        mapping = self._mapping(segment)
+        if mapping is None or self._isPoisoned(mapping.port, remote):
+            return False
+        session = self.mappings.session(mapping, remote)
+        if session is None:
+            if segment.kind is not Kind.SYN:
+                return False
+            session = self.mappings.begin(mapping, remote)
+        if not self._track(session, segment):
+            return False
+        self.mappings.use(mapping, session)
+        segment.source = (self.address, mapping.port)
+        if segment.kind is Kind.RST:
+            self.mappings.end(mapping, remote)
+        return True
+
+    def _mapping(self, segment: Segment) -> PortMapping | None:
+        mapping = self.mappings.outbound(segment.source, segment.destination)
+        if mapping is None and segment.kind is Kind.SYN:
+            try:
+                return self.mappings.create(segment.source, segment.destination)
+            except NoFreePort:
+                return None
+        return mapping
+
+    def _track(self, session: Session, segment: Segment) -> bool:
+        """
+        Follow the sequence numbers of what goes out.
+
+        @return: whether this may.
+        """
+        if segment.kind is Kind.SYN and segment.sequence != session.sequence:
+            session.sequence = segment.sequence
+            session.isAnswered = False
+        if segment.kind is Kind.SYN_ACK and self._behavior.strict:
+            return session.sequence in (None, segment.sequence)
+        return True
+
+    def _session(self, mapping: PortMapping, segment: Segment) -> Session | None:
+        """
+        The session that a segment from outside belongs to, or begins.
+        """
+        session = self.mappings.session(mapping, segment.source)
+        if session is not None or segment.kind is not Kind.SYN:
+            return session
+        if not self.mappings.admits(mapping, segment.source):
+            return None
+        return self.mappings.begin(mapping, segment.source)
+
+    def _opensSimultaneously(self, session: Session) -> bool:
+        unanswered = session.sequence is not None and not session.isAnswered
+        return self._behavior.simultaneousOpen or not unanswered
+
+    def _ends(self, session: Session, reset: Segment) -> bool:
+        if reset.sequence is not None:
+            return True
+        return reset.acknowledgment == session.sequence and not session.isAnswered
+
+    def _refuse(self, segment: Segment) -> Verdict:
+        """
+        A segment is not let through.
+        """
+        how, kind = self._behavior.unsolicited, segment.kind
+        if how is Unsolicited.RESET and kind not in (Kind.RST, Kind.UNREACHABLE):
+            return Verdict.RESET
+        if how is Unsolicited.REJECT and kind is Kind.SYN:
+            return Verdict.REJECT
+        return Verdict.DROP
+
+    def _poison(self, port: int, refused: Segment) -> None:
+        """
+        A SYN from outside is about to be refused.
+        """
+        if self._behavior.poisoning and refused.kind is Kind.SYN:
+            until = self._seconds() + self._behavior.poisoning
+            self._poisoned[port, refused.source] = until
+
+    def _isPoisoned(self, port: int, remote: SocketAddress) -> bool:
+        if not self._poisoned:
+            return False
+        until = self._poisoned.get((port, remote))
+        if until is not None and until <= self._seconds():
+            del self._poisoned[port, remote]
+            return False
+        return until is not None

@@ -1,0 +1,135 @@
+"""
+Tests of L{tests.lab.tcp}.
+"""
+
+from __future__ import annotations
+
+import struct
+from socket import inet_aton
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from punch.testing.segment import Kind, SocketAddress
+
+from .packet import checksum, destination, packed, source
+from .tcp import isTCP, readdressed, refusal, segmentOf
+
+A: SocketAddress = ("192.168.1.2", 5000)
+B: SocketAddress = ("203.0.113.1", 443)
+
+SYN, ACK, RST, FIN = 2, 16, 4, 1
+
+_addresses = st.tuples(st.ip_addresses(v=4).map(str), st.integers(0, 65535))
+
+
+def tcpPacket(
+    one: SocketAddress,
+    other: SocketAddress,
+    flags: int = SYN,
+    numbers: tuple[int, int] = (1000, 0),
+    payload: bytes = b"",
+) -> bytes:
+    """
+    A packet from one to the other, its checksums right.
+    """
+    ends = inet_aton(one[0]) + inet_aton(other[0])
+    head = (one[1], other[1], *numbers, 5 << 4, flags, 1024)
+    made = struct.pack("!HHIIBBHHH", *head, 0, 0) + payload
+    pseudo = ends + struct.pack("!HH", 6, len(made))
+    summed = checksum(pseudo + made + bytes(len(made) % 2)).to_bytes(2, "big")
+    return packed(6, ends, made[:16] + summed + made[18:])
+
+
+def isRight(packet: bytes) -> bool:
+    """
+    Are both checksums those of its contents?
+    """
+    segment = packet[20:]
+    pseudo = packet[12:20] + struct.pack("!HH", 6, len(segment))
+    covered = pseudo + segment + bytes(len(segment) % 2)
+    return checksum(packet[:20]) == checksum(covered) == 0
+
+
+def test_isTCP() -> None:
+    """
+    Another protocol is not TCP, nor is a torn header.
+    """
+    whole = tcpPacket(A, B)
+    assert isTCP(whole)
+    assert not isTCP(whole[:39])
+    assert not isTCP(whole[:9] + b"\x11" + whole[10:])
+
+
+@given(_addresses, _addresses, _addresses, _addresses, st.binary(max_size=9))
+def test_readdressed(
+    one: SocketAddress,
+    other: SocketAddress,
+    newOne: SocketAddress,
+    newOther: SocketAddress,
+    payload: bytes,
+) -> None:
+    """
+    A packet with other addresses and ports is the one that would have been sent
+    from there to there, up to the two spellings of a checksum's zero.
+    """
+    made = readdressed(tcpPacket(one, other, ACK, payload=payload), newOne, newOther)
+    wanted = tcpPacket(newOne, newOther, ACK, payload=payload)
+    assert isRight(made)
+    assert made[:10] + made[12:36] == wanted[:10] + wanted[12:36]
+    assert made[38:] == wanted[38:]
+
+
+@pytest.mark.parametrize(
+    ("flags", "numbers", "kind", "known"),
+    [
+        (SYN, (7, 0), Kind.SYN, (7, None)),
+        (SYN | ACK, (7, 9), Kind.SYN_ACK, (7, None)),
+        (ACK, (7, 9), Kind.ACK, (None, None)),
+        (FIN | ACK, (7, 9), Kind.ACK, (None, None)),
+        (RST | ACK, (0, 8), Kind.RST, (None, 7)),
+        (RST, (9, 0), Kind.RST, (9, 0xFFFFFFFF)),
+    ],
+)
+def test_segmentOf(
+    flags: int,
+    numbers: tuple[int, int],
+    kind: Kind,
+    known: tuple[int | None, int | None],
+) -> None:
+    """
+    A NAT's rules hear the kind, and the numbers by which attempts are told apart:
+    of a RST that answers a SYN, the SYN's.
+    """
+    segment = segmentOf(tcpPacket(A, B, flags, numbers))
+    assert (segment.source, segment.destination) == (A, B)
+    assert segment.kind is kind
+    assert (segment.sequence, segment.acknowledgment) == known
+
+
+@pytest.mark.parametrize(
+    ("flags", "payload", "sequence", "acknowledgment"),
+    [
+        (SYN, b"", 0, 1001),
+        (SYN, b"fast", 0, 1005),
+        (ACK, b"data", 500, 0),
+    ],
+)
+def test_refusal(
+    flags: int, payload: bytes, sequence: int, acknowledgment: int
+) -> None:
+    """
+    The RST goes back, its checksums right, with the numbers of RFC 9293.
+    """
+    refused = tcpPacket(A, B, flags, (1000, 500), payload)
+    answer = refusal(refused)
+    assert isRight(answer)
+    assert (source(answer), destination(answer)) == (
+        destination(refused),
+        source(refused),
+    )
+    ports, numbers = struct.unpack_from("!HH", answer, 20), answer[24:32]
+    assert ports == (B[1], A[1])
+    assert numbers == struct.pack("!II", sequence, acknowledgment)
+    assert answer[33] & RST
