@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IConsumer,
     IHalfCloseableProtocol,
@@ -69,6 +70,17 @@ def quicken(transport: IStreamTransport) -> None:
         # A small write must not wait behind megabytes in the kernel.
         handle: Any = transport.getHandle()
         handle.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, _NOT_SENT)
+
+
+def ownReason(reason: Failure) -> Failure:
+    """
+    The same reason, of a connection's own.  Twisted gives all connections one instance,
+    and whoever raises that ties all that is on the stack to it, for ever.
+    """
+    value = reason.value
+    if type(value) in (ConnectionDone, ConnectionLost):
+        return Failure(type(value)(*value.args))
+    return reason
 
 
 @implementer(IHalfCloseableProtocol)
@@ -163,7 +175,7 @@ class Connection(Protocol):
             self._taker.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._lost = reason
+        reason = self._lost = ownReason(reason)
         if self._taker is not None:
             self._taker.connectionLost(reason)
         self.whenLost.callback(None)

@@ -31,7 +31,7 @@ from twisted.protocols.tls import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from punch.connection import AT_ONCE, Connection
+from punch.connection import AT_ONCE, Connection, ownReason
 from punch.errors import WrongPin
 from punch.identity import Identity, pinOf
 from punch.role import Role
@@ -114,7 +114,7 @@ class Secured(Connection):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._waiting:
             self._waiting = False
-            self.whenSecure.errback(reason)
+            self.whenSecure.errback(ownReason(reason))
         elif self._heardGoodbye():
             # However TCP ended after that, the other side had ended TLS.
             reason = _ENDED

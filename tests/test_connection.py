@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.python.failure import Failure
 
 from punch.address import tcpAddress
-from punch.connection import TCP_NOTSENT_LOWAT, Connection, How
-from tests.doubles import Pair, PunchTestCase
+from punch.connection import TCP_NOTSENT_LOWAT, Connection, How, ownReason
+from tests.doubles import OURS, Pair, PunchTestCase, connectionWith
 from tests.testing.programs import HalfCloser, Recorder
 
 
@@ -213,3 +214,28 @@ class ConnectionTests(PunchTestCase):
         half.loseWriteConnection()
         self.pair.run()
         assert not taker.isOpen
+
+
+def test_ownReason() -> None:
+    """
+    Why a connection was lost is its own to raise: Twisted has one failure for all.
+    """
+    shared = Failure(ConnectionLost())
+    kept = []
+    for _ in range(2):
+        connection, _ = connectionWith(OURS, How.ACCEPTED)
+        taker = Recorder()
+        connection.take(taker)
+        connection.connectionLost(shared)
+        assert taker.reason is not None
+        kept.append(taker.reason.value)
+    assert all(isinstance(each, ConnectionLost) for each in kept)
+    assert len({id(each) for each in (*kept, shared.value)}) == 3
+
+
+def test_otherReason() -> None:
+    """
+    What nobody shares stays as it is.
+    """
+    reason = Failure(ValueError("mine"))
+    assert ownReason(reason) is reason
