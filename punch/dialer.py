@@ -23,6 +23,7 @@ from punch.reasons import Reason
 from punch.redial import Redial
 from punch.rendezvous.client import RendezvousClient
 from punch.reunion import Reunion
+from punch.steps import Confirmed, Lost, Met, Note, Reached, Seen, Sought, noteNothing
 
 
 class Dialer:
@@ -59,6 +60,7 @@ class Dialer:
         self._id = b""
         self._introduction: Dialed | None = None
         self._isRelayed = False
+        self._note: Note = noteNothing
         self._gate = Gate(peer.clock, self._races)
 
     async def run(self) -> Link:
@@ -77,8 +79,13 @@ class Dialer:
                 lambda isKnown: link.adopt(win) if isKnown else win.path.abort()
             )
 
+        link.whenConfirmed().addCallback(self._confirmed)
         link.seekBy(Redial(self._peer, link, self._again, self.rest(improve)))
         return link
+
+    def _confirmed(self, isKnown: bool) -> None:
+        if isKnown:
+            self._note(Confirmed())
 
     def _again(self, reunion: Reunion, policy: RelayPolicy, tries: int) -> Dialer:
         """
@@ -100,6 +107,7 @@ class Dialer:
             L{rest} is to be called after it.
         @raise PunchError: why there is no path.
         """
+        self._note = self._peer.settings.draw(Dialed.role.value, bool(self._preface))
         return await self._peer.meet(self._gate.admit, self._introduce, ride)
 
     def rest(self, adopt: Callable[[Win[Path]], object]) -> Deferred[None]:
@@ -145,6 +153,8 @@ class Dialer:
             return win
         except PunchError as error:
             reason = error.reason
+            if self._introduction is None:
+                self._note(Lost(reason.value, str(error)))
             raise
         finally:
             if not self._isRelayed:
@@ -158,19 +168,23 @@ class Dialer:
         """
         Be introduced, and race.
         """
+        self._note(Sought())
         client = self._client = await self._peer.connect(self._rendezvous, self)
+        self._note(Reached())
         hello = Deferred.fromCoroutine(client.hello())
         message = self._preface + self._greeting.message
         dialed = Deferred.fromCoroutine(client.dial(self._name, message))
         try:
             observed = await hello
             self._peer.tell(Observed(formatAddress(observed)))
+            self._note(Seen(formatAddress(observed)))
             self._id, peer, wait, ticket = await dialed
         finally:
             dialed.addErrback(lambda failure: None)
         self._peer.tell(Introduced(formatAddress(peer)))
+        self._note(Met(self._id.hex(), formatAddress(peer), wait))
         self._introduction = Dialed(
-            self._peer.means(self._rendezvous, self._policy),
+            self._peer.means(self._rendezvous, self._policy, self._note),
             Meeting(
                 peer,
                 wait,

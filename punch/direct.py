@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
 from twisted.internet.interfaces import IReactorPluggableNameResolver
 
-from punch.address import Address, ipOf
+from punch.address import Address, formatAddress, ipOf
 from punch.candidate import Candidate, Kind
 from punch.checklist import Checklist
 from punch.connection import Connection
@@ -28,6 +28,7 @@ from punch.plain import PlainLink
 from punch.race import Race, Verify, Win
 from punch.resolve import resolve
 from punch.role import Role
+from punch.steps import Confirmed, Note, Recognized, Secured, noteNothing
 
 P = TypeVar("P")
 L = TypeVar("L", Link, PlainLink)
@@ -56,6 +57,7 @@ class Direct:
         self._where = where
         self._attaching = DeferredLock()
         self._race: Race[Any] | None = None
+        self._note: Note = noteNothing
         self._gate = Gate(peer.clock, lambda: [self._race] if self._race else [])
 
     async def secured(self, pin: bytes) -> Link:
@@ -68,7 +70,10 @@ class Direct:
         role = Role.DIALER if security.pin < pin else Role.LISTENER
 
         async def agree(connection: Connection) -> Path:
-            path = await verify(security, connection, role, lambda: succeed(pin))
+            remote = formatAddress(connection.remote)
+            path = await verify(
+                security, connection, role, lambda: self._pinFor(remote, pin)
+            )
             if role is Role.DIALER:
                 await self._attach(path)
             return path
@@ -77,9 +82,18 @@ class Direct:
             return Deferred.fromCoroutine(agree(connection))
 
         started = self._peer.clock.seconds()
+        self._note = self._peer.settings.draw(role.value, False)
         return await self._run(
             secure, lambda win: self._peer.link(win, role, started), everyAddress=True
         )
+
+    def _pinFor(self, remote: str, pin: bytes) -> Deferred[bytes]:
+        """
+        The pin that is asked for when TLS is done.
+        """
+        self._note(Secured(remote))
+        self._note(Recognized(remote))
+        return succeed(pin)
 
     async def _attach(self, path: Path) -> None:
         """
@@ -111,6 +125,7 @@ class Direct:
             return fail(NotAttached())
 
         started = self._peer.clock.seconds()
+        self._note = self._peer.settings.draw("peer", False)
         return await self._run(
             familiar, lambda win: self._peer.plainLink(win, started), everyAddress=False
         )
@@ -137,13 +152,17 @@ class Direct:
             peer.shared.connect,
             verify,
             peer.tell,
+            note=self._note,
         )
         self._race = race
         timer = clock.callLater(peer.settings.timeout, race.timeOut)
         try:
             for address in addresses:
                 race.add(Candidate(Kind.HOST, address))
-            return await race.won
+            win = await race.won
+            # Here the dialer hears the other side agree before a path counts.
+            self._note(Confirmed())
+            return win
         finally:
             if timer.active():
                 timer.cancel()

@@ -18,10 +18,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from punch.address import Address, ipOf
+from punch.address import Address, formatAddress, ipOf
 from punch.arrival import Arrival
 from punch.candidate import Candidate, Kind, isUsable, usable
 from punch.checklist import Checklist
+from punch.connection import Connection
 from punch.details import Details
 from punch.errors import (
     NoSuchName,
@@ -37,8 +38,19 @@ from punch.path import Path, verify
 from punch.policy import RelayPolicy
 from punch.race import Connect, Race, Win
 from punch.reasons import Reason
+from punch.relayed import Relayed
 from punch.resumeerrors import UnknownLink
 from punch.role import Role
+from punch.steps import (
+    RELAY,
+    Heard,
+    Note,
+    PeerGone,
+    Recognized,
+    Said,
+    Secured,
+    noteNothing,
+)
 from punch.tls import Security
 
 PROOF_TIMEOUT = 10.0
@@ -82,7 +94,7 @@ class Means:
     What an introduction works with.
 
     C{timeout}: seconds from the introduction to giving up.  C{relay}: connects to
-    the relay with a ticket.
+    the relay with a ticket.  C{note}: draws the introduction.
     """
 
     clock: IReactorTime
@@ -93,6 +105,7 @@ class Means:
     timeout: float
     policy: RelayPolicy
     relay: Callable[[bytes], Deferred[Any]]
+    note: Note = noteNothing
 
 
 @dataclass(frozen=True)
@@ -141,11 +154,10 @@ class Introduction:
             means.clock,
             Checklist(means.random),
             means.connect,
-            lambda connection: verify(
-                means.security, connection, self.role, self.whenPin
-            ),
+            self._verify,
             means.tell,
             means.policy.mayMeet,
+            means.note,
         )
         self._timers = [
             means.clock.callLater(meeting.wait, self._start),
@@ -184,6 +196,22 @@ class Introduction:
         """
         return self._details.wait().addCallback(lambda details: details.pin)
 
+    def _verify(self, connection: Connection) -> Deferred[Path]:
+        relayed = isinstance(connection, Relayed)
+        remote = RELAY if relayed else formatAddress(connection.remote)
+        note = self._means.note
+
+        def pin() -> Deferred[bytes]:
+            # It is asked for when TLS is done.
+            note(Secured(remote))
+            return self.whenPin().addCallback(recognized)
+
+        def recognized(pin: bytes) -> bytes:
+            note(Recognized(remote))
+            return pin
+
+        return verify(self._means.security, connection, self.role, pin)
+
     def received(self, message: bytes) -> None:
         """
         The other side sent a message through the rendezvous.
@@ -196,6 +224,7 @@ class Introduction:
         path; and when only its connection to the rendezvous broke, we can do
         without, once its details are here.
         """
+        self._means.note(PeerGone(reason))
         settled = reason == Reason.PEER_LEFT.value and self.proven
         if reason in _TIME_IS_UP:
             self.race.timeOut()
@@ -218,6 +247,7 @@ class Introduction:
         """
         The other side's details are here, and it knows the words.
         """
+        self._means.note(Heard(len(details.candidates)))
         self._pin = details.pin
         self.again = details.again
         self._details.arrive(details)
@@ -225,6 +255,10 @@ class Introduction:
             return
         for candidate in usable(details.candidates, self._meeting.overLoopback):
             self.race.add(candidate)
+
+    def _say(self, message: bytes) -> None:
+        self._meeting.relay(message)
+        self._means.note(Said())
 
     def _unproven(self) -> None:
         if not self.proven:
@@ -271,7 +305,7 @@ class Dialed(Introduction):
         except WrongCode as wrong:
             self.race.fail(wrong)
             return
-        self._meeting.relay(answer)
+        self._say(answer)
         self._learn(details)
 
 
@@ -304,9 +338,7 @@ class Answered(Introduction):
         """
         Let the other side have its guess.
         """
-        self._attempt(
-            lambda: self._meeting.relay(self._greeting.answer(self._dialed, own))
-        )
+        self._attempt(lambda: self._say(self._greeting.answer(self._dialed, own)))
 
     def received(self, message: bytes) -> None:
         if not self.proven:

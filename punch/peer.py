@@ -45,6 +45,7 @@ from punch.relayed import connectRelay
 from punch.rendezvous.client import Guest, RendezvousClient, connect
 from punch.role import Role
 from punch.sharedport import Probe, SharedPort, probePort
+from punch.steps import Note, Notes, drawNothing, noteNothing
 from punch.tls import Security
 
 P = TypeVar("P")
@@ -72,8 +73,8 @@ class Settings:
     address to use, all if empty.  C{timeout}: seconds from an introduction to
     giving up.  C{resumeFor}: seconds for which a link may be without a path; with 0
     it ends when its path does.  C{relay}: what the relay may be used for.
-    C{tell}: hears of events.  C{hostAddresses}, C{probe}: what is to be known of
-    this host's addresses and ports.
+    C{tell}: hears of events.  C{draw}: draws meetings.  C{hostAddresses}, C{probe}:
+    what is to be known of this host's addresses and ports.
     """
 
     port: int = 0
@@ -82,6 +83,7 @@ class Settings:
     resumeFor: float = RESUME_FOR
     relay: RelayPolicy = RelayPolicy.FALLBACK
     tell: Tell = tellNobody
+    draw: Notes = drawNothing
     hostAddresses: HostAddresses = hostAddresses
     probe: Probe = probePort
     random: Random = field(default_factory=SystemRandom)
@@ -147,11 +149,17 @@ class Peer:
         twin._shared = twin._client = None
         return twin
 
-    def means(self, rendezvous: Rendezvous, policy: RelayPolicy | None = None) -> Means:
+    def means(
+        self,
+        rendezvous: Rendezvous,
+        policy: RelayPolicy | None = None,
+        note: Note = noteNothing,
+    ) -> Means:
         """
         What an introduction works with.
 
         @param policy: C{None}: that of the settings.
+        @param note: draws it.
         """
         return Means(
             clock=self.clock,
@@ -164,6 +172,7 @@ class Peer:
             relay=lambda ticket: connectRelay(
                 self.clock, rendezvous(self._anyPort()), ticket
             ),
+            note=note,
         )
 
     def _anyPort(self) -> Binding | None:

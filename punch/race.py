@@ -28,13 +28,21 @@ from punch.connection import Connection, How
 from punch.errors import PunchError, WrongPin
 from punch.events import Attempted, Tell
 from punch.reasons import Reason
+from punch.steps import (
+    RELAY,
+    Joined,
+    Learned,
+    Lost,
+    Note,
+    Over,
+    Rejected,
+    Tried,
+    Trying,
+    Won,
+    noteNothing,
+)
 
 P = TypeVar("P")
-
-_RELAY = "relay"
-"""
-What stands for the other end's address where the path is relayed.
-"""
 
 Connect = Callable[[Address], Deferred[Connection]]
 """
@@ -102,9 +110,11 @@ class Race(Generic[P]):
         verify: Verify[P],
         tell: Tell,
         isDirect: bool = True,
+        note: Note = noteNothing,
     ) -> None:
         """
         @param isDirect: direct paths are wanted; else the first relayed one ends it.
+        @param note: draws the race.
         """
         self._isDirect = isDirect
         self._clock = clock
@@ -112,6 +122,7 @@ class Race(Generic[P]):
         self._connect = connect
         self._verify = verify
         self._tell = tell
+        self._note = note
         # In order, so that what is cancelled is cancelled in the same order always.
         self._running: dict[Deferred[Connection] | Deferred[P], None] = {}
         self._next = Alarm(clock)
@@ -133,6 +144,7 @@ class Race(Generic[P]):
         """
         if self._over or not self._checklist.add(candidate, self._clock.seconds()):
             return
+        self._note(Learned(formatAddress(candidate.address), candidate.kind.value))
         self._report(candidate.address, "started")
         self._go()
 
@@ -153,7 +165,9 @@ class Race(Generic[P]):
 
         @param connecting: fires with it; owned by us from now on.
         """
-        self._tell(Attempted(_RELAY, Kind.RELAYED.value, "started"))
+        self._tell(Attempted(RELAY, Kind.RELAYED.value, "started"))
+        self._note(Learned(RELAY, Kind.RELAYED.value))
+        self._note(Trying(RELAY))
         self._running[connecting] = None
 
         def connected(connection: Connection) -> None:
@@ -172,7 +186,8 @@ class Race(Generic[P]):
         outcome = Outcome.REJECTED.value
         if isinstance(failure.value, PunchError):
             outcome = failure.value.reason.value
-        self._tell(Attempted(_RELAY, Kind.RELAYED.value, outcome))
+        self._tell(Attempted(RELAY, Kind.RELAYED.value, outcome))
+        self._note(Rejected(RELAY, outcome))
 
     def fail(self, reason: PunchError) -> None:
         """
@@ -183,6 +198,9 @@ class Race(Generic[P]):
     def _lose(self, failure: Failure) -> None:
         if self._over:
             return
+        error = failure.value
+        if isinstance(error, PunchError):
+            self._note(Lost(error.reason.value, str(error)))
         self._finish()
         if self._isRelayed:
             self.better.fail(failure)
@@ -227,6 +245,7 @@ class Race(Generic[P]):
             self._next.set(pause, self._go)
 
     def _attempt(self, address: Address) -> None:
+        self._note(Trying(formatAddress(address)))
         attempt = self._connect(address)
         attempt.addTimeout(self._checklist.patience(), self._clock, _tooLong)
         self._running[attempt] = None
@@ -255,6 +274,7 @@ class Race(Generic[P]):
         """
         remote, local = connection.remote, connection.local
         self._checklist.hold(remote)
+        self._noteJoined(connection, kind or self._checklist.kindOf(remote))
         verification = self._verify(connection)
         self._running[verification] = None
 
@@ -282,21 +302,29 @@ class Race(Generic[P]):
                 outcome = Outcome.WRONG_PIN if wrong else Outcome.REJECTED
                 self._checklist.release(remote, outcome, self._clock.seconds())
                 self._report(remote, outcome.value)
+                self._note(Rejected(formatAddress(remote), outcome.value))
                 self._go()
 
         return verification.addCallbacks(valid, invalid).addErrback(self._surprised)
 
+    def _noteJoined(self, connection: Connection, kind: Kind) -> None:
+        remote = RELAY if kind is Kind.RELAYED else formatAddress(connection.remote)
+        local, how = formatAddress(connection.local), connection.how.value
+        self._note(Joined(remote, kind.value, local, how))
+
     def _win(self, win: Win[P]) -> None:
-        if win.isRelayed and self._isDirect:
-            self._isRelayed = True
-            why = self._checklist.verdict().reason.value
-            self.won.callback(replace(win, why=why))
-            return
-        self._finish()
-        if self._isRelayed:
-            self.better.arrive(win)
+        goesOn = win.isRelayed and self._isDirect
+        if goesOn:
+            win = replace(win, why=self._checklist.verdict().reason.value)
         elif win.isRelayed:
-            self.won.callback(replace(win, why=Reason.RELAY_ONLY.value))
+            win = replace(win, why=Reason.RELAY_ONLY.value)
+        remote = RELAY if win.isRelayed else formatAddress(win.remote)
+        self._note(Won(remote, win.way, win.why))
+        isBetter, self._isRelayed = self._isRelayed, self._isRelayed or goesOn
+        if not goesOn:
+            self._finish()
+        if isBetter:
+            self.better.arrive(win)
         else:
             self.won.callback(win)
 
@@ -313,6 +341,8 @@ class Race(Generic[P]):
         """
         The one end: by a win, by cancelling, or by a surprise.
         """
+        if not self._over:
+            self._note(Over())
         self._over = True
         self._next.clear()
         running, self._running = self._running, {}
@@ -321,6 +351,7 @@ class Race(Generic[P]):
 
     def _conclude(self, address: Address, outcome: Outcome) -> None:
         self._checklist.conclude(address, outcome, self._clock.seconds())
+        self._note(Tried(formatAddress(address), outcome.value))
         self._report(address, outcome.value)
 
     def _report(self, address: Address, outcome: str) -> None:

@@ -30,6 +30,7 @@ from punch.reasons import Reason
 from punch.rendezvous.client import RendezvousClient
 from punch.reunion import Reunion, splitPreface
 from punch.seeker import Want
+from punch.steps import Met, Note, Seen
 
 MOST_INTRODUCTIONS = 64
 """
@@ -158,6 +159,7 @@ class Reception:
             client.leave(introduction, refusal)
             return
         self._peer.tell(Introduced(formatAddress(peer)))
+        note = self._draw(introduction, peer, wait, linkId is not None)
         meeting = Meeting(
             peer,
             wait,
@@ -166,9 +168,17 @@ class Reception:
             ticket,
         )
         if linkId is not None:
-            self._reunite(introduction, meeting, self._links[linkId], pake)
+            self._reunite(introduction, meeting, self._links[linkId], pake, note)
         elif self.place is not None:
-            self._meet(introduction, meeting, self.place, pake)
+            self._meet(introduction, meeting, self.place, pake, note)
+
+    def _draw(
+        self, introduction: bytes, peer: Address, wait: float, isReunion: bool
+    ) -> Note:
+        note = self._peer.settings.draw(Answered.role.value, isReunion)
+        note(Seen(formatAddress(self.observed)))
+        note(Met(introduction.hex(), formatAddress(peer), wait))
+        return note
 
     def _refusal(self, linkId: bytes | None) -> Reason | None:
         """
@@ -183,12 +193,17 @@ class Reception:
         return None
 
     def _meet(
-        self, introduction: bytes, meeting: Meeting, place: Place, pake: bytes
+        self,
+        introduction: bytes,
+        meeting: Meeting,
+        place: Place,
+        pake: bytes,
+        note: Note,
     ) -> None:
         """
         A dialer who wants a new link.
         """
-        means = self._peer.means(self._rendezvous)
+        means = self._peer.means(self._rendezvous, note=note)
         met = Answered(means, meeting, place.greeting(), pake)
         self._introductions[introduction] = met
         self._unanswered.append((introduction, met))
@@ -204,11 +219,12 @@ class Reception:
         meeting: Meeting,
         link: Link,
         pake: bytes,
+        note: Note,
     ) -> None:
         """
         A dialer who wants another path for a link.
         """
-        means = self._peer.means(self._rendezvous)
+        means = self._peer.means(self._rendezvous, note=note)
         reunion = Reunion(link.id, link.secret)
         greeting = ListenersGreeting(reunion.name, reunion.secret)
         met = Answered(means, meeting, greeting, pake)

@@ -28,6 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "relayerrors",
             "role",
             "stdioerrors",
+            "steps",
             "streamerrors",
         }
     ),
@@ -38,6 +39,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "attachment",
             "candidate",
             "checklist",
+            "chronicle",
             "code",
             "continuity",
             "details",
@@ -51,6 +53,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "records",
             "relaying",
             "reunion",
+            "trace",
             "written",
             "yamux",
             "yamux.control",
