@@ -102,7 +102,7 @@ class _Lane:
         """
         A connect came to its outcome.
         """
-        if self.spans.end(at, outcome):
+        if self.spans.end(at, outcome) and outcome != "connected":
             self._outcomes[outcome] += 1
 
     def rejected(self, at: float, outcome: str) -> None:
@@ -122,7 +122,7 @@ class _Lane:
         if self.spans.end(at, STOPPED):
             self._outcomes["no answer yet"] += 1
         if self.stages.end(at, STOPPED):
-            self._outcomes["a connection too late"] += 1
+            self._outcomes["connected, too late"] += 1
 
     def _result(self) -> str:
         if self.hasWon:

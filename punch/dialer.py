@@ -23,7 +23,17 @@ from punch.reasons import Reason
 from punch.redial import Redial
 from punch.rendezvous.client import RendezvousClient
 from punch.reunion import Reunion
-from punch.steps import Confirmed, Lost, Met, Note, Reached, Seen, Sought, noteNothing
+from punch.steps import (
+    Confirmed,
+    Lost,
+    Met,
+    Note,
+    Over,
+    Reached,
+    Seen,
+    Sought,
+    noteNothing,
+)
 
 
 class Dialer:
@@ -157,6 +167,8 @@ class Dialer:
                 self._note(Lost(reason.value, str(error)))
             raise
         finally:
+            if self._introduction is None:
+                self._note(Over())
             if not self._isRelayed:
                 self._leave(reason)
 

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, TextIO
+from typing import Any, ClassVar
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
@@ -23,7 +23,7 @@ from punch.descriptions import peerEndpoint, rendezvousEndpoint
 from punch.dialer import Dialer
 from punch.direct import Direct
 from punch.errors import BadOption, Bug, LinkError, Misuse, PunchError
-from punch.eventlog import EventLog
+from punch.eventlog import EventLog, openEvents
 from punch.forwarding import Ends, Forwarding
 from punch.identity import Identity, keepIdentity, parsePin
 from punch.interfaces import IOutcome, IStandardStreamsProtocol
@@ -33,6 +33,7 @@ from punch.policy import RelayPolicy
 from punch.protocols import describeProtocols, findProtocol
 from punch.secretfile import readSecret
 from punch.service import DialingService, ListeningService, PunchService
+from punch.tracefile import traceFile, traceOption
 
 _log = Logger(namespace="punch")
 
@@ -111,6 +112,7 @@ class Options(PlainOptions):
             _number("resume-for", float),
         ],
         ["events", None, None, "Append events to this file, one JSON object a line."],
+        ["trace", None, None, "Draw each meeting: in FILE.html, or FILE.json."],
     ]
 
     optFlags = [
@@ -126,6 +128,8 @@ class Options(PlainOptions):
         " repeatable.",
         "forward": "What connects to this gets what the other side exposes by that"
         " name: [NAME=]SERVER-ENDPOINT; repeatable.",
+        "draw": "With --trace FILE.html: draw this FILE.json, or two sides' in one"
+        " picture, and exit; repeatable.",
     }
 
     def __init__(self) -> None:
@@ -145,6 +149,12 @@ class Options(PlainOptions):
         """
         self["forward"].append(endpoint)
 
+    def opt_draw(self, path: str) -> None:
+        """
+        One more.
+        """
+        self["draw"].append(path)
+
     def postOptions(self) -> None:
         """
         See that the options fit together.
@@ -153,6 +163,7 @@ class Options(PlainOptions):
             print(describeProtocols())
             raise SystemExit(0)
         try:
+            self["trace-path"] = traceOption(self["trace"], self["draw"])
             _complete(self)
         except Misuse as mistake:
             raise UsageError(str(mistake)) from mistake
@@ -289,17 +300,6 @@ def _readCode(text: str) -> Code:
     return parseCode(text)
 
 
-def _openEvents(path: str | None) -> TextIO | None:
-    if path is None:
-        return None
-    try:
-        # It tells the code: for its owner's eyes, as the code is.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        return os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8")
-    except OSError as cannot:
-        giveUp(PROGRAM, f"--events {path}: {cannot.strerror}")
-
-
 def makeService(options: Options) -> IService:
     """
     The service that the options ask for.  When it has nothing more to do, the
@@ -317,7 +317,8 @@ def makeService(options: Options) -> IService:
             timeout=options["timeout"],
             resumeFor=options["resume-for"],
             relay=options["relay-policy"],
-            tell=EventLog(time.time, _openEvents(options["events"])),
+            tell=EventLog(time.time, openEvents(options["events"])),
+            draw=traceFile(reactor, options["trace-path"], time.time),
         )
         peer = _serviceFor(reactor, options, factory, settings)
     except Misuse as mistake:
