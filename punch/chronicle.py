@@ -113,6 +113,21 @@ class _Lane:
         if self.spans.end(at, outcome) or isStage:
             self._outcomes[outcome] += 1
 
+    def attached(self, at: float) -> None:
+        """
+        Its connection carries the link.
+        """
+        self.stages.end(at, "attached")
+        self.stages.begin(at, "link")
+
+    def overtaken(self, at: float) -> None:
+        """
+        It had won, and now a better one has.
+        """
+        self.hasWon = False
+        self.stages.end(at, "left")
+        self._outcomes["won, then left for a better one"] += 1
+
     def stop(self, at: float) -> None:
         """
         The race is over for it.
@@ -144,6 +159,13 @@ class _Lane:
             self._result(),
             self.hasWon,
         )
+
+
+def _verdictOf(win: steps.Won, lane: _Lane, at: float) -> str:
+    verdict = f"{win.path} in {at * 1000:.0f} ms"
+    if win.path == "direct":
+        verdict += f": {lane.how} {lane.local} - {win.remote}"
+    return f"{verdict} (not direct: {win.why})" if win.why else verdict
 
 
 class Chronicle:
@@ -228,9 +250,10 @@ class Chronicle:
         self._introduction = step.introduction
         self._start = at + step.wait
         self._server.spans.end(at, "introduced")
-        self._server.mark(at, f"introduced, start in {step.wait * 1000:.0f} ms")
-        self._server.stages.begin(at, "wait")
-        self._server.stages.end(self._start, "start")
+        self._server.mark(at, f"introduced; both start in {step.wait * 1000:.0f} ms")
+        if step.wait > 0:
+            self._server.stages.begin(at, "wait")
+            self._server.stages.end(self._start, "start")
         self._peer.about = f"seen at {step.peer}"
         self._peer.spans.begin(at, "details awaited")
 
@@ -274,9 +297,11 @@ class Chronicle:
 
     @_take.register
     def _secured(self, step: steps.Secured, at: float) -> None:
-        stages = self._lane(step.remote).stages
-        stages.end(at, "done")
-        stages.begin(at, "pin awaited")
+        lane = self._lane(step.remote)
+        if step.earlier:
+            lane.mark(at, "came in earlier, known now by its pin")
+        lane.stages.end(at, "done")
+        lane.stages.begin(at, "pin awaited")
 
     @_take.register
     def _recognized(self, step: steps.Recognized, at: float) -> None:
@@ -293,30 +318,27 @@ class Chronicle:
 
     @_take.register
     def _winner(self, step: steps.Won, at: float) -> None:
-        lane = self._lane(step.remote)
+        lane, isFirst = self._lane(step.remote), self._won is None
         for each in self._pairs.values():
-            each.hasWon = each is lane
+            if each.hasWon and each is not lane:
+                each.overtaken(at)
+        lane.hasWon = True
         lane.mark(at, f"won, {step.path}")
-        why = f" ({step.why})" if step.why else ""
-        moved = "then " if self._won is not None else ""
-        verdict = (
-            f"{step.path}{why} in {at * 1000:.0f} ms: {lane.how} {lane.local}"
-            f" - {step.remote}"
-        )
-        self._verdict = f"{self._verdict}; {moved}{verdict}" if moved else verdict
-        self._verdict = self._verdict[:1].upper() + self._verdict[1:]
-        self._won = at if self._won is None else self._won
-        self._state = "connected"
-        if self._role != "dialer" or self._isReunion:
-            lane.stages.end(at, "attached")
-            lane.stages.begin(at, "link")
+        if isFirst:
+            self._won, self._state = at, "connected"
+            verdict = _verdictOf(step, lane, at)
+            self._verdict = verdict[:1].upper() + verdict[1:]
+        else:
+            self._verdict += f"; then {_verdictOf(step, lane, at)}"
+        # Whether the other side agrees to attach it we hear of a link's first path.
+        if self._role != "dialer" or self._isReunion or not isFirst:
+            lane.attached(at)
 
     @_take.register
     def _confirmed(self, step: steps.Confirmed, at: float) -> None:
         for lane in self._pairs.values():
             if lane.hasWon:
-                lane.stages.end(at, "attached")
-                lane.stages.begin(at, "link")
+                lane.attached(at)
 
     @_take.register
     def _lost(self, step: steps.Lost, at: float) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from punch import tls
 from punch.address import Address, formatAddress, ipOf
 from punch.arrival import Arrival
 from punch.candidate import Candidate, Kind, isUsable, usable
@@ -199,11 +200,12 @@ class Introduction:
     def _verify(self, connection: Connection) -> Deferred[Path]:
         relayed = isinstance(connection, Relayed)
         remote = RELAY if relayed else formatAddress(connection.remote)
+        earlier = isinstance(connection, tls.Secured)
         note = self._means.note
 
         def pin() -> Deferred[bytes]:
             # It is asked for when TLS is done.
-            note(Secured(remote))
+            note(Secured(remote, earlier))
             return self.whenPin().addCallback(recognized)
 
         def recognized(pin: bytes) -> bytes:

@@ -160,10 +160,12 @@ class Joined(Step):
 @dataclass(frozen=True)
 class Secured(Step):
     """
-    TLS with C{remote} is done; the pin is to be compared.
+    TLS with C{remote} is done; the pin is to be compared.  C{earlier}: it was before
+    the connection joined the race, when we did not know whose it was.
     """
 
     remote: str
+    earlier: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ instant.  Words stand where there is room; each thing has its own as a tooltip, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import wrap
 
 from punch.markup import element, plain
@@ -95,18 +95,21 @@ def drawing(traces: Sequence[Trace], until: float) -> str:
     @param until: where the picture ends, in seconds.
     """
     ruler = Ruler(max(until, 1e-3), _LEFT, _RIGHT)
-    inside, y = [], float(_TOP)
+    backs, fronts, y = [], [], float(_TOP)
     for trace in traces:
-        view, y = _view(trace, ruler, y)
-        inside.append(view)
-    grid = _grid(ruler, y)
-    lines = "".join(_instants(traces, ruler, y))
+        fronts.append(_headline(trace, y))
+        y += _HEAD
+        for lane in trace.lanes:
+            back, front, y = _lane(lane, ruler, y)
+            backs.append(back)
+            fronts.append(front)
     return element(
         "svg",
         element("title", plain(traces[0].verdict)),
-        grid,
-        *inside,
-        lines,
+        *backs,
+        _grid(ruler, y),
+        *_instants(traces, ruler, y),
+        *fronts,
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {WIDTH} {y + 8:.0f}",
         role="img",
@@ -118,9 +121,7 @@ def _grid(ruler: Ruler, bottom: float) -> str:
     for at, name in ruler.ticks():
         x = ruler.x(at)
         lines.append(element("path", d=f"M{x:.1f} {_TOP}V{bottom:.1f}"))
-        lines.append(
-            element("text", plain(name), x=x, y=_TOP - 5, text__anchor="middle")
-        )
+        lines.append(element("text", plain(name), x=x, y=16, text__anchor="middle"))
     return element("g", *lines, class_="grid")
 
 
@@ -139,31 +140,28 @@ def _instants(traces: Sequence[Trace], ruler: Ruler, bottom: float) -> Iterator[
         aside = x - 4 if anchor == "end" else x + 4
         yield element(
             "g",
-            element("path", d=f"M{x:.1f} 14V{bottom:.1f}"),
-            element("text", plain(label), x=aside, y=20, text__anchor=anchor),
+            element("path", d=f"M{x:.1f} 25V{bottom:.1f}"),
+            element("text", plain(label), x=aside, y=36, text__anchor=anchor),
             class_=f"instant {style}",
         )
 
 
-def _view(trace: Trace, ruler: Ruler, y: float) -> tuple[str, float]:
+def _headline(trace: Trace, y: float) -> str:
     """
-    One side's lanes below its headline.
-
-    @return: what is drawn, and where it ends.
+    Whose lanes follow, and what that side says came of it.
     """
-    parts = [
+    return element(
+        "g",
         element("rect", class_="head", x=0, y=y, width=WIDTH, height=_HEAD),
         element("text", plain(trace.role), class_="role", x=10, y=y + 18),
         element("text", plain(_cut(trace.verdict, 140)), x=_LEFT, y=y + 17),
-    ]
-    y += _HEAD
-    for lane in trace.lanes:
-        drawn, y = _lane(lane, ruler, y)
-        parts.append(drawn)
-    return element("g", *parts), y
+    )
 
 
-def _lane(lane: Lane, ruler: Ruler, y: float) -> tuple[str, float]:
+def _lane(lane: Lane, ruler: Ruler, y: float) -> tuple[str, str, float]:
+    """
+    @return: what lies behind it, what is before that, and where it ends.
+    """
     rows = [
         list(_spans(lane.spans, ruler, isTicked=True)),
         list(_spans(lane.stages, ruler, isTicked=False)),
@@ -175,14 +173,15 @@ def _lane(lane: Lane, ruler: Ruler, y: float) -> tuple[str, float]:
     tallest = max(_ROW * len(rows), _LINE * (1 + len(about)), _LINE * len(result))
     height = tallest + 2 * _PAD
     style = "lane winner" if lane.hasWon else "lane"
+    back = element("rect", class_="back", x=0, y=y, width=WIDTH, height=height)
     parts = [
-        element("rect", class_="back", x=0, y=y, width=WIDTH, height=height),
         *_label(lane.title, about, y + _PAD),
         *_column(result, _RIGHT + 12, y + _PAD, "result"),
     ]
     for number, row in enumerate(rows):
         parts += _row(row, y + _PAD + number * _ROW)
-    return element("g", *parts, class_=style), y + height
+    front = element("g", *parts, class_=style)
+    return element("g", back, class_=style), front, y + height
 
 
 def _label(title: str, about: list[str], y: float) -> Iterator[str]:
@@ -208,17 +207,14 @@ def _spans(spans: Sequence[Span], ruler: Ruler, isTicked: bool) -> Iterator[_Ite
             continue
         start = ruler.x(span.start)
         end = max(ruler.x(span.end), start + 1.0)
-        bar = element(
-            "rect",
-            class_=styleOf(span),
-            x=start,
-            width=end - start,
-            height=_BAR,
-        )
+        # What ends only after the picture still goes on in it.
+        shown = span if ruler.shows(span.end) else replace(span, outcome="")
+        style, width = styleOf(shown), end - start
+        bar = element("rect", class_=style, x=start, width=width, height=_BAR)
         if isTicked:
             # Where a connect began, though the next one follows at once.
             bar += element("path", class_="began", d=f"M{start:.1f} -1v{_BAR + 2}")
-        yield _Item(start, end, bar, _words(span), spanText(span))
+        yield _Item(start, end, bar, _words(shown), spanText(span))
 
 
 def _words(span: Span) -> str:

@@ -64,7 +64,8 @@ class Trace:
     One side's view of a meeting.
 
     C{role}: that side's.  C{introduction}: its id in hex; empty if the meeting did
-    not come so far.  C{began}: when, in Unix seconds by that side's clock.
+    not come so far.  C{began}: when the axis begins, in Unix seconds by that side's
+    clock.
     C{length}: seconds until the last that is known.  C{start}: when both were to
     start, if they were told.  C{won}: when a path won.  C{verdict}: what came of
     it, in a sentence; C{state}: C{"connected"}, C{"failed"} or C{"going on"}.
@@ -86,6 +87,7 @@ class Trace:
         """
         return replace(
             self,
+            began=max(0.0, self.began - seconds),
             length=self.length + seconds,
             start=_later(self.start, seconds),
             won=_later(self.won, seconds),

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from punch.markup import element, plain
 from punch.swimlanes import drawing
 from punch.trace import Trace
-from punch.tracetext import milliseconds, traceText
+from punch.tracetext import traceText
 
 _AFTER = 1.12
 """
@@ -30,23 +30,24 @@ _STYLE = """
   --pending: #c9d0da; --good: #58b368; --refused: #e58a7b; --silent: #d9a441;
   --taken: #b9a2dd; --bad: #d4493c; --stopped: #dde1e6; --various: #c98fa9;
   --ask: #8db8ea; --wait: #ecdca0; --tls: #7fb2f0; --attach: #55bdb4;
-  --link: #4fae5f; --start: #8a5a00; --won: #17792c; }
+  --link: #4fae5f; --start: #8a5a00; --won: #17792c; --lost: #b3261e; }
 @media (prefers-color-scheme: dark) { :root { --page: #15181c; --ink: #e8ebef;
   --faint: #a3acb8; --line: #30363e; --head: #22272e; --winner: #18301e;
   --word: #f4f6f8; --pending: #4d5662; --good: #2f7d3f; --refused: #94483c;
   --silent: #87620f; --taken: #66508f; --bad: #b3372b; --stopped: #363d46;
   --various: #7d4a62; --ask: #2f5f97; --wait: #5f5426; --tls: #28619f;
-  --attach: #1f736c; --link: #2f7d3f; --start: #e0b050; --won: #6ecb80; } }
+  --attach: #1f736c; --link: #2f7d3f; --start: #e0b050; --won: #6ecb80;
+  --lost: #ff9486; } }
 body { margin: 1.5rem auto; padding: 0 1rem; max-width: 80rem; background: var(--page);
   color: var(--ink); font: 15px/1.45 system-ui, sans-serif; }
 h1 { font-size: 1.2rem; margin: 0 0 1rem; color: var(--faint); font-weight: normal; }
-h2 { font-size: 1.35rem; margin: 1.5rem 0 0.2rem; overflow-wrap: anywhere; }
-h2.connected { color: var(--won); } h2.failed { color: var(--bad); }
+h2 { font-size: 1.2rem; margin: 1.5rem 0 0.2rem; overflow-wrap: anywhere; }
+h2.connected { color: var(--won); } h2.failed { color: var(--lost); }
 p { margin: 0.2rem 0; color: var(--faint); overflow-wrap: anywhere; }
 figure { margin: 0.8rem 0; overflow-x: auto; }
 figcaption { color: var(--faint); margin-bottom: 0.2rem; }
-svg { width: 100%; min-width: 58rem; display: block; border: 1px solid var(--line);
-  border-radius: 6px; }
+svg { box-sizing: border-box; width: 100%; min-width: 58rem; display: block;
+  border: 1px solid var(--line); border-radius: 6px; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
 svg .grid path { stroke: var(--line); } svg .grid text { fill: var(--faint); }
 svg .head { fill: var(--head); } svg text.role { font-weight: bold; font-size: 14px; }
@@ -59,6 +60,9 @@ svg text.result { font-size: 11.5px; } svg .winner text.result { fill: var(--won
   font-weight: bold; }
 svg text.words { font-size: 11px; fill: var(--word); }
 svg text.beside { fill: var(--faint); }
+svg text.beside, svg .instant text { paint-order: stroke; stroke: var(--page);
+  stroke-width: 3px; stroke-linejoin: round; }
+svg .winner text.beside { stroke: var(--winner); }
 svg .began { stroke: var(--ink); stroke-opacity: 0.55; }
 svg .mark { fill: var(--ink); }
 svg .instant path { stroke-width: 1.5; fill: none; }
@@ -78,7 +82,7 @@ _LEGEND = (
     ("refused", "refused"),
     ("silent", "no answer, or unreachable"),
     ("taken", "taken: the other side came in meanwhile"),
-    ("bad", "rejected, or the wrong pin"),
+    ("bad", "rejected: it broke off, or had the wrong pin"),
     ("stopped", "stopped, as the race was over"),
     ("various", "various outcomes"),
     ("ask", "hello and dial"),
@@ -147,8 +151,11 @@ def _section(traces: Sequence[Trace]) -> str:
 
 def _facts(trace: Trace) -> str:
     began = datetime.fromtimestamp(trace.began, timezone.utc)
-    met = f", introduction {trace.introduction}" if trace.introduction else ""
-    return f"{trace.role}, began {began:%Y-%m-%d %H:%M:%S.%f} UTC{met}"
+    met = f"; introduction {trace.introduction}" if trace.introduction else ""
+    return (
+        f"By the {trace.role}'s clock, 0 ms is {began:%Y-%m-%d %H:%M:%S}."
+        f"{began.microsecond // 1000:03} UTC{met}"
+    )
 
 
 def _lines(text: str) -> str:
@@ -161,7 +168,7 @@ def _figures(traces: Sequence[Trace]) -> Iterator[str]:
     near = None if won is None else won * _AFTER * _AFTER
     if near and whole > near * _NEAR:
         yield _figure(traces, near, "Until the first path:")
-        yield _figure(traces, whole, f"All {milliseconds(whole)}:")
+        yield _figure(traces, whole, "All of it:")
     else:
         yield _figure(traces, whole, "")
 
