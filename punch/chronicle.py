@@ -25,6 +25,7 @@ MOST_MARKS = 16
 _OTHERS = "others"
 _PEER = "the other side"
 STOPPED = "stopped"
+_GIVEN_UP = "Given up before there was a path"
 VARIOUS = "various"
 
 
@@ -97,6 +98,13 @@ class _Lane:
         """
         if len(self._marks) < MOST_MARKS:
             self._marks.append(Mark(at, text))
+
+    def remark(self, text: str) -> None:
+        """
+        What just happened is better said so.
+        """
+        if self._marks:
+            self._marks.append(Mark(self._marks.pop().at, text))
 
     def tried(self, at: float, outcome: str) -> None:
         """
@@ -196,6 +204,13 @@ class Chronicle:
         """
         self._now = max(self._now, at)
         self._take(step, self._now)
+
+    @property
+    def wasInVain(self) -> bool:
+        """
+        Whether another path was looked for that soon was not needed any more.
+        """
+        return self._isReunion and self._verdict == _GIVEN_UP
 
     def trace(self) -> Trace:
         """
@@ -299,7 +314,7 @@ class Chronicle:
     def _secured(self, step: steps.Secured, at: float) -> None:
         lane = self._lane(step.remote)
         if step.earlier:
-            lane.mark(at, "came in earlier, known now by its pin")
+            lane.remark("came in earlier, known now by its pin")
         lane.stages.end(at, "done")
         lane.stages.begin(at, "pin awaited")
 
@@ -352,7 +367,7 @@ class Chronicle:
     @_take.register
     def _over(self, step: steps.Over, at: float) -> None:
         if self._state == "going on":
-            self._state, self._verdict = "failed", "Given up before there was a path"
+            self._state, self._verdict = "failed", _GIVEN_UP
         for lane in self._pairs.values():
             lane.stop(at)
         if self._state == "failed":

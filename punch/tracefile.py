@@ -149,7 +149,7 @@ class TraceFile:
             self._write()
 
     def _write(self) -> None:
-        traces = [each.trace() for each in self._meetings]
+        traces = [each.trace() for each in self._meetings if not each.wasInVain]
         traces = [each for each in traces if each.lanes]
         try:
             replaceFile(self._path, _written(self._path, [[each] for each in traces]))

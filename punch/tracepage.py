@@ -28,7 +28,7 @@ _STYLE = """
 :root { color-scheme: light dark; --page: #ffffff; --ink: #1b1e23; --faint: #5c6470;
   --line: #dfe3e8; --head: #eef1f5; --winner: #e9f6ea; --word: #14171b;
   --pending: #c9d0da; --good: #58b368; --refused: #e58a7b; --silent: #d9a441;
-  --taken: #b9a2dd; --bad: #d4493c; --stopped: #dde1e6; --various: #c98fa9;
+  --taken: #b9a2dd; --bad: #e2604f; --stopped: #dde1e6; --various: #c98fa9;
   --ask: #8db8ea; --wait: #ecdca0; --tls: #7fb2f0; --attach: #55bdb4;
   --link: #4fae5f; --start: #8a5a00; --won: #17792c; --lost: #b3261e; }
 @media (prefers-color-scheme: dark) { :root { --page: #15181c; --ink: #e8ebef;
