@@ -5,7 +5,7 @@ Tests for L{punch.race}.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
@@ -623,10 +623,11 @@ class RaceTests(PunchTestCase):
         """
         Cancelled, failed or ended twice, a race is over once.
         """
-        for end in (
+        ends: list[Callable[[Race[Address]], object]] = [
             lambda race: race.won.cancel(),
             lambda race: race.fail(errors.PeerLeft()),
-        ):
+        ]
+        for end in ends:
             racing = self.racing()
             noted: list[Step] = []
             racing.race._note = noted.append
