@@ -262,6 +262,8 @@ class Chronicle:
 
     @_take.register
     def _met(self, step: steps.Met, at: float) -> None:
+        if self._start is not None:
+            return
         self._introduction = step.introduction
         self._start = at + step.wait
         self._server.spans.end(at, "introduced")

@@ -5,12 +5,17 @@ Tests for L{punch.chronicle}.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from punch import steps
 from punch.chronicle import MOST_LANES, MOST_MARKS, MOST_SPANS, Chronicle
 from punch.trace import Lane, Mark, Span, Trace
+from punch.tracejson import tracesFromJSON, tracesToJSON
+from punch.tracepage import tracePage
 from tests.traces import ANSWERED, DIRECT, HOST, PEER, RENDEZVOUS, Steps, told
 
 RELAY = steps.RELAY
@@ -356,3 +361,49 @@ def test_reunion() -> None:
     assert not chronicle.wasInVain
     chronicle.add(0.0, steps.Over())
     assert chronicle.wasInVain
+
+
+remotes = st.sampled_from([PEER, HOST, RELAY])
+words = st.sampled_from(["refused", "connected", "accepted", "relayed", "direct", ""])
+anyStep = st.one_of(
+    st.sampled_from([steps.Sought(), steps.Reached(), steps.Said()]),
+    st.sampled_from([steps.Confirmed(), steps.Over(), steps.Step()]),
+    st.builds(steps.Seen, words),
+    st.builds(steps.Met, words, remotes, st.floats(0, 10)),
+    st.builds(steps.Heard, st.integers(0, 16)),
+    st.builds(steps.PeerGone, words),
+    st.builds(steps.Learned, remotes, words),
+    st.builds(steps.Trying, remotes),
+    st.builds(steps.Tried, remotes, words),
+    st.builds(steps.Joined, remotes, words, words, words),
+    st.builds(steps.Secured, remotes, st.booleans()),
+    st.builds(steps.Recognized, remotes),
+    st.builds(steps.Rejected, remotes, words),
+    st.builds(steps.Won, remotes, words, words),
+    st.builds(steps.Lost, words, words),
+)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 100), anyStep), max_size=60),
+    st.sampled_from(["dialer", "listener", "peer"]),
+    st.booleans(),
+)
+def test_anySteps(
+    many: list[tuple[float, steps.Step]], role: str, isReunion: bool
+) -> None:
+    """
+    Whatever happens in whatever order, it does not raise, and can be drawn: in a lane
+    no span begins before the one before it ends, and only the last can go on.
+    """
+    chronicle = Chronicle(role, 0.0, isReunion)
+    for at, step in many:
+        chronicle.add(at, step)
+    trace = chronicle.trace()
+    assert tracePage([[trace]])
+    assert tracesFromJSON(tracesToJSON([trace]).encode())
+    for each in trace.lanes:
+        for row in (each.spans, each.stages):
+            assert all(span.start <= span.end for span in row)
+            for before, after in pairwise(row):
+                assert before.end <= after.start
