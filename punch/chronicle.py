@@ -136,22 +136,23 @@ class _Lane:
         self.stages.end(at, "left")
         self._outcomes["won, then left for a better one"] += 1
 
-    def stop(self, at: float) -> None:
+    def stop(self, at: float, isLost: bool) -> None:
         """
-        The race is over for it.
+        The race is over for it; C{isLost}: for all.
         """
         if self.hasWon:
             return
         if self.spans.end(at, STOPPED):
             self._outcomes["no answer yet"] += 1
         if self.stages.end(at, STOPPED):
-            self._outcomes["connected, too late"] += 1
+            late = "connected, no path in time" if isLost else "connected, too late"
+            self._outcomes[late] += 1
 
     def _result(self) -> str:
         if self.hasWon:
             return "won"
         counts = self._outcomes.most_common(4)
-        return ", ".join(f"{n} {what}" if n > 1 else what for what, n in counts)
+        return "; ".join(f"{n} {what}" if n > 1 else what for what, n in counts)
 
     def at(self, now: float) -> Lane:
         """
@@ -371,7 +372,7 @@ class Chronicle:
         if self._state == "going on":
             self._state, self._verdict = "failed", _GIVEN_UP
         for lane in self._pairs.values():
-            lane.stop(at)
+            lane.stop(at, self._state == "failed")
         if self._state == "failed":
             self._server.spans.end(at, STOPPED)
             self._peer.spans.end(at, STOPPED)

@@ -26,6 +26,7 @@ _LINE = 14
 _PAD = 6
 _HEAD = 26
 _TOP = 44
+_APART = 3.0
 _LETTER = 6.1
 """
 How wide a letter is, about.
@@ -202,6 +203,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _spans(spans: Sequence[Span], ruler: Ruler, isTicked: bool) -> Iterator[_Item]:
+    ticked = 0.0
     for span in spans:
         if not ruler.shows(span.start):
             continue
@@ -211,8 +213,9 @@ def _spans(spans: Sequence[Span], ruler: Ruler, isTicked: bool) -> Iterator[_Ite
         shown = span if ruler.shows(span.end) else replace(span, outcome="")
         style, width = styleOf(shown), end - start
         bar = element("rect", class_=style, x=start, width=width, height=_BAR)
-        if isTicked:
+        if isTicked and start - ticked >= _APART:
             # Where a connect began, though the next one follows at once.
+            ticked = start
             bar += element("path", class_="began", d=f"M{start:.1f} -1v{_BAR + 2}")
         yield _Item(start, end, bar, _words(shown), spanText(span))
 

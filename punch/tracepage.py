@@ -19,7 +19,8 @@ How much more than the last thing is shown.
 
 _NEAR = 2.5
 """
-If the whole is so many times as long as what led to the win, that is drawn first.
+If the whole is so many times as long as what led to the win, or as the first second,
+that is drawn first.
 """
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -164,10 +165,13 @@ def _lines(text: str) -> str:
 
 def _figures(traces: Sequence[Trace]) -> Iterator[str]:
     whole = max(each.length for each in traces) * _AFTER
-    won = traces[0].won
-    near = None if won is None else won * _AFTER * _AFTER
-    if near and whole > near * _NEAR:
-        yield _figure(traces, near, "Until the first path:")
+    won, start = traces[0].won, traces[0].start
+    if won is not None:
+        near, caption = won * _AFTER * _AFTER, "Until the first path:"
+    else:
+        near, caption = (start or 0.0) + 1.0, "The first second:"
+    if whole > near * _NEAR:
+        yield _figure(traces, near, caption)
         yield _figure(traces, whole, "All of it:")
     else:
         yield _figure(traces, whole, "")

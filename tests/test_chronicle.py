@@ -141,7 +141,7 @@ CASES = {
         ],
         "failed",
         "Failed (refused). No.",
-        "2 refused, timed out",
+        "2 refused; timed out",
     ),
     "wrong pin": Case(
         [
@@ -154,6 +154,18 @@ CASES = {
         "failed",
         "Failed (wrong-pin).",
         "wrong pin",
+    ),
+    "no details": Case(
+        [
+            *RENDEZVOUS,
+            (0.2, steps.Trying(PEER)),
+            (0.3, steps.Tried(PEER, "connected")),
+            (0.3, steps.Joined(PEER, "server-reflexive", HOST, "connected")),
+            (10.0, steps.Lost("peer-silent", "")),
+        ],
+        "failed",
+        "Failed (peer-silent).",
+        "connected, no path in time",
     ),
     "another was first": Case(
         [

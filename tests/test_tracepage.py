@@ -45,7 +45,11 @@ def test_page() -> None:
         "Failed (refused). No.",
         f"Direct in 330 ms: connected 10.0.0.2:4040 - {PEER}",
     ]
-    assert pictures(page) == 2
+    assert [each.text for each in page.iter("figcaption")] == [
+        "The first second:",
+        "All of it:",
+    ]
+    assert pictures(page) == 3
     facts = [each.text or "" for each in page.iter("p")]
     assert facts[1] == (
         "By the dialer's clock, 0 ms is 2023-11-14 22:13:20.000 UTC; introduction ab12"
