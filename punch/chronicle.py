@@ -355,7 +355,8 @@ class Chronicle:
     @_take.register
     def _confirmed(self, step: steps.Confirmed, at: float) -> None:
         for lane in self._pairs.values():
-            if lane.hasWon:
+            # Who does not attach had its link when the path won.
+            if lane.hasWon and self._role == "dialer":
                 lane.attached(at)
 
     @_take.register

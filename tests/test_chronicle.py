@@ -300,6 +300,7 @@ def test_withoutRendezvous() -> None:
             (0.1, steps.Joined(PEER, "host", HOST, "connected")),
             (0.1, steps.Won(PEER, "direct", "")),
             (0.1, steps.Over()),
+            (0.1, steps.Confirmed()),
         ],
         "peer",
     )
