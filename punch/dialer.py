@@ -27,12 +27,12 @@ from punch.steps import (
     Confirmed,
     Lost,
     Met,
-    Note,
     Over,
+    Pen,
     Reached,
     Seen,
     Sought,
-    noteNothing,
+    noPen,
 )
 
 
@@ -70,7 +70,7 @@ class Dialer:
         self._id = b""
         self._introduction: Dialed | None = None
         self._isRelayed = False
-        self._note: Note = noteNothing
+        self._pen: Pen = noPen
         self._gate = Gate(peer.clock, self._races)
 
     async def run(self) -> Link:
@@ -95,7 +95,7 @@ class Dialer:
 
     def _confirmed(self, isKnown: bool) -> None:
         if isKnown:
-            self._note(Confirmed())
+            self._pen(Confirmed())
 
     def _again(self, reunion: Reunion, policy: RelayPolicy, tries: int) -> Dialer:
         """
@@ -117,7 +117,7 @@ class Dialer:
             L{rest} is to be called after it.
         @raise PunchError: why there is no path.
         """
-        self._note = self._peer.settings.draw(Dialed.role.value, bool(self._preface))
+        self._pen = self._peer.settings.draw(Dialed.role.value, bool(self._preface))
         return await self._peer.meet(self._gate.admit, self._introduce, ride)
 
     def rest(self, adopt: Callable[[Win[Path]], object]) -> Deferred[None]:
@@ -164,11 +164,11 @@ class Dialer:
         except PunchError as error:
             reason = error.reason
             if self._introduction is None:
-                self._note(Lost(reason.value, str(error)))
+                self._pen(Lost(reason.value, str(error)))
             raise
         finally:
             if self._introduction is None:
-                self._note(Over())
+                self._pen(Over())
             if not self._isRelayed:
                 self._leave(reason)
 
@@ -180,29 +180,30 @@ class Dialer:
         """
         Be introduced, and race.
         """
-        self._note(Sought())
+        self._pen(Sought())
         client = self._client = await self._peer.connect(self._rendezvous, self)
-        self._note(Reached())
+        self._pen(Reached())
         hello = Deferred.fromCoroutine(client.hello())
         message = self._preface + self._greeting.message
         dialed = Deferred.fromCoroutine(client.dial(self._name, message))
         try:
             observed = await hello
             self._peer.tell(Observed(formatAddress(observed)))
-            self._note(Seen(formatAddress(observed)))
+            self._pen(Seen(formatAddress(observed)))
             self._id, peer, wait, ticket = await dialed
         finally:
             dialed.addErrback(lambda failure: None)
         self._peer.tell(Introduced(formatAddress(peer)))
-        self._note(Met(self._id.hex(), formatAddress(peer), wait))
+        self._pen(Met(self._id.hex(), formatAddress(peer), wait))
         self._introduction = Dialed(
-            self._peer.means(self._rendezvous, self._policy, self._note),
+            self._peer.means(self._rendezvous, self._policy),
             Meeting(
                 peer,
                 wait,
                 client.overLoopback,
                 lambda m: client.relay(self._id, m),
                 ticket,
+                self._pen,
             ),
             self._greeting,
             self._peer.details(observed),

@@ -15,20 +15,21 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
 from twisted.internet.interfaces import IReactorPluggableNameResolver
 
-from punch.address import Address, formatAddress, ipOf
+from punch.address import Address, ipOf
 from punch.candidate import Candidate, Kind
 from punch.checklist import Checklist
 from punch.connection import Connection
+from punch.drawn import verifyDrawn
 from punch.errors import NotAttached, PeerNotFound
 from punch.gate import Gate
 from punch.link import Link
-from punch.path import Path, verify
+from punch.path import Path
 from punch.peer import Peer
 from punch.plain import PlainLink
 from punch.race import Race, Verify, Win
 from punch.resolve import resolve
 from punch.role import Role
-from punch.steps import Confirmed, Note, Recognized, Secured, noteNothing
+from punch.steps import Confirmed, Pen, noPen
 
 P = TypeVar("P")
 L = TypeVar("L", Link, PlainLink)
@@ -57,7 +58,7 @@ class Direct:
         self._where = where
         self._attaching = DeferredLock()
         self._race: Race[Any] | None = None
-        self._note: Note = noteNothing
+        self._pen: Pen = noPen
         self._gate = Gate(peer.clock, lambda: [self._race] if self._race else [])
 
     async def secured(self, pin: bytes) -> Link:
@@ -70,9 +71,8 @@ class Direct:
         role = Role.DIALER if security.pin < pin else Role.LISTENER
 
         async def agree(connection: Connection) -> Path:
-            remote = formatAddress(connection.remote)
-            path = await verify(
-                security, connection, role, lambda: self._pinFor(remote, pin)
+            path = await verifyDrawn(
+                security, connection, role, lambda: succeed(pin), self._pen
             )
             if role is Role.DIALER:
                 await self._attach(path)
@@ -82,18 +82,10 @@ class Direct:
             return Deferred.fromCoroutine(agree(connection))
 
         started = self._peer.clock.seconds()
-        self._note = self._peer.settings.draw(role.value, False)
+        self._pen = self._peer.settings.draw(role.value, False)
         return await self._run(
             secure, lambda win: self._peer.link(win, role, started), everyAddress=True
         )
-
-    def _pinFor(self, remote: str, pin: bytes) -> Deferred[bytes]:
-        """
-        The pin that is asked for when TLS is done.
-        """
-        self._note(Secured(remote))
-        self._note(Recognized(remote))
-        return succeed(pin)
 
     async def _attach(self, path: Path) -> None:
         """
@@ -125,7 +117,7 @@ class Direct:
             return fail(NotAttached())
 
         started = self._peer.clock.seconds()
-        self._note = self._peer.settings.draw("peer", False)
+        self._pen = self._peer.settings.draw("peer", False)
         return await self._run(
             familiar, lambda win: self._peer.plainLink(win, started), everyAddress=False
         )
@@ -152,7 +144,7 @@ class Direct:
             peer.shared.connect,
             verify,
             peer.tell,
-            note=self._note,
+            pen=self._pen,
         )
         self._race = race
         timer = clock.callLater(peer.settings.timeout, race.timeOut)
@@ -161,7 +153,7 @@ class Direct:
                 race.add(Candidate(Kind.HOST, address))
             win = await race.won
             # Here the dialer hears the other side agree before a path counts.
-            self._note(Confirmed())
+            self._pen(Confirmed())
             return win
         finally:
             if timer.active():

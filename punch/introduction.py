@@ -18,13 +18,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from punch import tls
-from punch.address import Address, formatAddress, ipOf
+from punch.address import Address, ipOf
 from punch.arrival import Arrival
 from punch.candidate import Candidate, Kind, isUsable, usable
 from punch.checklist import Checklist
-from punch.connection import Connection
 from punch.details import Details
+from punch.drawn import verifyDrawn
 from punch.errors import (
     NoSuchName,
     PeerLeft,
@@ -35,23 +34,13 @@ from punch.errors import (
 )
 from punch.events import Tell
 from punch.greeting import DialersGreeting, ListenersGreeting
-from punch.path import Path, verify
+from punch.path import Path
 from punch.policy import RelayPolicy
 from punch.race import Connect, Race, Win
 from punch.reasons import Reason
-from punch.relayed import Relayed
 from punch.resumeerrors import UnknownLink
 from punch.role import Role
-from punch.steps import (
-    RELAY,
-    Heard,
-    Note,
-    PeerGone,
-    Recognized,
-    Said,
-    Secured,
-    noteNothing,
-)
+from punch.steps import Heard, PeerGone, Pen, Said, noPen
 from punch.tls import Security
 
 PROOF_TIMEOUT = 10.0
@@ -95,7 +84,7 @@ class Means:
     What an introduction works with.
 
     C{timeout}: seconds from the introduction to giving up.  C{relay}: connects to
-    the relay with a ticket.  C{note}: draws the introduction.
+    the relay with a ticket.
     """
 
     clock: IReactorTime
@@ -106,7 +95,6 @@ class Means:
     timeout: float
     policy: RelayPolicy
     relay: Callable[[bytes], Deferred[Any]]
-    note: Note = noteNothing
 
 
 @dataclass(frozen=True)
@@ -116,7 +104,7 @@ class Meeting:
     the other side a message.
 
     C{local}: the rendezvous is on our own host, as we see it ourselves.  C{ticket}:
-    for its relay, if it is one.
+    for its relay, if it is one.  C{pen}: draws the introduction.
     """
 
     peer: Address
@@ -124,6 +112,7 @@ class Meeting:
     local: bool
     relay: Callable[[bytes], None]
     ticket: bytes | None = field(default=None, repr=False)
+    pen: Pen = noPen
 
     @property
     def overLoopback(self) -> bool:
@@ -155,10 +144,12 @@ class Introduction:
             means.clock,
             Checklist(means.random),
             means.connect,
-            self._verify,
+            lambda connection: verifyDrawn(
+                means.security, connection, self.role, self.whenPin, meeting.pen
+            ),
             means.tell,
             means.policy.mayMeet,
-            means.note,
+            meeting.pen,
         )
         self._timers = [
             means.clock.callLater(meeting.wait, self._start),
@@ -197,23 +188,6 @@ class Introduction:
         """
         return self._details.wait().addCallback(lambda details: details.pin)
 
-    def _verify(self, connection: Connection) -> Deferred[Path]:
-        relayed = isinstance(connection, Relayed)
-        remote = RELAY if relayed else formatAddress(connection.remote)
-        earlier = isinstance(connection, tls.Secured)
-        note = self._means.note
-
-        def pin() -> Deferred[bytes]:
-            # It is asked for when TLS is done.
-            note(Secured(remote, earlier))
-            return self.whenPin().addCallback(recognized)
-
-        def recognized(pin: bytes) -> bytes:
-            note(Recognized(remote))
-            return pin
-
-        return verify(self._means.security, connection, self.role, pin)
-
     def received(self, message: bytes) -> None:
         """
         The other side sent a message through the rendezvous.
@@ -226,7 +200,7 @@ class Introduction:
         path; and when only its connection to the rendezvous broke, we can do
         without, once its details are here.
         """
-        self._means.note(PeerGone(reason))
+        self._meeting.pen(PeerGone(reason))
         settled = reason == Reason.PEER_LEFT.value and self.proven
         if reason in _TIME_IS_UP:
             self.race.timeOut()
@@ -249,7 +223,7 @@ class Introduction:
         """
         The other side's details are here, and it knows the words.
         """
-        self._means.note(Heard(len(details.candidates)))
+        self._meeting.pen(Heard(len(details.candidates)))
         self._pin = details.pin
         self.again = details.again
         self._details.arrive(details)
@@ -260,7 +234,7 @@ class Introduction:
 
     def _say(self, message: bytes) -> None:
         self._meeting.relay(message)
-        self._means.note(Said())
+        self._meeting.pen(Said())
 
     def _unproven(self) -> None:
         if not self.proven:

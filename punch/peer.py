@@ -45,7 +45,7 @@ from punch.relayed import connectRelay
 from punch.rendezvous.client import Guest, RendezvousClient, connect
 from punch.role import Role
 from punch.sharedport import Probe, SharedPort, probePort
-from punch.steps import Note, Notes, drawNothing, noteNothing
+from punch.steps import Draw, drawNothing
 from punch.tls import Security
 
 P = TypeVar("P")
@@ -83,7 +83,7 @@ class Settings:
     resumeFor: float = RESUME_FOR
     relay: RelayPolicy = RelayPolicy.FALLBACK
     tell: Tell = tellNobody
-    draw: Notes = drawNothing
+    draw: Draw = drawNothing
     hostAddresses: HostAddresses = hostAddresses
     probe: Probe = probePort
     random: Random = field(default_factory=SystemRandom)
@@ -149,17 +149,11 @@ class Peer:
         twin._shared = twin._client = None
         return twin
 
-    def means(
-        self,
-        rendezvous: Rendezvous,
-        policy: RelayPolicy | None = None,
-        note: Note = noteNothing,
-    ) -> Means:
+    def means(self, rendezvous: Rendezvous, policy: RelayPolicy | None = None) -> Means:
         """
         What an introduction works with.
 
         @param policy: C{None}: that of the settings.
-        @param note: draws it.
         """
         return Means(
             clock=self.clock,
@@ -172,7 +166,6 @@ class Peer:
             relay=lambda ticket: connectRelay(
                 self.clock, rendezvous(self._anyPort()), ticket
             ),
-            note=note,
         )
 
     def _anyPort(self) -> Binding | None:

@@ -33,13 +33,13 @@ from punch.steps import (
     Joined,
     Learned,
     Lost,
-    Note,
     Over,
+    Pen,
     Rejected,
     Tried,
     Trying,
     Won,
-    noteNothing,
+    noPen,
 )
 
 P = TypeVar("P")
@@ -110,11 +110,11 @@ class Race(Generic[P]):
         verify: Verify[P],
         tell: Tell,
         isDirect: bool = True,
-        note: Note = noteNothing,
+        pen: Pen = noPen,
     ) -> None:
         """
         @param isDirect: direct paths are wanted; else the first relayed one ends it.
-        @param note: draws the race.
+        @param pen: draws the race.
         """
         self._isDirect = isDirect
         self._clock = clock
@@ -122,7 +122,7 @@ class Race(Generic[P]):
         self._connect = connect
         self._verify = verify
         self._tell = tell
-        self._note = note
+        self._pen = pen
         # In order, so that what is cancelled is cancelled in the same order always.
         self._running: dict[Deferred[Connection] | Deferred[P], None] = {}
         self._next = Alarm(clock)
@@ -144,7 +144,7 @@ class Race(Generic[P]):
         """
         if self._over or not self._checklist.add(candidate, self._clock.seconds()):
             return
-        self._note(Learned(formatAddress(candidate.address), candidate.kind.value))
+        self._pen(Learned(formatAddress(candidate.address), candidate.kind.value))
         self._report(candidate.address, "started")
         self._go()
 
@@ -166,8 +166,8 @@ class Race(Generic[P]):
         @param connecting: fires with it; owned by us from now on.
         """
         self._tell(Attempted(RELAY, Kind.RELAYED.value, "started"))
-        self._note(Learned(RELAY, Kind.RELAYED.value))
-        self._note(Trying(RELAY))
+        self._pen(Learned(RELAY, Kind.RELAYED.value))
+        self._pen(Trying(RELAY))
         self._running[connecting] = None
 
         def connected(connection: Connection) -> None:
@@ -187,7 +187,7 @@ class Race(Generic[P]):
         if isinstance(failure.value, PunchError):
             outcome = failure.value.reason.value
         self._tell(Attempted(RELAY, Kind.RELAYED.value, outcome))
-        self._note(Rejected(RELAY, outcome))
+        self._pen(Rejected(RELAY, outcome))
 
     def fail(self, reason: PunchError) -> None:
         """
@@ -200,7 +200,7 @@ class Race(Generic[P]):
             return
         error = failure.value
         if isinstance(error, PunchError):
-            self._note(Lost(error.reason.value, str(error)))
+            self._pen(Lost(error.reason.value, str(error)))
         self._finish()
         if self._isRelayed:
             self.better.fail(failure)
@@ -245,7 +245,7 @@ class Race(Generic[P]):
             self._next.set(pause, self._go)
 
     def _attempt(self, address: Address) -> None:
-        self._note(Trying(formatAddress(address)))
+        self._pen(Trying(formatAddress(address)))
         attempt = self._connect(address)
         attempt.addTimeout(self._checklist.patience(), self._clock, _tooLong)
         self._running[attempt] = None
@@ -302,7 +302,7 @@ class Race(Generic[P]):
                 outcome = Outcome.WRONG_PIN if wrong else Outcome.REJECTED
                 self._checklist.release(remote, outcome, self._clock.seconds())
                 self._report(remote, outcome.value)
-                self._note(Rejected(formatAddress(remote), outcome.value))
+                self._pen(Rejected(formatAddress(remote), outcome.value))
                 self._go()
 
         return verification.addCallbacks(valid, invalid).addErrback(self._surprised)
@@ -310,7 +310,7 @@ class Race(Generic[P]):
     def _noteJoined(self, connection: Connection, kind: Kind) -> None:
         remote = RELAY if kind is Kind.RELAYED else formatAddress(connection.remote)
         local, how = formatAddress(connection.local), connection.how.value
-        self._note(Joined(remote, kind.value, local, how))
+        self._pen(Joined(remote, kind.value, local, how))
 
     def _win(self, win: Win[P]) -> None:
         goesOn = win.isRelayed and self._isDirect
@@ -319,7 +319,7 @@ class Race(Generic[P]):
         elif win.isRelayed:
             win = replace(win, why=Reason.RELAY_ONLY.value)
         remote = RELAY if win.isRelayed else formatAddress(win.remote)
-        self._note(Won(remote, win.way, win.why))
+        self._pen(Won(remote, win.way, win.why))
         isBetter, self._isRelayed = self._isRelayed, self._isRelayed or goesOn
         if not goesOn:
             self._finish()
@@ -342,7 +342,7 @@ class Race(Generic[P]):
         The one end: by a win, by cancelling, or by a surprise.
         """
         if not self._over:
-            self._note(Over())
+            self._pen(Over())
         self._over = True
         self._next.clear()
         running, self._running = self._running, {}
@@ -351,7 +351,7 @@ class Race(Generic[P]):
 
     def _conclude(self, address: Address, outcome: Outcome) -> None:
         self._checklist.conclude(address, outcome, self._clock.seconds())
-        self._note(Tried(formatAddress(address), outcome.value))
+        self._pen(Tried(formatAddress(address), outcome.value))
         self._report(address, outcome.value)
 
     def _report(self, address: Address, outcome: str) -> None:

@@ -30,7 +30,7 @@ from punch.reasons import Reason
 from punch.rendezvous.client import RendezvousClient
 from punch.reunion import Reunion, splitPreface
 from punch.seeker import Want
-from punch.steps import Met, Note, Seen
+from punch.steps import Met, Pen, Seen
 
 MOST_INTRODUCTIONS = 64
 """
@@ -159,26 +159,26 @@ class Reception:
             client.leave(introduction, refusal)
             return
         self._peer.tell(Introduced(formatAddress(peer)))
-        note = self._draw(introduction, peer, wait, linkId is not None)
         meeting = Meeting(
             peer,
             wait,
             client.overLoopback,
             lambda m: client.relay(introduction, m),
             ticket,
+            self._draw(introduction, peer, wait, linkId is not None),
         )
         if linkId is not None:
-            self._reunite(introduction, meeting, self._links[linkId], pake, note)
+            self._reunite(introduction, meeting, self._links[linkId], pake)
         elif self.place is not None:
-            self._meet(introduction, meeting, self.place, pake, note)
+            self._meet(introduction, meeting, self.place, pake)
 
     def _draw(
         self, introduction: bytes, peer: Address, wait: float, isReunion: bool
-    ) -> Note:
-        note = self._peer.settings.draw(Answered.role.value, isReunion)
-        note(Seen(formatAddress(self.observed)))
-        note(Met(introduction.hex(), formatAddress(peer), wait))
-        return note
+    ) -> Pen:
+        pen = self._peer.settings.draw(Answered.role.value, isReunion)
+        pen(Seen(formatAddress(self.observed)))
+        pen(Met(introduction.hex(), formatAddress(peer), wait))
+        return pen
 
     def _refusal(self, linkId: bytes | None) -> Reason | None:
         """
@@ -193,17 +193,12 @@ class Reception:
         return None
 
     def _meet(
-        self,
-        introduction: bytes,
-        meeting: Meeting,
-        place: Place,
-        pake: bytes,
-        note: Note,
+        self, introduction: bytes, meeting: Meeting, place: Place, pake: bytes
     ) -> None:
         """
         A dialer who wants a new link.
         """
-        means = self._peer.means(self._rendezvous, note=note)
+        means = self._peer.means(self._rendezvous)
         met = Answered(means, meeting, place.greeting(), pake)
         self._introductions[introduction] = met
         self._unanswered.append((introduction, met))
@@ -219,12 +214,11 @@ class Reception:
         meeting: Meeting,
         link: Link,
         pake: bytes,
-        note: Note,
     ) -> None:
         """
         A dialer who wants another path for a link.
         """
-        means = self._peer.means(self._rendezvous, note=note)
+        means = self._peer.means(self._rendezvous)
         reunion = Reunion(link.id, link.secret)
         greeting = ListenersGreeting(reunion.name, reunion.secret)
         met = Answered(means, meeting, greeting, pake)

@@ -21,29 +21,29 @@ class Step:
     """
 
 
-Note = Callable[[Step], None]
+Pen = Callable[[Step], None]
 """
 Who draws one meeting: called with each of its steps, at once; it must not raise.
 """
 
-Notes = Callable[[str, bool], Note]
+Draw = Callable[[str, bool], Pen]
 """
 Begins to draw a meeting: for which role of ours, and whether it is for a link that
 lives already.
 """
 
 
-def noteNothing(step: Step) -> None:
+def noPen(step: Step) -> None:
     """
     For a meeting that nobody draws.
     """
 
 
-def drawNothing(role: str, isReunion: bool) -> Note:
+def drawNothing(role: str, isReunion: bool) -> Pen:
     """
     For those who want no picture.
     """
-    return noteNothing
+    return noPen
 
 
 # The rendezvous, and the other side through it.

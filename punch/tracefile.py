@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from punch.alarm import Alarm
 from punch.chronicle import Chronicle
 from punch.errors import BadOption
-from punch.steps import Confirmed, Note, Notes, Over, Step, Won, drawNothing
+from punch.steps import Confirmed, Draw, Over, Pen, Step, Won, drawNothing
 from punch.trace import Trace, couples
 from punch.tracejson import MOST_BYTES, BadTrace, tracesFromJSON, tracesToJSON
 from punch.tracepage import tracePage
@@ -91,7 +91,7 @@ def replaceFile(path: Path, text: str) -> None:
 
 class TraceFile:
     """
-    Draws meetings (L{punch.steps.Notes}), and writes the file soon after there is
+    Draws meetings (L{punch.steps.Draw}), and writes the file soon after there is
     news of what came of one.
     """
 
@@ -111,7 +111,7 @@ class TraceFile:
         self._news: list[Chronicle] = []
         self._soon = Alarm(clock)
 
-    def __call__(self, role: str, isReunion: bool) -> Note:
+    def __call__(self, role: str, isReunion: bool) -> Pen:
         """
         A meeting begins.
         """
@@ -119,14 +119,14 @@ class TraceFile:
         self._meetings.appendleft(chronicle)
         began = self._clock.seconds()
 
-        def note(step: Step) -> None:
+        def pen(step: Step) -> None:
             chronicle.add(self._clock.seconds() - began, step)
             # After a direct path has won, its race is over at once.
             goesOn = isinstance(step, Won) and step.path != "direct"
             if goesOn or isinstance(step, (Over, Confirmed)):
                 self._tell(chronicle)
 
-        return note
+        return pen
 
     def _tell(self, chronicle: Chronicle) -> None:
         """
@@ -159,7 +159,7 @@ class TraceFile:
             )
 
 
-def traceFile(reactor: Any, path: Path | None, now: Callable[[], float]) -> Notes:
+def traceFile(reactor: Any, path: Path | None, now: Callable[[], float]) -> Draw:
     """
     Who draws meetings in the file at C{path}, until C{reactor} has stopped; nobody,
     if there is none.

@@ -127,6 +127,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         {
             "dialer",
             "direct",
+            "drawn",
             "gate",
             "introduction",
             "link",

@@ -602,7 +602,7 @@ class RaceTests(PunchTestCase):
         refused = [(0.1, "refused"), (0.1, "refused"), (0.1, "connected")]
         racing = _Racing(steps((PEER, refused)), {PEER.address: [(0.1, "valid")]})
         noted: list[Step] = []
-        racing.race._note = noted.append
+        racing.race._pen = noted.append
         racing.race.add(PEER)
         racing.run(1.0)
         remote, kind = formatAddress(PEER.address), PEER.kind.value
@@ -630,7 +630,7 @@ class RaceTests(PunchTestCase):
         for end in ends:
             racing = self.racing()
             noted: list[Step] = []
-            racing.race._note = noted.append
+            racing.race._pen = noted.append
             end(racing.race)
             racing.race.end()
             assert noted[-1] == Over()

@@ -30,14 +30,14 @@ from tests.doubles import watching
 from tests.traces import ANSWERED, DIRECT, PEER, RENDEZVOUS, Steps
 
 
-def noteAll(clock: Clock, note: steps.Note, told: Steps) -> None:
+def noteAll(clock: Clock, pen: steps.Pen, told: Steps) -> None:
     """
-    Take note of steps at their times.
+    Draw steps at their times.
     """
     began = clock.seconds()
     for at, step in told:
         clock.advance(max(0.0, began + at - clock.seconds()))
-        note(step)
+        pen(step)
 
 
 def recorded(path: Path, told: Steps = DIRECT, role: str = "dialer") -> Path:
@@ -112,13 +112,13 @@ def test_twice(tmp_path: Path) -> None:
     What a relayed path has won is drawn then, and again when the race is over.
     """
     clock, path = Clock(), tmp_path / "t.json"
-    note = TraceFile(clock, path, lambda: 0.0)("dialer", False)
-    noteAll(clock, note, RELAYED)
+    pen = TraceFile(clock, path, lambda: 0.0)("dialer", False)
+    noteAll(clock, pen, RELAYED)
     clock.advance(1.0)
     assert meetings(path)[0]["verdict"] == "Relayed in 400 ms (not direct: no-answer)"
     clock.advance(10.0)
-    note(steps.Lost("no-answer", ""))
-    note(steps.Over())
+    pen(steps.Lost("no-answer", ""))
+    pen(steps.Over())
     clock.advance(1.0)
     [meeting] = meetings(path)
     assert meeting["verdict"].endswith("; no direct path (no-answer)")
@@ -131,9 +131,9 @@ def test_many(tmp_path: Path) -> None:
     clock, path = Clock(), tmp_path / "t.json"
     file = TraceFile(clock, path, lambda: 0.0)
     for number in range(MOST_MEETINGS + 5):
-        note = file("listener", False)
-        note(steps.Met(f"{number:04x}", PEER, 0.0))
-        note(steps.Over())
+        pen = file("listener", False)
+        pen(steps.Met(f"{number:04x}", PEER, 0.0))
+        pen(steps.Over())
     clock.advance(1.0)
     found = [int(each["introduction"], 16) for each in meetings(path)]
     assert found == list(range(MOST_MEETINGS + 4, 4, -1))
@@ -221,9 +221,9 @@ def test_shutdown(tmp_path: Path) -> None:
     What there is news of when the reactor stops is written then.
     """
     reactor, path = _Reactor(), tmp_path / "t.json"
-    note = traceFile(reactor, path, lambda: 0.0)("dialer", False)
-    note(steps.Sought())
-    note(steps.Over())
+    pen = traceFile(reactor, path, lambda: 0.0)("dialer", False)
+    pen(steps.Sought())
+    pen(steps.Over())
     reactor.stopped()
     assert len(meetings(path)) == 1
     assert reactor.getDelayedCalls() == []
@@ -233,8 +233,8 @@ def test_unwanted() -> None:
     """
     Without a path nothing is drawn.
     """
-    note = traceFile(None, None, lambda: 0.0)("dialer", False)
-    note(steps.Over())
+    pen = traceFile(None, None, lambda: 0.0)("dialer", False)
+    pen(steps.Over())
 
 
 def test_path(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from punch.chronicle import Chronicle
 from punch.events import Connected, PathChanged
 from punch.policy import RelayPolicy
-from punch.steps import Note, Step
+from punch.steps import Pen, Step
 from punch.trace import Lane, Trace, merged
 from punch.tracepage import tracePage
 
@@ -22,14 +22,14 @@ RELAYING: dict[str, Any] = {"relay": RelayPolicy.FALLBACK, "resumeFor": 600.0}
 
 class Album:
     """
-    Draws all meetings of a world (L{punch.steps.Notes}).
+    Draws all meetings of a world (L{punch.steps.Draw}).
     """
 
     def __init__(self, world: World) -> None:
         self._clock = world.clock
         self.chronicles: list[tuple[str, Chronicle]] = []
 
-    def __call__(self, role: str, isReunion: bool) -> Note:
+    def __call__(self, role: str, isReunion: bool) -> Pen:
         """
         One more.
         """
@@ -37,10 +37,10 @@ class Album:
         chronicle = Chronicle(role, began, isReunion)
         self.chronicles.append((role, chronicle))
 
-        def note(step: Step) -> None:
+        def pen(step: Step) -> None:
             chronicle.add(self._clock.seconds() - began, step)
 
-        return note
+        return pen
 
     def first(self, role: str) -> Trace:
         """
