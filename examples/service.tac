@@ -13,7 +13,8 @@ from twisted.internet.protocol import Factory
 from digest import Digester
 from punch.descriptions import rendezvousEndpoint
 from punch.eventlog import EventLog
-from punch.peer import Peer, Settings
+from punch.peer import Peer
+from punch.settings import Settings
 from punch.place import Place
 from punch.secretfile import readSecret
 from punch.service import ListeningService

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from punch.endpoints import PunchClientEndpoint, PunchServerEndpoint
     from punch.errors import PunchError
     from punch.link import Link
-    from punch.peer import Settings
     from punch.punchaddress import PunchAddress
     from punch.reasons import Reason
+    from punch.settings import Settings
 
 __all__ = [
     "Link",
@@ -41,7 +41,7 @@ _HOMES = {
     "PunchError": "errors",
     "PunchServerEndpoint": "endpoints",
     "Reason": "reasons",
-    "Settings": "peer",
+    "Settings": "settings",
     "dial": "api",
     "dialName": "api",
     "listen": "api",

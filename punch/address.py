@@ -7,6 +7,8 @@ C{192.0.2.1:4040} and C{[2001:db8::1]:4040} (RFC 3986 section 3.2.2, RFC 5952).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from ipaddress import IPv4Address as IPv4
 from ipaddress import IPv6Address as IPv6
 from ipaddress import ip_address
@@ -57,6 +59,18 @@ def parseAddress(text: str) -> Address:
     if match is None:
         raise BadAddress(text[:60])
     return tcpAddress(match["v6"] or match["v4"], int(match["port"]))
+
+
+def addressesIn(texts: Iterable[str], host: str) -> list[Address]:
+    """
+    Those of C{texts} that are addresses.  C{":4041"} is that port at C{host}.
+    """
+    found = []
+    for text in texts:
+        where = f"[{host}]{text}" if ":" in host else f"{host}{text}"
+        with suppress(BadAddress):
+            found.append(parseAddress(where if text.startswith(":") else text))
+    return found
 
 
 def formatAddress(address: Address) -> str:

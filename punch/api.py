@@ -17,8 +17,10 @@ from punch.descriptions import rendezvousEndpoint
 from punch.dialer import Dialer
 from punch.link import Link
 from punch.listener import listenOnce
-from punch.peer import Peer, Settings
+from punch.peer import Peer
 from punch.place import Place
+from punch.seat import fileSeats
+from punch.settings import Settings
 
 
 def dial(
@@ -52,7 +54,7 @@ def _dial(
     reactor: Any, rendezvous: str, name: str, secret: bytes, settings: Settings | None
 ) -> Deferred[Link]:
     endpoint = rendezvousEndpoint(reactor, rendezvous)
-    peer = Peer(reactor, settings or Settings())
+    peer = Peer(reactor, settings or Settings(seats=fileSeats))
     return Deferred.fromCoroutine(Dialer(peer, endpoint, name, secret).run())
 
 

@@ -31,6 +31,10 @@ class Kind(Enum):
     HOST = "host"
     SERVER_REFLEXIVE = "server-reflexive"
     PEER_REFLEXIVE = "peer-reflexive"
+    PREDICTED = "predicted"
+    """
+    Nobody has seen it yet: a port that the peer's NAT is likely to give it next.
+    """
     RELAYED = "relayed"
 
 
@@ -38,19 +42,21 @@ _SHORT = {
     Kind.HOST: "host",
     Kind.SERVER_REFLEXIVE: "srflx",
     Kind.PEER_REFLEXIVE: "prflx",
+    Kind.PREDICTED: "pred",
     Kind.RELAYED: "relay",
 }
 _TYPE_PREFERENCE = {
     Kind.HOST: 126,
     Kind.PEER_REFLEXIVE: 110,
     Kind.SERVER_REFLEXIVE: 100,
+    Kind.PREDICTED: 90,
     Kind.RELAYED: 0,
 }
 
 _LINE = re.compile(
     r"candidate:(?P<foundation>[A-Za-z0-9+/]{1,32}) 1 TCP (?P<priority>[0-9]{1,10})"
     r" (?P<host>[0-9A-Fa-f.:]{2,45}) (?P<port>[0-9]{1,5})"
-    r" typ (?P<type>host|srflx|prflx) tcptype so(?: .{0,200})?"
+    r" typ (?P<type>host|srflx|prflx|pred) tcptype so(?: .{0,200})?"
 )
 
 

@@ -36,9 +36,9 @@ hold that it has not sent yet, before a socket is no longer writable.
 
 _NOT_SENT = 128 << 10
 
-_AT_ONCE = 16 * ((16 << 10) + 22)
+AT_ONCE = 16 * ((16 << 10) + 22)
 """
-Bytes that are read, or sent, at once: sixteen full records of TLS 1.3.  What a
+Bytes that may be read, or sent, at once: sixteen full records of TLS 1.3.  What a
 little less than that would leave of them costs as much again.
 """
 
@@ -64,7 +64,7 @@ def quicken(transport: IStreamTransport) -> None:
     """
     transport.setTcpNoDelay(True)
     connection: Any = transport
-    connection.bufferSize = connection.SEND_LIMIT = _AT_ONCE
+    connection.SEND_LIMIT = AT_ONCE
     if sys.platform == "linux":
         # A small write must not wait behind megabytes in the kernel.
         handle: Any = transport.getHandle()

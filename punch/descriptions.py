@@ -12,30 +12,13 @@ from twisted.internet.ssl import optionsForClientTLS
 
 from punch.direct import Whereabouts
 from punch.errors import BadEndpoint, BadOption
+from punch.hostport import splitHostPort
 from punch.peer import Rendezvous
 
 CONNECT_TIMEOUT = 15.0
 """
 Seconds to wait for the rendezvous to accept a connection.
 """
-
-
-def splitHostPort(text: str) -> tuple[str, int]:
-    """
-    C{HOST:PORT}, with an IPv6 address in brackets.
-
-    @raise ValueError: it is something else.
-    """
-    host, colon, port = text.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise ValueError("write an IPv6 address in brackets")
-    if not colon or not host or not port.isascii() or not port.isdigit():
-        raise ValueError("not HOST:PORT")
-    if not 0 < int(port) < 65536:
-        raise ValueError("a port is a number from 1 to 65535")
-    return host, int(port)
 
 
 def rendezvousEndpoint(reactor: Any, description: str) -> Rendezvous:

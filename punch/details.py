@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from punch.candidate import MAXIMUM, BadCandidate, Candidate
+from punch.translation import BadTranslation, Translation
 
 PIN_SIZE = 32
 _MOST_FEATURES = 32
+_OPTIONAL = ("again", "seat")
 
 
 class BadDetails(ValueError):
@@ -29,13 +31,16 @@ class Details:
 
     C{pin}: SHA-256 of its public key (SPKI), 32 bytes.  C{again}: the name under
     which a listener can be dialed for another path, if there is one; nobody else
-    knows it.
+    knows it.  C{seat}: by what a dialer is known again (L{punch.seat}); may be empty.
+    C{translation}: what its NATs do with ports, if it knows already.
     """
 
     pin: bytes
     candidates: tuple[Candidate, ...] = ()
     features: frozenset[str] = frozenset()
     again: str = field(default="", repr=False)
+    seat: str = field(default="", repr=False)
+    translation: Translation | None = None
 
     def toBytes(self) -> bytes:
         """
@@ -46,8 +51,11 @@ class Details:
             "candidates": [each.toText() for each in self.candidates],
             "features": sorted(self.features),
         }
-        if self.again:
-            fields["again"] = self.again
+        for name in _OPTIONAL:
+            if getattr(self, name):
+                fields[name] = getattr(self, name)
+        if self.translation is not None:
+            fields["nat"] = self.translation.toFields()
         return json.dumps(fields, separators=(",", ":")).encode("utf-8")
 
     @classmethod
@@ -61,29 +69,49 @@ class Details:
         try:
             fields = json.loads(data)
             pin = bytes.fromhex(fields["pin"])
-            candidates = _texts(fields, "candidates")
-            features = _texts(fields, "features")
-            [again] = _texts({"again": [fields.get("again", "")]}, "again")
+            candidates = textsIn(fields, "candidates")
+            features = textsIn(fields, "features")
+            optional = [fields.get(name, "") for name in _OPTIONAL]
+            again, seat = textsIn({"optional": optional}, "optional")
+            nat = translationIn(fields)
         except (ValueError, TypeError, KeyError, RecursionError) as bad:
             raise BadDetails("not the shape of details") from bad
         if len(pin) != PIN_SIZE:
             raise BadDetails("a pin of the wrong size")
         features = features[:_MOST_FEATURES]
-        return cls(pin, _known(candidates), frozenset(features), again)
+        return cls(pin, known(candidates), frozenset(features), again, seat, nat)
 
 
-def _texts(fields: Any, name: str) -> list[str]:
+def textsIn(fields: Any, name: str) -> list[str]:
+    """
+    A list of texts; empty if there is none.
+
+    @raise TypeError: there is something else.
+    """
     texts = fields.get(name, [])
     if not isinstance(texts, list) or not all(isinstance(t, str) for t in texts):
         raise TypeError(name)
     return texts
 
 
-def _known(texts: list[str]) -> tuple[Candidate, ...]:
-    known = []
+def translationIn(fields: dict[str, Any]) -> Translation | None:
+    """
+    What is said of NATs; C{None} if nothing is, or nothing that we understand.
+    """
+    try:
+        return Translation.fromFields(fields["nat"]) if "nat" in fields else None
+    except BadTranslation:
+        return None
+
+
+def known(texts: list[str]) -> tuple[Candidate, ...]:
+    """
+    The candidates that we can read, as far as they are not too many.
+    """
+    read = []
     for text in texts[:MAXIMUM]:
         try:
-            known.append(Candidate.fromText(text))
+            read.append(Candidate.fromText(text))
         except BadCandidate:
             continue
-    return tuple(known)
+    return tuple(read)

@@ -5,12 +5,13 @@ The dialer: from a name and a secret to a link.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from punch.address import Address, formatAddress
 from punch.errors import PunchError, RendezvousError
-from punch.events import Introduced, Observed
+from punch.events import Introduced
 from punch.gate import Gate
 from punch.greeting import DialersGreeting
 from punch.introduction import Dialed, Meeting
@@ -21,8 +22,9 @@ from punch.policy import RelayPolicy
 from punch.race import Race, Win
 from punch.reasons import Reason
 from punch.redial import Redial
-from punch.rendezvous.client import RendezvousClient
+from punch.rendezvous.client import ANSWER_TIMEOUT, RendezvousClient
 from punch.reunion import Reunion
+from punch.seat import NoSeat, Seat
 from punch.steps import (
     Confirmed,
     Lost,
@@ -71,6 +73,7 @@ class Dialer:
         self._introduction: Dialed | None = None
         self._isRelayed = False
         self._pen: Pen = noPen
+        self._seat: Seat = NoSeat()
         self._gate = Gate(peer.clock, self._races)
 
     async def run(self) -> Link:
@@ -81,7 +84,15 @@ class Dialer:
         @raise PunchError: why there is no link.
         """
         started = self._peer.clock.seconds()
-        link = await self.reach(lambda win: self._peer.link(win, Dialed.role, started))
+        seat = self._seat = self._peer.settings.seats(self._name)
+        try:
+            link = await self.reach(
+                lambda win: self._peer.link(win, Dialed.role, started)
+            )
+        except BaseException:
+            seat.leave()
+            raise
+        link.whenEnded().addCallback(lambda _: seat.leave())
 
         def improve(win: Win[Path]) -> None:
             # The listener must know the link before it can go on elsewhere.
@@ -183,12 +194,11 @@ class Dialer:
         self._pen(Sought())
         client = self._client = await self._peer.connect(self._rendezvous, self)
         self._pen(Reached())
-        hello = Deferred.fromCoroutine(client.hello())
+        hello = Deferred.fromCoroutine(self._peer.greet(client, ANSWER_TIMEOUT))
         message = self._preface + self._greeting.message
         dialed = Deferred.fromCoroutine(client.dial(self._name, message))
         try:
             observed = await hello
-            self._peer.tell(Observed(formatAddress(observed)))
             self._pen(Seen(formatAddress(observed)))
             self._id, peer, wait, ticket = await dialed
         finally:
@@ -206,7 +216,7 @@ class Dialer:
                 self._pen,
             ),
             self._greeting,
-            self._peer.details(observed),
+            partial(self._peer.details, observed, seat=self._seat.token.hex()),
         )
         return await self._introduction.won
 

@@ -22,7 +22,8 @@ from zope.interface import implementer
 from punch.code import parseCode
 from punch.eventlog import EventLog
 from punch.opening import DEFAULT, LONGEST_NAME, isServiceName
-from punch.peer import Settings
+from punch.seat import fileSeats
+from punch.settings import Settings
 from punch.sharedlink import sharedLinks
 from punch.sharedlistener import sharedListeners
 from punch.sharing import Appointment
@@ -153,7 +154,7 @@ def _checked(service: str) -> str:
 
 
 def _logging() -> Settings:
-    return Settings(tell=EventLog(time.time))
+    return Settings(seats=fileSeats, tell=EventLog(time.time))
 
 
 def _appointment(

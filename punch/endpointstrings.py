@@ -17,9 +17,12 @@ from twisted.internet.endpoints import quoteStringArgument
 from punch.endpoints import PunchClientEndpoint, PunchServerEndpoint
 from punch.errors import BadEndpoint, PunchError
 from punch.eventlog import EventLog
-from punch.peer import RESUME_FOR, Settings
+from punch.hostport import HostPort
 from punch.policy import RelayPolicy
+from punch.search import DEFAULT_SOCKETS, MOST_SOCKETS
+from punch.seat import fileSeats
 from punch.secretfile import readSecret
+from punch.settings import RESUME_FOR, Settings
 
 _SERVER = (
     "name",
@@ -29,8 +32,10 @@ _SERVER = (
     "port",
     "interface",
     "timeout",
+    "search",
     "relay",
     "resumefor",
+    "stun",
 )
 _CLIENT = ("code", *_SERVER)
 
@@ -170,14 +175,37 @@ def _settings(kwargs: Mapping[str, str]) -> Settings:
     resumeFor = _number("resumefor", kwargs.get("resumefor", str(RESUME_FOR)))
     if resumeFor < 0:
         raise BadEndpointString("resumefor= takes seconds, 0 or more")
+    search = _number("search", kwargs.get("search", str(DEFAULT_SOCKETS)))
+    if search != int(search) or not 0 <= search <= MOST_SOCKETS:
+        raise BadEndpointString(f"search= takes sockets, 0 to {MOST_SOCKETS}")
     return Settings(
         port=int(port),
         interface=kwargs.get("interface", ""),
         timeout=timeout,
+        search=int(search),
         resumeFor=resumeFor,
         relay=RelayPolicy.named(kwargs.get("relay", "fallback")),
+        seats=fileSeats,
+        stun=_stunServers(kwargs),
         tell=EventLog(time.time),
     )
+
+
+def _stunServers(kwargs: Mapping[str, str]) -> tuple[str, ...]:
+    """
+    The STUN servers, with commas between them.
+    """
+    if "stun" not in kwargs:
+        return ()
+    servers = tuple(kwargs["stun"].split(","))
+    for server in servers:
+        try:
+            HostPort.parse(server)
+        except ValueError as bad:
+            raise BadEndpointString(
+                rf"stun={server}: {bad}; write stun=HOST\:PORT, and a comma between two"
+            ) from None
+    return servers
 
 
 def _number(key: str, text: str) -> float:

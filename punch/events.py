@@ -66,14 +66,18 @@ class Listening:
 @dataclass(frozen=True)
 class Observed:
     """
-    The rendezvous told which address it sees us come from.
+    The rendezvous told which address it sees us come from, or a STUN server did.
+
+    C{by}: C{"rendezvous"}, or where the STUN server is.
     """
 
     event: ClassVar[str] = "observed"
     address: str
+    by: str = "rendezvous"
 
     def sentence(self) -> str:
-        return f"The rendezvous sees us as {self.address}."
+        who = self.by if self.by == "rendezvous" else f"STUN server {self.by}"
+        return f"The {who} sees us as {self.address}."
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ rendezvous.
   1. dialer: PAKE message (with its dial)
   2. listener: PAKE message, then its details sealed
   3. dialer: its details sealed
+  4. either: notes (L{punch.note}), sealed
 
 The dialer learns from 2 whether the words are equal, the listener from 3.
 """
@@ -13,11 +14,39 @@ from __future__ import annotations
 
 from punch.details import BadDetails, Details
 from punch.errors import WrongCode
+from punch.note import BadNote, Note
 from punch.pake import MESSAGE_SIZE, BadMessage, BrokenSeal, Exchange, Seal
 from punch.role import Role
 
 
-class DialersGreeting:
+class Greeting:
+    """
+    What both sides have: once they know each other they send notes.
+    """
+
+    _seal: Seal | None = None
+
+    def writeNote(self, note: Note) -> bytes:
+        """
+        Seal a note.  The details have been sealed before it.
+        """
+        assert self._seal is not None
+        return self._seal.seal(note.toBytes())
+
+    def readNote(self, received: bytes) -> Note:
+        """
+        Open a note of the other side's, whose details are here.
+
+        @raise BadNote: it is none.
+        """
+        assert self._seal is not None
+        try:
+            return Note.fromBytes(self._seal.open(received))
+        except BrokenSeal as bad:
+            raise BadNote("a broken seal") from bad
+
+
+class DialersGreeting(Greeting):
     """
     The dialer's side.  C{message} goes out with the dial.
     """
@@ -34,21 +63,20 @@ class DialersGreeting:
         @raise WrongCode: the words differ.
         """
         try:
-            seal = self._exchange.finish(received[:MESSAGE_SIZE])
+            self._seal = seal = self._exchange.finish(received[:MESSAGE_SIZE])
         except BadMessage as bad:
             raise WrongCode() from bad
         details = _openDetails(seal, received[MESSAGE_SIZE:])
         return details, seal.seal(own.toBytes())
 
 
-class ListenersGreeting:
+class ListenersGreeting(Greeting):
     """
     The listener's side: to C{answer} is to give the other side a guess.
     """
 
     def __init__(self, name: str, secret: bytes) -> None:
         self._exchange = Exchange(Role.LISTENER, name, secret)
-        self._seal: Seal | None = None
 
     def answer(self, received: bytes, own: Details) -> bytes:
         """

@@ -17,8 +17,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from punch.address import Address, ipOf
+from punch.approach import Approach, Ways
 from punch.arrival import Arrival
 from punch.candidate import Candidate, Kind, isUsable, usable
 from punch.checklist import Checklist
@@ -33,7 +35,8 @@ from punch.errors import (
     WrongCode,
 )
 from punch.events import Tell
-from punch.greeting import DialersGreeting, ListenersGreeting
+from punch.greeting import DialersGreeting, Greeting, ListenersGreeting
+from punch.note import BadNote, Note
 from punch.path import Path
 from punch.policy import RelayPolicy
 from punch.race import Connect, Race, Win
@@ -42,6 +45,8 @@ from punch.resumeerrors import UnknownLink
 from punch.role import Role
 from punch.steps import Heard, PeerGone, Pen, Said, noPen
 from punch.tls import Security
+
+_log = Logger()
 
 PROOF_TIMEOUT = 10.0
 """
@@ -84,7 +89,7 @@ class Means:
     What an introduction works with.
 
     C{timeout}: seconds from the introduction to giving up.  C{relay}: connects to
-    the relay with a ticket.
+    the relay with a ticket.  C{ways}: for NATs that do not keep ports.
     """
 
     clock: IReactorTime
@@ -95,6 +100,7 @@ class Means:
     timeout: float
     policy: RelayPolicy
     relay: Callable[[bytes], Deferred[Any]]
+    ways: Ways
 
 
 @dataclass(frozen=True)
@@ -127,19 +133,22 @@ class Introduction:
     One introduction, seen from either side.
 
     C{won}: fires with the path, or with one of L{punch.errors}.  Cancelling it
-    ends everything.  C{better}: see L{Race}.  C{again}: see L{Details}, once the
-    other side's are here.
+    ends everything.  C{better}: see L{Race}.  C{again}, C{seat}: see L{Details},
+    once the other side's are here.
     """
 
     role: Role
     silence: type[PunchError]
+
+    _greeting: Greeting
+    _told: Details
 
     def __init__(self, means: Means, meeting: Meeting) -> None:
         self._means = means
         self._meeting = meeting
         self._details: Arrival[Details] = Arrival()
         self._pin: bytes | None = None
-        self.again = ""
+        self.again = self.seat = ""
         self.race: Race[Path] = Race(
             means.clock,
             Checklist(means.random),
@@ -151,6 +160,7 @@ class Introduction:
             means.policy.mayMeet,
             meeting.pen,
         )
+        self._approach = Approach(means.ways, self.race, meeting.peer, self._note)
         self._timers = [
             means.clock.callLater(meeting.wait, self._start),
             means.clock.callLater(self._patience(), self.race.timeOut),
@@ -190,9 +200,22 @@ class Introduction:
 
     def received(self, message: bytes) -> None:
         """
-        The other side sent a message through the rendezvous.
+        The other side sent a message through the rendezvous: its details, or once
+        they are here a note.
         """
+        if not self.proven:
+            self._greeted(message)
+            return
+        try:
+            self._approach.heard(self._greeting.readNote(message))
+        except BadNote as bad:
+            _log.debug("{bad}", bad=bad)
+
+    def _greeted(self, message: bytes) -> None:
         raise NotImplementedError()
+
+    def _note(self, note: Note) -> None:
+        self._meeting.relay(self._greeting.writeNote(note))
 
     def left(self, reason: str) -> None:
         """
@@ -225,12 +248,13 @@ class Introduction:
         """
         self._meeting.pen(Heard(len(details.candidates)))
         self._pin = details.pin
-        self.again = details.again
+        self.again, self.seat = details.again, details.seat
         self._details.arrive(details)
         if not self.expectsDirect:
             return
         for candidate in usable(details.candidates, self._meeting.overLoopback):
             self.race.add(candidate)
+        self._approach.begin(self._told.translation, details.translation)
 
     def _say(self, message: bytes) -> None:
         self._meeting.relay(message)
@@ -263,9 +287,17 @@ class Dialed(Introduction):
     silence = PeerSilent
 
     def __init__(
-        self, means: Means, meeting: Meeting, greeting: DialersGreeting, own: Details
+        self,
+        means: Means,
+        meeting: Meeting,
+        greeting: DialersGreeting,
+        own: Callable[[], Details],
     ) -> None:
-        self._greeting = greeting
+        """
+        @param own: asks for what we tell the other side; not before it is sent, as
+            more may be known by then.
+        """
+        self._greeting: DialersGreeting = greeting
         self._own = own
         Introduction.__init__(self, means, meeting)
 
@@ -273,11 +305,10 @@ class Dialed(Introduction):
         timeout = self._means.timeout
         return timeout - min(LAST_WORDS, timeout / 4)
 
-    def received(self, message: bytes) -> None:
-        if self.proven:
-            return
+    def _greeted(self, message: bytes) -> None:
         try:
-            details, answer = self._greeting.answer(message, self._own)
+            self._told = self._own()
+            details, answer = self._greeting.answer(message, self._told)
         except WrongCode as wrong:
             self.race.fail(wrong)
             return
@@ -306,7 +337,7 @@ class Answered(Introduction):
         """
         @param dialed: the dialer's PAKE message.
         """
-        self._greeting = greeting
+        self._greeting: ListenersGreeting = greeting
         self._dialed = dialed
         Introduction.__init__(self, means, meeting)
 
@@ -314,11 +345,11 @@ class Answered(Introduction):
         """
         Let the other side have its guess.
         """
+        self._told = own
         self._attempt(lambda: self._say(self._greeting.answer(self._dialed, own)))
 
-    def received(self, message: bytes) -> None:
-        if not self.proven:
-            self._attempt(lambda: self._learn(self._greeting.finish(message)))
+    def _greeted(self, message: bytes) -> None:
+        self._attempt(lambda: self._learn(self._greeting.finish(message)))
 
     def _attempt(self, step: Callable[[], None]) -> None:
         try:

@@ -14,7 +14,6 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from punch.address import formatAddress
 from punch.arrival import Arrival
 from punch.code import Code, chooseWords
 from punch.errors import (
@@ -26,7 +25,7 @@ from punch.errors import (
     RendezvousTimedOut,
     UnsupportedVersion,
 )
-from punch.events import CodeAllotted, Observed, Waiting
+from punch.events import CodeAllotted, Waiting
 from punch.link import Link
 from punch.nap import Nap
 from punch.peer import Peer, Rendezvous
@@ -115,6 +114,7 @@ class Listener:
         client = self._reception.client
         if client is not None:
             client.probe(client.localHost not in self._peer.addresses())
+        self._peer.askAgain()
         self._reception.probe()
         self._nap.wake()
         if self._trying is not None:
@@ -128,8 +128,7 @@ class Listener:
         client = await self._peer.connect(self._rendezvous, self._reception)
         self._reception.gone = Arrival()
         try:
-            observed = await client.hello(self._patience())
-            self._peer.tell(Observed(formatAddress(observed)))
+            observed = await self._peer.greet(client, self._patience())
             self._reception.observed = observed
             self._reception.client = client
             await self._takeName(client)

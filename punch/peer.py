@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from copy import copy
-from dataclasses import dataclass, field
-from random import Random, SystemRandom
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -25,17 +23,24 @@ from twisted.internet.task import deferLater
 from twisted.internet.tcp import makeBinding
 
 from punch.address import Address, BadAddress, formatAddress, ipOf, tcpAddress
+from punch.approach import Ways
 from punch.arrival import shield
-from punch.candidate import Candidate, Kind, usable
+from punch.candidate import MAXIMUM, Candidate, Kind, usable
 from punch.connection import Connection
 from punch.details import Details
-from punch.errors import LinkError, PortHeld, PunchError
-from punch.events import Closed, Connected, Listening, Tell, tellNobody
-from punch.hosts import HostAddresses, hostAddresses
+from punch.errors import BadOption, LinkError, PortHeld, PunchError
+from punch.events import (
+    Closed,
+    Connected,
+    Listening,
+    Observed,
+)
+from punch.hostport import HostPort
 from punch.identity import Identity
 from punch.introduction import Means
 from punch.link import Link
 from punch.networkchange import networkWatch
+from punch.observers import Observers
 from punch.path import Path
 from punch.plain import PlainLink
 from punch.policy import RelayPolicy
@@ -44,8 +49,11 @@ from punch.reasons import Reason
 from punch.relayed import connectRelay
 from punch.rendezvous.client import Guest, RendezvousClient, connect
 from punch.role import Role
-from punch.sharedport import Probe, SharedPort, probePort
-from punch.steps import Draw, drawNothing
+from punch.search import Sockets
+from punch.settings import Settings
+from punch.sharedport import SharedPort
+from punch.stunclient import look
+from punch.survey import Survey
 from punch.tls import Security
 
 P = TypeVar("P")
@@ -56,37 +64,7 @@ Gives an endpoint that connects to the rendezvous from the shared port, or from 
 """
 
 
-RESUME_FOR = 600.0
-"""
-Seconds for which a link that has no path waits for another, if nothing else is said.
-"""
-
 _HELD_PAUSES = (0.1, 0.2, 0.4, 0.8)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """
-    What a peer may be told.
-
-    C{port}: the shared port's number, 0 for any.  C{interface}: the one local IP
-    address to use, all if empty.  C{timeout}: seconds from an introduction to
-    giving up.  C{resumeFor}: seconds for which a link may be without a path; with 0
-    it ends when its path does.  C{relay}: what the relay may be used for.
-    C{tell}: hears of events.  C{draw}: draws meetings.  C{hostAddresses}, C{probe}:
-    what is to be known of this host's addresses and ports.
-    """
-
-    port: int = 0
-    interface: str = ""
-    timeout: float = 30.0
-    resumeFor: float = RESUME_FOR
-    relay: RelayPolicy = RelayPolicy.FALLBACK
-    tell: Tell = tellNobody
-    draw: Draw = drawNothing
-    hostAddresses: HostAddresses = hostAddresses
-    probe: Probe = probePort
-    random: Random = field(default_factory=SystemRandom)
 
 
 class Abortable(Protocol):
@@ -117,6 +95,7 @@ class Peer:
         """
         @param reactor: provides L{IReactorTCP} and L{IReactorTime}.
         @param identity: a lasting one; by default a new one is made.
+        @raise punch.errors.BadOption: a STUN server is not C{HOST:PORT}.
         """
         self._reactor = reactor
         self.clock = IReactorTime(reactor)
@@ -124,7 +103,10 @@ class Peer:
         self.tell = settings.tell
         self.security = Security(self.clock, identity or Identity.make())
         self._shared: SharedPort | None = None
+        self._survey: Survey | None = None
+        self._sockets = Sockets(settings.search)
         self._client: RendezvousClient | None = None
+        self._observers = _observers(reactor, settings)
 
     def watchNetwork(self, changed: Callable[[], None]) -> Callable[[], None]:
         """
@@ -146,7 +128,8 @@ class Peer:
         The same peer, with a shared port of its own.
         """
         twin = copy(self)
-        twin._shared = twin._client = None
+        twin._shared = twin._client = twin._survey = None
+        twin._observers = _observers(self._reactor, self.settings)
         return twin
 
     def means(self, rendezvous: Rendezvous, policy: RelayPolicy | None = None) -> Means:
@@ -165,6 +148,14 @@ class Peer:
             policy=policy or self.settings.relay,
             relay=lambda ticket: connectRelay(
                 self.clock, rendezvous(self._anyPort()), ticket
+            ),
+            ways=Ways(
+                clock=self.clock,
+                random=self.settings.random,
+                survey=self.survey,
+                sockets=self._sockets,
+                connect=self.shared.connect,
+                connectAnew=self.shared.connectAnew,
             ),
         )
 
@@ -196,6 +187,9 @@ class Peer:
             shared.close()
             raise
         before, self._shared = self._shared, shared
+        if self._survey is not None:
+            self._survey.end()
+        self._survey = Survey(self.clock, self._look)
         if before is not None:
             await before.close()
         self.tell(Listening(shared.port))
@@ -205,17 +199,23 @@ class Peer:
         Leave the rendezvous and close the shared port.  To cancel is to wait no
         longer.
         """
+        self.survey.end()
         closed = [self.shared.close()]
+        if self._observers is not None:
+            closed.append(self._observers.end())
         if self._client is not None:
             closed.append(self._client.disconnect())
         return shield(gatherResults(closed))
 
     async def connect(self, rendezvous: Rendezvous, guest: Guest) -> RendezvousClient:
         """
-        Connect to the rendezvous from the shared port.
+        Connect to the rendezvous from the shared port.  STUN servers are asked
+        beside it, and nobody waits for them.
 
         @raise punch.errors.RendezvousError: it can't be reached.
         """
+        if self._observers is not None:
+            self._observers.begin(self.shared.binding)
         for pause in _HELD_PAUSES:
             try:
                 return await self._connect(rendezvous, guest)
@@ -229,12 +229,50 @@ class Peer:
         self._client = await connect(self.clock, endpoint, guest)
         return self._client
 
-    def details(self, observed: Address, again: str = "") -> Details:
+    @property
+    def survey(self) -> Survey:
         """
-        What we tell the other side: our pin, and the addresses of our interfaces.
+        That of the shared port.
+        """
+        assert self._survey is not None
+        return self._survey
+
+    def _look(self, vantage: Address, isShared: bool) -> Deferred[Address]:
+        """
+        See L{punch.survey.Look}.
+        """
+        shared = self.shared
+        binding = shared.binding if isShared else shared.otherBinding
+        return look(self.clock, self._reactor, vantage, binding)
+
+    async def greet(self, client: RendezvousClient, patience: float) -> Address:
+        """
+        Say hello to the rendezvous, and begin to survey our NATs.
+
+        @return: our address as it sees it.
+        @raise punch.errors.RendezvousError: it is no use.
+        """
+        observed = await client.hello(patience)
+        self.tell(Observed(formatAddress(observed)))
+        rendezvous, *others = client.vantages or [observed]
+        self.survey.begin(rendezvous, observed, others)
+        return observed
+
+    def askAgain(self) -> None:
+        """
+        STUN servers may see us elsewhere now.
+        """
+        if self._observers is not None:
+            self._observers.hurry()
+
+    def details(self, observed: Address, again: str = "", seat: str = "") -> Details:
+        """
+        What we tell the other side: our pin, the addresses of our interfaces, and
+        those at which STUN servers see us, as far as these have answered.
 
         @param observed: our own address as the rendezvous sees it.
         @param again: see L{Details}.
+        @param seat: likewise.
         """
         ips = [self.settings.interface] if self.settings.interface else None
         offered = []
@@ -244,8 +282,26 @@ class Peer:
             except BadAddress:
                 continue
             offered.append(Candidate(Kind.HOST, address))
-        candidates = usable(offered, overLoopback=ipOf(observed).is_loopback)
-        return Details(self.security.pin, tuple(candidates), again=again)
+        overLoopback = ipOf(observed).is_loopback
+        seen = usable(self._seenElsewhere(observed), overLoopback)
+        # However many interfaces there are, what was asked for is told.
+        candidates = [*usable(offered, overLoopback)[: MAXIMUM - len(seen)], *seen]
+        return Details(
+            self.security.pin,
+            tuple(usable(candidates, overLoopback)),
+            again=again,
+            seat=seat,
+            translation=self.survey.translation,
+        )
+
+    def _seenElsewhere(self, observed: Address) -> list[Candidate]:
+        """
+        Where STUN servers see us, if not where the rendezvous does.
+        """
+        seen = [] if self._observers is None else self._observers.addresses
+        return [
+            Candidate(Kind.SERVER_REFLEXIVE, each) for each in seen if each != observed
+        ]
 
     async def meet(
         self,
@@ -308,6 +364,23 @@ class Peer:
     def _tellClosed(self, error: LinkError | None, link: Link | PlainLink) -> None:
         reason = Reason.DONE if error is None else error.reason
         self.tell(Closed(reason.value, link.sent, link.received))
+
+
+def _observers(reactor: IReactorTCP, settings: Settings) -> Observers | None:
+    """
+    The STUN servers that are to be asked, if any are.
+    """
+    if not settings.stun:
+        return None
+    servers = [_stunServer(each) for each in settings.stun]
+    return Observers(reactor, servers, settings.tell)
+
+
+def _stunServer(text: str) -> HostPort:
+    try:
+        return HostPort.parse(text)
+    except ValueError as bad:
+        raise BadOption(f"--stun {text}: {bad}") from bad
 
 
 def connectedBy(win: Win[P], elapsed: float) -> Connected:

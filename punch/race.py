@@ -97,7 +97,8 @@ class Race(Generic[P]):
     One race for one introduction.
 
     C{won}: fires with the first valid path.  C{better}: if that is relayed, the race
-    goes on behind it, and this arrives with a direct path, or fails.
+    goes on behind it, and this arrives with a direct path, or fails.  C{over}:
+    arrives when the race has ended, however.
     """
 
     _log = Logger()
@@ -129,6 +130,7 @@ class Race(Generic[P]):
         self._over = False
         self._isRelayed = False
         self.better: Arrival[Win[P]] = Arrival()
+        self.over: Arrival[None] = Arrival()
         self.won: Deferred[Win[P]] = Deferred(lambda _: self._finish())
 
     @property
@@ -159,6 +161,20 @@ class Race(Generic[P]):
         connection.abort()
         return succeed(None)
 
+    def join(self, connecting: Deferred[Any], kind: Kind | None = None) -> None:
+        """
+        A connection that is made otherwise races with the others; if it is not made,
+        nothing is said of it.
+
+        @param connecting: fires with it; owned by us from now on.
+        @param kind: C{None}: that of the candidate it leads to.
+        """
+        if self._over:
+            connecting.addCallbacks(lambda made: made.abort(), lambda failure: None)
+            connecting.cancel()
+            return
+        self._await(connecting, kind, lambda failure: None)
+
     def relay(self, connecting: Deferred[Any]) -> None:
         """
         A connection through the relay races with the others.
@@ -168,16 +184,24 @@ class Race(Generic[P]):
         self._tell(Attempted(RELAY, Kind.RELAYED.value, "started"))
         self._pen(Learned(RELAY, Kind.RELAYED.value))
         self._pen(Trying(RELAY))
+        self._await(connecting, Kind.RELAYED, self._unrelayed)
+
+    def _await(
+        self,
+        connecting: Deferred[Any],
+        kind: Kind | None,
+        unmade: Callable[[Failure], None],
+    ) -> None:
         self._running[connecting] = None
 
         def connected(connection: Connection) -> None:
             self._running.pop(connecting, None)
-            self._enter(connection, Kind.RELAYED)
+            self._enter(connection, kind)
 
         def failed(failure: Failure) -> None:
             self._running.pop(connecting, None)
             if not self._over:
-                self._unrelayed(failure)
+                unmade(failure)
 
         connecting.addCallbacks(connected, failed).addErrback(self._surprised)
 
@@ -274,7 +298,7 @@ class Race(Generic[P]):
         """
         remote, local = connection.remote, connection.local
         self._checklist.hold(remote)
-        self._noteJoined(connection, kind or self._checklist.kindOf(remote))
+        self._drawJoined(connection, kind or self._checklist.kindOf(remote))
         verification = self._verify(connection)
         self._running[verification] = None
 
@@ -307,7 +331,7 @@ class Race(Generic[P]):
 
         return verification.addCallbacks(valid, invalid).addErrback(self._surprised)
 
-    def _noteJoined(self, connection: Connection, kind: Kind) -> None:
+    def _drawJoined(self, connection: Connection, kind: Kind) -> None:
         remote = RELAY if kind is Kind.RELAYED else formatAddress(connection.remote)
         local, how = formatAddress(connection.local), connection.how.value
         self._pen(Joined(remote, kind.value, local, how))
@@ -348,6 +372,7 @@ class Race(Generic[P]):
         running, self._running = self._running, {}
         for each in running:
             each.cancel()
+        self.over.arrive(None)
 
     def _conclude(self, address: Address, outcome: Outcome) -> None:
         self._checklist.conclude(address, outcome, self._clock.seconds())

@@ -46,6 +46,11 @@ class Reason(Enum):
     RELAY_BYTES_SPENT = "relay-bytes-spent"
     RELAY_TIME_SPENT = "relay-time-spent"
 
+    STUN_UNREACHABLE = "stun-unreachable"
+    STUN_SILENT = "stun-silent"
+    STUN_REFUSED = "stun-refused"
+    STUN_VIOLATION = "stun-violation"
+
     WRONG_CODE = "wrong-code"
     UNPROVEN = "unproven"
     WRONG_PIN = "wrong-pin"
@@ -74,6 +79,7 @@ class Reason(Enum):
     PATH_SILENT = "path-silent"
     RESUME_EXPIRED = "resume-expired"
     UNKNOWN_LINK = "unknown-link"
+    PEER_RESTARTED = "peer-restarted"
     PROTOCOL_VIOLATION = "protocol-violation"
     INPUT_FAILED = "input-failed"
     OUTPUT_FAILED = "output-failed"

@@ -28,6 +28,7 @@ from punch.place import Place
 from punch.race import Race, Win
 from punch.reasons import Reason
 from punch.rendezvous.client import RendezvousClient
+from punch.resumeerrors import PeerRestarted
 from punch.reunion import Reunion, splitPreface
 from punch.seeker import Want
 from punch.steps import Met, Pen, Seen
@@ -79,6 +80,7 @@ class Reception:
         self._spent = spent
         self._introductions: dict[bytes, Answered] = {}
         self._links: dict[bytes, Link] = {}
+        self._seats: dict[str, Link] = {}
         self._reunions: set[bytes] = set()
         self._empty: Arrival[None] = Arrival()
         # Those who wait for their guess, and those who had it.
@@ -203,7 +205,7 @@ class Reception:
         self._introductions[introduction] = met
         self._unanswered.append((introduction, met))
         started = self._peer.clock.seconds()
-        met.won.addCallback(self._won, introduction, started)
+        met.won.addCallback(self._won, introduction, met, started)
         met.won.addErrback(self._unmet, introduction, met)
         # The first SYN goes out before the arithmetic of the PAKE.
         self._scheduleGuess(0.0)
@@ -281,16 +283,31 @@ class Reception:
 
     # What came of it.
 
-    def _won(self, win: Win[Path], introduction: bytes, started: float) -> None:
+    def _won(
+        self, win: Win[Path], introduction: bytes, met: Answered, started: float
+    ) -> None:
         link = self._peer.link(win, Answered.role, started)
         self._links[link.id] = link
-        link.whenEnded().addCallback(self._dropped, link)
+        link.whenEnded().addCallback(self._dropped, link, met.seat)
+        self._seatOn(met.seat, link)
         self._goOn(introduction, link)
         link.seekBy(self)
         self._linked(link)
 
-    def _dropped(self, error: object, link: Link) -> None:
+    def _seatOn(self, seat: str, link: Link) -> None:
+        """
+        Who had the dialer's seat before it is no more.
+        """
+        if not seat:
+            return
+        before, self._seats[seat] = self._seats.get(seat), link
+        if before is not None:
+            before.refused(PeerRestarted())
+
+    def _dropped(self, error: object, link: Link, seat: str) -> None:
         self._links.pop(link.id, None)
+        if self._seats.get(seat) is link:
+            del self._seats[seat]
         self._checkEmpty()
 
     def _reunited(self, win: Win[Path], introduction: bytes, link: Link) -> None:

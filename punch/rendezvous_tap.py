@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ from twisted.internet.defer import (
 )
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.usage import UsageError
@@ -87,6 +87,7 @@ class Options(PlainOptions):
     def __init__(self) -> None:
         PlainOptions.__init__(self)
         self["listen"] = []
+        self["stun"] = []
         self["relay"] = True
 
     def opt_listen(self, description: str) -> None:
@@ -95,6 +96,20 @@ class Options(PlainOptions):
         given more than once.
         """
         self["listen"].append(description)
+
+    def opt_stun(self, description: str) -> None:
+        """
+        Answer STUN over TCP on this server endpoint, tcp:3478 for example; may be
+        given more than once (default: on the port after the first of --listen, if that
+        is free).
+        """
+        self["stun"].append(description)
+
+    def opt_no_stun(self) -> None:
+        """
+        Answer no STUN: peers then can't tell whether their NATs keep ports.
+        """
+        self["stun"] = [None]
 
     def opt_relay(self) -> None:
         """
@@ -120,6 +135,24 @@ class Options(PlainOptions):
             name, _, rest = str(mistake).partition(" ")
             raise UsageError(f"--{optionName(name)} {rest}") from None
         self["listen"] = self["listen"] or [DEFAULT]
+        self["vantage"] = not self["stun"]
+        self["stun"] = [each for each in self["stun"] if each is not None]
+
+
+@dataclass(frozen=True)
+class Door:
+    """
+    Something to listen on.
+
+    C{description}: what the user calls it.  C{who}: who listens there, for a person.
+    C{opened}: is told of the port.
+    """
+
+    description: str
+    endpoint: Any  # IStreamServerEndpoint
+    factory: Factory
+    who: str = "The rendezvous"
+    opened: Callable[[IListeningPort], object] = lambda port: None
 
 
 class ListeningService(Service):
@@ -129,20 +162,20 @@ class ListeningService(Service):
 
     def __init__(
         self,
-        factory: Factory,
-        endpoints: list[tuple[str, IStreamServerEndpoint]],
+        doors: list[Door],
         failed: Callable[[str], None],
         supervisor: Supervisor,
+        next: Callable[[IListeningPort], Door | None] | None = None,
     ) -> None:
         """
-        @param endpoints: each after what the user calls it.
+        @param next: what else to listen on, if that is possible, beside the first.
         @param failed: called with a line for the user if one can't be listened on.
         @param supervisor: is told when all are listened on, and of the end.
         """
-        self._factory = factory
-        self._endpoints = endpoints
+        self._doors = doors
         self._failed = failed
         self._supervisor = supervisor
+        self._next = next
         self._listening: list[Deferred[None]] = []
         self._ports: list[IListeningPort] = []
 
@@ -152,30 +185,54 @@ class ListeningService(Service):
         """
         Service.startService(self)
         self._listening = [
-            Deferred.fromCoroutine(self._listen(description, endpoint))
-            for description, endpoint in self._endpoints
+            Deferred.fromCoroutine(self._listen(door)) for door in self._doors
         ]
 
-    async def _listen(self, description: str, endpoint: IStreamServerEndpoint) -> None:
+    async def _listen(self, door: Door) -> None:
         """
         Listen on one endpoint.
         """
         try:
-            port = await endpoint.listen(self._factory)
+            port = await door.endpoint.listen(door.factory)
         except CancelledError:
             return
         except Exception as error:
             # Endpoints come from plugins too, and may fail in any way.
-            self._failed(f"cannot listen on {description}: {_why(error)}")
+            self._failed(f"cannot listen on {door.description}: {_why(error)}")
             return
+        self._opened(door, port)
+        if len(self._ports) == len(self._doors):
+            await self._openNext()
+            self._supervisor.ready()
+
+    def _opened(self, door: Door, port: IListeningPort) -> None:
         self._ports.append(port)
         _log.info(
-            "The rendezvous listens on {address} ({description}).",
+            "{who} listens on {address} ({description}).",
+            who=door.who,
             address=_place(port),
-            description=description,
+            description=door.description,
         )
-        if len(self._ports) == len(self._endpoints):
-            self._supervisor.ready()
+        door.opened(port)
+
+    async def _openNext(self) -> None:
+        """
+        Listen on what is good to have.
+        """
+        door = self._next(self._ports[0]) if self._next is not None else None
+        if door is None:
+            return
+        try:
+            port = await door.endpoint.listen(door.factory)
+        except CannotListenError as error:
+            _log.warn(
+                "Peers can't be told whether their NATs keep ports: cannot listen on "
+                "{description}: {why}.  See --stun.",
+                description=door.description,
+                why=_why(error),
+            )
+        else:
+            self._opened(door, port)
 
     def stopService(self) -> Deferred[None]:
         """
@@ -234,25 +291,77 @@ def _makeRoom(connections: int) -> None:
         )
 
 
+def _doors(reactor: Any, options: Options, option: str, kind: Door) -> list[Door]:
+    """
+    What an option says to listen on.
+
+    @param kind: what they are, but for where.
+    """
+    doors = []
+    for description in options[option]:
+        try:
+            endpoint = serverFromString(reactor, description)
+        except Exception as error:
+            # Any endpoint plugin may read the description, and fail in any way.
+            giveUp(PROGRAM, f"--{option} {description}: {str(error).splitlines()[0]}")
+        doors.append(replace(kind, description=description, endpoint=endpoint))
+    return doors
+
+
+class _STUN:
+    """
+    What answers STUN beside the rendezvous.
+    """
+
+    def __init__(self, reactor: Any, options: Options, factory: Any) -> None:
+        # It brings much with it that nobody else needs.
+        from punch.rendezvous.stunserver import STUNFactory
+
+        self._reactor = reactor
+        self._vantages: list[str] = factory.vantages
+        stun = STUNFactory(reactor, options["limits"], factory.tally)
+        self.kind = Door("", None, stun, "The STUN server", self._opened)
+
+    def _opened(self, port: IListeningPort) -> None:
+        """
+        Peers are told of it.
+        """
+        host: Any = port.getHost()
+        if hasattr(host, "port"):
+            isAny = host.host in ("0.0.0.0", "::")
+            self._vantages.append(f":{host.port}" if isAny else _place(port))
+
+    def next(self, port: IListeningPort) -> Door | None:
+        """
+        A door on the port after this one.
+        """
+        host: Any = port.getHost()
+        number = getattr(host, "port", 65535) + 1
+        if number > 65535:
+            return None
+        interface = host.host.replace(":", "\\:")
+        description = f"tcp:{number}:interface={interface}"
+        endpoint = serverFromString(self._reactor, description)
+        return replace(self.kind, description=description, endpoint=endpoint)
+
+
 def makeService(options: Options) -> IService:
     """
     The rendezvous, as a service.
     """
     from twisted.internet import reactor
 
-    endpoints = []
-    for description in options["listen"]:
-        try:
-            endpoints.append((description, serverFromString(reactor, description)))
-        except Exception as error:
-            # Any endpoint plugin may read the description, and fail in any way.
-            giveUp(PROGRAM, f"--listen {description}: {str(error).splitlines()[0]}")
     limits: Limits = options["limits"]
-    _makeRoom(limits.connections)
+    factory = RendezvousFactory(reactor, limits, relays=options["relay"])
+    doors = _doors(reactor, options, "listen", Door("", None, factory))
+    stun = _STUN(reactor, options, factory)
+    doors += _doors(reactor, options, "stun", stun.kind)
+    answersSTUN = bool(options["stun"]) or options["vantage"]
+    _makeRoom(limits.connections * (2 if answersSTUN else 1))
 
     def failed(line: str) -> None:
         _log.error("{line}", line=line)
         endWith(reactor, 1, f"{PROGRAM}: {line}", options.logIsSeen())
 
-    factory = RendezvousFactory(reactor, limits, relays=options["relay"])
-    return ListeningService(factory, endpoints, failed, Supervisor(reactor))
+    next = stun.next if options["vantage"] else None
+    return ListeningService(doors, failed, Supervisor(reactor), next)

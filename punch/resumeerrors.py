@@ -18,6 +18,14 @@ class ResumeExpired(LinkError):
     reason = Reason.RESUME_EXPIRED
 
 
+class PeerRestarted(LinkError):
+    """
+    The other side's program has been started anew: the link of its old one is over.
+    """
+
+    reason = Reason.PEER_RESTARTED
+
+
 class UnknownLink(LinkError):
     """
     The other side does not know this link: its program has been restarted, or has

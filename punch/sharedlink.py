@@ -24,7 +24,8 @@ from punch.descriptions import rendezvousEndpoint
 from punch.dialer import Dialer
 from punch.errors import PunchError
 from punch.link import Link
-from punch.peer import Peer, Settings
+from punch.peer import Peer
+from punch.settings import Settings
 from punch.sharing import Appointment, Shared
 from punch.usedlink import UsedLink, whenGone
 

@@ -30,10 +30,11 @@ from punch.events import (
 )
 from punch.link import Link
 from punch.listener import Listener
-from punch.peer import Peer, Settings
+from punch.peer import Peer
 from punch.place import Place
 from punch.punchaddress import PunchAddress
 from punch.serviceport import ServiceAddress, ServicePort
+from punch.settings import Settings
 from punch.sharing import Appointment, Shared
 from punch.streamerrors import StreamError
 from punch.streams.call import Offer

@@ -163,6 +163,14 @@ class SharedPort:
         only = self._interfaces[0] if len(self._interfaces) == 1 else ""
         return self._binding(only, self.port)
 
+    @property
+    def otherBinding(self) -> Binding:
+        """
+        The same for a port of its own.
+        """
+        only = self._interfaces[0] if len(self._interfaces) == 1 else ""
+        return makeBinding(only, 0)
+
     def connect(self, address: Address) -> Deferred[Connection]:
         """
         Connect from this port.  An attempt ends when the kernel ends it (after
@@ -170,6 +178,14 @@ class SharedPort:
         """
         attempt = Attempt()
         attempt.start(self._reactor, address, self.binding)
+        return attempt.made
+
+    def connectAnew(self, address: Address) -> Deferred[Connection]:
+        """
+        Connect from another port, any that is free.
+        """
+        attempt = Attempt()
+        attempt.start(self._reactor, address, self.otherBinding)
         return attempt.made
 
     def close(self) -> Deferred[Any]:

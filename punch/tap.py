@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
 from punch.code import Code, parseCode
-from punch.commandline import PlainOptions, endWith, giveUp
+from punch.commandline import endWith, giveUp
 from punch.descriptions import peerEndpoint, rendezvousEndpoint
 from punch.dialer import Dialer
 from punch.direct import Direct
@@ -27,12 +27,16 @@ from punch.eventlog import EventLog, openEvents
 from punch.forwarding import Ends, Forwarding
 from punch.identity import Identity, keepIdentity, parsePin
 from punch.interfaces import IOutcome, IStandardStreamsProtocol
-from punch.peer import RESUME_FOR, Peer, Settings
+from punch.peer import Peer
 from punch.place import Place
 from punch.policy import RelayPolicy
 from punch.protocols import describeProtocols, findProtocol
+from punch.repeatable import RepeatableOptions
+from punch.search import DEFAULT_SOCKETS, MOST_SOCKETS
+from punch.seat import fileSeats
 from punch.secretfile import readSecret
 from punch.service import DialingService, ListeningService, PunchService
+from punch.settings import RESUME_FOR, Settings
 from punch.tracefile import traceFile, traceOption
 
 _log = Logger(namespace="punch")
@@ -52,7 +56,7 @@ def _number(option: str, kind: Callable[[str], Any]) -> Callable[[str], Any]:
     return read
 
 
-class Options(PlainOptions):
+class Options(RepeatableOptions):
     """
     The options of C{twist punch}.
     """
@@ -105,6 +109,13 @@ class Options(PlainOptions):
             "What the rendezvous' relay may be used for: fallback, only or never.",
         ],
         [
+            "search",
+            None,
+            DEFAULT_SOCKETS,
+            "Sockets for the search of a port of a NAT that maps at random; 0: none.",
+            _number("search", int),
+        ],
+        [
             "resume-for",
             None,
             RESUME_FOR,
@@ -122,38 +133,6 @@ class Options(PlainOptions):
         ["help-protocols", None, "List what --protocol knows and exit."],
         ["once", None, "One link, then exit: 0 if it ended cleanly, else 1."],
     ]
-
-    repeatable: ClassVar[dict[str, str]] = {
-        "expose": "The other side may connect to this: [NAME=]CLIENT-ENDPOINT;"
-        " repeatable.",
-        "forward": "What connects to this gets what the other side exposes by that"
-        " name: [NAME=]SERVER-ENDPOINT; repeatable.",
-        "draw": "With --trace FILE.html: draw this FILE.json, or two sides' in one"
-        " picture, and exit; repeatable.",
-    }
-
-    def __init__(self) -> None:
-        PlainOptions.__init__(self)
-        self.docs.update(self.repeatable)
-        self.update({each: [] for each in self.repeatable})
-
-    def opt_expose(self, endpoint: str) -> None:
-        """
-        One more.
-        """
-        self["expose"].append(endpoint)
-
-    def opt_forward(self, endpoint: str) -> None:
-        """
-        One more.
-        """
-        self["forward"].append(endpoint)
-
-    def opt_draw(self, path: str) -> None:
-        """
-        One more.
-        """
-        self["draw"].append(path)
 
     def postOptions(self) -> None:
         """
@@ -209,6 +188,8 @@ def _checkNumbers(options: Options) -> None:
         raise BadOption(f"--port {options['port']}: a port is below 65536")
     if not 0 < options["timeout"] < 1e6:
         raise BadOption("--timeout takes seconds, more than 0")
+    if not 0 <= options["search"] <= MOST_SOCKETS:
+        raise BadOption(f"--search takes a number of sockets, 0 to {MOST_SOCKETS}")
     if not 0 <= options["resume-for"] < 1e9:
         raise BadOption("--resume-for takes seconds, 0 or more")
     options["relay-policy"] = RelayPolicy.named(options["relay"])
@@ -249,6 +230,8 @@ def _completeDirect(options: Options) -> None:
     """
     For C{--peer}, where we must know who and where, and be known.
     """
+    if options["stun"]:
+        raise BadOption("--stun needs a rendezvous: --peer tells nobody our address")
     if options["show-pin"] and not options["identity"]:
         raise BadOption("--show-pin needs --identity")
     if not options["show-pin"]:
@@ -315,8 +298,11 @@ def makeService(options: Options) -> IService:
             port=options["port"],
             interface=options["interface"],
             timeout=options["timeout"],
+            search=options["search"],
             resumeFor=options["resume-for"],
             relay=options["relay-policy"],
+            seats=fileSeats,
+            stun=tuple(options["stun"]),
             tell=EventLog(time.time, openEvents(options["events"])),
             draw=traceFile(reactor, options["trace-path"], time.time),
         )

@@ -11,7 +11,7 @@ that is for the caller to compare before it uses the connection.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
@@ -31,7 +31,7 @@ from twisted.protocols.tls import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from punch.connection import Connection
+from punch.connection import AT_ONCE, Connection
 from punch.errors import WrongPin
 from punch.identity import Identity, pinOf
 from punch.role import Role
@@ -58,6 +58,11 @@ Bytes that a record grows by when it is encrypted, and some to spare.
 """
 
 _TOGETHER = 16
+
+_USUAL = 1 << 16
+"""
+Bytes that Twisted reads at once.
+"""
 
 _SSL_MODE_ENABLE_PARTIAL_WRITE = 1
 """
@@ -162,6 +167,19 @@ class _Transport(BufferingTLSTransport):
     sender of bulk a fifth of its processor.  The methods are private to it: if they
     go away, C{tests/test_tls.py} will tell.
     """
+
+    def dataReceived(self, bytes: bytes) -> None:
+        """
+        Read more at once while it comes in faster than we read.  (Not always:
+        Twisted takes the same number for what it holds unsent, and that is what
+        small writes wait behind.)
+        """
+        transport: Any = self.transport
+        if len(bytes) >= transport.bufferSize:
+            transport.bufferSize = AT_ONCE
+        elif len(bytes) < _USUAL:
+            transport.bufferSize = _USUAL
+        BufferingTLSTransport.dataReceived(self, bytes)
 
     def _write(self, bytes: bytes) -> None:
         tls, transport = self._tlsConnection, cast(ITransport, self.transport)

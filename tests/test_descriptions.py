@@ -16,10 +16,10 @@ from punch.descriptions import (
     CONNECT_TIMEOUT,
     peerEndpoint,
     rendezvousEndpoint,
-    splitHostPort,
 )
 from punch.direct import Whereabouts
 from punch.errors import BadEndpoint, BadOption
+from punch.hostport import splitHostPort
 from punch.testing import MemoryNetwork, spin
 from tests.doubles import PunchTestCase
 from tests.testing.programs import Recorder, Recorders, Service

@@ -28,6 +28,8 @@ everyDetails = st.builds(
     st.binary(min_size=PIN_SIZE, max_size=PIN_SIZE),
     st.lists(candidates, max_size=MAXIMUM).map(tuple),
     st.frozensets(st.text(), max_size=8),
+    st.text(),
+    st.text(),
 )
 jsons = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -93,7 +93,7 @@ def test_server(calls: list[dict[str, Any]]) -> None:
     serverFromString(
         HOST,
         f"punch:name=home:secretfile=secret:{RV}:service=web:port=4000"
-        r":interface=\:\:1:timeout=7.5",
+        r":interface=\:\:1:timeout=7.5:stun=stun.example.org\:3478,[2001\:db8\:\:1]\:1",
     )
     [call] = calls
     settings = call.pop("settings")
@@ -104,6 +104,7 @@ def test_server(calls: list[dict[str, Any]]) -> None:
         "service": "web",
     }
     assert (settings.port, settings.interface, settings.timeout) == (4000, "::1", 7.5)
+    assert settings.stun == ("stun.example.org:3478", "[2001:db8::1]:1")
     assert isinstance(settings.tell, EventLog)
 
 
@@ -124,6 +125,7 @@ def test_client(calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) ->
     assert calls[2]["rendezvous"] == "tcp:[2001:db8::1]:4040"
     assert calls[2]["service"] == "ssh"
     assert calls[2]["settings"].timeout == 30.0
+    assert calls[2]["settings"].stun == ()
 
 
 UNQUOTED = [
@@ -181,9 +183,14 @@ BOTH = [
     (f"punch:{RV}:port=x", "port= takes a number, not 'x'"),
     (f"punch:{RV}:port=1e400", "port= takes a number"),
     (f"punch:{RV}:timeout=0", "timeout= takes seconds, more than 0"),
+    (f"punch:{RV}:search=-1", "search= takes sockets, 0 to"),
+    (f"punch:{RV}:search=1.5", "search= takes sockets, 0 to"),
     (f"punch:{RV}:timeout=nan", "timeout= takes a number"),
     (r"punch:rendezvous=udp\:h\:1", "neither tcp: nor tls:"),
     (f"punch:{RV}:service={'x' * 256}", "1 to 255 bytes"),
+    (f"punch:{RV}:stun=h", r"stun=h: not HOST:PORT; write stun=HOST\:PORT"),
+    (rf"punch:{RV}:stun=h\:1,", "stun=: not HOST:PORT"),
+    (rf"punch:{RV}:stun=h\:0", "a port is a number"),
 ]
 
 SERVER = [

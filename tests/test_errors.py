@@ -1,6 +1,7 @@
 """
 Tests for L{punch.errors}, L{punch.forwarderrors}, L{punch.relayerrors},
-L{punch.resumeerrors}, L{punch.stdioerrors}, L{punch.streamerrors} and L{punch.reasons}.
+L{punch.resumeerrors}, L{punch.stdioerrors}, L{punch.streamerrors},
+L{punch.stunerrors} and L{punch.reasons}.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from punch import (
     resumeerrors,
     stdioerrors,
     streamerrors,
+    stunerrors,
 )
 from punch.errors import (
     AuthenticationError,
@@ -31,6 +33,7 @@ from punch.errors import (
 )
 from punch.reasons import Reason
 from punch.streamerrors import StreamError
+from punch.stunerrors import STUNError
 
 BRANCHES = {
     Misuse,
@@ -40,6 +43,7 @@ BRANCHES = {
     ConnectError,
     LinkError,
     StreamError,
+    STUNError,
 }
 
 NO_ERRORS = {Reason.DONE, Reason.CANCELLED, Reason.BETTER, Reason.RELAY_ONLY}
@@ -56,6 +60,7 @@ def concrete(kind: type[PunchError] = PunchError) -> Iterator[type[PunchError]]:
         resumeerrors,
         stdioerrors,
         streamerrors,
+        stunerrors,
     )
     ours = {each.__name__ for each in modules}
     below = [each for each in kind.__subclasses__() if each.__module__ in ours]

@@ -39,8 +39,14 @@ EXAMPLES: list[tuple[Event, str, dict[str, Any], str]] = [
     (
         Observed("192.0.2.1:4040"),
         "observed",
-        {"address": "192.0.2.1:4040"},
+        {"address": "192.0.2.1:4040", "by": "rendezvous"},
         "The rendezvous sees us as 192.0.2.1:4040.",
+    ),
+    (
+        Observed("192.0.2.1:4040", "stun.example.org:3478"),
+        "observed",
+        {"address": "192.0.2.1:4040", "by": "stun.example.org:3478"},
+        "The STUN server stun.example.org:3478 sees us as 192.0.2.1:4040.",
     ),
     (
         CodeAllotted("7-orbit-lemon"),

@@ -678,3 +678,61 @@ class RaceTests(PunchTestCase):
         racing.race._verify = lambda connection: fail(errors.WrongPin())
         self.successResultOf(racing.accept(STRANGER))
         assert racing.result == []
+
+
+class JoiningTests(PunchTestCase):
+    """
+    Connections that are made otherwise.
+    """
+
+    def test_wins(self) -> None:
+        """
+        One races as the others do, and is of the kind that it is said to be.
+        """
+        racing = _Racing({}, {STRANGER: [(0.1, "valid")]})
+        connecting: Deferred[Connection] = Deferred()
+        racing.race.join(connecting, Kind.PREDICTED)
+        connecting.callback(racing.network.made(STRANGER, How.CONNECTED))
+        racing.run(1.0)
+        assert (racing.win.kind, racing.win.remote) == (Kind.PREDICTED, STRANGER)
+        assert not racing.events
+
+    def test_unmade(self) -> None:
+        """
+        Of one that is not made nothing is said, and the race goes on.
+        """
+        racing = _Racing({PEER.address: [(0.5, "connected")]}, {})
+        racing.race.add(PEER)
+        before = len(racing.events)
+        racing.race.join(fail(FAILURES["refused"]))
+        assert len(racing.events) == before
+        assert racing.race.goesOn
+        racing.race.fail(errors.NoAnswer())
+
+    def test_cancelled(self) -> None:
+        """
+        The end of the race is the end of those that are still to be made, and it is
+        told once it has come.
+        """
+        racing = _Racing({}, {})
+        over: list[None] = []
+        racing.race.over.wait().addCallback(over.append)
+        connecting: Deferred[Connection] = Deferred()
+        racing.race.join(connecting)
+        assert not over
+        racing.race.fail(errors.NoAnswer())
+        assert connecting.called
+        assert over == [None]
+
+    def test_late(self) -> None:
+        """
+        After the race there is nothing to join.
+        """
+        racing = _Racing({}, {})
+        racing.race.fail(errors.NoAnswer())
+        made = racing.network.made(STRANGER, How.CONNECTED)
+        racing.race.join(succeed(made))
+        assert racing.network.transports[-1].aborted
+        connecting: Deferred[Connection] = Deferred()
+        racing.race.join(connecting)
+        assert connecting.called

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -30,11 +31,13 @@ from twisted.plugin import getPlugins
 from twisted.protocols.amp import Command
 from zope.interface import implementer
 
+from punch.address import tcpAddress
 from punch.relaying import TICKET_BYTES, encodePreamble
 from punch.rendezvous.commands import Dial, Hello, Publish
 from punch.rendezvous.limits import Limits
 from punch.rendezvous.wire import takeBox, wireOf
-from punch.rendezvous_tap import ListeningService, Options, optionName
+from punch.rendezvous_tap import Door, ListeningService, Options, optionName
+from punch.stun import Request, Success
 from punch.supervisor import Supervisor
 
 TWIST = [sys.executable, "-m", "twisted", "--log-format", "text", "punch-rendezvous"]
@@ -356,6 +359,33 @@ def test_noRelay(start: Start) -> None:
         assert sock.recv(1) == b""
 
 
+def test_stun(start: Start) -> None:
+    """
+    With C{--stun} it answers STUN, too, on ports of their own.
+    """
+    both = start("--listen", LOCAL, "--stun", LOCAL, "--stun", LOCAL)
+    ports = [both.port() for _ in range(3)]
+    answered = [port for port in ports if _answersSTUN(port)]
+    assert len(answered) == 2
+    log = both.stop()
+    assert log.count("The STUN server listens on 127.0.0.1:") == 2
+    assert "Traceback" not in log
+
+
+def _answersSTUN(port: int) -> bool:
+    """
+    Whether we are told our address there.
+    """
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.sendall(Request(bytes(12)).toBytes())
+        answer = b""
+        with suppress(ConnectionResetError):
+            answer = sock.recv(1000)
+        ours = sock.getsockname()[1]
+    told = Success(bytes(12), tcpAddress("127.0.0.1", ours)).toBytes()
+    return answer == told
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no UNIX sockets")
 def test_supervised(start: Start, tmp_path: Path) -> None:
     """
@@ -386,6 +416,8 @@ def test_supervised(start: Start, tmp_path: Path) -> None:
         (["--max-refusals", "x"], "--max-refusals takes a whole number, not 'x'"),
         (["--max-refusals", "0"], "--max-refusals must be at least 1"),
         (["--max-nothing", "1"], "option --max-nothing not recognized"),
+        (["--stun", "tcpx:1"], "--stun tcpx:1: Unknown endpoint type: 'tcpx'"),
+        (["--stun", "tcp:1:interface=192.0.2.1"], "cannot listen on tcp:1:"),
         (["--listen", "tcp:99999:interface=127.0.0.1"], "cannot listen on tcp:99999"),
         (["--listen", "tcp:1:interface=192.0.2.1"], "cannot listen on tcp:1:"),
     ],
@@ -433,9 +465,9 @@ def listening(endpoint: Later, said: list[str]) -> ListeningService:
     """
     A service that has started, of which nobody is told.
     """
-    endpoints: list[tuple[str, IStreamServerEndpoint]] = [("later", endpoint)]
+    doors = [Door("later", endpoint, Factory())]
     supervisor = Supervisor(MemoryReactor(), {})
-    service = ListeningService(Factory(), endpoints, said.append, supervisor)
+    service = ListeningService(doors, said.append, supervisor)
     service.startService()
     return service
 

@@ -184,6 +184,7 @@ MISTAKES = {
     "no such option": (["--nonsense"], "--nonsense"),
     "no such protocol": (["--rendezvous", "tcp:h:1", "--protocol", "x"], "hello"),
     "no number": (["--rendezvous", "tcp:h:1", "--port", "x"], "takes a number"),
+    "no sockets": (["--rendezvous", "tcp:h:1", "--search", "-1"], "--search"),
     "no time": (["--rendezvous", "tcp:h:1", "--timeout", "-1"], "--timeout"),
 }
 

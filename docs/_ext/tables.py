@@ -24,6 +24,7 @@ from punch import (
     resumeerrors,
     stdioerrors,
     streamerrors,
+    stunerrors,
     tap,
 )
 from punch.rendezvous import commands
@@ -74,6 +75,7 @@ def reasonRows() -> Iterator[Row]:
             resumeerrors,
             stdioerrors,
             streamerrors,
+            stunerrors,
         )
         for each in _own(module, errors.PunchError)
         if "reason" in each.__dict__

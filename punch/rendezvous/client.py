@@ -27,7 +27,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from punch import errors
-from punch.address import Address, ipOf
+from punch.address import Address, addressesIn, ipOf
 from punch.reasons import Reason
 from punch.rendezvous import commands
 
@@ -45,6 +45,8 @@ PROBE_TIMEOUT = 0.75
 """
 Seconds to wait for its answer where we have reason to doubt that it comes.
 """
+
+_MOST_VANTAGES = 4
 
 KEEPALIVE = 45.0
 """
@@ -143,6 +145,7 @@ class RendezvousClient(amp.AMP):
         self._down = False
         self._isProbing = False
         self._answered = False
+        self._vantages: list[str] = []
         self._gone: Deferred[None] = Deferred()
         self._patience: IDelayedCall | None = None
 
@@ -160,7 +163,8 @@ class RendezvousClient(amp.AMP):
 
     async def hello(self, patience: float = ANSWER_TIMEOUT) -> Address:
         """
-        Introduce ourselves; other commands need not wait for the answer.
+        Introduce ourselves; other commands need not wait for the answer.  After it
+        L{vantages} are known.
 
         @param patience: seconds to wait for the answer.
         @return: the address that the rendezvous sees us come from.
@@ -172,7 +176,20 @@ class RendezvousClient(amp.AMP):
         answer = await asked.addTimeout(patience, self._clock).addErrback(explain)
         self._answered = True
         observed: Address = answer["observed"]
+        self._vantages = answer["vantages"] or []
         return observed
+
+    @property
+    def vantages(self) -> list[Address]:
+        """
+        First the rendezvous itself, then where else we can ask how we are seen; none
+        if the connection has ended.
+        """
+        peer: Any = self.transport.getPeer() if self.transport else None
+        if peer is None:
+            return []
+        texts = [f":{peer.port}", *self._vantages[:_MOST_VANTAGES]]
+        return addressesIn(texts, peer.host)
 
     async def allocate(self, owner: bytes) -> str:
         """

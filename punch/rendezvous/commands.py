@@ -75,7 +75,9 @@ class Hello(amp.Command):
 
     C{features} are words; unknown ones are ignored.  C{roundTrip} is what the
     client measured while it connected, for where the server's kernel cannot say.
-    The answer tells the address that the server sees the client come from.
+    The answer tells the address that the server sees the client come from, and
+    C{vantages}: where else it can be asked so, by STUN over TCP.  C{":4041"} is that
+    port of the address that the client knows the server by.
     """
 
     arguments = [
@@ -86,6 +88,7 @@ class Hello(amp.Command):
     response = [
         (b"observed", Address()),
         (b"features", amp.ListOf(amp.Unicode())),
+        (b"vantages", amp.ListOf(amp.Unicode(), optional=True)),
     ]
     errors = _REFUSALS
 

@@ -164,7 +164,11 @@ class ServedConnection(BoxProtocol):
         self._liveness = Liveness(self.factory.now(), roundTrip, measured)
         self._stage = Stage.SERVED
         self.plan()
-        return {"observed": self.observed, "features": []}
+        return {
+            "observed": self.observed,
+            "features": [],
+            "vantages": self.factory.vantages,
+        }
 
     def close(self) -> None:
         """

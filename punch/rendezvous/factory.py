@@ -39,6 +39,7 @@ class RendezvousFactory(Factory):
     @ivar directory: who waits under which name.
     @ivar introductions: those that are alive.
     @ivar relay: L{None} if this is none.
+    @ivar vantages: where STUN is answered (see L{punch.rendezvous.commands.Hello}).
     @ivar now: the time in seconds, as the clock has it.
     """
 
@@ -60,6 +61,7 @@ class RendezvousFactory(Factory):
         self.now = clock.seconds
         self.introductions: Introductions[RendezvousServer] = Introductions(limits)
         self.tally = Tally(clock.seconds())
+        self.vantages: list[str] = []
         self.relay = Relay(clock, limits, self.tally) if relays else None
         self.connectionRate = Rate(limits.connectionsPerMinute, "connections")
         self.commandRate = Rate(limits.commandsPerMinute, "commands")

@@ -20,9 +20,7 @@ stream with latency, loss and flow control.
 
 from punch.testing.behavior import (
     NAT_KINDS,
-    Allocation,
     Filtering,
-    Mapping,
     NATBehavior,
     Unsolicited,
 )
@@ -30,6 +28,7 @@ from punch.testing.host import MemoryHost
 from punch.testing.nat import MemoryNAT
 from punch.testing.network import MemoryNetwork
 from punch.testing.waiting import NeverHappened, spin
+from punch.translation import Allocation, Mapping
 
 __all__ = [
     "NAT_KINDS",

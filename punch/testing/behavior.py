@@ -8,16 +8,7 @@ from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass
 from enum import Enum
 
-
-class Mapping(Enum):
-    """
-    When two connections from one inside port share one outside port (RFC 4787
-    section 4.1).
-    """
-
-    ENDPOINT_INDEPENDENT = "endpoint-independent"
-    ADDRESS_DEPENDENT = "address-dependent"
-    ADDRESS_AND_PORT_DEPENDENT = "address-and-port-dependent"
+from punch.translation import Allocation, Mapping
 
 
 class Filtering(Enum):
@@ -41,20 +32,6 @@ class Unsolicited(Enum):
     """
     Answered with an ICMP port unreachable.
     """
-
-
-class Allocation(Enum):
-    """
-    Which outside port a new mapping gets (RFC 4787 section 4.2).
-    """
-
-    PRESERVE = "preserve"
-    """
-    The inside one, or if that is taken the next free one.
-    """
-
-    SEQUENTIAL = "sequential"
-    RANDOM = "random"
 
 
 @dataclass(frozen=True)

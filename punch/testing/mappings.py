@@ -9,8 +9,9 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeAlias
 
-from punch.testing.behavior import Allocation, Filtering, Mapping, NATBehavior
+from punch.testing.behavior import Filtering, NATBehavior
 from punch.testing.segment import SocketAddress
+from punch.translation import Allocation, Mapping
 
 _Key: TypeAlias = (
     tuple[SocketAddress]

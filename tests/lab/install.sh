@@ -1,16 +1,32 @@
 #!/bin/sh
-# The laboratory's system packages: installed where we are root and have apt,
-# else what is missing is said, and the laboratory skips.
-missing=
-for tool in nft:nftables ip:iproute2 conntrack:conntrack; do
-    PATH="$PATH:/usr/sbin:/sbin" command -v "${tool%%:*}" >/dev/null ||
-        missing="$missing ${tool##*:}"
-done
-[ -z "$missing" ] && exit 0
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing for the laboratory:$missing"
+# What tests need of the system: installed where we are root and have apt, else what
+# is missing is said, and the tests that need it skip.
+
+# The packages of those tools (TOOL:PACKAGE) that are not here.
+missing() {
+    for tool in "$@"; do
+        PATH="$PATH:/usr/sbin:/sbin" command -v "${tool%%:*}" >/dev/null ||
+            printf ' %s' "${tool##*:}"
+    done
+}
+
+install() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    echo "Installing for the tests:$*"
+    # Unquoted: a word for each package.
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends $missing >/dev/null && exit 0
+        apt-get install -y -qq --no-install-recommends $* >/dev/null
+}
+
+lab=$(missing nft:nftables ip:iproute2 conntrack:conntrack)
+[ -z "$lab" ] || install "$lab" ||
+    echo "The laboratory (two real NATs) will be skipped; it needs root and:$lab" >&2
+
+coturn=$(missing turnserver:coturn turnutils_stunclient:coturn)
+if [ -n "$coturn" ]; then
+    # Its package would start a server for all the world.
+    [ "$(id -u)" = 0 ] && systemctl mask coturn.service >/dev/null 2>&1
+    install " coturn" ||
+        echo "The tests against coturn will be skipped; they need: coturn" >&2
 fi
-echo "The laboratory (two real NATs) will be skipped; it needs root and:$missing" >&2
 exit 0

@@ -275,6 +275,28 @@ def test_killed(victim: str, tmp_path: Path) -> None:
             assert other.awaitEnd(5.0) == 1
 
 
+def test_dialerRestarted(tmp_path: Path) -> None:
+    """
+    When a dialer that was killed is back, the listener's end of its old link breaks at
+    once, and the forward works again.
+    """
+    with (
+        Laboratory(DROP, DROP) as lab,
+        StandingPair(lab, tmp_path) as pair,
+        inUse(pair) as (_, listening),
+    ):
+        sleep(0.5)
+        seen = pair.listener.seen()
+        pair.dialer.kill()
+        pair.dialer.start()
+        closed = pair.listener.wait("closed", patience=SLACK + 2.0, after=seen)
+        assert closed["reason"] == "peer-restarted"
+        assert heard(listening, 1.0) == ABORTED
+        with pair.echo() as echo:
+            echo.awaitLine(5.0)
+            echo.finish()
+
+
 def test_restarted(tmp_path: Path) -> None:
     """
     A standing listener that was killed and is back does not know the link: what was

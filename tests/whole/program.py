@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 from punch.errors import PunchError
 from punch.events import CodeAllotted, Event
 from punch.link import Link
-from punch.peer import Settings
 from punch.policy import RelayPolicy
+from punch.settings import Settings
 from punch.testing import MemoryHost, MemoryNetwork
 from tests.testing.programs import HalfCloser, Recorder
 

@@ -21,6 +21,7 @@ from punch.events import (
 )
 from punch.policy import RelayPolicy
 from punch.ride import FAREWELL
+from punch.seat import NoSeat
 
 from .endpoints import Connecting, Serving, endpointOf
 from .guesser import Guesser
@@ -274,6 +275,51 @@ def test_restartedListener() -> None:
         each.stop()
     world.run(10.0)
     world.end()
+
+
+def test_dialerRestarted() -> None:
+    """
+    When a dialer was restarted the listener ends the link of the one before, as soon
+    as the new one has come; other dialers' links are not touched.
+    """
+    world = pair()
+    service = standing(world.listener, **DURABLE)
+    world.run(1.0)
+    other = world.program(world.host("drop"))
+    dials(world.dialer, b"one seat")
+    assert world.until(lambda: world.dialer.ended), world
+    dials(other, b"another")
+    assert world.until(lambda: other.ended), world
+    world.run(1.0)
+    # Killed: the system ends its connections, and it says no more.
+    world.dialer.host.reset()
+    world.dialer.host.cut()
+    world.run(5.0)
+    again = world.program(world.host("drop"))
+    dials(again, b"one seat")
+    assert world.until(lambda: again.ended), world
+    world.run(1.0)
+    lost = [each.reason for each in service.talkers]
+    assert [reason is None for reason in lost] == [False, True, True], world
+    assert [each.reason for each in world.listener.told(Closed)] == ["peer-restarted"]
+    for each in (other, again):
+        each.link.loseConnection()
+    world.run(1.0)
+    service.stop()
+    world.run(10.0)
+    world.end()
+
+
+def dials(program: Program, seat: bytes) -> None:
+    """
+    Have a program dial the standing name from a seat.
+    """
+
+    class Taken(NoSeat):
+        token = seat
+
+    settings = program.settings(seats=lambda name: Taken(), **DURABLE)
+    program.wants(lambda: api.dialName(program.host, WHERE, NAME, SECRET, settings))
 
 
 def test_listensAnew() -> None:

@@ -16,6 +16,7 @@ from punch.rendezvous.client import GOODBYE
 from punch.rendezvous.directory import MemoryDirectory
 from punch.rendezvous.factory import RendezvousFactory
 from punch.rendezvous.limits import Limits
+from punch.rendezvous.stunserver import STUNFactory
 from punch.testing import (
     NAT_KINDS,
     MemoryHost,
@@ -52,7 +53,10 @@ class Rendezvous:
     A rendezvous server that can be stopped and started again.
 
     @ivar wrap: puts something around its factory.
+    @ivar isVantage: whether it looks at peers from a second port.
     """
+
+    isVantage = False
 
     wrap: Callable[[RendezvousFactory], IProtocolFactory]
 
@@ -61,7 +65,7 @@ class Rendezvous:
         self.limits = limits
         self.wrap = lambda factory: factory
         self.factory: RendezvousFactory
-        self._port: IListeningPort | None = None
+        self._ports: list[IListeningPort] = []
         self.start()
 
     def start(self) -> None:
@@ -70,15 +74,26 @@ class Rendezvous:
         """
         directory = MemoryDirectory(self.host, randomness=self.host.network.random)
         self.factory = RendezvousFactory(self.host, self.limits, directory)
-        self._port = self.host.listenTCP(PORT, self.wrap(self.factory))
+        self._ports.append(self.host.listenTCP(PORT, self.wrap(self.factory)))
+        if self.isVantage:
+            self.look()
+
+    def look(self) -> None:
+        """
+        Look at peers from a second port, too.
+        """
+        self.isVantage = True
+        stun = STUNFactory(self.host, self.limits, self.factory.tally)
+        self._ports.append(self.host.listenTCP(PORT + 1, stun))
+        self.factory.vantages = [f":{PORT + 1}"]
 
     def stop(self) -> None:
         """
         End, with all connections.
         """
-        if self._port is not None:
-            self._port.stopListening()
-            self._port = None
+        ports, self._ports = self._ports, []
+        for port in ports:
+            port.stopListening()
 
 
 class World:

@@ -1,0 +1,177 @@
+"""
+The approach: what an introduction does about NATs that do not keep shared ports,
+beside its race.
+
+It tells the other side what is known of our own NATs, hears of theirs, and acts on
+both (L{punch.strategy}).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from punch.address import Address, tcpAddress
+from punch.candidate import Candidate, Kind
+from punch.note import MOST, Note
+from punch.race import Connect, Race
+from punch.search import Search, Sockets
+from punch.strategy import Part, around, drawn, following, partOf
+from punch.survey import Survey
+from punch.translation import Translation
+
+
+@dataclass(frozen=True)
+class Ways:
+    """
+    What an approach works with.
+
+    C{connect}: from the shared port; C{connectAnew}: from any other.
+    """
+
+    clock: IReactorTime
+    random: Random
+    survey: Survey
+    sockets: Sockets
+    connect: Connect
+    connectAnew: Connect
+
+
+class Approach:
+    """
+    One introduction's.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        ways: Ways,
+        race: Race[Any],
+        peer: Address,
+        send: Callable[[Note], None],
+    ) -> None:
+        """
+        @param peer: the other side, as the rendezvous sees it.
+        @param send: tells the other side.
+        """
+        self._ways = ways
+        self._race = race
+        self._peer = peer
+        self._send = send
+        self._own: Translation | None = None
+        self._theirs: Translation | None = None
+        self._part = Part.REST
+        # Then our connect to the other side is younger than what the survey saw.
+        self._isSurveyed = ways.survey.found.settled
+        self._notes = 0
+        self._search: Search | None = None
+        self._predicting: Deferred[None] | None = None
+        self._surveying: Deferred[None] | None = None
+        race.over.wait().addCallback(lambda _: self._stop())
+
+    def begin(self, told: Translation | None, theirs: Translation | None) -> None:
+        """
+        The two sides know each other.
+
+        @param told: what we have told the other side of our NATs already.
+        @param theirs: what it has told us.
+        """
+        self._theirs = theirs
+        surveying = self._ways.survey.found.wait()
+        surveying.addCallback(self._surveyed, told)
+        self._surveying = surveying.addErrback(lambda why: why.trap(CancelledError))
+
+    def heard(self, note: Note) -> None:
+        """
+        The other side knows more.
+        """
+        self._notes += 1
+        if self._notes > MOST or not self._race.goesOn:
+            return
+        for candidate in note.candidates:
+            # Nobody sends us anywhere but to a host that is theirs.
+            if candidate.address.host == self._peer.host:
+                self._race.add(candidate)
+        if note.translation is not None and self._theirs is None:
+            self._theirs = note.translation
+            self._act()
+
+    def _surveyed(self, own: Translation | None, told: Translation | None) -> None:
+        self._own = own
+        if not self._race.goesOn:
+            return
+        if own is not None and own != told:
+            self._send(Note(own))
+        self._act()
+
+    def _act(self) -> None:
+        """
+        Do our part, once it is known what that is.
+        """
+        if self._part is not Part.REST:
+            return
+        self._part = part = partOf(self._own, self._theirs)
+        if part is Part.REST:
+            return
+        self._log.debug("{part}", part=part.value)
+        if part is Part.SPREAD:
+            self._begin(lambda: self._ways.connectAnew(self._peer), None)
+        elif part is Part.GUESS:
+            assert self._theirs is not None
+            ports = drawn(self._theirs.ports, self._ways.random)
+            self._begin(partial(self._guess, ports), Kind.PREDICTED)
+        else:
+            predicting = Deferred.fromCoroutine(self._predict(part))
+            predicting.addErrback(lambda why: why.trap(CancelledError))
+            self._predicting = predicting
+
+    def _guess(self, ports: Iterator[int]) -> Deferred[Any] | None:
+        port = next(ports, None)
+        if port is None:
+            return None
+        return self._ways.connect(tcpAddress(self._peer.host, port))
+
+    def _begin(
+        self, connect: Callable[[], Deferred[Any] | None], kind: Kind | None
+    ) -> None:
+        race, ways = self._race, self._ways
+        join = partial(race.join, kind=kind)
+        self._search = Search(ways.clock, ways.sockets, connect, join)
+        self._search.start()
+
+    async def _predict(self, part: Part) -> None:
+        """
+        Tell the other side which ports of ours to try.
+        """
+        own, survey = self._own, self._ways.survey
+        assert own is not None
+        isAhead = part is Part.PREDICT_NEXT
+        if not (isAhead or self._isSurveyed) and survey.looked is not None:
+            self._offer(survey.looked.host, around(own, survey.looked.port))
+            isAhead = True
+        seen = await survey.ahead()
+        if seen is None or not self._race.goesOn:
+            return
+        if not isAhead:
+            self._offer(seen.host, around(own, seen.port))
+        self._offer(seen.host, following(own, seen.port))
+
+    def _offer(self, host: str, ports: Sequence[int]) -> None:
+        addresses = [tcpAddress(host, port) for port in ports]
+        candidates = [Candidate(Kind.PREDICTED, each) for each in addresses]
+        self._send(Note(candidates=tuple(candidates)))
+
+    def _stop(self) -> None:
+        if self._search is not None:
+            self._search.stop()
+        for each in (self._surveying, self._predicting):
+            if each is not None:
+                each.cancel()

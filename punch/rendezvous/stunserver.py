@@ -1,0 +1,221 @@
+"""
+The STUN server: tells whoever asks over TCP where it sees him (RFC 8489 section 12).
+
+It stands beside the rendezvous, on a port of its own, and bears as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from twisted.internet.interfaces import (
+    IAddress,
+    IPushProducer,
+    IReactorTime,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from punch.address import Address, BadAddress, tcpAddress
+from punch.errors import PunchError, RendezvousViolation, TooFast, TooMany
+from punch.rendezvous.connection import addressKey
+from punch.rendezvous.limits import Limits
+from punch.rendezvous.quota import Quota
+from punch.rendezvous.rate import Rate
+from punch.rendezvous.tally import Tally
+from punch.stun import Framer, NotSTUN, Request, decode
+
+_log = Logger()
+
+SWEEP = 1.0
+"""
+Seconds between looks at the clock: one timer serves all connections.
+"""
+
+
+@implementer(IPushProducer)
+class STUNConnection(Protocol):
+    """
+    One client.
+
+    @ivar origin: what it is counted under.
+    @ivar due: when it has been idle for too long, by the factory's clock.
+    """
+
+    factory: STUNFactory
+    transport: Any  # ITCPTransport, IConsumer and IPushProducer.
+    origin: Hashable
+    due = 0.0
+
+    def __init__(self, factory: STUNFactory) -> None:
+        self.factory = factory
+        self._framer = Framer()
+
+    def connectionMade(self) -> None:
+        """
+        Count it, and wait for its question.
+        """
+        self.origin = addressKey(getattr(self.transport.getPeer(), "host", ""))
+        self.due = self.factory.now() + self.factory.limits.helloSeconds
+        # Who does not read the answers is not read from.
+        self.transport.registerProducer(self, True)
+        try:
+            self.factory.joined(self)
+        except (TooMany, TooFast) as error:
+            self._cut(error)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Answer each message that is a request.
+        """
+        try:
+            for message in self._framer.feed(data):
+                self.factory.messageRate.spend(id(self), self.factory.now())
+                self._heard(message)
+        except NotSTUN as error:
+            self._cut(RendezvousViolation(f"no STUN: {error}"))
+        except BadAddress:
+            self._cut(RendezvousViolation("not from an IP address"))
+        except TooFast as error:
+            self._cut(error)
+
+    def _heard(self, data: bytes) -> None:
+        try:
+            message = decode(data)
+        except NotSTUN:
+            # To be discarded (section 6.3); a life is not made longer by it.
+            return
+        self.due = self.factory.now() + self.factory.limits.idleSeconds
+        if isinstance(message, Request):
+            self.transport.write(message.answer(self._source()).toBytes())
+
+    def _source(self) -> Address:
+        """
+        Where the client is; through a proxy that tells it, only now is that known.
+        """
+        peer = self.transport.getPeer()
+        return tcpAddress(getattr(peer, "host", ""), getattr(peer, "port", 0))
+
+    def _cut(self, error: PunchError) -> None:
+        peer = self.transport.getPeer()
+        who = f"{peer.host}:{peer.port}" if hasattr(peer, "port") else str(peer)
+        self.factory.tally.refused(who, error, True)
+        self.cut()
+
+    def cut(self) -> None:
+        """
+        Close the connection at once.
+        """
+        self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Forget it.
+        """
+        self.factory.left(self)
+
+    def pauseProducing(self) -> None:
+        """
+        The client does not read.
+        """
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """
+        It does again.
+        """
+        self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """
+        It is gone; L{connectionLost} will say so.
+        """
+
+
+class STUNFactory(Factory):
+    """
+    A STUN server, to listen on any stream server endpoint.
+
+    @ivar limits: those of the rendezvous, as far as there is something to limit.
+    @ivar now: the time in seconds, as the clock has it.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        limits: Limits | None = None,
+        tally: Tally | None = None,
+    ) -> None:
+        """
+        @param tally: is told of refusals; that of the rendezvous beside us.
+        """
+        self.limits = limits = limits or Limits()
+        self.now = clock.seconds
+        self.tally = tally or Tally(clock.seconds())
+        self.messageRate = Rate(limits.commandsPerMinute, "messages")
+        self._connectionRate = Rate(limits.connectionsPerMinute, "connections")
+        self._perOrigin = Quota(limits.connectionsPerAddress, "connections")
+        self._connections: dict[STUNConnection, None] = {}
+        self._sweeping = LoopingCall(self._sweep)
+        self._sweeping.clock = clock
+
+    def startFactory(self) -> None:
+        """
+        Begin to look at the clock.
+        """
+        self._sweeping.start(SWEEP, now=False).addErrback(
+            lambda failure: _log.failure("The STUN server lost its clock.", failure)
+        )
+
+    def stopFactory(self) -> None:
+        """
+        Close all connections.
+        """
+        self._sweeping.stop()
+        for connection in list(self._connections):
+            connection.cut()
+
+    def buildProtocol(  # type: ignore[override]
+        self, addr: IAddress | None
+    ) -> STUNConnection:
+        """
+        The server's side of a new connection.
+        """
+        return STUNConnection(self)
+
+    def joined(self, connection: STUNConnection) -> None:
+        """
+        A connection was made.
+
+        @raise TooMany: there is no room for it.
+        @raise TooFast: its address had too many in the last minute.
+        """
+        if len(self._connections) >= self.limits.connections:
+            raise TooMany(f"at most {self.limits.connections} connections")
+        self._connectionRate.spend(connection.origin, self.now())
+        self._perOrigin.take(connection.origin)
+        self._connections[connection] = None
+
+    def left(self, connection: STUNConnection) -> None:
+        """
+        A connection was lost.
+        """
+        if connection in self._connections:
+            del self._connections[connection]
+            self._perOrigin.give(connection.origin)
+
+    def _sweep(self) -> None:
+        """
+        Do what is due.
+        """
+        now = self.now()
+        for connection in [each for each in self._connections if each.due <= now]:
+            connection.cut()
+        for rate in (self._connectionRate, self.messageRate):
+            rate.forget(now)

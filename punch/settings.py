@@ -1,0 +1,53 @@
+"""
+The settings: what a peer may be told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random, SystemRandom
+
+from punch.events import Tell, tellNobody
+from punch.hosts import HostAddresses, hostAddresses
+from punch.policy import RelayPolicy
+from punch.search import DEFAULT_SOCKETS
+from punch.seat import Seats, noSeats
+from punch.sharedport import Probe, probePort
+from punch.steps import Draw, drawNothing
+
+RESUME_FOR = 600.0
+"""
+Seconds for which a link that has no path waits for another, if nothing else is said.
+"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    What a peer may be told.
+
+    C{port}: the shared port's number, 0 for any.  C{interface}: the one local IP
+    address to use, all if empty.  C{timeout}: seconds from an introduction to
+    giving up.  C{search}: sockets that a search for a NAT's port may have, 0 for no
+    search.  C{resumeFor}: seconds for which a link may be without a path; with 0
+    it ends when its path does.  C{relay}: what the relay may be used for.
+    C{seats}: by what a listener knows us again if our program is restarted
+    (L{punch.seat.fileSeats}).  C{stun}: STUN servers, each C{HOST:PORT}, that are
+    asked over TCP where they see us.  C{tell}: hears of events.  C{draw}: draws
+    meetings.  C{hostAddresses}, C{probe}: what is to be known of this host's addresses
+    and ports.
+    """
+
+    port: int = 0
+    interface: str = ""
+    timeout: float = 30.0
+    search: int = DEFAULT_SOCKETS
+    resumeFor: float = RESUME_FOR
+    relay: RelayPolicy = RelayPolicy.FALLBACK
+    seats: Seats = noSeats
+    stun: tuple[str, ...] = ()
+    tell: Tell = tellNobody
+    draw: Draw = drawNothing
+    hostAddresses: HostAddresses = hostAddresses
+    probe: Probe = probePort
+    random: Random = field(default_factory=SystemRandom)

@@ -1,0 +1,170 @@
+"""
+Whole peers behind NATs that do not keep their ports.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from punch.events import Connected
+from punch.policy import RelayPolicy
+from punch.testing import Allocation, Mapping, MemoryHost, NATBehavior, Unsolicited
+
+from .world import HOP, LEG, T, World
+
+KEEPS = NATBehavior(strict=True)
+ANSWERS = NATBehavior(unsolicited=Unsolicited.RESET, strict=True)
+_MOVES: dict[str, Any] = {
+    "mapping": Mapping.ADDRESS_AND_PORT_DEPENDENT,
+    "strict": True,
+}
+NEXT = NATBehavior(allocation=Allocation.SEQUENTIAL, **_MOVES)
+BLOCK = NATBehavior(allocation=Allocation.RANDOM, ports=(20480, 21503), **_MOVES)
+RANDOM = NATBehavior(allocation=Allocation.RANDOM, **_MOVES)
+
+
+def meeting(
+    listener: NATBehavior, dialer: NATBehavior, seed: int = 1, **settings: Any
+) -> World:
+    """
+    Two who have met, or not, where the rendezvous looks at them from two ports.
+    """
+    world = World(seed)
+    world.rendezvous.look()
+    world.cast(behind(world, listener), behind(world, dialer))
+    return world.meet(**{"relay": RelayPolicy.NEVER, "timeout": 12.0, **settings})
+
+
+def behind(world: World, behavior: NATBehavior) -> MemoryHost:
+    """
+    A host behind a NAT of its own.
+    """
+    return world.nested([behavior], {"latency": HOP}, LEG - HOP)
+
+
+def elapsed(world: World) -> float:
+    """
+    How long the dial took, of two who have met.
+    """
+    connected = [each.told(Connected) for each in world.programs]
+    assert all(connected), world
+    return connected[1][0].elapsed
+
+
+def finish(world: World) -> None:
+    """
+    A clean end, after which nothing is left.
+    """
+    for each in world.programs:
+        each.link.loseConnection()
+    world.run(2.0)
+    world.end()
+
+
+@pytest.mark.parametrize("other", [KEEPS, ANSWERS], ids=["silent", "answers"])
+@pytest.mark.parametrize("moves", [NEXT, BLOCK], ids=["next", "block"])
+@pytest.mark.parametrize("isDialer", [False, True], ids=["listener", "dialer"])
+def test_met(moves: NATBehavior, other: NATBehavior, isDialer: bool) -> None:
+    """
+    Where one side's next port can be foretold, or is one of few, they meet in the time
+    that it takes to find that out.
+    """
+    world = meeting(*((other, moves) if isDialer else (moves, other)))
+    assert elapsed(world) < 12 * T
+    finish(world)
+
+
+def test_bothNext() -> None:
+    """
+    So they do where both sides' ports can be foretold.
+    """
+    world = meeting(NEXT, NEXT)
+    assert elapsed(world) < 14 * T
+    finish(world)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("other", [KEEPS, ANSWERS], ids=["silent", "answers"])
+@pytest.mark.parametrize("isDialer", [False, True], ids=["listener", "dialer"])
+def test_anyPort(other: NATBehavior, isDialer: bool, seed: int) -> None:
+    """
+    Where one side's ports may be any, many sockets meet in some seconds.
+    """
+    sides = (other, RANDOM) if isDialer else (RANDOM, other)
+    world = meeting(*sides, seed=seed)
+    assert elapsed(world) < 6.0
+    finish(world)
+
+
+def test_cost() -> None:
+    """
+    Where both keep their ports, nothing is spent on this: no connect but those of the
+    race, and not a moment.
+    """
+    world = meeting(KEEPS, KEEPS)
+    assert elapsed(world) == pytest.approx(4 * T, abs=0.01)
+    finish(world)
+
+
+def test_noSearch() -> None:
+    """
+    Who may have no socket for it does not search.
+    """
+    world = meeting(RANDOM, KEEPS, search=0)
+    assert world.dialer.reason == "no-answer"
+    world.end()
+
+
+def test_hopeless() -> None:
+    """
+    Where both sides' ports may be any nobody searches.
+    """
+    world = meeting(RANDOM, RANDOM)
+    assert world.dialer.reason == world.listener.reason == "no-answer"
+    world.end()
+
+
+def test_better() -> None:
+    """
+    A link that begins relayed moves to what the search finds, and loses nothing.
+    """
+    world = meeting(RANDOM, KEEPS, relay=RelayPolicy.FALLBACK, resumeFor=60.0)
+    assert world.dialer.told(Connected)[0].path == "relayed"
+    assert world.until(lambda: world.dialer.link.getPeer().path == "direct", 12.0)
+    world.dialer.link.write(bytes(1000))
+    assert world.until(lambda: len(world.listener.talker.received) >= 1000)
+    finish(world)
+
+
+def test_cancelled() -> None:
+    """
+    Cancelled in the midst of a search, nothing is left of it.
+    """
+    world = World(1)
+    world.rendezvous.look()
+    world.cast(behind(world, RANDOM), behind(world, KEEPS))
+    settings: dict[str, Any] = {"relay": RelayPolicy.NEVER, "timeout": 12.0}
+    world.listen(**settings)
+    assert world.listener.code
+    world.run(2.0)
+    world.dial(**settings)
+    world.run(8 * T)
+    assert len(world.network.openSockets()) > 50
+    world.dialer.cancel()
+    world.run(1.0)
+    world.listener.cancel()
+    world.run(1.0)
+    world.end()
+
+
+def test_noVantage() -> None:
+    """
+    A rendezvous that does not look from a second port changes nothing.
+    """
+    world = World(1)
+    world.cast(behind(world, KEEPS), behind(world, KEEPS))
+    world.meet(relay=RelayPolicy.NEVER, timeout=12.0)
+    assert elapsed(world) == pytest.approx(4 * T, abs=0.01)
+    finish(world)

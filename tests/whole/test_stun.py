@@ -1,0 +1,222 @@
+"""
+Two peers meet who ask STUN servers, too, where they are seen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address
+from twisted.internet.protocol import Factory
+
+from punch.events import Attempted, Connected, Observed
+from punch.rendezvous.factory import RendezvousFactory
+from punch.rendezvous.stunserver import STUNFactory
+from punch.testing import MemoryHost
+
+from .world import LEG, T, World, pair
+
+STUN = "192.0.2.5:3478"
+DARK = "192.0.2.6:3478"
+REFUSING = "192.0.2.1:3478"
+
+ELSEWHERE = "100.99.0.1"
+"""
+Where a rendezvous sees peers that is beside them, or behind a proxy.
+"""
+
+
+class Mistaken(Factory):
+    """
+    A rendezvous that does not see where its clients come from.
+    """
+
+    noisy = False
+
+    def __init__(self, factory: RendezvousFactory) -> None:
+        self._factory = factory
+
+    def doStart(self) -> None:
+        """
+        Go along.
+        """
+        self._factory.doStart()
+
+    def doStop(self) -> None:
+        """
+        Go along.
+        """
+        self._factory.doStop()
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """
+        A server's side that is told a wrong address.
+        """
+        server = self._factory.buildProtocol(addr)
+        wrong = IPv4Address("TCP", ELSEWHERE, addr.port)
+        server.peer = lambda: wrong  # type: ignore[method-assign]
+        return server
+
+
+def mistaken(world: World) -> World:
+    """
+    The same world, with a rendezvous that sees everybody wrongly.
+    """
+    world.rendezvous.stop()
+    world.run(0.1)
+    world.rendezvous.wrap = Mistaken
+    world.rendezvous.start()
+    return world
+
+
+def withSTUN(world: World, leg: float = LEG) -> Any:
+    """
+    Have a STUN server in it.
+    """
+    host: MemoryHost = world.network.host(STUN.partition(":")[0], latency=leg)
+    return host.listenTCP(3478, STUNFactory(host))
+
+
+def end(world: World, *listening: Any) -> None:
+    """
+    End all.
+    """
+    for each in listening:
+        each.stopListening()
+    world.end()
+
+
+def test_mistakenAlone() -> None:
+    """
+    A rendezvous that sees both wrongly is an obstacle...
+    """
+    world = mistaken(pair())
+    world.meet(timeout=5.0)
+    assert (world.listener.reason, world.dialer.reason) == ("no-answer", "no-answer")
+    world.end()
+
+
+@pytest.mark.parametrize("kind", ["drop", "reset", "full-cone", "none"])
+def test_mistaken(kind: str) -> None:
+    """
+    ... and is none if a STUN server sees them rightly.  The dial takes what it takes
+    by candidates that are in the sealed details: a round trip or two more.
+    """
+    world = mistaken(pair(kind, kind))
+    stun = withSTUN(world)
+    world.meet(stun=(STUN,))
+    assert world.listener.links
+    assert world.dialer.links
+    [connected] = world.dialer.told(Connected)
+    assert connected.elapsed < 7 * T
+    if kind == "drop":
+        assert connected.kind == "server-reflexive"
+        assert connected.remote.startswith("203.0.113.1:")
+    told = {each.by: each.address for each in world.dialer.told(Observed)}
+    assert set(told) == {"rendezvous", STUN}
+    assert told["rendezvous"].startswith(ELSEWHERE)
+    assert told[STUN].startswith("203.0.113.2:")
+    end(world, stun)
+
+
+@pytest.mark.parametrize(
+    "servers",
+    [(STUN,), (DARK,), (REFUSING,), ("stun.example:1",), (DARK, STUN, REFUSING)],
+    ids=["answers", "dark", "refuses", "no name", "all"],
+)
+def test_yardstick(servers: tuple[str, ...]) -> None:
+    """
+    Whether or not they answer, they add nothing to what the dial takes, and leave
+    nothing.
+    """
+    world = pair()
+    stun = withSTUN(world)
+    world.meet(stun=servers)
+    [connected] = world.dialer.told(Connected)
+    assert connected.elapsed == pytest.approx(4 * T, abs=0.001)
+    assert connected.kind == "server-reflexive"
+    end(world, stun)
+
+
+def test_late() -> None:
+    """
+    An answer that comes after the details are sealed is left out.
+    """
+    world = mistaken(pair())
+    stun = withSTUN(world, leg=0.5)
+    world.meet(stun=(STUN,), timeout=5.0)
+    # The listener had time to be told, so the dialer knows where it is; not so the
+    # listener where the dialer is, and its NAT lets nobody in whom it has not tried.
+    assert [len(each.told(Observed)) for each in (world.listener, world.dialer)] == [
+        2,
+        2,
+    ]
+    assert not world.dialer.links
+    end(world, stun)
+
+
+def test_sameTwice() -> None:
+    """
+    What the rendezvous sees too is no further candidate.
+    """
+    world = pair()
+    stun = withSTUN(world)
+    world.meet(stun=(STUN,))
+    [rendezvous, server] = world.listener.told(Observed)
+    assert rendezvous.address == server.address
+    started = [
+        each
+        for each in world.dialer.told(Attempted)
+        if (each.remote, each.outcome) == (server.address, "started")
+    ]
+    assert len(started) == 1
+    end(world, stun)
+
+
+def test_manyInterfaces() -> None:
+    """
+    However many addresses a host has, that one is told.
+    """
+    world = mistaken(pair())
+    stun = withSTUN(world)
+    many = [f"172.17.{n}.1" for n in range(40)]
+    world.meet(stun=(STUN,), hostAddresses=lambda: many)
+    assert world.dialer.links
+    end(world, stun)
+
+
+def test_samePort() -> None:
+    """
+    They are asked from the shared port.
+    """
+    world = pair("none", "none")
+    stun = withSTUN(world)
+    trace = world.network.trace()
+    world.meet(port=4000, stun=(STUN,))
+    address = world.dialer.host.addresses[0]
+    sources = {
+        line.split()[2]
+        for line in trace
+        if f"sent {address}." in line and STUN.partition(":")[0] in line
+    }
+    assert sources == {f"{address}.4000"}
+    end(world, stun)
+
+
+def test_dialAgain() -> None:
+    """
+    A dial from the same port right after another is not held up by what the first
+    left at the STUN server.
+    """
+    world = pair("none", "none")
+    stun = withSTUN(world)
+    world.meet(port=4000, stun=(STUN,))
+    world.dialer.link.abortConnection()
+    world.run(0.5)
+    again = world.program(world.dialer.host, b"again")
+    world.dial("7-zebra-zoo", again, port=4000, stun=(STUN,))
+    assert world.until(lambda: again.ended)
+    assert again.reason == "no-such-name"
+    assert {each.by for each in again.told(Observed)} == {"rendezvous", STUN}
+    end(world, stun)
