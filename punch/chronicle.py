@@ -140,11 +140,9 @@ class _Lane:
         """
         The race is over for it; C{isLost}: for all.
         """
-        if self.hasWon:
-            return
         if self.spans.end(at, STOPPED):
             self._outcomes["no answer yet"] += 1
-        if self.stages.end(at, STOPPED):
+        if not self.hasWon and self.stages.end(at, STOPPED):
             late = "connected, no path in time" if isLost else "connected, too late"
             self._outcomes[late] += 1
 
@@ -302,6 +300,10 @@ class Chronicle:
     @_take.register
     def _tried(self, step: steps.Tried, at: float) -> None:
         self._lane(step.remote).tried(at, step.outcome)
+
+    @_take.register
+    def _approached(self, step: steps.Approached, at: float) -> None:
+        self._peer.mark(at, step.part)
 
     @_take.register
     def _joined(self, step: steps.Joined, at: float) -> None:

@@ -160,7 +160,9 @@ class Introduction:
             means.policy.mayMeet,
             meeting.pen,
         )
-        self._approach = Approach(means.ways, self.race, meeting.peer, self._note)
+        self._approach = Approach(
+            means.ways, self.race, meeting.peer, self._note, meeting.pen
+        )
         self._timers = [
             means.clock.callLater(meeting.wait, self._start),
             means.clock.callLater(self._patience(), self.race.timeOut),

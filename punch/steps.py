@@ -146,6 +146,16 @@ class Tried(Step):
 
 
 @dataclass(frozen=True)
+class Approached(Step):
+    """
+    NATs do not keep ports, so we do something beside the race.  C{part}: what, as of
+    L{punch.strategy.Part}.
+    """
+
+    part: str
+
+
+@dataclass(frozen=True)
 class Joined(Step):
     """
     There is a connection; TLS begins.  C{how}: as of L{punch.events.Connected}.

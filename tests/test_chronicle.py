@@ -257,6 +257,34 @@ def test_better() -> None:
     assert lane(trace, RELAY).stages[-1].outcome == "left"
 
 
+def test_wonMeanwhile() -> None:
+    """
+    A connect to the winner's address that still went on is stopped, too.
+    """
+    trace = told(
+        [
+            *RENDEZVOUS,
+            (0.2, steps.Trying(PEER)),
+            (0.3, steps.Joined(PEER, "server-reflexive", HOST, "accepted")),
+            (0.4, steps.Won(PEER, "direct", "")),
+            (0.4, steps.Over()),
+        ]
+    )
+    only = lane(trace, PEER)
+    assert only.spans == (Span(0.2, 0.4, "connect", "stopped"),)
+    assert only.result == "won"
+
+
+def test_approached() -> None:
+    """
+    What is done about NATs that do not keep ports is said when it begins.
+    """
+    trace = told([*RENDEZVOUS, (0.3, steps.Approached("connect from many ports"))])
+    assert lane(trace, "the other side").marks == (
+        Mark(0.3, "connect from many ports"),
+    )
+
+
 def test_relayRefused() -> None:
     """
     Why there is no relayed path is said, too.
@@ -392,6 +420,7 @@ anyStep = st.one_of(
     st.builds(steps.Secured, remotes, st.booleans()),
     st.builds(steps.Recognized, remotes),
     st.builds(steps.Rejected, remotes, words),
+    st.builds(steps.Approached, words),
     st.builds(steps.Won, remotes, words, words),
     st.builds(steps.Lost, words, words),
 )
