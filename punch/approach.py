@@ -23,6 +23,7 @@ from punch.candidate import Candidate, Kind
 from punch.note import MOST, Note
 from punch.race import Connect, Race
 from punch.search import Search, Sockets
+from punch.steps import Approached, Pen, noPen
 from punch.strategy import Part, around, drawn, following, partOf
 from punch.survey import Survey
 from punch.translation import Translation
@@ -57,15 +58,18 @@ class Approach:
         race: Race[Any],
         peer: Address,
         send: Callable[[Note], None],
+        pen: Pen = noPen,
     ) -> None:
         """
         @param peer: the other side, as the rendezvous sees it.
         @param send: tells the other side.
+        @param pen: draws the introduction.
         """
         self._ways = ways
         self._race = race
         self._peer = peer
         self._send = send
+        self._pen = pen
         self._own: Translation | None = None
         self._theirs: Translation | None = None
         self._part = Part.REST
@@ -122,6 +126,7 @@ class Approach:
         if part is Part.REST:
             return
         self._log.debug("{part}", part=part.value)
+        self._pen(Approached(part.value))
         if part is Part.SPREAD:
             self._begin(lambda: self._ways.connectAnew(self._peer), None)
         elif part is Part.GUESS:

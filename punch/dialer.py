@@ -25,6 +25,17 @@ from punch.redial import Redial
 from punch.rendezvous.client import ANSWER_TIMEOUT, RendezvousClient
 from punch.reunion import Reunion
 from punch.seat import NoSeat, Seat
+from punch.steps import (
+    Confirmed,
+    Lost,
+    Met,
+    Over,
+    Pen,
+    Reached,
+    Seen,
+    Sought,
+    noPen,
+)
 
 
 class Dialer:
@@ -61,6 +72,7 @@ class Dialer:
         self._id = b""
         self._introduction: Dialed | None = None
         self._isRelayed = False
+        self._pen: Pen = noPen
         self._seat: Seat = NoSeat()
         self._gate = Gate(peer.clock, self._races)
 
@@ -88,8 +100,13 @@ class Dialer:
                 lambda isKnown: link.adopt(win) if isKnown else win.path.abort()
             )
 
+        link.whenConfirmed().addCallback(self._confirmed)
         link.seekBy(Redial(self._peer, link, self._again, self.rest(improve)))
         return link
+
+    def _confirmed(self, isKnown: bool) -> None:
+        if isKnown:
+            self._pen(Confirmed())
 
     def _again(self, reunion: Reunion, policy: RelayPolicy, tries: int) -> Dialer:
         """
@@ -111,6 +128,7 @@ class Dialer:
             L{rest} is to be called after it.
         @raise PunchError: why there is no path.
         """
+        self._pen = self._peer.settings.draw(Dialed.role.value, bool(self._preface))
         return await self._peer.meet(self._gate.admit, self._introduce, ride)
 
     def rest(self, adopt: Callable[[Win[Path]], object]) -> Deferred[None]:
@@ -156,8 +174,12 @@ class Dialer:
             return win
         except PunchError as error:
             reason = error.reason
+            if self._introduction is None:
+                self._pen(Lost(reason.value, str(error)))
             raise
         finally:
+            if self._introduction is None:
+                self._pen(Over())
             if not self._isRelayed:
                 self._leave(reason)
 
@@ -169,16 +191,20 @@ class Dialer:
         """
         Be introduced, and race.
         """
+        self._pen(Sought())
         client = self._client = await self._peer.connect(self._rendezvous, self)
+        self._pen(Reached())
         hello = Deferred.fromCoroutine(self._peer.greet(client, ANSWER_TIMEOUT))
         message = self._preface + self._greeting.message
         dialed = Deferred.fromCoroutine(client.dial(self._name, message))
         try:
             observed = await hello
+            self._pen(Seen(formatAddress(observed)))
             self._id, peer, wait, ticket = await dialed
         finally:
             dialed.addErrback(lambda failure: None)
         self._peer.tell(Introduced(formatAddress(peer)))
+        self._pen(Met(self._id.hex(), formatAddress(peer), wait))
         self._introduction = Dialed(
             self._peer.means(self._rendezvous, self._policy),
             Meeting(
@@ -187,6 +213,7 @@ class Dialer:
                 client.overLoopback,
                 lambda m: client.relay(self._id, m),
                 ticket,
+                self._pen,
             ),
             self._greeting,
             partial(self._peer.details, observed, seat=self._seat.token.hex()),

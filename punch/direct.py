@@ -19,15 +19,17 @@ from punch.address import Address, ipOf
 from punch.candidate import Candidate, Kind
 from punch.checklist import Checklist
 from punch.connection import Connection
+from punch.drawn import verifyDrawn
 from punch.errors import NotAttached, PeerNotFound
 from punch.gate import Gate
 from punch.link import Link
-from punch.path import Path, verify
+from punch.path import Path
 from punch.peer import Peer
 from punch.plain import PlainLink
 from punch.race import Race, Verify, Win
 from punch.resolve import resolve
 from punch.role import Role
+from punch.steps import Confirmed, Pen, noPen
 
 P = TypeVar("P")
 L = TypeVar("L", Link, PlainLink)
@@ -56,6 +58,7 @@ class Direct:
         self._where = where
         self._attaching = DeferredLock()
         self._race: Race[Any] | None = None
+        self._pen: Pen = noPen
         self._gate = Gate(peer.clock, lambda: [self._race] if self._race else [])
 
     async def secured(self, pin: bytes) -> Link:
@@ -68,7 +71,9 @@ class Direct:
         role = Role.DIALER if security.pin < pin else Role.LISTENER
 
         async def agree(connection: Connection) -> Path:
-            path = await verify(security, connection, role, lambda: succeed(pin))
+            path = await verifyDrawn(
+                security, connection, role, lambda: succeed(pin), self._pen
+            )
             if role is Role.DIALER:
                 await self._attach(path)
             return path
@@ -77,6 +82,7 @@ class Direct:
             return Deferred.fromCoroutine(agree(connection))
 
         started = self._peer.clock.seconds()
+        self._pen = self._peer.settings.draw(role.value, False)
         return await self._run(
             secure, lambda win: self._peer.link(win, role, started), everyAddress=True
         )
@@ -111,6 +117,7 @@ class Direct:
             return fail(NotAttached())
 
         started = self._peer.clock.seconds()
+        self._pen = self._peer.settings.draw("peer", False)
         return await self._run(
             familiar, lambda win: self._peer.plainLink(win, started), everyAddress=False
         )
@@ -137,13 +144,17 @@ class Direct:
             peer.shared.connect,
             verify,
             peer.tell,
+            pen=self._pen,
         )
         self._race = race
         timer = clock.callLater(peer.settings.timeout, race.timeOut)
         try:
             for address in addresses:
                 race.add(Candidate(Kind.HOST, address))
-            return await race.won
+            win = await race.won
+            # Here the dialer hears the other side agree before a path counts.
+            self._pen(Confirmed())
+            return win
         finally:
             if timer.active():
                 timer.cancel()

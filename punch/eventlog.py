@@ -6,13 +6,31 @@ JSON object a line in a file.
 from __future__ import annotations
 
 import json
+import os
 from typing import Any, TextIO
 
 from twisted.logger import Logger, LogLevel
 
+from punch.errors import BadOption
 from punch.events import Attempted, Event, Failed, Introduced, fieldsOf
 
 _log = Logger(namespace="punch")
+
+
+def openEvents(path: str | None) -> TextIO | None:
+    """
+    The file that C{--events} names, if it names one.
+
+    @raise BadOption: it can't be written.
+    """
+    if path is None:
+        return None
+    try:
+        # It tells the code: for its owner's eyes, as the code is.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        return os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8")
+    except OSError as cannot:
+        raise BadOption(f"--events {path}: {cannot.strerror}") from cannot
 
 
 class EventLog:

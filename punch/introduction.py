@@ -25,6 +25,7 @@ from punch.arrival import Arrival
 from punch.candidate import Candidate, Kind, isUsable, usable
 from punch.checklist import Checklist
 from punch.details import Details
+from punch.drawn import verifyDrawn
 from punch.errors import (
     NoSuchName,
     PeerLeft,
@@ -36,12 +37,13 @@ from punch.errors import (
 from punch.events import Tell
 from punch.greeting import DialersGreeting, Greeting, ListenersGreeting
 from punch.note import BadNote, Note
-from punch.path import Path, verify
+from punch.path import Path
 from punch.policy import RelayPolicy
 from punch.race import Connect, Race, Win
 from punch.reasons import Reason
 from punch.resumeerrors import UnknownLink
 from punch.role import Role
+from punch.steps import Heard, PeerGone, Pen, Said, noPen
 from punch.tls import Security
 
 _log = Logger()
@@ -108,7 +110,7 @@ class Meeting:
     the other side a message.
 
     C{local}: the rendezvous is on our own host, as we see it ourselves.  C{ticket}:
-    for its relay, if it is one.
+    for its relay, if it is one.  C{pen}: draws the introduction.
     """
 
     peer: Address
@@ -116,6 +118,7 @@ class Meeting:
     local: bool
     relay: Callable[[bytes], None]
     ticket: bytes | None = field(default=None, repr=False)
+    pen: Pen = noPen
 
     @property
     def overLoopback(self) -> bool:
@@ -150,13 +153,16 @@ class Introduction:
             means.clock,
             Checklist(means.random),
             means.connect,
-            lambda connection: verify(
-                means.security, connection, self.role, self.whenPin
+            lambda connection: verifyDrawn(
+                means.security, connection, self.role, self.whenPin, meeting.pen
             ),
             means.tell,
             means.policy.mayMeet,
+            meeting.pen,
         )
-        self._approach = Approach(means.ways, self.race, meeting.peer, self._note)
+        self._approach = Approach(
+            means.ways, self.race, meeting.peer, self._note, meeting.pen
+        )
         self._timers = [
             means.clock.callLater(meeting.wait, self._start),
             means.clock.callLater(self._patience(), self.race.timeOut),
@@ -219,6 +225,7 @@ class Introduction:
         path; and when only its connection to the rendezvous broke, we can do
         without, once its details are here.
         """
+        self._meeting.pen(PeerGone(reason))
         settled = reason == Reason.PEER_LEFT.value and self.proven
         if reason in _TIME_IS_UP:
             self.race.timeOut()
@@ -241,6 +248,7 @@ class Introduction:
         """
         The other side's details are here, and it knows the words.
         """
+        self._meeting.pen(Heard(len(details.candidates)))
         self._pin = details.pin
         self.again, self.seat = details.again, details.seat
         self._details.arrive(details)
@@ -249,6 +257,10 @@ class Introduction:
         for candidate in usable(details.candidates, self._meeting.overLoopback):
             self.race.add(candidate)
         self._approach.begin(self._told.translation, details.translation)
+
+    def _say(self, message: bytes) -> None:
+        self._meeting.relay(message)
+        self._meeting.pen(Said())
 
     def _unproven(self) -> None:
         if not self.proven:
@@ -302,7 +314,7 @@ class Dialed(Introduction):
         except WrongCode as wrong:
             self.race.fail(wrong)
             return
-        self._meeting.relay(answer)
+        self._say(answer)
         self._learn(details)
 
 
@@ -336,9 +348,7 @@ class Answered(Introduction):
         Let the other side have its guess.
         """
         self._told = own
-        self._attempt(
-            lambda: self._meeting.relay(self._greeting.answer(self._dialed, own))
-        )
+        self._attempt(lambda: self._say(self._greeting.answer(self._dialed, own)))
 
     def _greeted(self, message: bytes) -> None:
         self._attempt(lambda: self._learn(self._greeting.finish(message)))

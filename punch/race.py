@@ -28,13 +28,21 @@ from punch.connection import Connection, How
 from punch.errors import PunchError, WrongPin
 from punch.events import Attempted, Tell
 from punch.reasons import Reason
+from punch.steps import (
+    RELAY,
+    Joined,
+    Learned,
+    Lost,
+    Over,
+    Pen,
+    Rejected,
+    Tried,
+    Trying,
+    Won,
+    noPen,
+)
 
 P = TypeVar("P")
-
-_RELAY = "relay"
-"""
-What stands for the other end's address where the path is relayed.
-"""
 
 Connect = Callable[[Address], Deferred[Connection]]
 """
@@ -103,9 +111,11 @@ class Race(Generic[P]):
         verify: Verify[P],
         tell: Tell,
         isDirect: bool = True,
+        pen: Pen = noPen,
     ) -> None:
         """
         @param isDirect: direct paths are wanted; else the first relayed one ends it.
+        @param pen: draws the race.
         """
         self._isDirect = isDirect
         self._clock = clock
@@ -113,6 +123,7 @@ class Race(Generic[P]):
         self._connect = connect
         self._verify = verify
         self._tell = tell
+        self._pen = pen
         # In order, so that what is cancelled is cancelled in the same order always.
         self._running: dict[Deferred[Connection] | Deferred[P], None] = {}
         self._next = Alarm(clock)
@@ -135,6 +146,7 @@ class Race(Generic[P]):
         """
         if self._over or not self._checklist.add(candidate, self._clock.seconds()):
             return
+        self._pen(Learned(formatAddress(candidate.address), candidate.kind.value))
         self._report(candidate.address, "started")
         self._go()
 
@@ -169,7 +181,9 @@ class Race(Generic[P]):
 
         @param connecting: fires with it; owned by us from now on.
         """
-        self._tell(Attempted(_RELAY, Kind.RELAYED.value, "started"))
+        self._tell(Attempted(RELAY, Kind.RELAYED.value, "started"))
+        self._pen(Learned(RELAY, Kind.RELAYED.value))
+        self._pen(Trying(RELAY))
         self._await(connecting, Kind.RELAYED, self._unrelayed)
 
     def _await(
@@ -196,7 +210,8 @@ class Race(Generic[P]):
         outcome = Outcome.REJECTED.value
         if isinstance(failure.value, PunchError):
             outcome = failure.value.reason.value
-        self._tell(Attempted(_RELAY, Kind.RELAYED.value, outcome))
+        self._tell(Attempted(RELAY, Kind.RELAYED.value, outcome))
+        self._pen(Rejected(RELAY, outcome))
 
     def fail(self, reason: PunchError) -> None:
         """
@@ -207,6 +222,9 @@ class Race(Generic[P]):
     def _lose(self, failure: Failure) -> None:
         if self._over:
             return
+        error = failure.value
+        if isinstance(error, PunchError):
+            self._pen(Lost(error.reason.value, str(error)))
         self._finish()
         if self._isRelayed:
             self.better.fail(failure)
@@ -251,6 +269,7 @@ class Race(Generic[P]):
             self._next.set(pause, self._go)
 
     def _attempt(self, address: Address) -> None:
+        self._pen(Trying(formatAddress(address)))
         attempt = self._connect(address)
         attempt.addTimeout(self._checklist.patience(), self._clock, _tooLong)
         self._running[attempt] = None
@@ -279,6 +298,7 @@ class Race(Generic[P]):
         """
         remote, local = connection.remote, connection.local
         self._checklist.hold(remote)
+        self._drawJoined(connection, kind or self._checklist.kindOf(remote))
         verification = self._verify(connection)
         self._running[verification] = None
 
@@ -306,21 +326,29 @@ class Race(Generic[P]):
                 outcome = Outcome.WRONG_PIN if wrong else Outcome.REJECTED
                 self._checklist.release(remote, outcome, self._clock.seconds())
                 self._report(remote, outcome.value)
+                self._pen(Rejected(formatAddress(remote), outcome.value))
                 self._go()
 
         return verification.addCallbacks(valid, invalid).addErrback(self._surprised)
 
+    def _drawJoined(self, connection: Connection, kind: Kind) -> None:
+        remote = RELAY if kind is Kind.RELAYED else formatAddress(connection.remote)
+        local, how = formatAddress(connection.local), connection.how.value
+        self._pen(Joined(remote, kind.value, local, how))
+
     def _win(self, win: Win[P]) -> None:
-        if win.isRelayed and self._isDirect:
-            self._isRelayed = True
-            why = self._checklist.verdict().reason.value
-            self.won.callback(replace(win, why=why))
-            return
-        self._finish()
-        if self._isRelayed:
-            self.better.arrive(win)
+        goesOn = win.isRelayed and self._isDirect
+        if goesOn:
+            win = replace(win, why=self._checklist.verdict().reason.value)
         elif win.isRelayed:
-            self.won.callback(replace(win, why=Reason.RELAY_ONLY.value))
+            win = replace(win, why=Reason.RELAY_ONLY.value)
+        remote = RELAY if win.isRelayed else formatAddress(win.remote)
+        self._pen(Won(remote, win.way, win.why))
+        isBetter, self._isRelayed = self._isRelayed, self._isRelayed or goesOn
+        if not goesOn:
+            self._finish()
+        if isBetter:
+            self.better.arrive(win)
         else:
             self.won.callback(win)
 
@@ -337,6 +365,8 @@ class Race(Generic[P]):
         """
         The one end: by a win, by cancelling, or by a surprise.
         """
+        if not self._over:
+            self._pen(Over())
         self._over = True
         self._next.clear()
         running, self._running = self._running, {}
@@ -346,6 +376,7 @@ class Race(Generic[P]):
 
     def _conclude(self, address: Address, outcome: Outcome) -> None:
         self._checklist.conclude(address, outcome, self._clock.seconds())
+        self._pen(Tried(formatAddress(address), outcome.value))
         self._report(address, outcome.value)
 
     def _report(self, address: Address, outcome: str) -> None:

@@ -31,6 +31,7 @@ from punch.rendezvous.client import RendezvousClient
 from punch.resumeerrors import PeerRestarted
 from punch.reunion import Reunion, splitPreface
 from punch.seeker import Want
+from punch.steps import Met, Pen, Seen
 
 MOST_INTRODUCTIONS = 64
 """
@@ -166,11 +167,20 @@ class Reception:
             client.overLoopback,
             lambda m: client.relay(introduction, m),
             ticket,
+            self._draw(introduction, peer, wait, linkId is not None),
         )
         if linkId is not None:
             self._reunite(introduction, meeting, self._links[linkId], pake)
         elif self.place is not None:
             self._meet(introduction, meeting, self.place, pake)
+
+    def _draw(
+        self, introduction: bytes, peer: Address, wait: float, isReunion: bool
+    ) -> Pen:
+        pen = self._peer.settings.draw(Answered.role.value, isReunion)
+        pen(Seen(formatAddress(self.observed)))
+        pen(Met(introduction.hex(), formatAddress(peer), wait))
+        return pen
 
     def _refusal(self, linkId: bytes | None) -> Reason | None:
         """

@@ -21,6 +21,8 @@ class RepeatableOptions(PlainOptions):
         " repeatable.",
         "forward": "What connects to this gets what the other side exposes by that"
         " name: [NAME=]SERVER-ENDPOINT; repeatable.",
+        "draw": "With --trace FILE.html: draw this FILE.json, or two sides' in one"
+        " picture, and exit; repeatable.",
         "stun": "Ask this STUN server, too, over TCP, where it sees us, and tell the"
         " other side: HOST:PORT; repeatable.",
     }
@@ -41,6 +43,12 @@ class RepeatableOptions(PlainOptions):
         One more.
         """
         self["forward"].append(endpoint)
+
+    def opt_draw(self, path: str) -> None:
+        """
+        One more.
+        """
+        self["draw"].append(path)
 
     def opt_stun(self, server: str) -> None:
         """

@@ -13,6 +13,7 @@ from punch.policy import RelayPolicy
 from punch.search import DEFAULT_SOCKETS
 from punch.seat import Seats, noSeats
 from punch.sharedport import Probe, probePort
+from punch.steps import Draw, drawNothing
 
 RESUME_FOR = 600.0
 """
@@ -32,8 +33,9 @@ class Settings:
     it ends when its path does.  C{relay}: what the relay may be used for.
     C{seats}: by what a listener knows us again if our program is restarted
     (L{punch.seat.fileSeats}).  C{stun}: STUN servers, each C{HOST:PORT}, that are
-    asked over TCP where they see us.  C{tell}: hears of events.  C{hostAddresses},
-    C{probe}: what is to be known of this host's addresses and ports.
+    asked over TCP where they see us.  C{tell}: hears of events.  C{draw}: draws
+    meetings.  C{hostAddresses}, C{probe}: what is to be known of this host's addresses
+    and ports.
     """
 
     port: int = 0
@@ -45,6 +47,7 @@ class Settings:
     seats: Seats = noSeats
     stun: tuple[str, ...] = ()
     tell: Tell = tellNobody
+    draw: Draw = drawNothing
     hostAddresses: HostAddresses = hostAddresses
     probe: Probe = probePort
     random: Random = field(default_factory=SystemRandom)

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, TextIO
+from typing import Any, ClassVar
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
@@ -23,7 +23,7 @@ from punch.descriptions import peerEndpoint, rendezvousEndpoint
 from punch.dialer import Dialer
 from punch.direct import Direct
 from punch.errors import BadOption, Bug, LinkError, Misuse, PunchError
-from punch.eventlog import EventLog
+from punch.eventlog import EventLog, openEvents
 from punch.forwarding import Ends, Forwarding
 from punch.identity import Identity, keepIdentity, parsePin
 from punch.interfaces import IOutcome, IStandardStreamsProtocol
@@ -37,6 +37,7 @@ from punch.seat import fileSeats
 from punch.secretfile import readSecret
 from punch.service import DialingService, ListeningService, PunchService
 from punch.settings import RESUME_FOR, Settings
+from punch.tracefile import traceFile, traceOption
 
 _log = Logger(namespace="punch")
 
@@ -122,6 +123,7 @@ class Options(RepeatableOptions):
             _number("resume-for", float),
         ],
         ["events", None, None, "Append events to this file, one JSON object a line."],
+        ["trace", None, None, "Draw each meeting: in FILE.html, or FILE.json."],
     ]
 
     optFlags = [
@@ -140,6 +142,7 @@ class Options(RepeatableOptions):
             print(describeProtocols())
             raise SystemExit(0)
         try:
+            self["trace-path"] = traceOption(self["trace"], self["draw"])
             _complete(self)
         except Misuse as mistake:
             raise UsageError(str(mistake)) from mistake
@@ -280,17 +283,6 @@ def _readCode(text: str) -> Code:
     return parseCode(text)
 
 
-def _openEvents(path: str | None) -> TextIO | None:
-    if path is None:
-        return None
-    try:
-        # It tells the code: for its owner's eyes, as the code is.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        return os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8")
-    except OSError as cannot:
-        giveUp(PROGRAM, f"--events {path}: {cannot.strerror}")
-
-
 def makeService(options: Options) -> IService:
     """
     The service that the options ask for.  When it has nothing more to do, the
@@ -311,7 +303,8 @@ def makeService(options: Options) -> IService:
             relay=options["relay-policy"],
             seats=fileSeats,
             stun=tuple(options["stun"]),
-            tell=EventLog(time.time, _openEvents(options["events"])),
+            tell=EventLog(time.time, openEvents(options["events"])),
+            draw=traceFile(reactor, options["trace-path"], time.time),
         )
         peer = _serviceFor(reactor, options, factory, settings)
     except Misuse as mistake:

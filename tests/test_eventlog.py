@@ -8,11 +8,13 @@ import json
 from collections.abc import Iterator
 from io import StringIO
 from itertools import count
+from pathlib import Path
 
 import pytest
 from twisted.logger import LogLevel
 
-from punch.eventlog import EventLog
+from punch.errors import BadOption
+from punch.eventlog import EventLog, openEvents
 from punch.events import (
     Attempted,
     Closed,
@@ -109,3 +111,20 @@ def test_flushed() -> None:
     for lines in (1, 2, 3):
         tell(Waiting())
         assert file.flushed.count("\n") == lines
+
+
+def test_open(tmp_path: Path) -> None:
+    """
+    The file of C{--events} is for its owner's eyes, and what is there already stays.
+    """
+    assert openEvents(None) is None
+    path = tmp_path / "events"
+    for _ in range(2):
+        file = openEvents(str(path))
+        assert file is not None
+        with file:
+            file.write("x\n")
+    assert path.read_text() == "x\nx\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(BadOption, match="No such file"):
+        openEvents(str(tmp_path / "nowhere" / "events"))

@@ -5,7 +5,7 @@ Tests for L{punch.race}.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
@@ -30,6 +30,7 @@ from punch.checklist import Checklist
 from punch.connection import Connection, How
 from punch.events import Attempted, Event
 from punch.race import Race, Win
+from punch.steps import Joined, Learned, Over, Step, Tried, Trying, Won
 from tests.doubles import OURS, MemoryTransport, PunchTestCase, connectionWith
 
 HOST = Candidate(Kind.HOST, tcpAddress("192.168.1.2", 4040))
@@ -592,6 +593,48 @@ class RaceTests(PunchTestCase):
         pin.arrive(STRANGER)
         assert racing.win.remote == STRANGER
         self.successResultOf(concluded)
+
+    def test_drawn(self) -> None:
+        """
+        Who draws hears of each connect, and not only of each sort of outcome; the end
+        is the last it hears.
+        """
+        refused = [(0.1, "refused"), (0.1, "refused"), (0.1, "connected")]
+        racing = _Racing(steps((PEER, refused)), {PEER.address: [(0.1, "valid")]})
+        noted: list[Step] = []
+        racing.race._pen = noted.append
+        racing.race.add(PEER)
+        racing.run(1.0)
+        remote, kind = formatAddress(PEER.address), PEER.kind.value
+        assert noted == [
+            Learned(remote, kind),
+            Trying(remote),
+            Tried(remote, "refused"),
+            Trying(remote),
+            Tried(remote, "refused"),
+            Trying(remote),
+            Tried(remote, "connected"),
+            Joined(remote, kind, formatAddress(OURS), "connected"),
+            Won(remote, "direct", ""),
+            Over(),
+        ]
+
+    def test_drawnUntilCancelled(self) -> None:
+        """
+        Cancelled, failed or ended twice, a race is over once.
+        """
+        ends: list[Callable[[Race[Address]], object]] = [
+            lambda race: race.won.cancel(),
+            lambda race: race.fail(errors.PeerLeft()),
+        ]
+        for end in ends:
+            racing = self.racing()
+            noted: list[Step] = []
+            racing.race._pen = noted.append
+            end(racing.race)
+            racing.race.end()
+            assert noted[-1] == Over()
+            assert noted.count(Over()) == 1
 
     def test_surprised(self) -> None:
         """

@@ -1,0 +1,451 @@
+"""
+Tests for L{punch.chronicle}.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from punch import steps
+from punch.chronicle import MOST_LANES, MOST_MARKS, MOST_SPANS, Chronicle
+from punch.trace import Lane, Mark, Span, Trace
+from punch.tracejson import tracesFromJSON, tracesToJSON
+from punch.tracepage import tracePage
+from tests.traces import ANSWERED, DIRECT, HOST, PEER, RENDEZVOUS, Steps, told
+
+RELAY = steps.RELAY
+
+
+def lane(trace: Trace, title: str) -> Lane:
+    """
+    The lane of this title.
+    """
+    [found] = [each for each in trace.lanes if each.title == title]
+    return found
+
+
+def test_direct() -> None:
+    """
+    A dial, from the rendezvous to the link.
+    """
+    trace = told(DIRECT)
+    assert (trace.role, trace.introduction, trace.state) == (
+        "dialer",
+        "ab12",
+        "connected",
+    )
+    assert (trace.start, trace.won, trace.length) == (0.17, 0.33, 0.41)
+    assert trace.verdict == f"Direct in 330 ms: connected 10.0.0.2:4040 - {PEER}"
+    titles = [each.title for each in trace.lanes]
+    assert titles == ["rendezvous", "the other side", PEER, HOST]
+    server, peer, winner, other = trace.lanes
+    assert server == Lane(
+        "rendezvous",
+        "sees us as 198.51.100.1:4040",
+        (
+            Span(0.0, 0.08, "connect", "connected"),
+            Span(0.08, 0.16, "ask", "introduced"),
+        ),
+        (Span(0.16, 0.17, "wait", "start"),),
+        (Mark(0.16, "introduced; both start in 10 ms"),),
+    )
+    assert peer == Lane(
+        "the other side",
+        f"seen at {PEER}",
+        (Span(0.16, 0.2, "details awaited", "here"),),
+        (),
+        (Mark(0.2, "our message sent"), Mark(0.2, "its details: 1 address")),
+    )
+    assert winner == Lane(
+        PEER,
+        "server-reflexive, from 10.0.0.2:4040",
+        (
+            Span(0.17, 0.18, "connect", "refused"),
+            Span(0.185, 0.25, "connect", "connected"),
+        ),
+        (
+            Span(0.25, 0.33, "TLS", "done"),
+            Span(0.33, 0.33, "pin awaited", "known"),
+            Span(0.33, 0.41, "attach", "attached"),
+            Span(0.41, 0.41, "link"),
+        ),
+        (Mark(0.33, "won, direct"),),
+        "won",
+        True,
+    )
+    assert other == Lane(
+        HOST,
+        "host",
+        (Span(0.2, 0.33, "connect", "stopped"),),
+        result="no answer yet",
+    )
+
+
+def test_listener() -> None:
+    """
+    The listener waits for the dialer to attach, and hears it leave.
+    """
+    trace = told(ANSWERED, "listener")
+    winner = trace.lanes[-1]
+    assert [each.what for each in winner.stages] == [
+        "TLS",
+        "pin awaited",
+        "attach awaited",
+        "link",
+    ]
+    assert [each.text for each in winner.marks] == ["accepted", "won, direct"]
+    marks = [each.text for each in lane(trace, "the other side").marks]
+    assert marks == ["its details: 2 addresses", "it left: done"]
+    assert lane(trace, "rendezvous").stages == ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    What came to C{PEER} of what.
+    """
+
+    steps: Steps
+    state: str
+    verdict: str
+    result: str
+
+
+CASES = {
+    "no rendezvous": Case(
+        [
+            (0.0, steps.Sought()),
+            (1.0, steps.Lost("rendezvous-refused", "It refuses.")),
+            (1.0, steps.Over()),
+        ],
+        "failed",
+        "Failed (rendezvous-refused). It refuses.",
+        "",
+    ),
+    "refused again and again": Case(
+        [
+            *RENDEZVOUS,
+            (0.2, steps.Trying(PEER)),
+            (0.3, steps.Tried(PEER, "refused")),
+            (0.3, steps.Trying(PEER)),
+            (0.4, steps.Tried(PEER, "refused")),
+            (0.4, steps.Trying(PEER)),
+            (5.0, steps.Tried(PEER, "timed out")),
+            (9.0, steps.Lost("refused", "No.")),
+            (9.0, steps.Over()),
+        ],
+        "failed",
+        "Failed (refused). No.",
+        "2 refused; timed out",
+    ),
+    "wrong pin": Case(
+        [
+            *RENDEZVOUS,
+            (0.2, steps.Joined(PEER, "server-reflexive", HOST, "accepted")),
+            (0.3, steps.Secured(PEER)),
+            (0.4, steps.Rejected(PEER, "wrong pin")),
+            (9.0, steps.Lost("wrong-pin", "")),
+        ],
+        "failed",
+        "Failed (wrong-pin).",
+        "wrong pin",
+    ),
+    "no details": Case(
+        [
+            *RENDEZVOUS,
+            (0.2, steps.Trying(PEER)),
+            (0.3, steps.Tried(PEER, "connected")),
+            (0.3, steps.Joined(PEER, "server-reflexive", HOST, "connected")),
+            (10.0, steps.Lost("peer-silent", "")),
+        ],
+        "failed",
+        "Failed (peer-silent).",
+        "connected, no path in time",
+    ),
+    "another was first": Case(
+        [
+            *RENDEZVOUS,
+            (0.2, steps.Trying(PEER)),
+            (0.3, steps.Tried(PEER, "connected")),
+            (0.3, steps.Joined(PEER, "server-reflexive", HOST, "connected")),
+            (0.4, steps.Joined(HOST, "host", HOST, "accepted")),
+            (0.5, steps.Won(HOST, "direct", "")),
+            (0.5, steps.Over()),
+        ],
+        "connected",
+        f"Direct in 500 ms: accepted {HOST} - {HOST}",
+        "connected, too late",
+    ),
+    "cancelled": Case(
+        [*RENDEZVOUS, (0.2, steps.Trying(PEER)), (0.3, steps.Over())],
+        "failed",
+        "Given up before there was a path",
+        "no answer yet",
+    ),
+    "not over": Case(
+        [*RENDEZVOUS, (0.2, steps.Trying(PEER))],
+        "going on",
+        "Not over yet",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_cases(case: Case) -> None:
+    """
+    What came of it is said for the meeting, and for each address.
+    """
+    trace = told(case.steps)
+    assert (trace.state, trace.verdict) == (case.state, case.verdict)
+    results = [each.result for each in trace.lanes if each.title == PEER]
+    assert results == ([case.result] if len(trace.lanes) > 1 else [])
+    if trace.state == "failed":
+        open_ = [s for each in trace.lanes for s in each.spans if not s.outcome]
+        assert open_ == []
+
+
+RELAYED: Steps = [
+    *RENDEZVOUS,
+    (0.17, steps.Learned(RELAY, "relayed")),
+    (0.17, steps.Trying(RELAY)),
+    (0.17, steps.Trying(PEER)),
+    (0.25, steps.Joined(RELAY, "relayed", "10.0.0.2:5555", "connected")),
+    (0.40, steps.Secured(RELAY)),
+    (0.40, steps.Recognized(RELAY)),
+    (0.40, steps.Won(RELAY, "relayed", "no-answer")),
+    (0.50, steps.Confirmed()),
+]
+
+
+def test_relayed() -> None:
+    """
+    After a relayed path has won, the race for a direct one goes on.
+    """
+    trace = told(RELAYED)
+    assert trace.verdict == "Relayed in 400 ms (not direct: no-answer)"
+    assert lane(trace, RELAY).spans == (Span(0.17, 0.25, "connect", "connected"),)
+    assert lane(trace, PEER).spans == (Span(0.17, 0.5, "connect"),)
+    trace = told([*RELAYED, (30.0, steps.Lost("no-answer", "")), (30.0, steps.Over())])
+    assert trace.state == "connected"
+    assert trace.verdict.endswith("; no direct path (no-answer)")
+    assert lane(trace, PEER).result == "no answer yet"
+
+
+def test_better() -> None:
+    """
+    A direct path that comes later takes the place of a relayed one.
+    """
+    trace = told(
+        [
+            *RELAYED,
+            (1.0, steps.Tried(PEER, "connected")),
+            (1.0, steps.Joined(PEER, "server-reflexive", HOST, "connected")),
+            (1.2, steps.Won(PEER, "direct", "")),
+            (1.2, steps.Over()),
+        ]
+    )
+    assert trace.won == 0.4
+    assert "; then direct in 1200 ms: connected" in trace.verdict
+    assert lane(trace, PEER).hasWon
+    assert lane(trace, RELAY).result == "won, then left for a better one"
+    assert lane(trace, RELAY).stages[-1].outcome == "left"
+
+
+def test_wonMeanwhile() -> None:
+    """
+    A connect to the winner's address that still went on is stopped, too.
+    """
+    trace = told(
+        [
+            *RENDEZVOUS,
+            (0.2, steps.Trying(PEER)),
+            (0.3, steps.Joined(PEER, "server-reflexive", HOST, "accepted")),
+            (0.4, steps.Won(PEER, "direct", "")),
+            (0.4, steps.Over()),
+        ]
+    )
+    only = lane(trace, PEER)
+    assert only.spans == (Span(0.2, 0.4, "connect", "stopped"),)
+    assert only.result == "won"
+
+
+def test_approached() -> None:
+    """
+    What is done about NATs that do not keep ports is said when it begins.
+    """
+    trace = told([*RENDEZVOUS, (0.3, steps.Approached("connect from many ports"))])
+    assert lane(trace, "the other side").marks == (
+        Mark(0.3, "connect from many ports"),
+    )
+
+
+def test_relayRefused() -> None:
+    """
+    Why there is no relayed path is said, too.
+    """
+    trace = told(
+        [
+            *RENDEZVOUS,
+            (0.2, steps.Trying(RELAY)),
+            (0.3, steps.Rejected(RELAY, "relay-busy")),
+        ]
+    )
+    assert lane(trace, RELAY).result == "relay-busy"
+
+
+def test_stranger() -> None:
+    """
+    Of a connection that came in before we knew whose it is, that is said.
+    """
+    trace = told(
+        [
+            *RENDEZVOUS,
+            (0.2, steps.Joined(PEER, "peer-reflexive", HOST, "accepted")),
+            (0.2, steps.Secured(PEER, earlier=True)),
+        ],
+        "listener",
+    )
+    marks = [each.text for each in lane(trace, PEER).marks]
+    assert marks == ["came in earlier, known now by its pin"]
+
+
+def test_withoutRendezvous() -> None:
+    """
+    Two who meet without a rendezvous, in plain text, have the lanes of their
+    addresses alone.
+    """
+    trace = told(
+        [
+            (0.0, steps.Learned(PEER, "host")),
+            (0.0, steps.Trying(PEER)),
+            (0.1, steps.Tried(PEER, "connected")),
+            (0.1, steps.Joined(PEER, "host", HOST, "connected")),
+            (0.1, steps.Won(PEER, "direct", "")),
+            (0.1, steps.Over()),
+            (0.1, steps.Confirmed()),
+        ],
+        "peer",
+    )
+    [only] = trace.lanes
+    assert [each.what for each in only.stages] == ["connection", "link"]
+
+
+def test_manyAttempts() -> None:
+    """
+    Ten thousand attempts take no more room than some: those in a row with one
+    outcome are one.
+    """
+    chronicle = Chronicle("dialer", 0.0)
+    for number in range(10_000):
+        chronicle.add(number * 0.02, steps.Trying(PEER))
+        chronicle.add(number * 0.02 + 0.01, steps.Tried(PEER, "refused"))
+    [only] = chronicle.trace().lanes
+    assert len(only.spans) < MOST_SPANS
+    assert sum(each.count for each in only.spans) == 10_000
+    assert only.spans[-1].end == pytest.approx(199.99)
+    assert only.spans[-1].outcome == "refused"
+    # Those first are kept one by one.
+    assert only.spans[0] == Span(0.0, 0.01, "connect", "refused")
+
+
+def test_manyOutcomes() -> None:
+    """
+    So do as many whose outcomes differ.
+    """
+    chronicle = Chronicle("dialer", 0.0)
+    for number in range(10_000):
+        chronicle.add(number * 0.02, steps.Trying(PEER))
+        outcome = ("refused", "taken", "timed out")[number % 3]
+        chronicle.add(number * 0.02 + 0.01, steps.Tried(PEER, outcome))
+    [only] = chronicle.trace().lanes
+    assert len(only.spans) <= MOST_SPANS
+    assert sum(each.count for each in only.spans) == 10_000
+    assert only.spans[-1].outcome == "various"
+
+
+def test_manyAddresses() -> None:
+    """
+    Strangers' addresses are lanes up to a bound, and then one together.
+    """
+    chronicle = Chronicle("listener", 0.0)
+    for port in range(1, 1000):
+        remote = f"192.0.2.1:{port}"
+        chronicle.add(0.0, steps.Joined(remote, "peer-reflexive", HOST, "accepted"))
+        chronicle.add(0.1, steps.Rejected(remote, "rejected"))
+    trace = chronicle.trace()
+    assert len(trace.lanes) <= MOST_LANES
+    assert trace.lanes[-1].title == "others"
+    assert all(len(each.marks) <= MOST_MARKS for each in trace.lanes)
+
+
+def test_timeNeverGoesBack() -> None:
+    """
+    If the clock is set back, the picture is not.
+    """
+    trace = told([(1.0, steps.Trying(PEER)), (0.5, steps.Tried(PEER, "refused"))])
+    assert trace.lanes[0].spans == (Span(1.0, 1.0, "connect", "refused"),)
+
+
+def test_reunion() -> None:
+    """
+    A meeting for a link that lives says so.
+    """
+    chronicle = Chronicle("dialer", 0.0, isReunion=True)
+    assert chronicle.trace().verdict == "For a link that lives: Not over yet"
+    assert chronicle.trace().lanes == ()
+    assert not chronicle.wasInVain
+    chronicle.add(0.0, steps.Over())
+    assert chronicle.wasInVain
+
+
+remotes = st.sampled_from([PEER, HOST, RELAY])
+words = st.sampled_from(["refused", "connected", "accepted", "relayed", "direct", ""])
+anyStep = st.one_of(
+    st.sampled_from([steps.Sought(), steps.Reached(), steps.Said()]),
+    st.sampled_from([steps.Confirmed(), steps.Over(), steps.Step()]),
+    st.builds(steps.Seen, words),
+    st.builds(steps.Met, words, remotes, st.floats(0, 10)),
+    st.builds(steps.Heard, st.integers(0, 16)),
+    st.builds(steps.PeerGone, words),
+    st.builds(steps.Learned, remotes, words),
+    st.builds(steps.Trying, remotes),
+    st.builds(steps.Tried, remotes, words),
+    st.builds(steps.Joined, remotes, words, words, words),
+    st.builds(steps.Secured, remotes, st.booleans()),
+    st.builds(steps.Recognized, remotes),
+    st.builds(steps.Rejected, remotes, words),
+    st.builds(steps.Approached, words),
+    st.builds(steps.Won, remotes, words, words),
+    st.builds(steps.Lost, words, words),
+)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 100), anyStep), max_size=60),
+    st.sampled_from(["dialer", "listener", "peer"]),
+    st.booleans(),
+)
+def test_anySteps(
+    many: list[tuple[float, steps.Step]], role: str, isReunion: bool
+) -> None:
+    """
+    Whatever happens in whatever order, it does not raise, and can be drawn: in a lane
+    no span begins before the one before it ends, and only the last can go on.
+    """
+    chronicle = Chronicle(role, 0.0, isReunion)
+    for at, step in many:
+        chronicle.add(at, step)
+    trace = chronicle.trace()
+    assert tracePage([[trace]])
+    assert tracesFromJSON(tracesToJSON([trace]).encode())
+    for each in trace.lanes:
+        for row in (each.spans, each.stages):
+            assert all(span.start <= span.end for span in row)
+            for before, after in pairwise(row):
+                assert before.end <= after.start
