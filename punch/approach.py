@@ -21,12 +21,15 @@ from twisted.logger import Logger
 from punch.address import Address, tcpAddress
 from punch.candidate import Candidate, Kind
 from punch.note import MOST, Note
+from punch.pairerrors import NoDirectPath
 from punch.race import Connect, Race
+from punch.role import Role
 from punch.search import Search, Sockets
 from punch.steps import Approached, Pen, noPen
 from punch.strategy import Part, around, drawn, following, partOf
 from punch.survey import Survey
 from punch.translation import Translation
+from punch.verdict import Account, judge
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Ways:
     """
     What an approach works with.
 
-    C{connect}: from the shared port; C{connectAnew}: from any other.
+    C{connect}: from the shared port; C{connectAnew}: from any other.  C{searches}:
+    whether there are sockets for a search.
     """
 
     clock: IReactorTime
@@ -43,6 +47,7 @@ class Ways:
     sockets: Sockets
     connect: Connect
     connectAnew: Connect
+    searches: bool = True
 
 
 class Approach:
@@ -70,6 +75,8 @@ class Approach:
         self._peer = peer
         self._send = send
         self._pen = pen
+        self._told: Account | None = None
+        self._heard: Account | None = None
         self._own: Translation | None = None
         self._theirs: Translation | None = None
         self._part = Part.REST
@@ -104,9 +111,32 @@ class Approach:
             # Nobody sends us anywhere but to a host that is theirs.
             if candidate.address.host == self._peer.host:
                 self._race.add(candidate)
+        if note.account is not None:
+            self._heard = note.account
         if note.translation is not None and self._theirs is None:
             self._theirs = note.translation
             self._act()
+
+    def report(self) -> None:
+        """
+        Tell the other side what we have seen so far; by that both judge.
+        """
+        if self._told is None and self._race.goesOn:
+            self._told = self._account()
+            self._send(Note(account=self._told))
+
+    def _account(self) -> Account:
+        return Account(self._own, self._race.outcomes(), self._ways.searches)
+
+    def verdict(self, role: Role) -> type[NoDirectPath] | None:
+        """
+        Why there is no direct path, as far as it can be told.
+
+        @param role: ours.
+        """
+        ours = self._told or self._account()
+        theirs = self._heard or Account(self._theirs)
+        return judge(*((theirs, ours) if role is Role.DIALER else (ours, theirs)))
 
     def _surveyed(self, own: Translation | None, told: Translation | None) -> None:
         self._own = own

@@ -216,6 +216,17 @@ class Checklist:
         check.rejections += 1
         check.dueAt = now + min(pause, _LONGEST)
 
+    def outcomes(self) -> frozenset[str]:
+        """
+        What has come of attempts at the address that the rendezvous saw (values of
+        L{Outcome}).
+        """
+        found: set[Outcome] = set()
+        for check in self._checks.values():
+            if check.candidate.kind is Kind.SERVER_REFLEXIVE:
+                found |= check.outcomes
+        return frozenset(outcome.value for outcome in found)
+
     def verdict(self) -> PunchError:
         """
         Why there is no path, for when time has run out.

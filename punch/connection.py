@@ -77,7 +77,7 @@ def ownReason(reason: Failure) -> Failure:
     The same reason, of a connection's own.  Twisted gives all connections one instance,
     and whoever raises that ties all that is on the stack to it, for ever.
     """
-    value = reason.value
+    value: Any = reason.value
     if type(value) in (ConnectionDone, ConnectionLost):
         return Failure(type(value)(*value.args))
     return reason

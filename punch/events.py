@@ -229,6 +229,22 @@ class Forwarding:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """
+    There is no direct path; both sides come to the same verdict.  C{reason} is a
+    L{punch.errors.Reason}'s value, C{advice} the end of a sentence.
+    """
+
+    event: ClassVar[str] = "verdict"
+    reason: str
+    message: str
+    advice: str
+
+    def sentence(self) -> str:
+        return f"No direct path ({self.reason}). {self.message} To help: {self.advice}."
+
+
+@dataclass(frozen=True)
 class Failed:
     """
     No link came about.  C{reason} is a L{punch.errors.Reason}'s value.

@@ -34,9 +34,10 @@ from punch.errors import (
     Unproven,
     WrongCode,
 )
-from punch.events import Tell
+from punch.events import Judged, Tell
 from punch.greeting import DialersGreeting, Greeting, ListenersGreeting
 from punch.note import BadNote, Note
+from punch.pairerrors import NoDirectPath
 from punch.path import Path
 from punch.policy import RelayPolicy
 from punch.race import Connect, Race, Win
@@ -53,6 +54,11 @@ PROOF_TIMEOUT = 10.0
 Seconds that the other side has to send its sealed details.
 """
 
+REPORT = 0.9
+"""
+The part of the time to giving up after which each side tells what it has seen.
+"""
+
 LAST_WORDS = 0.5
 """
 Seconds by which the dialer gives up before the listener does, at most: the choice
@@ -66,6 +72,7 @@ _TIME_IS_UP = frozenset(
         Reason.REFUSED,
         Reason.UNREACHABLE,
         Reason.NOT_ATTACHED,
+        *(each.reason for each in NoDirectPath.__subclasses__()),
     )
 )
 """
@@ -165,7 +172,8 @@ class Introduction:
         )
         self._timers = [
             means.clock.callLater(meeting.wait, self._start),
-            means.clock.callLater(self._patience(), self.race.timeOut),
+            means.clock.callLater(self._patience(), self._timeOut),
+            means.clock.callLater(self._patience() * REPORT, self._report),
             means.clock.callLater(PROOF_TIMEOUT, self._unproven),
         ]
         self.won: Deferred[Win[Path]] = self.race.won
@@ -228,7 +236,7 @@ class Introduction:
         self._meeting.pen(PeerGone(reason))
         settled = reason == Reason.PEER_LEFT.value and self.proven
         if reason in _TIME_IS_UP:
-            self.race.timeOut()
+            self._timeOut()
         elif reason != Reason.DONE.value and not settled:
             self.race.fail(_FAREWELLS.get(reason, PeerLeft)())
 
@@ -261,6 +269,23 @@ class Introduction:
     def _say(self, message: bytes) -> None:
         self._meeting.relay(message)
         self._meeting.pen(Said())
+
+    def _report(self) -> None:
+        if self.proven and self.expectsDirect:
+            self._approach.report()
+
+    def _timeOut(self) -> None:
+        """
+        Time is up: come to a verdict.
+        """
+        if not (self.race.goesOn and self.proven and self.expectsDirect):
+            self.race.timeOut()
+            return
+        verdict = self._approach.verdict(self.role)
+        if verdict is not None:
+            reason, message = verdict.reason.value, str(verdict())
+            self._means.tell(Judged(reason, message, verdict.advice))
+        self.race.timeOut(verdict)
 
     def _unproven(self) -> None:
         if not self.proven:

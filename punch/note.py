@@ -15,6 +15,7 @@ from typing import Any
 from punch.candidate import Candidate
 from punch.details import known, textsIn, translationIn
 from punch.translation import Translation
+from punch.verdict import Account, BadAccount
 
 MOST = 16
 """
@@ -32,11 +33,12 @@ class BadNote(ValueError):
 class Note:
     """
     C{translation}: what the sender's NATs do with ports.  C{candidates}: more of the
-    sender's.
+    sender's.  C{account}: what it has seen, for the verdict.
     """
 
     translation: Translation | None = None
     candidates: tuple[Candidate, ...] = ()
+    account: Account | None = None
 
     def toBytes(self) -> bytes:
         """
@@ -47,6 +49,8 @@ class Note:
             fields["nat"] = self.translation.toFields()
         if self.candidates:
             fields["candidates"] = [each.toText() for each in self.candidates]
+        if self.account is not None:
+            fields["account"] = self.account.toFields()
         return json.dumps(fields, separators=(",", ":")).encode("utf-8")
 
     @classmethod
@@ -59,6 +63,13 @@ class Note:
         try:
             fields = json.loads(data)
             candidates = textsIn(fields, "candidates")
-            return cls(translationIn(fields), known(candidates))
+            return cls(translationIn(fields), known(candidates), _accountIn(fields))
         except (ValueError, TypeError, AttributeError, RecursionError) as bad:
             raise BadNote("not the shape of a note") from bad
+
+
+def _accountIn(fields: dict[str, Any]) -> Account | None:
+    try:
+        return Account.fromFields(fields["account"]) if "account" in fields else None
+    except BadAccount:
+        return None

@@ -156,6 +156,7 @@ class Peer:
                 sockets=self._sockets,
                 connect=self.shared.connect,
                 connectAnew=self.shared.connectAnew,
+                searches=self.settings.search > 0,
             ),
         )
 

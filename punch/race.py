@@ -237,11 +237,20 @@ class Race(Generic[P]):
         """
         self._lose(Failure(CancelledError()))
 
-    def timeOut(self) -> None:
+    def timeOut(self, verdict: type[PunchError] | None = None) -> None:
         """
         Time is up: say why there is no path.
+
+        @param verdict: why, if somebody knows better than we.
         """
-        self.fail(self._checklist.verdict())
+        seen = self._checklist.verdict()
+        self.fail(seen if verdict is None else verdict(seen.detail))
+
+    def outcomes(self) -> frozenset[str]:
+        """
+        See L{Checklist.outcomes}.
+        """
+        return self._checklist.outcomes()
 
     def expects(self, address: Address) -> bool:
         """

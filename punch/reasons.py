@@ -63,6 +63,15 @@ class Reason(Enum):
     UNREACHABLE = "unreachable"
     NOT_ATTACHED = "not-attached"
 
+    BOTH_RANDOM_MAPPING = "both-random-mapping"
+    RANDOM_AGAINST_SEQUENTIAL = "random-against-sequential"
+    SEARCH_FAILED = "search-failed"
+    NO_SEARCH = "no-search"
+    PREDICTION_FAILED = "prediction-failed"
+    NO_SIMULTANEOUS_OPEN = "no-simultaneous-open"
+    LISTENER_BLOCKS_OUTBOUND = "listener-blocks-outbound"
+    DIALER_BLOCKS_OUTBOUND = "dialer-blocks-outbound"
+
     NO_LINK = "no-link"
     NO_SUCH_SERVICE = "no-such-service"
     TARGET_REFUSED = "target-refused"

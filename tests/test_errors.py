@@ -1,6 +1,6 @@
 """
 Tests for L{punch.errors}, L{punch.forwarderrors}, L{punch.relayerrors},
-L{punch.resumeerrors}, L{punch.stdioerrors}, L{punch.streamerrors},
+L{punch.pairerrors}, L{punch.resumeerrors}, L{punch.stdioerrors}, L{punch.streamerrors},
 L{punch.stunerrors} and L{punch.reasons}.
 """
 
@@ -13,6 +13,7 @@ import pytest
 from punch import (
     errors,
     forwarderrors,
+    pairerrors,
     relayerrors,
     resumeerrors,
     stdioerrors,
@@ -31,6 +32,7 @@ from punch.errors import (
     RendezvousError,
     WrongCode,
 )
+from punch.pairerrors import NoDirectPath
 from punch.reasons import Reason
 from punch.streamerrors import StreamError
 from punch.stunerrors import STUNError
@@ -42,6 +44,7 @@ BRANCHES = {
     AuthenticationError,
     ConnectError,
     LinkError,
+    NoDirectPath,
     StreamError,
     STUNError,
 }
@@ -57,6 +60,7 @@ def concrete(kind: type[PunchError] = PunchError) -> Iterator[type[PunchError]]:
         errors,
         forwarderrors,
         relayerrors,
+        pairerrors,
         resumeerrors,
         stdioerrors,
         streamerrors,

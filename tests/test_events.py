@@ -20,6 +20,7 @@ from punch.events import (
     Failed,
     Forwarding,
     Introduced,
+    Judged,
     Listening,
     Observed,
     PathChanged,
@@ -140,6 +141,16 @@ EXAMPLES: list[tuple[Event, str, dict[str, Any], str]] = [
         "forwarding",
         {"service": "web", "address": "127.0.0.1:8080"},
         "Forwarding 127.0.0.1:8080 to the other side's 'web'.",
+    ),
+    (
+        Judged("search-failed", "It was not met.", "try again"),
+        "verdict",
+        {
+            "reason": "search-failed",
+            "message": "It was not met.",
+            "advice": "try again",
+        },
+        "No direct path (search-failed). It was not met. To help: try again.",
     ),
     (
         Failed("refused", "Nobody there."),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from punch.events import Connected
+from punch.events import Connected, Judged
 from punch.policy import RelayPolicy
 from punch.testing import Allocation, Mapping, MemoryHost, NATBehavior, Unsolicited
 
@@ -20,6 +20,7 @@ _MOVES: dict[str, Any] = {
     "mapping": Mapping.ADDRESS_AND_PORT_DEPENDENT,
     "strict": True,
 }
+DEAF = NATBehavior(strict=True, simultaneousOpen=False)
 NEXT = NATBehavior(allocation=Allocation.SEQUENTIAL, **_MOVES)
 BLOCK = NATBehavior(allocation=Allocation.RANDOM, ports=(20480, 21503), **_MOVES)
 RANDOM = NATBehavior(allocation=Allocation.RANDOM, **_MOVES)
@@ -51,6 +52,16 @@ def elapsed(world: World) -> float:
     connected = [each.told(Connected) for each in world.programs]
     assert all(connected), world
     return connected[1][0].elapsed
+
+
+def judged(world: World) -> str:
+    """
+    Why they have not met, of which both say the same.
+    """
+    [[ours], [theirs]] = [each.told(Judged) for each in world.programs]
+    assert ours == theirs
+    assert ours.reason == world.dialer.reason == world.listener.reason
+    return ours.reason
 
 
 def finish(world: World) -> None:
@@ -113,7 +124,7 @@ def test_noSearch() -> None:
     Who may have no socket for it does not search.
     """
     world = meeting(RANDOM, KEEPS, search=0)
-    assert world.dialer.reason == "no-answer"
+    assert judged(world) == "no-search"
     world.end()
 
 
@@ -122,8 +133,39 @@ def test_hopeless() -> None:
     Where both sides' ports may be any nobody searches.
     """
     world = meeting(RANDOM, RANDOM)
-    assert world.dialer.reason == world.listener.reason == "no-answer"
+    assert judged(world) == "both-random-mapping"
     world.end()
+
+
+@pytest.mark.parametrize(
+    ("listener", "dialer", "verdict"),
+    [
+        (NEXT, RANDOM, "random-against-sequential"),
+        (DEAF, DEAF, "no-simultaneous-open"),
+    ],
+)
+def test_judged(
+    listener: NATBehavior, dialer: NATBehavior, verdict: str | None
+) -> None:
+    """
+    Whatever kept them apart, both say the same.
+    """
+    world = meeting(listener, dialer)
+    assert judged(world) == verdict
+    world.end()
+
+
+def test_judgedLater() -> None:
+    """
+    Behind a relayed link the verdict comes when the race is over.
+    """
+    world = meeting(RANDOM, RANDOM, relay=RelayPolicy.FALLBACK, resumeFor=60.0)
+    assert not world.dialer.told(Judged)
+    world.run(12.0)
+    for each in world.programs:
+        [verdict] = each.told(Judged)
+        assert verdict.reason == "both-random-mapping"
+    finish(world)
 
 
 def test_better() -> None:

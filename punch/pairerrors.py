@@ -1,0 +1,108 @@
+"""
+Why two peers find no direct path: verdicts on the pair, which both of them come to.
+(As in L{punch.errors}, what a person reads is the docstring.)
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from punch.errors import PunchError
+from punch.reasons import Reason
+
+_FORWARD = (
+    "forward a TCP port to one of the two (--port N there), use another network on"
+    " one side, or let the relay carry the link"
+)
+
+
+class NoDirectPath(PunchError):
+    """
+    There is no direct path between the two.
+
+    C{advice}: what may help, as the end of a sentence.
+    """
+
+    advice: ClassVar[str] = _FORWARD
+
+
+class BothRandomMapping(NoDirectPath):
+    """
+    Both sides are behind NATs that give each connection another port, at random, so
+    neither can know where to reach the other.
+    """
+
+    reason = Reason.BOTH_RANDOM_MAPPING
+
+
+class RandomAgainstSequential(NoDirectPath):
+    """
+    One side's NAT gives each connection another port, at random, and the other's
+    gives it the next one, so there is no port to agree on.
+    """
+
+    reason = Reason.RANDOM_AGAINST_SEQUENTIAL
+
+
+class SearchFailed(NoDirectPath):
+    """
+    One side's NAT gives each connection another port, at random, and the search did
+    not meet one in time.
+    """
+
+    reason = Reason.SEARCH_FAILED
+    advice = (
+        "try again, or with more sockets (--search) and time (--timeout) on both sides"
+    )
+
+
+class NoSearch(NoDirectPath):
+    """
+    One side's NAT gives each connection another port, at random, and a search for it
+    was not allowed.
+    """
+
+    reason = Reason.NO_SEARCH
+    advice = "allow it on both sides (--search), or let the relay carry the link"
+
+
+class PredictionFailed(NoDirectPath):
+    """
+    A NAT gives each connection the next port, and others took those that were
+    expected.
+    """
+
+    reason = Reason.PREDICTION_FAILED
+    advice = f"try again; else {_FORWARD}"
+
+
+class NoSimultaneousOpen(NoDirectPath):
+    """
+    Both sides' NATs keep their ports, and yet nothing came through: one of them lets
+    no connection in, not even one that meets ours on its way out.
+    """
+
+    reason = Reason.NO_SIMULTANEOUS_OPEN
+
+
+class ListenerBlocksOutbound(NoDirectPath):
+    """
+    The network of the side that waits lets connections out to few ports only, and to
+    no peer.
+    """
+
+    reason = Reason.LISTENER_BLOCKS_OUTBOUND
+    advice = (
+        "use another network there, or let the relay carry the link"
+        " (a rendezvous on port 443 is reached from most networks)"
+    )
+
+
+class DialerBlocksOutbound(NoDirectPath):
+    """
+    The network of the side that dials lets connections out to few ports only, and to
+    no peer.
+    """
+
+    reason = Reason.DIALER_BLOCKS_OUTBOUND
+    advice = ListenerBlocksOutbound.advice

@@ -1,0 +1,117 @@
+"""
+The verdict on a pair: why its peers found no direct path, from what each of them saw.
+
+Both tell each other, and judge by the same: so they come to the same verdict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from punch.checklist import Outcome
+from punch.pairerrors import (
+    BothRandomMapping,
+    DialerBlocksOutbound,
+    ListenerBlocksOutbound,
+    NoDirectPath,
+    NoSearch,
+    NoSimultaneousOpen,
+    PredictionFailed,
+    RandomAgainstSequential,
+    SearchFailed,
+)
+from punch.translation import BadTranslation, Translation
+
+_WORDS = frozenset(outcome.value for outcome in Outcome)
+
+_BLOCKED = frozenset({Outcome.REFUSED.value, Outcome.UNREACHABLE.value})
+
+
+class BadAccount(ValueError):
+    """
+    This is no account.
+    """
+
+
+@dataclass(frozen=True)
+class Account:
+    """
+    What one peer saw.
+
+    C{translation}: what its NATs do with ports; C{None} if that could not be told.
+    C{outcomes}: of its attempts at the address at which the rendezvous sees the other
+    (values of L{Outcome}).  C{searches}: whether it may search.
+    """
+
+    translation: Translation | None
+    outcomes: frozenset[str] = frozenset()
+    searches: bool = True
+
+    def toFields(self) -> dict[str, Any]:
+        """
+        The fields in which the other side is told.
+        """
+        fields: dict[str, Any] = {
+            "outcomes": sorted(self.outcomes),
+            "searches": self.searches,
+        }
+        if self.translation is not None:
+            fields["nat"] = self.translation.toFields()
+        return fields
+
+    @classmethod
+    def fromFields(cls, fields: Any) -> Account:
+        """
+        Read what the other side tells; outcomes that we don't know are passed over.
+
+        @raise BadAccount: it is nothing of the kind.
+        """
+        try:
+            outcomes = frozenset(_WORDS.intersection(fields["outcomes"]))
+            nat = fields.get("nat")
+            translation = None if nat is None else Translation.fromFields(nat)
+            return cls(translation, outcomes, fields["searches"] is True)
+        except (TypeError, KeyError, AttributeError, BadTranslation) as bad:
+            raise BadAccount("not the shape of an account") from bad
+
+
+def judge(listener: Account, dialer: Account) -> type[NoDirectPath] | None:
+    """
+    Why there is no direct path; C{None} if that can't be told.
+    """
+    if _isBlocked(listener, dialer):
+        return ListenerBlocksOutbound
+    if _isBlocked(dialer, listener):
+        return DialerBlocksOutbound
+    first, second = listener.translation, dialer.translation
+    if first is None or second is None:
+        return None
+    if first.keepsPort and second.keepsPort:
+        return _bothKeep(listener, dialer)
+    if first.isRandom and second.isRandom:
+        return BothRandomMapping
+    if not (first.isRandom or second.isRandom):
+        return PredictionFailed
+    if first.isSequential or second.isSequential:
+        return RandomAgainstSequential
+    return SearchFailed if listener.searches and dialer.searches else NoSearch
+
+
+def _isBlocked(one: Account, other: Account) -> bool:
+    """
+    Whether one side's network lets out little: somebody else could look at the other
+    from a second port, and it could not even get there.
+    """
+    isDark = one.translation is None and other.translation is not None
+    return isDark and bool(one.outcomes) and one.outcomes <= _BLOCKED
+
+
+def _bothKeep(listener: Account, dialer: Account) -> type[NoDirectPath] | None:
+    """
+    If somebody answers, or a connection came about, it is something else.
+    """
+    silent = {Outcome.TIMED_OUT.value}
+    if listener.outcomes <= silent and dialer.outcomes <= silent:
+        return NoSimultaneousOpen
+    return None

@@ -1,0 +1,122 @@
+"""
+Tests for L{punch.verdict} and L{punch.pairerrors}.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from punch import pairerrors
+from punch.checklist import Outcome
+from punch.pairerrors import NoDirectPath
+from punch.translation import Allocation, Mapping, Translation
+from punch.verdict import Account, BadAccount, judge
+from tests.test_translation import jsons, translations
+
+KEEPS = Translation(Mapping.ENDPOINT_INDEPENDENT)
+NEXT = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 1)
+ANY = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.RANDOM)
+SILENT = frozenset({"timed out"})
+REFUSED = frozenset({"refused"})
+
+accounts = st.builds(
+    Account,
+    st.none() | translations,
+    st.frozensets(st.sampled_from([each.value for each in Outcome])),
+    st.booleans(),
+)
+
+
+@pytest.mark.parametrize(
+    ("listener", "dialer", "verdict"),
+    [
+        (Account(ANY), Account(ANY), "both-random-mapping"),
+        (Account(ANY), Account(NEXT), "random-against-sequential"),
+        (Account(NEXT), Account(ANY), "random-against-sequential"),
+        (Account(ANY), Account(KEEPS), "search-failed"),
+        (Account(KEEPS), Account(ANY, searches=False), "no-search"),
+        (Account(KEEPS, searches=False), Account(ANY), "no-search"),
+        (Account(NEXT), Account(KEEPS), "prediction-failed"),
+        (Account(NEXT), Account(NEXT), "prediction-failed"),
+        (Account(KEEPS, SILENT), Account(KEEPS, SILENT), "no-simultaneous-open"),
+        (Account(KEEPS), Account(KEEPS), "no-simultaneous-open"),
+        (Account(KEEPS, REFUSED), Account(KEEPS, SILENT), None),
+        (Account(KEEPS, frozenset({"connected"})), Account(KEEPS), None),
+        (Account(None, REFUSED), Account(KEEPS, SILENT), "listener-blocks-outbound"),
+        (Account(ANY), Account(None, REFUSED), "dialer-blocks-outbound"),
+        (Account(None, SILENT), Account(KEEPS, SILENT), None),
+        (Account(None), Account(KEEPS), None),
+        (Account(None, REFUSED), Account(None, REFUSED), None),
+    ],
+)
+def test_judged(listener: Account, dialer: Account, verdict: str | None) -> None:
+    """
+    What can be told apart has its own name, and what can't has none.
+    """
+    found = judge(listener, dialer)
+    assert (found and found.reason.value) == verdict
+
+
+def test_sides() -> None:
+    """
+    Which side it is makes no difference, but to the name of the side.
+    """
+    for own, other in product([ANY, NEXT, KEEPS, None], repeat=2):
+        for outcome in (SILENT, REFUSED):
+            first, second = Account(own, outcome), Account(other, SILENT)
+            one, two = judge(first, second), judge(second, first)
+            names = {one and one.reason.value, two and two.reason.value}
+            sides = {"listener-blocks-outbound", "dialer-blocks-outbound"}
+            assert len(names) == 1 or names == sides
+
+
+@given(accounts)
+def test_roundTrip(account: Account) -> None:
+    """
+    What one side writes the other reads.
+    """
+    assert Account.fromFields(account.toFields()) == account
+
+
+@given(jsons)
+def test_anything(fields: Any) -> None:
+    """
+    Anything is an account or L{BadAccount}.
+    """
+    with suppress(BadAccount):
+        Account.fromFields(fields)
+
+
+@given(accounts, st.sampled_from(["outcomes", "searches", "nat"]), jsons)
+def test_oneWrong(account: Account, name: str, value: Any) -> None:
+    """
+    So it is where one field is not what it should be.
+    """
+    with suppress(BadAccount):
+        Account.fromFields({**account.toFields(), name: value})
+
+
+def test_laterOutcome() -> None:
+    """
+    An outcome that only a later version knows is passed over.
+    """
+    fields = Account(KEEPS, REFUSED).toFields()
+    fields["outcomes"].append("bewitched")
+    assert Account.fromFields(fields).outcomes == REFUSED
+
+
+@pytest.mark.parametrize("verdict", NoDirectPath.__subclasses__())
+def test_advice(verdict: type[NoDirectPath]) -> None:
+    """
+    Each says what it is, in a sentence, and what may help.
+    """
+    assert verdict.__module__ == pairerrors.__name__
+    assert str(verdict()).endswith(".")
+    assert verdict.advice
+    assert not verdict.advice.endswith(".")
