@@ -56,7 +56,8 @@ Seconds that the other side has to send its sealed details.
 
 REPORT = 0.9
 """
-The part of the time to giving up after which each side tells what it has seen.
+The part of the time to the dialer's giving up after which each side tells what it has
+seen.
 """
 
 LAST_WORDS = 0.5
@@ -108,6 +109,10 @@ class Means:
     policy: RelayPolicy
     relay: Callable[[bytes], Deferred[Any]]
     ways: Ways
+
+
+def _dialersPatience(means: Means) -> float:
+    return means.timeout - min(LAST_WORDS, means.timeout / 4)
 
 
 @dataclass(frozen=True)
@@ -173,7 +178,7 @@ class Introduction:
         self._timers = [
             means.clock.callLater(meeting.wait, self._start),
             means.clock.callLater(self._patience(), self._timeOut),
-            means.clock.callLater(self._patience() * REPORT, self._report),
+            means.clock.callLater(_dialersPatience(means) * REPORT, self._report),
             means.clock.callLater(PROOF_TIMEOUT, self._unproven),
         ]
         self.won: Deferred[Win[Path]] = self.race.won
@@ -329,8 +334,7 @@ class Dialed(Introduction):
         Introduction.__init__(self, means, meeting)
 
     def _patience(self) -> float:
-        timeout = self._means.timeout
-        return timeout - min(LAST_WORDS, timeout / 4)
+        return _dialersPatience(self._means)
 
     def _greeted(self, message: bytes) -> None:
         try:

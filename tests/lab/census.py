@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from math import ceil, sqrt
 
 from .trial import Result, Trial
+from .truth import causeOf
 
 _Z = 1.959964
 _LINE = "{:>5}  {:<20} {:<20} {:<8} {:>9} {:>9}  {}"
@@ -65,7 +66,7 @@ def summary(trials: Sequence[Trial]) -> str:
     All tables.
     """
     parts = (_rates(trials), _times(trials), _classes(trials), _pairs(trials))
-    return "\n\n".join((*parts, _whys(trials)))
+    return "\n\n".join(filter(None, (*parts, _whys(trials), _truths(trials))))
 
 
 def _rates(trials: Sequence[Trial]) -> str:
@@ -136,6 +137,29 @@ def _whys(trials: Sequence[Trial]) -> str:
     for (result, why), indices in sorted(groups.items()):
         shown = " ".join(str(index) for index in indices)
         lines.append(f"{result}, {why} ({len(indices)}): {shown}")
+    return "\n".join(lines)
+
+
+def _truths(trials: Sequence[Trial]) -> str:
+    """
+    How often the reason is the true one, of pairs that can't be direct, or were not.
+    """
+    told = [
+        (trial.why, cause.value)
+        for trial in trials
+        if trial.result is not Result.DIRECT
+        and (cause := causeOf(trial.pair.listener, trial.pair.dialer)) is not None
+    ]
+    right = sum(why == true for why, true in told)
+    if all(trial.result is Result.DIRECT for trial in trials):
+        return ""
+    unknown = sum(trial.result is not Result.DIRECT for trial in trials) - len(told)
+    lines = [f"the reason is the true one {right} of {len(told)} times"]
+    for (why, true), count in sorted(Counter(told).items()):
+        if why != true:
+            lines.append(f"{why or 'not said'} for {true}: {count}")
+    if unknown:
+        lines.append(f"no cause is known of {unknown} others")
     return "\n".join(lines)
 
 

@@ -41,9 +41,10 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--patience",
         type=float,
-        default=20.0,
+        default=35.0,
         metavar="S",
-        help="how long a relayed link may take to become direct (default: 20)",
+        help="how long to wait behind a relayed link, for a direct one or the verdict"
+        " (default: 35)",
     )
     add("--keep-logs", type=Path, metavar="DIR", help="leave logs and events there")
     return made

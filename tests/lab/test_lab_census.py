@@ -114,11 +114,30 @@ def test_summary() -> None:
         "not direct, and why: which pairs",
         "failed, peer-silent (1): 3",
         "relayed, no-answer (1): 1",
+        "",
+        "the reason is the true one 0 of 2 times",
+        "no-answer for prediction-failed: 1",
+        "peer-silent for prediction-failed: 1",
     ]
 
 
 def test_allDirect() -> None:
     """
-    With nothing missed the summary ends by saying so.
+    With nothing missed the summary says so, and there is no reason to compare.
     """
-    assert summary(TRIALS[:1]).endswith("every pair became direct")
+    assert "every pair became direct" in summary(TRIALS[:1]).splitlines()
+    assert "the reason" not in summary(TRIALS[:1])
+
+
+def test_truths() -> None:
+    """
+    Reasons are compared with what the sides are; where that tells nothing, it is said.
+    """
+    trials = [
+        trial(0, SEQ, NF, Result.RELAYED, 0.5, None, "prediction-failed"),
+        trial(1, NF, NF, Result.RELAYED, 0.5, None, "no-answer"),
+    ]
+    assert summary(trials).splitlines()[-2:] == [
+        "the reason is the true one 1 of 1 times",
+        "no cause is known of 1 others",
+    ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from .eventfile import EventFile
 from .nats import DROP, PAIRS
 from .run import Meeting, Outcome
 from .topology import Laboratory
@@ -15,17 +16,51 @@ from .topology import Laboratory
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(90)]
 
 
+NEVER = ("--relay", "never")
+
+HARD = (
+    ("home-seq", "drop"),
+    ("reset", "home-seq"),
+    ("cell-blk", "drop"),
+    ("reset", "cell-blk"),
+    ("random", "drop"),
+    ("drop", "random"),
+    ("corp-vpn", "drop"),
+)
+"""
+Pairs of which one side does not keep its port.
+"""
+
+HOPELESS = {
+    ("random", "cell-blk"): "both-random-mapping",
+    ("home-seq", "random"): "random-against-sequential",
+    ("home-noso", "home-noso"): "no-simultaneous-open",
+    ("corp-block", "drop"): "listener-blocks-outbound",
+    ("random", "corp-block"): "dialer-blocks-outbound",
+}
+"""
+Pairs that can't meet, and the verdict on them.
+"""
+
+
 def dial(
-    directory: Path, listener: str, dialer: str, timeout: float, loss: float = 0.0
+    directory: Path,
+    listener: str,
+    dialer: str,
+    timeout: float,
+    loss: float = 0.0,
+    more: tuple[str, ...] = (),
 ) -> Outcome:
     """
     One dial between two kinds, at 20 ms on each leg.
+
+    @param more: options of both programs.
     """
     with (
-        Laboratory(listener, dialer, loss=loss) as lab,
-        Meeting(lab, directory, timeout) as meeting,
+        Laboratory(listener, dialer, loss=loss, seed="7") as lab,
+        Meeting(lab, directory, timeout, options=more) as meeting,
     ):
-        return meeting.dial()
+        return meeting.dial(more=more)
 
 
 @pytest.mark.parametrize(("listener", "dialer"), PAIRS)
@@ -36,6 +71,29 @@ def test_pair(listener: str, dialer: str, tmp_path: Path) -> None:
     outcome = dial(tmp_path, listener, dialer, timeout=15.0)
     assert outcome.connected, (outcome.reason, outcome.explanation)
     assert outcome.path == "direct"
+
+
+@pytest.mark.parametrize(("listener", "dialer"), HARD)
+def test_hard(listener: str, dialer: str, tmp_path: Path) -> None:
+    """
+    The pair connects directly, though a port must be foretold, or found.
+    """
+    outcome = dial(tmp_path, listener, dialer, timeout=20.0, more=NEVER)
+    assert outcome.connected, (outcome.reason, outcome.explanation)
+    assert outcome.path == "direct"
+
+
+@pytest.mark.parametrize(("listener", "dialer"), HOPELESS)
+def test_hopeless(listener: str, dialer: str, tmp_path: Path) -> None:
+    """
+    What can't be is said to be so, for the true reason, by both sides alike.
+    """
+    outcome = dial(tmp_path, listener, dialer, timeout=4.0, more=NEVER)
+    assert outcome.reason == HOPELESS[listener, dialer], outcome.explanation
+    for name in ("listener.events", "dialer-1.events"):
+        events = EventFile(tmp_path / name).read()
+        verdicts = [each["reason"] for each in events if each["event"] == "verdict"]
+        assert verdicts == [outcome.reason]
 
 
 def test_loss(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ class Trial:
     What came of one pair, as its dialer tells it.
 
     C{usable}, C{direct}: seconds from the start of the dial to the first link, and
-    to a direct one.  C{why}: why it is not direct.
+    to a direct one.  C{why}: why it is not direct; the verdict, if there was one.
     """
 
     pair: Pair
@@ -54,7 +54,7 @@ class Terms:
     latency: float = 0.02
     relay: str = "fallback"
     timeout: float = 30.0
-    patience: float = 20.0
+    patience: float = 35.0
     kept: Path | None = None
 
 
@@ -85,14 +85,22 @@ def _dial(pair: Pair, terms: Terms, directory: Path, told: EventFile) -> Outcome
 
 def _await(told: EventFile, patience: float) -> None:
     """
-    Stay until the link is direct, for so long.
+    Stay until the link is direct, or there is a verdict, for so long.
     """
     deadline = monotonic() + patience
     while (left := deadline - monotonic()) > 0:
         events = told.read()
-        if directSince(events) is not None:
+        if directSince(events) is not None or verdictIn(events):
             return
-        told.wait({"path"}, left, after=len(events))
+        told.wait({"path", "verdict"}, left, after=len(events))
+
+
+def verdictIn(events: list[Event]) -> str:
+    """
+    The verdict on the pair, as far as there is one.
+    """
+    found = [str(e["reason"]) for e in events if e["event"] == "verdict"]
+    return found[-1] if found else ""
 
 
 def directSince(events: list[Event]) -> float | None:
@@ -115,7 +123,7 @@ def judge(pair: Pair, outcome: Outcome, events: list[Event]) -> Trial:
     connected = next(e for e in events if e["event"] == "connected")
     since = directSince(events)
     if since is None:
-        why = connected.get("why", "")
+        why = verdictIn(events) or connected.get("why", "")
         return Trial(pair, Result.RELAYED, outcome.elapsed, why=why)
     started = connected["time"] - connected["elapsed"]
     return Trial(pair, Result.DIRECT, outcome.elapsed, since - started)
