@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
@@ -94,9 +95,9 @@ class Dialer:
             raise
         link.whenEnded().addCallback(lambda _: seat.leave())
 
-        def improve(win: Win[Path]) -> None:
+        def improve(win: Win[Path]) -> Deferred[Any]:
             # The listener must know the link before it can go on elsewhere.
-            link.whenConfirmed().addCallback(
+            return link.whenConfirmed().addCallback(
                 lambda isKnown: link.adopt(win) if isKnown else win.path.abort()
             )
 
@@ -131,23 +132,24 @@ class Dialer:
         self._pen = self._peer.settings.draw(Dialed.role.value, bool(self._preface))
         return await self._peer.meet(self._gate.admit, self._introduce, ride)
 
-    def rest(self, adopt: Callable[[Win[Path]], object]) -> Deferred[None]:
+    def rest(self, adopt: Callable[[Win[Path]], Deferred[Any]]) -> Deferred[None]:
         """
         The race behind a relayed path that has won it.
 
-        @param adopt: is given a direct path, if there comes one.
+        @param adopt: is given a direct path, if there comes one; fires when it is
+            known what came of that.
         @return: fires when the race is over.
         """
         return Deferred.fromCoroutine(self._rest(adopt))
 
-    async def _rest(self, adopt: Callable[[Win[Path]], object]) -> None:
+    async def _rest(self, adopt: Callable[[Win[Path]], Deferred[Any]]) -> None:
         met = self._introduction
         if met is None or not self._isRelayed:
             return
         reason = Reason.DONE
         try:
             if self._peer.settings.relay.mayMeet:
-                adopt(await met.better.wait())
+                await adopt(await met.better.wait())
         except PunchError as error:
             reason = error.reason
         except CancelledError:

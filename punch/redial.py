@@ -5,7 +5,7 @@ The redial: the dialer's side of a link that wants another path.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.logger import Logger
@@ -50,7 +50,7 @@ class Dial(Protocol):
         Dial once.
         """
 
-    def rest(self, adopt: Callable[[Win[Path]], object]) -> Deferred[None]:
+    def rest(self, adopt: Callable[[Win[Path]], Deferred[Any]]) -> Deferred[None]:
         """
         What goes on behind a relayed path.
         """

@@ -15,6 +15,7 @@ from punch import api
 from punch.events import (
     Closed,
     Connected,
+    Listening,
     PathChanged,
     Resumed,
     Suspended,
@@ -308,6 +309,27 @@ def test_dialerRestarted() -> None:
     service.stop()
     world.run(10.0)
     world.end()
+
+
+def test_betterAtOnce() -> None:
+    """
+    A direct path that comes behind a relayed one is taken, and nobody dials for
+    another meanwhile.
+    """
+    world = pair()
+    ends = ("203.0.113.1", "203.0.113.2")
+    world.network.block(*ends)
+    world.listen(**DURABLE)
+    assert world.listener.code
+    world.run(2.0)
+    world.dial(**DURABLE)
+    assert world.until(lambda: world.dialer.ended)
+    world.network.unblock(*ends)
+    world.run(5.0)
+    for each in world.programs:
+        assert [event.to for event in each.told(PathChanged)] == ["direct"]
+        assert len(each.told(Listening)) == 1, world
+    finish(world)
 
 
 def dials(program: Program, seat: bytes) -> None:
