@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from random import Random
 from typing import Any
 
@@ -19,6 +20,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from punch.address import Address, tcpAddress
+from punch.alarm import Alarm
 from punch.candidate import Candidate, Kind
 from punch.note import MOST, Note
 from punch.pairerrors import NoDirectPath
@@ -83,6 +85,10 @@ class Approach:
         # Then our connect to the other side is younger than what the survey saw.
         self._isSurveyed = ways.survey.found.settled
         self._notes = 0
+        self._offered: list[Candidate] = []
+        # When the other side has what we offer.
+        self._ready = inf
+        self._starting = Alarm(ways.clock)
         self._search: Search | None = None
         self._predicting: Deferred[None] | None = None
         self._surveying: Deferred[None] | None = None
@@ -107,15 +113,31 @@ class Approach:
         self._notes += 1
         if self._notes > MOST or not self._race.goesOn:
             return
-        for candidate in note.candidates:
-            # Nobody sends us anywhere but to a host that is theirs.
-            if candidate.address.host == self._peer.host:
-                self._race.add(candidate)
+        # Nobody sends us anywhere but to a host that is theirs.
+        host = self._peer.host
+        self._offered += [c for c in note.candidates if c.address.host == host]
+        self._take()
         if note.account is not None:
             self._heard = note.account
         if note.translation is not None and self._theirs is None:
             self._theirs = note.translation
             self._act()
+
+    def _take(self) -> None:
+        """
+        Try what the other side has offered.
+
+        Where each connect of either side uses up a port, both begin at once: as soon
+        as both have heard each other.
+        """
+        now = self._ways.clock.seconds()
+        if self._part is Part.PREDICT_NEXT and now < self._ready:
+            if self._ready < inf:
+                self._starting.set(self._ready - now, self._take)
+            return
+        offered, self._offered = self._offered, []
+        for candidate in offered:
+            self._race.add(candidate)
 
     def report(self) -> None:
         """
@@ -164,6 +186,9 @@ class Approach:
             ports = drawn(self._theirs.ports, self._ways.random)
             self._begin(partial(self._guess, ports), Kind.PREDICTED)
         else:
+            if part is Part.PREDICT_NEXT:
+                # What the rendezvous sees is of no use, and would use up ports.
+                self._race.rest(Kind.SERVER_REFLEXIVE)
             predicting = Deferred.fromCoroutine(self._predict(part))
             predicting.addErrback(lambda why: why.trap(CancelledError))
             self._predicting = predicting
@@ -192,12 +217,17 @@ class Approach:
         if not (isAhead or self._isSurveyed) and survey.looked is not None:
             self._offer(survey.looked.host, around(own, survey.looked.port))
             isAhead = True
+        asked = self._ways.clock.seconds()
         seen = await survey.ahead()
         if seen is None or not self._race.goesOn:
             return
+        now = self._ways.clock.seconds()
+        # It was a connection and a question: two round trips.  A note takes about one.
+        self._ready = now + (now - asked) / 2
         if not isAhead:
             self._offer(seen.host, around(own, seen.port))
         self._offer(seen.host, following(own, seen.port))
+        self._take()
 
     def _offer(self, host: str, ports: Sequence[int]) -> None:
         addresses = [tcpAddress(host, port) for port in ports]
@@ -205,6 +235,7 @@ class Approach:
         self._send(Note(candidates=tuple(candidates)))
 
     def _stop(self) -> None:
+        self._starting.clear()
         if self._search is not None:
             self._search.stop()
         for each in (self._surveying, self._predicting):

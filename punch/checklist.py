@@ -101,6 +101,7 @@ class _Check:
     held: int = 0
     rejections: int = 0
     refusedSince: float | None = None
+    isResting: bool = False
     outcomes: set[Outcome] = field(default_factory=set)
 
 
@@ -181,7 +182,7 @@ class Checklist:
             check.refusedSince = None
         elif check.refusedSince is None:
             check.refusedSince = now
-        if outcome is not Outcome.CONNECTED:
+        if outcome is not Outcome.CONNECTED and not check.isResting:
             check.dueAt = self._next(check, outcome, now)
 
     def _next(self, check: _Check, outcome: Outcome, now: float) -> float:
@@ -214,7 +215,8 @@ class Checklist:
         check.outcomes.add(outcome)
         pause = self._random.uniform(*_REJECTED) * 2**check.rejections
         check.rejections += 1
-        check.dueAt = now + min(pause, _LONGEST)
+        if not check.isResting:
+            check.dueAt = now + min(pause, _LONGEST)
 
     def outcomes(self) -> frozenset[str]:
         """
@@ -226,6 +228,15 @@ class Checklist:
             if check.candidate.kind is Kind.SERVER_REFLEXIVE:
                 found |= check.outcomes
         return frozenset(outcome.value for outcome in found)
+
+    def rest(self, kind: Kind) -> None:
+        """
+        Make no more attempts at candidates of a kind; those that are pending go on.
+        """
+        for check in self._checks.values():
+            if check.candidate.kind is kind:
+                check.isResting = True
+                check.dueAt = None
 
     def verdict(self) -> PunchError:
         """

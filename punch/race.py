@@ -246,6 +246,12 @@ class Race(Generic[P]):
         seen = self._checklist.verdict()
         self.fail(seen if verdict is None else verdict(seen.detail))
 
+    def rest(self, kind: Kind) -> None:
+        """
+        See L{Checklist.rest}.
+        """
+        self._checklist.rest(kind)
+
     def outcomes(self) -> frozenset[str]:
         """
         See L{Checklist.outcomes}.

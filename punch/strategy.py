@@ -40,10 +40,9 @@ def partOf(own: Translation | None, other: Translation | None) -> Part:
     """
     if own is None or other is None or own.keepsPort is other.keepsPort is True:
         return Part.REST
-    if own.isSequential and other.isSequential:
-        return Part.PREDICT_NEXT
-    if own.isSequential and other.keepsPort:
-        return Part.PREDICT
+    if own.isSequential:
+        # One that maps at random gets in, too, where our NAT filters by address alone.
+        return Part.PREDICT_NEXT if other.isSequential else Part.PREDICT
     if own.isRandom and other.keepsPort:
         return Part.SPREAD
     if own.keepsPort and other.isRandom:

@@ -315,3 +315,24 @@ def test_verdictNames() -> None:
     said = str(listing(PEER, V6).verdict())
     assert "192.0.2.1:4040 (server-reflexive)" in said
     assert "[2001:db8::1]:4040 (host)" in said
+
+
+def test_rest() -> None:
+    """
+    A candidate of a kind that rests is tried no more, whatever comes of the attempt
+    that goes on; others are.
+    """
+    checklist = Checklist(Random(1))
+    seen = Candidate(Kind.SERVER_REFLEXIVE, tcpAddress("192.0.2.1", 4040))
+    other = Candidate(Kind.PREDICTED, tcpAddress("192.0.2.1", 4041))
+    for each in (seen, other):
+        checklist.add(each, 0.0)
+    assert checklist.due(0.0) == [seen, other]
+    checklist.rest(Kind.SERVER_REFLEXIVE)
+    for each in (seen, other):
+        checklist.conclude(each.address, Outcome.REFUSED, 0.1)
+    assert checklist.due(1.0) == [other]
+    checklist.hold(seen.address)
+    checklist.release(seen.address, Outcome.REJECTED, 1.0)
+    assert checklist.due(9.0) == []
+    assert checklist.outcomes() == {"refused", "rejected"}

@@ -28,7 +28,7 @@ ANY = Translation(Mapping.ADDRESS_DEPENDENT, Allocation.RANDOM)
         (ANY, KEEPS, Part.SPREAD),
         (ANY, ANY, Part.REST),
         (ANY, NEXT, Part.REST),
-        (NEXT, ANY, Part.REST),
+        (NEXT, ANY, Part.PREDICT),
         (None, ANY, Part.REST),
         (ANY, None, Part.REST),
     ],

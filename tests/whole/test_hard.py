@@ -4,13 +4,21 @@ Whole peers behind NATs that do not keep their ports.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from punch.events import Connected, Judged
 from punch.policy import RelayPolicy
-from punch.testing import Allocation, Mapping, MemoryHost, NATBehavior, Unsolicited
+from punch.testing import (
+    Allocation,
+    Filtering,
+    Mapping,
+    MemoryHost,
+    NATBehavior,
+    Unsolicited,
+)
 
 from .world import HOP, LEG, T, World
 
@@ -22,6 +30,10 @@ _MOVES: dict[str, Any] = {
 }
 DEAF = NATBehavior(strict=True, simultaneousOpen=False)
 NEXT = NATBehavior(allocation=Allocation.SEQUENTIAL, **_MOVES)
+NEXT_ANSWERS = replace(NEXT, unsolicited=Unsolicited.RESET)
+LAX = NATBehavior(
+    allocation=Allocation.SEQUENTIAL, filtering=Filtering.ADDRESS_DEPENDENT, **_MOVES
+)
 BLOCK = NATBehavior(allocation=Allocation.RANDOM, ports=(20480, 21503), **_MOVES)
 RANDOM = NATBehavior(allocation=Allocation.RANDOM, **_MOVES)
 
@@ -87,11 +99,14 @@ def test_met(moves: NATBehavior, other: NATBehavior, isDialer: bool) -> None:
     finish(world)
 
 
-def test_bothNext() -> None:
+@pytest.mark.parametrize("dialer", [NEXT, NEXT_ANSWERS], ids=["silent", "answers"])
+@pytest.mark.parametrize("listener", [NEXT, NEXT_ANSWERS], ids=["silent", "answers"])
+def test_bothNext(listener: NATBehavior, dialer: NATBehavior) -> None:
     """
-    So they do where both sides' ports can be foretold.
+    So they do where both sides' ports can be foretold: they begin at once, so that no
+    connect is refused, and made anew from the port that the next was to have.
     """
-    world = meeting(NEXT, NEXT)
+    world = meeting(listener, dialer)
     assert elapsed(world) < 14 * T
     finish(world)
 
@@ -106,6 +121,18 @@ def test_anyPort(other: NATBehavior, isDialer: bool, seed: int) -> None:
     sides = (other, RANDOM) if isDialer else (RANDOM, other)
     world = meeting(*sides, seed=seed)
     assert elapsed(world) < 6.0
+    finish(world)
+
+
+@pytest.mark.parametrize("isDialer", [False, True], ids=["listener", "dialer"])
+def test_filtersByAddress(isDialer: bool) -> None:
+    """
+    A NAT that gives the next port, and lets in whatever port of a host that we have
+    sent to, is reached from one that gives any.
+    """
+    sides = (LAX, RANDOM) if isDialer else (RANDOM, LAX)
+    world = meeting(*sides)
+    assert elapsed(world) < 14 * T
     finish(world)
 
 
