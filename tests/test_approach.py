@@ -1,0 +1,217 @@
+"""
+Tests for L{punch.approach}: what it makes of notes.  (What whole peers make of it is in
+C{tests/whole/test_hard.py}.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+
+from punch.address import Address, tcpAddress
+from punch.approach import Approach, Ways
+from punch.candidate import Candidate, Kind
+from punch.checklist import Checklist
+from punch.connection import Connection
+from punch.errors import NoAnswer
+from punch.note import MOST, Note
+from punch.race import Race
+from punch.role import Role
+from punch.search import Sockets
+from punch.survey import Survey
+from punch.translation import Allocation, Mapping, Translation
+from punch.verdict import Account
+
+PEER = tcpAddress("198.51.100.1", 5000)
+RENDEZVOUS = tcpAddress("192.0.2.1", 4040)
+VANTAGE = tcpAddress("192.0.2.1", 4041)
+
+KEEPS = Translation(Mapping.ENDPOINT_INDEPENDENT)
+NEXT = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 1)
+ANY = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.RANDOM)
+
+
+def offered(port: int, host: str = PEER.host) -> Note:
+    """
+    A note with one port to try.
+    """
+    return Note(candidates=(Candidate(Kind.PREDICTED, tcpAddress(host, port)),))
+
+
+class _Meeting:
+    """
+    One side of an introduction; nothing comes of its connects.
+
+    C{seen}: as what the vantage sees us, one look after another.
+    """
+
+    def __init__(self, *seen: int) -> None:
+        self.clock = Clock()
+        self.seen = [tcpAddress("203.0.113.1", port) for port in seen]
+        self.connects: list[Address] = []
+        self.others: list[Address] = []
+        self.notes: list[Note] = []
+        self.survey = Survey(self.clock, self._look)
+        self.race: Race[Any] = Race(
+            self.clock,
+            Checklist(Random(1)),
+            self._noting(self.connects),
+            lambda connection: Deferred(),
+            lambda event: None,
+        )
+        self.race.won.addErrback(lambda failure: None)
+        ways = Ways(
+            clock=self.clock,
+            random=Random(1),
+            survey=self.survey,
+            sockets=Sockets(40),
+            connect=self._noting(self.connects),
+            connectAnew=self._noting(self.others),
+        )
+        self.approach = Approach(
+            ways, self.race, PEER, self.notes.append, lambda step: None
+        )
+
+    def _look(self, vantage: Address, isShared: bool) -> Deferred[Address]:
+        return succeed(self.seen.pop(0))
+
+    @staticmethod
+    def _noting(made: list[Address]) -> Callable[[Address], Deferred[Connection]]:
+        def connect(address: Address) -> Deferred[Connection]:
+            made.append(address)
+            return Deferred()
+
+        return connect
+
+    def begin(self, theirs: Translation | None) -> None:
+        """
+        Survey, and know the other side.
+        """
+        self.survey.begin(RENDEZVOUS, tcpAddress("203.0.113.1", 7000), [VANTAGE])
+        self.approach.begin(None, theirs)
+
+    def end(self) -> None:
+        """
+        The race ends; nothing is left of it.
+        """
+        self.race.fail(NoAnswer())
+        assert not self.clock.getDelayedCalls()
+
+
+def test_told() -> None:
+    """
+    The other side is told what was found, once.
+    """
+    meeting = _Meeting(7000)
+    meeting.begin(KEEPS)
+    assert meeting.notes == [Note(KEEPS)]
+    assert not meeting.connects
+    meeting.end()
+
+
+def test_elsewhere() -> None:
+    """
+    Ports of another host are not tried, whoever offers them.
+    """
+    meeting = _Meeting(7000)
+    meeting.begin(NEXT)
+    meeting.approach.heard(offered(80, "192.0.2.80"))
+    meeting.approach.heard(offered(5001))
+    assert meeting.connects == [tcpAddress(PEER.host, 5001)]
+    meeting.end()
+
+
+def test_endless() -> None:
+    """
+    So many notes are heard, and no more.
+    """
+    meeting = _Meeting(7000)
+    meeting.begin(NEXT)
+    for port in range(5001, 5001 + 2 * MOST):
+        meeting.approach.heard(offered(port))
+    assert len(meeting.connects) == MOST
+    meeting.end()
+
+
+def test_guess() -> None:
+    """
+    Where theirs may be any port we try many, from the shared port, as we may.
+    """
+    meeting = _Meeting(7000)
+    meeting.begin(None)
+    meeting.approach.heard(Note(ANY))
+    meeting.clock.pump([0.02] * 50)
+    assert len(set(meeting.connects)) == 40
+    assert {each.host for each in meeting.connects} == {PEER.host}
+    meeting.end()
+
+
+def test_spread() -> None:
+    """
+    Where ours may be any port we connect from others, to their one.
+    """
+    meeting = _Meeting(*range(20_000, 60_000, 4000))
+    meeting.begin(KEEPS)
+    meeting.clock.pump([0.02] * 50)
+    assert meeting.others == [PEER] * 40
+    meeting.end()
+
+
+def test_together() -> None:
+    """
+    Where neither keeps ports theirs are tried as soon as ours can have arrived, and
+    what the rendezvous sees is given up.
+    """
+    meeting = _Meeting(*range(7001, 7011))
+    meeting.race.add(Candidate(Kind.SERVER_REFLEXIVE, PEER))
+    asked: list[Deferred[Address]] = [Deferred()]
+    meeting.survey._look = lambda vantage, isShared: (
+        succeed(meeting.seen.pop(0)) if len(meeting.seen) > 1 else asked[0]
+    )
+    meeting.begin(NEXT)
+    meeting.clock.advance(0.16)
+    meeting.approach.heard(offered(5001))
+    assert tcpAddress(PEER.host, 5001) not in meeting.connects
+    asked[0].callback(meeting.seen.pop(0))
+    assert len(meeting.notes[-1].candidates) == 16
+    meeting.clock.advance(0.07)
+    assert tcpAddress(PEER.host, 5001) not in meeting.connects
+    meeting.clock.advance(0.02)
+    assert tcpAddress(PEER.host, 5001) in meeting.connects
+    meeting.end()
+
+
+def test_unreadable() -> None:
+    """
+    Late notes, and notes of a race that has ended, do no harm.
+    """
+    meeting = _Meeting(7000)
+    meeting.begin(ANY)
+    meeting.end()
+    meeting.approach.heard(offered(5001))
+    meeting.approach.report()
+    assert tcpAddress(PEER.host, 5001) not in meeting.connects
+
+
+def test_account() -> None:
+    """
+    What we have seen is told once, and what both have seen is judged alike on both
+    sides.
+    """
+    meeting = _Meeting(*range(20_000, 60_000, 4000))
+    meeting.begin(ANY)
+    meeting.approach.report()
+    meeting.approach.report()
+    accounts = [note.account for note in meeting.notes if note.account is not None]
+    assert len(accounts) == 1
+    assert accounts[0].translation is not None
+    meeting.approach.heard(Note(account=Account(ANY)))
+    for role in Role:
+        verdict = meeting.approach.verdict(role)
+        assert verdict is not None
+        assert verdict.reason.value == "both-random-mapping"
+    meeting.end()
