@@ -36,6 +36,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "address",
+            "assessment",
             "attachment",
             "candidate",
             "checklist",
@@ -53,6 +54,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "pulse",
             "records",
             "relaying",
+            "report",
             "reunion",
             "strategy",
             "translation",
@@ -107,6 +109,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "rendezvous.factory",
             "rendezvous.half",
             "rendezvous.introductions",
+            "rendezvous.knocking",
             "rendezvous.limits",
             "rendezvous.liveness",
             "rendezvous.pacing",
@@ -126,6 +129,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "dialer",
+            "examination",
             "direct",
             "gate",
             "introduction",
@@ -162,6 +166,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         {
             "",
             "api",
+            "check_tap",
             "commandline",
             "descriptions",
             "endpoints",
