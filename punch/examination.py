@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.internet.defer import Deferred, FirstError, TimeoutError, gatherResults
 from twisted.internet.interfaces import Binding, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.protocols import amp
@@ -277,7 +277,11 @@ class Examination:
             Deferred.fromCoroutine(self._look(each, binding, whence))
             for each in vantages
         ]
-        return await gatherResults(looks)
+        try:
+            return await gatherResults(looks, consumeErrors=True)
+        except FirstError as first:
+            # Cancelled, that is.
+            raise first.subFailure.value from None
 
     async def _lookFromShared(self, vantages: Sequence[Address]) -> None:
         """
@@ -336,7 +340,7 @@ class Examination:
         came = await answer
         if isinstance(came, Answer):
             return came
-        came.abort()
+        self._connections.append(came)
         return Answer.OPEN
 
     # The other of IPv4 and IPv6.
