@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from twisted.application.service import IService, Service
@@ -22,6 +23,7 @@ from punch.examination import Examination
 from punch.hostport import HostPort
 from punch.report import Report
 from punch.settings import Settings
+from punch.silence import silence
 
 _log = Logger(namespace="punch")
 
@@ -62,6 +64,21 @@ class Options(PlainOptions):
         ["json", None, "Print one JSON object instead of lines."],
         ["long", None, "Test for how long silence is borne, too; takes a minute."],
     ]
+
+    def __init__(self) -> None:
+        PlainOptions.__init__(self)
+        self["stun"] = []
+
+    def opt_stun(self, server: str) -> None:
+        """
+        Ask this STUN server, too, over TCP: HOST:PORT.  One at another address than the
+        rendezvous' tells of mappings that depend on the address.  Repeatable.
+        """
+        try:
+            HostPort.parse(server)
+        except ValueError as bad:
+            raise UsageError(f"--stun {server}: {bad}") from bad
+        self["stun"].append(server)
 
     def postOptions(self) -> None:
         """
@@ -157,11 +174,16 @@ def makeService(options: Options) -> IService:
         line = f"{PROGRAM}: {result.why}" if status == UNKNOWN else ""
         endWith(reactor, status, line)
 
-    settings = Settings(port=options["port"], interface=options["interface"])
+    settings = Settings(
+        port=options["port"],
+        interface=options["interface"],
+        stun=tuple(options["stun"]),
+    )
     try:
         rendezvous = rendezvousEndpoint(reactor, options["rendezvous"])
     except Misuse as mistake:
         giveUp(PROGRAM, str(mistake))
     place = HostPort.parse(options["rendezvous"].partition(":")[2].replace("\\:", ":"))
-    examination = Examination(reactor, rendezvous, place, settings)
+    idle = partial(silence, reactor) if options["long"] else None
+    examination = Examination(reactor, rendezvous, place, settings, idle)
     return CheckService(examination, ended)

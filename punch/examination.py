@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, FirstError, TimeoutError, gatherResults
+from twisted.internet.defer import Deferred, TimeoutError, gatherResults
 from twisted.internet.interfaces import Binding, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.protocols import amp
@@ -25,6 +25,8 @@ from punch.checklist import Outcome
 from punch.connection import Connection
 from punch.errors import PunchError, RendezvousError, RendezvousNotFound
 from punch.hostport import HostPort
+from punch.looks import Looks
+from punch.notebook import Notebook, seenAs
 from punch.peer import Rendezvous
 from punch.rendezvous.client import (
     ANSWER_TIMEOUT,
@@ -33,12 +35,10 @@ from punch.rendezvous.client import (
     explain,
 )
 from punch.rendezvous.commands import Knock as KnockCommand
-from punch.report import Evidence, Value
+from punch.report import Value
 from punch.resolve import resolve
 from punch.settings import Settings
 from punch.sharedport import SharedPort
-from punch.stunclient import Sighting, sight
-from punch.stunerrors import STUNError
 
 T = TypeVar("T")
 
@@ -110,7 +110,8 @@ class Examination:
     ) -> None:
         """
         @param place: where the rendezvous is.
-        @param settings: of them C{port}, C{interface}, C{hostAddresses} and C{probe}.
+        @param settings: of them C{port}, C{interface}, C{stun}, C{hostAddresses} and
+            C{probe}.
         @param idle: finds out how long a connection to a vantage may be silent.
         """
         self._reactor = reactor
@@ -120,7 +121,8 @@ class Examination:
         self._settings = settings
         self._idle = idle
         self._arrived = 0
-        self._evidence: list[Evidence] = []
+        self._notes = Notebook(self._clock)
+        self._looks = Looks(reactor, self._notes)
         self._clients: list[RendezvousClient] = []
         self._connections: list[Connection] = []
         self._shared = SharedPort(
@@ -153,35 +155,10 @@ class Examination:
                 connection.abort()
             closing = [each.disconnect() for each in self._clients]
             await gatherResults([self._shared.close(), *closing])
-        return replace(self._found, evidence=tuple(self._evidence))
+        return replace(self._found, evidence=tuple(self._notes.evidence))
 
     def _tell(self, **found: Any) -> None:
         self._found = replace(self._found, **found)
-
-    async def _note(
-        self, asked: str, waited: Awaitable[T], told: Callable[[T], str]
-    ) -> T:
-        """
-        Wait, and keep what came as evidence.
-        """
-        began = self._clock.seconds()
-        came = "cancelled"
-        try:
-            result = await waited
-            came = told(result)
-            return result
-        except TimeoutError:
-            came = "no answer"
-            raise
-        except PunchError as error:
-            came = f"failed ({error.reason.value})"
-            raise
-        except Exception as error:
-            came = f"failed ({error})"
-            raise
-        finally:
-            elapsed = round((self._clock.seconds() - began) * 1000, 1)
-            self._evidence.append(Evidence(asked, came, elapsed))
 
     # The rendezvous.
 
@@ -210,7 +187,7 @@ class Examination:
             return await client.hello(ANSWER_TIMEOUT)
 
         asked = f"hello to the rendezvous from {whence}"
-        observed = await self._note(asked, greet(), _seenAs)
+        observed = await self._notes.note(asked, greet(), seenAs)
         client = self._clients[-1]
         if whence != "another port":
             self._see(client, observed)
@@ -227,11 +204,9 @@ class Examination:
         """
         await self._knock(client)
         observed = self._found.seen[0][1]
-        vantages = [
-            each
-            for each in client.vantages[1:]
-            if (":" in each.host) == (":" in observed.host)
-        ]
+        isSix = ":" in observed.host
+        vantages = [each for each in client.vantages[1:] if (":" in each.host) == isSix]
+        vantages += await self._servers(isSix)
         await self._lookFromShared(vantages)
         await self._sample(vantages[:1])
         await self._hairpin(observed)
@@ -250,7 +225,7 @@ class Examination:
         asked: Deferred[dict[str, Any]] = client.callRemote(KnockCommand)
         asked.addTimeout(ANSWER_TIMEOUT, self._clock).addErrback(explain)
         try:
-            answer = await self._note(
+            answer = await self._notes.note(
                 "knock of the rendezvous", asked, lambda told: f"{told['answer']}"
             )
             self._tell(knock=await self._settled(Answer(answer["answer"]), before))
@@ -259,37 +234,13 @@ class Examination:
 
     # Looks.
 
-    async def _look(
-        self, vantage: Address, binding: Binding, whence: str
-    ) -> Sighting | None:
-        looked = sight(self._clock, self._reactor, vantage, binding)
-        looked.addTimeout(PATIENCE, self._clock)
-        asked = f"STUN at {formatAddress(vantage)} from {whence}"
-        try:
-            return await self._note(asked, looked, _sightingText)
-        except (STUNError, TimeoutError):
-            return None
-
-    async def _looks(
-        self, vantages: Sequence[Address], binding: Binding, whence: str
-    ) -> list[Sighting | None]:
-        looks = [
-            Deferred.fromCoroutine(self._look(each, binding, whence))
-            for each in vantages
-        ]
-        try:
-            return await gatherResults(looks, consumeErrors=True)
-        except FirstError as first:
-            # Cancelled, that is.
-            raise first.subFailure.value from None
-
     async def _lookFromShared(self, vantages: Sequence[Address]) -> None:
         """
         Is the shared port the same from everywhere?
         """
         shared = self._shared
         whence = f"port {shared.port}"
-        looks = await self._looks(vantages, shared.binding, whence)
+        looks = await self._looks.all(vantages, shared.binding, whence)
         seen = [
             (vantage, sighting.outside)
             for vantage, sighting in zip(vantages, looks, strict=True)
@@ -299,12 +250,23 @@ class Examination:
         if vantages and not seen:
             self._tell(unseen=Value.failed("no vantage answered"))
 
+    async def _servers(self, isSix: bool) -> list[Address]:
+        """
+        Where the STUN servers are that our user named.
+        """
+        found = []
+        for each in self._settings.stun:
+            server = HostPort.parse(each)
+            addresses = await resolve(self._reactor, server.host, server.port)
+            found += [at for at in addresses if (":" in at.host) == isSix][:1]
+        return found
+
     async def _sample(self, vantages: Sequence[Address]) -> None:
         """
         Which ports do other ports get?
         """
         binding = self._shared.otherBinding
-        looks = await self._looks(SAMPLES * [*vantages], binding, "another port")
+        looks = await self._looks.all(SAMPLES * [*vantages], binding, "another port")
         seen = [(each.inside, each.outside) for each in looks if each is not None]
         self._tell(others=tuple(seen))
 
@@ -317,7 +279,9 @@ class Examination:
             return
         before = self._arrived
         asked = f"connect from another port to {formatAddress(observed)}, ourselves"
-        answer = await self._note(asked, self._reachSelf(observed), lambda a: a.value)
+        answer = await self._notes.note(
+            asked, self._reachSelf(observed), lambda a: a.value
+        )
         self._tell(hairpin=await self._settled(answer, before))
 
     async def _settled(self, answer: Answer, before: int) -> Knock:
@@ -358,7 +322,7 @@ class Examination:
             self._tell(other=Value.notTested(why))
             return
         whence = f"port {self._shared.port}"
-        seen = await self._look(vantage, self._shared.binding, whence)
+        seen = await self._looks.one(vantage, self._shared.binding, whence)
         unseen = Value.failed(f"{formatAddress(vantage)} did not answer")
         self._tell(other=unseen if seen is None else seen.outside)
 
@@ -374,17 +338,9 @@ class Examination:
     async def _outlast(
         self, vantage: Address, idle: Callable[[Address, Binding], Awaitable[Idle]]
     ) -> None:
-        found = await self._note(
+        found = await self._notes.note(
             f"silence towards {formatAddress(vantage)}",
             idle(vantage, self._shared.otherBinding),
             lambda told: f"held {told.held} s, lost {told.lost} s",
         )
         self._tell(idle=found)
-
-
-def _sightingText(seen: Sighting) -> str:
-    return f"port {seen.inside} seen as {formatAddress(seen.outside)}"
-
-
-def _seenAs(address: Address) -> str:
-    return f"seen as {formatAddress(address)}"

@@ -231,7 +231,7 @@ def test_onlyOtherPorts() -> None:
         where = 9 if bindAddress == blocked else port
         return connectTCP(address, where, factory, timeout, bindAddress)
 
-    host.connectTCP = refuse  # type: ignore[method-assign]
+    host.connectTCP = refuse  # type: ignore[assignment, method-assign]
     found = Check(world, host, port=5000).found()
     assert found.reach is Reach.OTHER
     report = assess(found)
