@@ -276,7 +276,9 @@ def _hairpin(found: Findings) -> Value:
     if knock.arrived:
         return Value.tested("yes", True)
     why = _EXPLAINED[knock.answer]
-    return Value.tested(f"no ({why})", False)
+    if knock.answer is Answer.OPEN:
+        why = "accepted, but not by us"
+    return Value.tested(f"no, {why}", False)
 
 
 def _preservation(found: Findings) -> Value:

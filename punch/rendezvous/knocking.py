@@ -33,6 +33,9 @@ Knocks at a time, of all clients together.
 """
 
 
+_CANCELLED = (CancelledError, error.ConnectingCancelledError)
+
+
 class _Silence(Protocol):
     """
     Hangs up without a word.
@@ -72,7 +75,7 @@ class Knocker:
         self._knocking[connecting] = None
         try:
             await connecting
-        except (error.ConnectError, CancelledError) as why:
+        except (error.ConnectError, *_CANCELLED) as why:
             return _answerOf(why)
         finally:
             del self._knocking[connecting]
@@ -91,7 +94,7 @@ def _answerOf(why: Exception) -> Answer:
         return Answer.REFUSED
     if isinstance(why, error.TimeoutError):
         return Answer.TIMED_OUT
-    if isinstance(why, (error.ConnectBindError, CancelledError)):
+    if isinstance(why, (error.ConnectBindError, *_CANCELLED)):
         return Answer.FAILED
     if getattr(why, "osError", None) == errno.ECONNRESET:
         # It was accepted, and given up before we looked.

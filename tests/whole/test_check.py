@@ -16,6 +16,8 @@ from punch.examination import Examination
 from punch.hostport import HostPort
 from punch.rendezvous.client import GOODBYE
 from punch.rendezvous.knocking import Knocker
+from punch.rendezvous.limits import Limits
+from punch.rendezvous.stunserver import STUNFactory
 from punch.report import Report, State
 from punch.settings import Settings
 from punch.testing import (
@@ -28,7 +30,7 @@ from punch.testing import (
 )
 
 from .test_hard import BLOCK, KEEPS, NEXT, RANDOM, behind
-from .world import PORT, RENDEZVOUS, WHERE, World
+from .world import PORT, RENDEZVOUS, Rendezvous, World
 
 OPEN = NATBehavior(filtering=Filtering.ENDPOINT_INDEPENDENT, hairpin=True)
 BY_HOST = NATBehavior(filtering=Filtering.ADDRESS_DEPENDENT)
@@ -48,15 +50,17 @@ class Check:
     One, in a world.
     """
 
-    def __init__(self, world: World, host: MemoryHost, **settings: Any) -> None:
+    def __init__(
+        self, world: World, host: MemoryHost, name: str = RENDEZVOUS, **settings: Any
+    ) -> None:
         self.world = world
         chosen = Settings(
             hostAddresses=lambda: list(host.addresses),
             probe=lambda interface, port: None,
             **settings,
         )
-        rendezvous = rendezvousEndpoint(host, WHERE)
-        place = HostPort(RENDEZVOUS, PORT)
+        rendezvous = rendezvousEndpoint(host, f"tcp:{name}:{PORT}")
+        place = HostPort(name, PORT)
         self.examination = Examination(host, rendezvous, place, chosen)
         self.running = Deferred.fromCoroutine(self.examination.run())
 
@@ -143,7 +147,7 @@ def test_filtering(behavior: NATBehavior, filtering: str, unsolicited: str) -> N
 
 @pytest.mark.parametrize(
     ("behavior", "hairpin"),
-    [(OPEN, "yes"), (KEEPS, f"no ({DROPPED})"), (ANSWERS, f"no ({REFUSED})")],
+    [(OPEN, "yes"), (KEEPS, f"no, {DROPPED}"), (ANSWERS, f"no, {REFUSED}")],
     ids=["yes", "drop", "reset"],
 )
 def test_hairpin(behavior: NATBehavior, hairpin: str) -> None:
@@ -251,4 +255,33 @@ def test_cancelled(after: float) -> None:
     running.cancel()
     world.run(6.0)
     assert running.called
+    world.end()
+
+
+def test_bothFamilies() -> None:
+    """
+    A rendezvous that has IPv4 and IPv6 sees us by both, though one NAT translates but
+    IPv4.
+    """
+    world = looking()
+    server = world.network.host("192.0.2.7", "2001:db8::7")
+    world.network.name("rv.example.org", "192.0.2.7", "2001:db8::7")
+    rendezvous = Rendezvous(server, Limits())
+    stop = [rendezvous.stop]
+    stun = STUNFactory(server)
+    for interface in ("", "::"):
+        port = server.listenTCP(PORT + 1, stun, interface=interface)
+        stop.append(port.stopListening)
+    rendezvous.factory.vantages = [f":{PORT + 1}"]
+    nat = world.network.nat("198.51.100.9", KEEPS)
+    host = world.network.host("192.168.9.2", "2001:db8:9::2", behind=nat)
+    check = Check(world, host, "rv.example.org")
+    found = world.spin(check.running)
+    values = assess(found).values
+    assert values["ipv4"].value == f"198.51.100.9:{found.port}"
+    assert values["ipv6"].value == f"[2001:db8:9::2]:{found.port}"
+    assert str(values["ipv6"]).endswith("(no NAT)")
+    for each in stop:
+        each()
+    world.run(GOODBYE + 0.001)
     world.end()
