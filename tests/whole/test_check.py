@@ -4,6 +4,7 @@ Whole checks, behind NATs of each kind: each line against the truth.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -267,7 +268,7 @@ def test_bothFamilies() -> None:
     server = world.network.host("192.0.2.7", "2001:db8::7")
     world.network.name("rv.example.org", "192.0.2.7", "2001:db8::7")
     rendezvous = Rendezvous(server, Limits())
-    stop = [rendezvous.stop]
+    stop: list[Callable[[], object]] = [rendezvous.stop]
     stun = STUNFactory(server)
     for interface in ("", "::"):
         port = server.listenTCP(PORT + 1, stun, interface=interface)
