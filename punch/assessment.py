@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from punch.address import Address, formatAddress, ipOf
@@ -120,6 +120,15 @@ class Findings:
     evidence: tuple[Evidence, ...] = ()
 
     @property
+    def outward(self) -> list[str]:
+        """
+        Those of this host's addresses that lead beyond it and its link.
+        """
+        ips = [ip_address(each) for each in self.addresses]
+        far = [each for each in ips if not (each.is_loopback or each.is_link_local)]
+        return sorted(str(each) for each in far)
+
+    @property
     def observed(self) -> Address | None:
         """
         As what the rendezvous sees us.
@@ -199,7 +208,7 @@ def _where(found: Findings, address: Address) -> Value:
     isOurs = address.host in found.addresses
     note = "no NAT" if isOurs and address.port == found.port else "behind a NAT"
     if not isOurs and ":" not in address.host:
-        inside = [each for each in sorted(found.addresses) if ":" not in each]
+        inside = [each for each in found.outward if ":" not in each]
         note += f"; here {', '.join(inside)}" if inside else ""
     return Value.tested(f"{formatAddress(address)} ({note})", formatAddress(address))
 

@@ -68,11 +68,14 @@ class Options(PlainOptions):
     def __init__(self) -> None:
         PlainOptions.__init__(self)
         self["stun"] = []
+        self.docs["stun"] = (
+            "Ask this STUN server, too, over TCP: HOST:PORT.  One elsewhere tells of"
+            " mappings that depend on the address; repeatable."
+        )
 
     def opt_stun(self, server: str) -> None:
         """
-        Ask this STUN server, too, over TCP: HOST:PORT.  One at another address than the
-        rendezvous' tells of mappings that depend on the address.  Repeatable.
+        One more.
         """
         try:
             HostPort.parse(server)

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, TimeoutError, gatherResults
-from twisted.internet.interfaces import Binding, IReactorTime
+from twisted.internet.interfaces import Binding, IReactorTime, ITCPTransport
 from twisted.internet.task import deferLater
 from twisted.protocols import amp
 
@@ -23,7 +23,7 @@ from punch.assessment import Answer, Findings, Idle, Knock, Reach
 from punch.attempt import outcomeOf
 from punch.checklist import Outcome
 from punch.connection import Connection
-from punch.errors import PunchError, RendezvousError, RendezvousNotFound
+from punch.errors import PortHeld, PunchError, RendezvousError, RendezvousNotFound
 from punch.hostport import HostPort
 from punch.looks import Looks
 from punch.notebook import Notebook, seenAs
@@ -39,8 +39,6 @@ from punch.report import Value
 from punch.resolve import resolve
 from punch.settings import Settings
 from punch.sharedport import SharedPort
-
-T = TypeVar("T")
 
 PATIENCE = 5.0
 """
@@ -153,6 +151,8 @@ class Examination:
         finally:
             for connection in self._connections:
                 connection.abort()
+            for client in self._clients:
+                _hangUp(client)
             closing = [each.disconnect() for each in self._clients]
             await gatherResults([self._shared.close(), *closing])
         return replace(self._found, evidence=tuple(self._notes.evidence))
@@ -169,6 +169,8 @@ class Examination:
         shared = self._shared
         try:
             client = await self._hello(shared.binding, f"port {shared.port}")
+        except PortHeld:
+            raise
         except RendezvousError as error:
             self._tell(why=str(error))
             if not isinstance(error, RendezvousNotFound):
@@ -312,7 +314,10 @@ class Examination:
     async def _seeOther(self, client: RendezvousClient, observed: Address) -> None:
         isSix = ":" not in observed.host
         name = "IPv6" if isSix else "IPv4"
-        if not any((":" in each) == isSix for each in self._settings.hostAddresses()):
+        if self._settings.interface:
+            self._tell(other=Value.notTested("--interface is the only address"))
+            return
+        if not any((":" in each) == isSix for each in self._found.outward):
             self._tell(other=Value.tested("no (this host has none)", None))
             return
         port = client.vantages[1].port if len(client.vantages) > 1 else 0
@@ -341,6 +346,18 @@ class Examination:
         found = await self._notes.note(
             f"silence towards {formatAddress(vantage)}",
             idle(vantage, self._shared.otherBinding),
-            lambda told: f"held {told.held} s, lost {told.lost} s",
+            lambda told: (
+                f"borne {told.held or 0:g} s"
+                + (f", not {told.lost:g} s" if told.lost else "")
+            ),
         )
         self._tell(idle=found)
+
+
+def _hangUp(client: RendezvousClient) -> None:
+    """
+    End it at once: a connection that ends in order would hold our port's way to the
+    rendezvous for a minute more (TIME-WAIT), and the next check may want it.
+    """
+    if client.transport is not None:
+        cast(ITCPTransport, client.transport).abortConnection()

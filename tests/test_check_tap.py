@@ -77,6 +77,16 @@ def test_environment(start: Start, where: str) -> None:
     assert f"IPv4 address: 127.0.0.1:{port} (no NAT)" in program.log.read_text()
 
 
+def test_again(start: Start, where: str) -> None:
+    """
+    A check leaves nothing in the way of the next one from the same port.
+    """
+    port = str(freePort())
+    for _ in range(3):
+        program = start("punch-check", "--rendezvous", where, "--port", port)
+        assert program.end() == (0, "")
+
+
 def test_stun(start: Start, where: str) -> None:
     """
     A STUN server at another address is asked, too.
