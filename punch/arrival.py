@@ -6,9 +6,10 @@ Here every wait can be cancelled without harm to what is waited for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
@@ -74,3 +75,17 @@ def shield(deferred: Deferred[T]) -> Deferred[T]:
     arrival: Arrival[T] = Arrival()
     deferred.addBoth(arrival._settle)
     return arrival.wait()
+
+
+def together(waited: Sequence[Deferred[T]]) -> Deferred[list[T]]:
+    """
+    What all of them come to, or how the first failed.  To cancel cancels them all.
+    """
+    gathered = gatherResults(waited, consumeErrors=True)
+    return gathered.addErrback(_first)
+
+
+def _first(why: Failure) -> Failure:
+    why.trap(FirstError)
+    first: FirstError = why.value  # type: ignore[assignment]
+    return first.subFailure

@@ -26,6 +26,7 @@ from twisted.python.usage import UsageError
 
 from punch.commandline import PlainOptions, endWith, giveUp
 from punch.rendezvous.factory import RendezvousFactory
+from punch.rendezvous.knocking import Knocker
 from punch.rendezvous.limits import Limits
 from punch.supervisor import Supervisor
 
@@ -107,7 +108,8 @@ class Options(PlainOptions):
 
     def opt_no_stun(self) -> None:
         """
-        Answer no STUN: peers then can't tell whether their NATs keep ports.
+        Answer no STUN, and knock at nobody's: peers then can't tell whether their NATs
+        keep ports, nor whom they let in.
         """
         self["stun"] = [None]
 
@@ -357,6 +359,8 @@ def makeService(options: Options) -> IService:
     stun = _STUN(reactor, options, factory)
     doors += _doors(reactor, options, "stun", stun.kind)
     answersSTUN = bool(options["stun"]) or options["vantage"]
+    if answersSTUN:
+        factory.knocker = Knocker(reactor)
     _makeRoom(limits.connections * (2 if answersSTUN else 1))
 
     def failed(line: str) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from typing import cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
@@ -199,6 +200,16 @@ def _unreachable(failure: Failure) -> Failure:
     return Failure(STUNUnreachable(str(why)))
 
 
+@dataclass(frozen=True)
+class Sighting:
+    """
+    One port of ours, and as what it was seen.
+    """
+
+    inside: int
+    outside: Address
+
+
 def look(
     clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
 ) -> Deferred[Address]:
@@ -208,16 +219,27 @@ def look(
 
     @raise STUNError: it does not tell.
     """
-    return Deferred.fromCoroutine(_look(clock, reactor, server, binding))
+    seen = sight(clock, reactor, server, binding)
+    return seen.addCallback(lambda sighting: sighting.outside)
 
 
-async def _look(
+def sight(
     clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
-) -> Address:
+) -> Deferred[Sighting]:
+    """
+    The same, and which port of ours that was.
+    """
+    return Deferred.fromCoroutine(_sight(clock, reactor, server, binding))
+
+
+async def _sight(
+    clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
+) -> Sighting:
     kind = TCP6ClientEndpoint if ":" in server.host else TCP4ClientEndpoint
     endpoint = kind(reactor, server.host, server.port, bindAddress=binding)
     client = await connectSTUN(clock, endpoint)
+    ours: Any = client.transport.getHost()
     try:
-        return await client.ask()
+        return Sighting(ours.port, await client.ask())
     finally:
         client.abort()

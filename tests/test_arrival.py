@@ -4,9 +4,9 @@ Tests for L{punch.arrival}.
 
 from __future__ import annotations
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 
-from punch.arrival import Arrival, shield
+from punch.arrival import Arrival, shield, together
 from tests.doubles import PunchTestCase
 
 
@@ -149,3 +149,34 @@ class ShieldTests(PunchTestCase):
         self.inner.errback(ValueError("unheard"))
         del self.inner
         assert not self.logged()
+
+
+def test_together() -> None:
+    """
+    What all come to; or the first failure as it is, and the others go unheard.
+    """
+    first: Deferred[int] = Deferred()
+    second: Deferred[int] = Deferred()
+    came: list[object] = []
+    together([first, second]).addCallback(came.append)
+    second.callback(2)
+    first.callback(1)
+    assert came == [[1, 2]]
+    third: Deferred[int] = Deferred()
+    both = together([third, fail(ValueError("x"))])
+    both.addErrback(lambda why: came.append(why.type))
+    assert came[1:] == [ValueError]
+    third.errback(KeyError())
+
+
+def test_togetherCancelled() -> None:
+    """
+    To cancel cancels all of them.
+    """
+    waits: list[Deferred[int]] = [Deferred(), Deferred()]
+    came: list[object] = []
+    both = together(waits)
+    both.addErrback(lambda why: came.append(why.type))
+    both.cancel()
+    assert came == [CancelledError]
+    assert all(each.called for each in waits)

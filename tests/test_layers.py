@@ -38,6 +38,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "address",
+            "assessment",
             "attachment",
             "candidate",
             "checklist",
@@ -57,6 +58,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "pulse",
             "records",
             "relaying",
+            "report",
             "reunion",
             "ruler",
             "swimlanes",
@@ -118,6 +120,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "rendezvous.factory",
             "rendezvous.half",
             "rendezvous.introductions",
+            "rendezvous.knocking",
             "rendezvous.limits",
             "rendezvous.liveness",
             "rendezvous.pacing",
@@ -137,6 +140,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "dialer",
+            "examination",
             "direct",
             "drawn",
             "gate",
@@ -145,6 +149,8 @@ LAYERS: tuple[frozenset[str], ...] = (
             "listener",
             "observers",
             "lobby",
+            "looks",
+            "notebook",
             "course",
             "outage",
             "inbox",
@@ -152,6 +158,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "approach",
             "search",
             "settings",
+            "silence",
             "survey",
             "peer",
             "ride",
@@ -174,6 +181,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         {
             "",
             "api",
+            "check_tap",
             "commandline",
             "descriptions",
             "endpoints",

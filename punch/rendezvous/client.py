@@ -146,6 +146,7 @@ class RendezvousClient(amp.AMP):
         self._isProbing = False
         self._answered = False
         self._vantages: list[str] = []
+        self.features: list[str] = []
         self._gone: Deferred[None] = Deferred()
         self._patience: IDelayedCall | None = None
 
@@ -164,7 +165,7 @@ class RendezvousClient(amp.AMP):
     async def hello(self, patience: float = ANSWER_TIMEOUT) -> Address:
         """
         Introduce ourselves; other commands need not wait for the answer.  After it
-        L{vantages} are known.
+        L{vantages} and C{features} are known.
 
         @param patience: seconds to wait for the answer.
         @return: the address that the rendezvous sees us come from.
@@ -177,6 +178,7 @@ class RendezvousClient(amp.AMP):
         self._answered = True
         observed: Address = answer["observed"]
         self._vantages = answer["vantages"] or []
+        self.features = answer["features"]
         return observed
 
     @property

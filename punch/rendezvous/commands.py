@@ -181,6 +181,21 @@ class Leave(amp.Command):
     requiresAnswer = False
 
 
+class Knock(amp.Command):
+    """
+    Ask the rendezvous to connect, from a port that the client has not contacted, to the
+    address that this connection comes from, and to no other; it closes what comes about
+    at once.
+
+    C{answer}: what came of it, a value of L{punch.assessment.Answer}.  Whose feature
+    list has C{"knock"} does so.
+    """
+
+    arguments: ClassVar[list[tuple[bytes, amp.Argument]]] = []
+    response = [(b"answer", amp.Unicode())]
+    errors = _REFUSALS
+
+
 class Ping(amp.Command):
     """
     Either side may ask whether the other lives; it also keeps NATs' mappings.

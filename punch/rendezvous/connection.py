@@ -5,6 +5,7 @@ One connection to the rendezvous, from accept to loss, whatever it is used for.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from contextlib import suppress
 from enum import Enum
 from ipaddress import IPv6Network
 from math import inf
@@ -166,7 +167,7 @@ class ServedConnection(BoxProtocol):
         self.plan()
         return {
             "observed": self.observed,
-            "features": [],
+            "features": [] if self.factory.knocker is None else ["knock"],
             "vantages": self.factory.vantages,
         }
 
@@ -349,6 +350,15 @@ class ServedConnection(BoxProtocol):
         Whom the transport says it is connected to.
         """
         return cast(ITCPTransport, self.transport).getPeer()
+
+    def ourHost(self) -> str:
+        """
+        The IP address of ours that the client is connected to; empty if that is none.
+        """
+        host: Any = cast(ITCPTransport, self.transport).getHost()
+        with suppress(AttributeError, BadAddress):
+            return tcpAddress(host.host, host.port).host
+        return ""
 
     def _tell(self, error: PunchError) -> None:
         """

@@ -17,6 +17,7 @@ from punch.rendezvous.commands import Leave
 from punch.rendezvous.connection import ServedConnection
 from punch.rendezvous.directory import MemoryDirectory
 from punch.rendezvous.introductions import Introduction, Introductions
+from punch.rendezvous.knocking import Knocker
 from punch.rendezvous.limits import Limits
 from punch.rendezvous.quota import Quota
 from punch.rendezvous.rate import Rate
@@ -40,6 +41,7 @@ class RendezvousFactory(Factory):
     @ivar introductions: those that are alive.
     @ivar relay: L{None} if this is none.
     @ivar vantages: where STUN is answered (see L{punch.rendezvous.commands.Hello}).
+    @ivar knocker: L{None} if this knocks at nobody's.
     @ivar now: the time in seconds, as the clock has it.
     """
 
@@ -62,13 +64,16 @@ class RendezvousFactory(Factory):
         self.introductions: Introductions[RendezvousServer] = Introductions(limits)
         self.tally = Tally(clock.seconds())
         self.vantages: list[str] = []
+        self.knocker: Knocker | None = None
         self.relay = Relay(clock, limits, self.tally) if relays else None
         self.connectionRate = Rate(limits.connectionsPerMinute, "connections")
         self.commandRate = Rate(limits.commandsPerMinute, "commands")
         self.publicationRate = Rate(limits.publicationsPerMinute, "publications")
         self.dialsPerAddress = Rate(limits.dialsPerMinutePerAddress, "dials")
         self.dialsPerName = Rate(limits.dialsPerMinutePerName, "dials of one name")
+        self.knockRate = Rate(limits.knocksPerMinute, "knocks")
         self._rates = (
+            self.knockRate,
             self.connectionRate,
             self.commandRate,
             self.publicationRate,
@@ -93,6 +98,8 @@ class RendezvousFactory(Factory):
         Close all connections.
         """
         self._sweeping.stop()
+        if self.knocker is not None:
+            self.knocker.end()
         for connection in list(self._connections):
             connection.cut()
 

@@ -47,6 +47,7 @@ class Limits:
     )
     dialsPerMinutePerAddress: int = _limit(240, "dials a minute from one address")
     dialsPerMinutePerName: int = _limit(60, "dials a minute of one name")
+    knocksPerMinute: int = _limit(20, "knocks a minute asked for from one address")
     introductionsPerName: int = _limit(64, "introductions alive of one name")
     introductionsPerAddress: int = _limit(
         256, "introductions alive dialed from one address"

@@ -134,6 +134,17 @@ class RendezvousServer(ServedConnection):
             "ticket": None if tickets is None else tickets.dialer,
         }
 
+    async def knock(self) -> dict[str, Any]:
+        """
+        See L{commands.Knock}.
+        """
+        knocker = self.factory.knocker
+        if knocker is None:
+            raise TooMany("this rendezvous knocks at nobody's")
+        self.factory.knockRate.spend(self.addressKey, self.factory.now())
+        answer = await knocker.knock(self.observed, self.ourHost())
+        return {"answer": answer.value}
+
     async def relay(self, introduction: bytes, message: bytes) -> dict[str, Any]:
         """
         See L{commands.Relay}.  An introduction that just ended is no error.
@@ -173,6 +184,7 @@ class RendezvousServer(ServedConnection):
             (commands.Dial, dial),
             (commands.Relay, relay),
             (commands.Leave, leave),
+            (commands.Knock, knock),
             (commands.Ping, ServedConnection.ping),
         )
     }

@@ -23,6 +23,13 @@ rendezvous = ServiceMaker(
     "punch-rendezvous",
 )
 
+check = ServiceMaker(
+    "Punch check",
+    "punch.check_tap",
+    "What the NATs before this host do, and what that means for direct links.",
+    "punch-check",
+)
+
 hello = SimpleProtocol("hello", "Say hello, and repeat what is heard first.", Hello)
 echo = SimpleProtocol("echo", "Send back whatever comes.", Echo)
 stdio = StdioProtocol()

@@ -1,0 +1,87 @@
+"""
+C{twist punch-check} behind real NATs: its lines against the truth.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from .nats import DROP, NONE, RANDOM, RESET
+from .topology import PUBLIC, Laboratory
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+
+PORT = 4040
+_TWIST = (sys.executable, "-m", "twisted", "--log-format", "text")
+
+PER_PORT = "address-and-port-dependent"
+DROPPED = "dropped (no answer)"
+REFUSED = "refused (RST, or ICMP port unreachable)"
+LOOSE = "address-dependent or endpoint-independent"
+
+
+@contextmanager
+def serving(lab: Laboratory) -> Iterator[str]:
+    """
+    A rendezvous that looks from two ports: where it is.
+    """
+    listen = f"tcp:{PORT}"
+    server = lab.rendezvous.start([*_TWIST, "punch-rendezvous", "--listen", listen])
+    try:
+        address = lab.rendezvous.address
+        assert lab.rendezvous.answers((address, PORT + 1), 15.0), server.tail()
+        yield f"tcp:{address}:{PORT}"
+    finally:
+        server.end()
+
+
+def check(kind: str) -> tuple[int, str, dict[str, str]]:
+    """
+    The exit status, the verdict, and each line by its label.
+    """
+    with Laboratory(kind, NONE) as lab, serving(lab) as where:
+        done = lab.a.run([*_TWIST, "punch-check", "--rendezvous", where], 60.0)
+    assert done.stderr == "", done
+    verdict, *lines = done.stdout.splitlines()
+    pairs = [line.partition(": ")[::2] for line in lines]
+    return done.returncode, verdict, dict(pairs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "mapping", "allocation", "filtering", "answer"),
+    [
+        (NONE, "likely", "endpoint-independent", "preserves", LOOSE, "accepted"),
+        (DROP, "likely", "endpoint-independent", "preserves", PER_PORT, DROPPED),
+        (RESET, "likely", "endpoint-independent", "preserves", PER_PORT, REFUSED),
+        (RANDOM, "possible", PER_PORT, "random, from the whole", PER_PORT, DROPPED),
+        ("home-seq", "possible", PER_PORT, "sequential", PER_PORT, DROPPED),
+        ("cell-blk", "possible", PER_PORT, "random, from the block", PER_PORT, DROPPED),
+        ("home-adf", "likely", "endpoint-independent", "preserves", LOOSE, "accepted"),
+    ],
+)
+def test_truth(
+    kind: str, verdict: str, mapping: str, allocation: str, filtering: str, answer: str
+) -> None:
+    """
+    What a NAT does is what is told.
+    """
+    status, said, told = check(kind)
+    assert (status, said) == (0, verdict), told
+    assert told["Mapping"] == mapping
+    assert told["Allocation"].startswith(allocation)
+    assert told["Filtering"] == filtering
+    assert told["Answer to an unsolicited SYN"] == answer
+    assert told["IPv4 address"].startswith(PUBLIC["a"])
+    assert told["Hairpin"].startswith("not tested" if kind == NONE else "no, ")
+
+
+def test_hairpin() -> None:
+    """
+    Where a NAT leads us back to ourselves, that is told too.
+    """
+    status, _, told = check("home-eif")
+    assert (status, told["Hairpin"]) == (0, "yes"), told

@@ -1,0 +1,179 @@
+"""
+C{twist punch-check} as a user meets it: real processes on loopback.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+
+import pytest
+
+from punch.report import LABELS
+from tests.test_tap import Start, freePort, rendezvous, start
+
+__all__ = ["rendezvous", "start"]
+
+LINES = r"""likely
+IPv4 address: 127.0.0.1:(\d+) \(no NAT\)
+IPv6 address: [^\n]+
+Mapping: endpoint-independent
+Filtering: address-dependent or endpoint-independent
+Allocation: preserves the port \(no NAT\)
+Answer to an unsolicited SYN: accepted
+Hairpin: not tested \(no NAT\)
+Port preservation: yes
+Mapping lifetime: not tested \(--long tests it\)
+Evidence: hello to the rendezvous from port \1: seen as 127.0.0.1:\1, [\d.]+ ms
+Evidence: knock of the rendezvous: accepted, [\d.]+ ms
+(?:Evidence: STUN at [^\n]+: port \d+ seen as 127.0.0.1:\d+, [\d.]+ ms
+){9}Advice: the rendezvous stands inside your own network, [^\n]+
+"""
+
+
+@pytest.fixture
+def where(start: Start) -> str:
+    """
+    A rendezvous that looks from two ports.
+    """
+    port = freePort()
+    listen = f"tcp:{port}:interface=127.0.0.1"
+    server = start("punch-rendezvous", "--listen", listen)
+    server.awaitLine("listens on", 2)
+    return f"tcp:127.0.0.1:{port}"
+
+
+def test_text(start: Start, where: str) -> None:
+    """
+    Standard output has the report, and nothing but that; so standard error nothing.
+    """
+    program = start("punch-check", "--rendezvous", where)
+    assert program.end() == (0, "")
+    said = program.log.read_text()
+    assert re.fullmatch(LINES, said), said
+
+
+def test_json(start: Start, where: str) -> None:
+    """
+    So it has one JSON object.
+    """
+    program = start("punch-check", "--rendezvous", where, "--json")
+    assert program.end() == (0, "")
+    told = json.loads(program.log.read_text())
+    assert (told["schema"], told["verdict"]) == (1, "likely")
+    assert {"evidence", "advice", *LABELS} < set(told)
+    assert told["mapping"]["value"] == "endpoint-independent"
+
+
+def test_environment(start: Start, where: str) -> None:
+    """
+    The rendezvous may stand in the environment, and the port on the command line.
+    """
+    port = freePort()
+    environment = {"PUNCH_RENDEZVOUS": where}
+    program = start("punch-check", "--port", str(port), environment=environment)
+    assert program.end() == (0, "")
+    assert f"IPv4 address: 127.0.0.1:{port} (no NAT)" in program.log.read_text()
+
+
+def test_again(start: Start, where: str) -> None:
+    """
+    A check leaves nothing in the way of the next one from the same port.
+    """
+    port = str(freePort())
+    for _ in range(3):
+        program = start("punch-check", "--rendezvous", where, "--port", port)
+        assert program.end() == (0, "")
+
+
+def test_stun(start: Start, where: str) -> None:
+    """
+    A STUN server at another address is asked, too.
+    """
+    port = freePort()
+    stun = f"tcp:{port}:interface=127.0.0.2"
+    listen = f"tcp:{freePort()}:interface=127.0.0.2"
+    server = start("punch-rendezvous", "--listen", listen, "--stun", stun)
+    server.awaitLine("listens on", 2)
+    program = start("punch-check", "--rendezvous", where, "--stun", f"127.0.0.2:{port}")
+    assert program.end() == (0, "")
+    assert f"STUN at 127.0.0.2:{port} from port" in program.log.read_text()
+
+
+def test_noSTUN(start: Start) -> None:
+    """
+    With a rendezvous that neither looks nor knocks nothing is known of a NAT; that
+    there is none is.
+    """
+    port = freePort()
+    listen = f"tcp:{port}:interface=127.0.0.1"
+    server = start("punch-rendezvous", "--listen", listen, "--no-stun")
+    server.awaitLine("listens on")
+    program = start("punch-check", "--rendezvous", f"tcp:127.0.0.1:{port}")
+    assert program.end() == (0, "")
+    said = program.log.read_text()
+    assert "Mapping: not tested (the rendezvous looks from one port only)" in said
+    assert "Filtering: not tested (this rendezvous does not knock)" in said
+
+
+def test_nobody(start: Start) -> None:
+    """
+    Without a rendezvous one line says why, and the status that nothing is known.
+    """
+    program = start("punch-check", "--rendezvous", f"tcp:127.0.0.1:{freePort()}")
+    status, error = program.end()
+    assert status == 2
+    assert error.startswith("punch-check: The rendezvous refuses connections")
+    assert error.count("\n") == 1
+    assert program.log.read_text().startswith("blocked\n")
+
+
+def test_portTaken(start: Start, where: str) -> None:
+    """
+    Likewise if the port cannot be had; there is no report then.
+    """
+    port = where.rpartition(":")[2]
+    program = start("punch-check", "--rendezvous", where, "--port", port)
+    status, error = program.end()
+    assert status == 2
+    assert "Another program uses this port" in error
+    assert program.log.read_text() == ""
+
+
+MISTAKES = [
+    ([], "--rendezvous (or $PUNCH_RENDEZVOUS)"),
+    (["--rendezvous", "nonsense"], "not an endpoint"),
+    (["--rendezvous", "tcp:h"], "not HOST:PORT"),
+    (["--rendezvous", "tcp:h:1", "--port", "x"], "--port takes a number"),
+    (["--rendezvous", "tcp:h:1", "--port", "65536"], "--port takes a number"),
+    (["--rendezvous", "tcp:h:1", "--stun", "h"], "--stun h: not HOST:PORT"),
+    (["--rendezvous", "tcp:h:1", "extra"], "unexpected argument 'extra'"),
+    (["--nonsense"], "--nonsense"),
+]
+
+
+def test_mistakes(start: Start) -> None:
+    """
+    Each mistake gets one line, and the status for misuse.
+    """
+    running = [(start("punch-check", *args), line) for args, line in MISTAKES]
+    for program, line in running:
+        status, error = program.end()
+        assert (status, error.count("\n")) == (64, 1), error
+        assert line in error
+        assert program.log.read_text() == ""
+
+
+def test_stopped(start: Start) -> None:
+    """
+    Stopped before it has an answer, it says nothing.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        program = start("punch-check", "--rendezvous", f"tcp:127.0.0.1:{port}")
+        silent.settimeout(30.0)
+        with silent.accept()[0]:
+            program.stop()
+    assert program.process.returncode != 0
+    assert program.log.read_text() == ""

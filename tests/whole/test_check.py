@@ -1,0 +1,288 @@
+"""
+Whole checks, behind NATs of each kind: each line against the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.tcp import makeBinding
+
+from punch.assessment import Findings, Reach, assess
+from punch.descriptions import rendezvousEndpoint
+from punch.examination import Examination
+from punch.hostport import HostPort
+from punch.rendezvous.client import GOODBYE
+from punch.rendezvous.knocking import Knocker
+from punch.rendezvous.limits import Limits
+from punch.rendezvous.stunserver import STUNFactory
+from punch.report import Report, State
+from punch.settings import Settings
+from punch.testing import (
+    Allocation,
+    Filtering,
+    Mapping,
+    MemoryHost,
+    NATBehavior,
+    Unsolicited,
+)
+
+from .test_hard import BLOCK, KEEPS, NEXT, RANDOM, behind
+from .world import PORT, RENDEZVOUS, Rendezvous, World
+
+OPEN = NATBehavior(filtering=Filtering.ENDPOINT_INDEPENDENT, hairpin=True)
+BY_HOST = NATBehavior(filtering=Filtering.ADDRESS_DEPENDENT)
+ANSWERS = NATBehavior(unsolicited=Unsolicited.RESET, strict=True)
+REJECTS = NATBehavior(unsolicited=Unsolicited.REJECT, strict=True)
+SHUFFLES = NATBehavior(allocation=Allocation.RANDOM, strict=True)
+BY_ADDRESS = NATBehavior(mapping=Mapping.ADDRESS_DEPENDENT, strict=True)
+
+DROPPED = "dropped (no answer)"
+REFUSED = "refused (RST, or ICMP port unreachable)"
+PER_PORT = "address-and-port-dependent"
+LOOSE = "address-dependent or endpoint-independent"
+
+
+class Check:
+    """
+    One, in a world.
+    """
+
+    def __init__(
+        self, world: World, host: MemoryHost, name: str = RENDEZVOUS, **settings: Any
+    ) -> None:
+        self.world = world
+        chosen = Settings(
+            hostAddresses=lambda: list(host.addresses),
+            probe=lambda interface, port: None,
+            **settings,
+        )
+        rendezvous = rendezvousEndpoint(host, f"tcp:{name}:{PORT}")
+        place = HostPort(name, PORT)
+        self.examination = Examination(host, rendezvous, place, chosen)
+        self.running = Deferred.fromCoroutine(self.examination.run())
+
+    def found(self) -> Findings:
+        """
+        Let it find what it can, after which nothing is left of it.
+        """
+        found: Findings = self.world.spin(self.running)
+        self.world.run(GOODBYE + 0.001)
+        self.world.end()
+        return found
+
+    def report(self) -> Report:
+        """
+        What that means.
+        """
+        return assess(self.found())
+
+
+def looking(knocks: bool = True) -> World:
+    """
+    A world whose rendezvous looks from two ports, and knocks.
+    """
+    world = World()
+    world.rendezvous.look()
+    if knocks:
+        world.rendezvous.factory.knocker = Knocker(world.rendezvous.host)
+    return world
+
+
+def check(behavior: NATBehavior) -> Report:
+    """
+    The report of a host behind one NAT.
+    """
+    world = looking()
+    return Check(world, behind(world, behavior)).report()
+
+
+@pytest.mark.parametrize(
+    ("behavior", "verdict", "mapping", "allocation"),
+    [
+        (KEEPS, "likely", "endpoint-independent", "preserves the port"),
+        (SHUFFLES, "likely", "endpoint-independent", "random, from the whole range"),
+        (NEXT, "possible", PER_PORT, "sequential, step 1"),
+        (BLOCK, "possible", PER_PORT, "random, from the block 20480 to 21503"),
+        (RANDOM, "possible", PER_PORT, "random, from the whole range"),
+    ],
+    ids=["keeps", "shuffles", "next", "block", "random"],
+)
+def test_mapping(
+    behavior: NATBehavior, verdict: str, mapping: str, allocation: str
+) -> None:
+    """
+    The mapping and the allocation are told as they are.
+    """
+    report = check(behavior)
+    assert report.verdict.value == verdict
+    assert str(report.values["mapping"]) == mapping
+    assert str(report.values["allocation"]) == allocation
+    keeps = behavior.allocation is Allocation.PRESERVE
+    assert report.values["preservation"].value is keeps
+
+
+@pytest.mark.parametrize(
+    ("behavior", "filtering", "unsolicited"),
+    [
+        (KEEPS, PER_PORT, DROPPED),
+        (ANSWERS, PER_PORT, REFUSED),
+        (REJECTS, PER_PORT, REFUSED),
+        (RANDOM, PER_PORT, DROPPED),
+        (BY_HOST, LOOSE, "accepted"),
+        (OPEN, LOOSE, "accepted"),
+    ],
+    ids=["drop", "reset", "reject", "random", "by-host", "open"],
+)
+def test_filtering(behavior: NATBehavior, filtering: str, unsolicited: str) -> None:
+    """
+    So are whom it lets in, and what it answers the others.
+    """
+    values = check(behavior).values
+    assert str(values["filtering"]) == filtering
+    assert str(values["unsolicited"]) == unsolicited
+
+
+@pytest.mark.parametrize(
+    ("behavior", "hairpin"),
+    [(OPEN, "yes"), (KEEPS, f"no, {DROPPED}"), (ANSWERS, f"no, {REFUSED}")],
+    ids=["yes", "drop", "reset"],
+)
+def test_hairpin(behavior: NATBehavior, hairpin: str) -> None:
+    """
+    So is whether we can reach ourselves from inside.
+    """
+    assert str(check(behavior).values["hairpin"]) == hairpin
+
+
+def test_noNAT() -> None:
+    """
+    Without a NAT there is nothing in the way.
+    """
+    world = looking()
+    report = Check(world, world.host("none")).report()
+    assert report.verdict.value == "likely"
+    assert str(report.values["ipv4"]).endswith("(no NAT)")
+    assert str(report.values["unsolicited"]) == "accepted"
+    assert report.values["hairpin"].state is State.NOT_TESTED
+
+
+def test_twoNATs() -> None:
+    """
+    Behind two, both of which keep ports, the port is kept.
+    """
+    world = looking()
+    report = Check(world, world.host("double")).report()
+    assert str(report.values["mapping"]) == "endpoint-independent"
+
+
+def test_noVantage() -> None:
+    """
+    Where the rendezvous looks from one port only and does not knock, nothing is known.
+    """
+    world = World()
+    report = Check(world, world.host("drop")).report()
+    assert report.verdict.value == "unlikely"
+    for name in ("mapping", "filtering", "unsolicited", "allocation"):
+        assert report.values[name].state is State.NOT_TESTED, name
+    assert report.values["preservation"].value is True
+
+
+def test_vantageSilent() -> None:
+    """
+    A vantage that does not answer is told apart from one that is not there.
+    """
+    world = looking()
+    world.rendezvous.factory.vantages = [f":{PORT + 9}"]
+    report = Check(world, world.host("drop")).report()
+    assert report.verdict.value == "unlikely"
+    assert report.values["mapping"].state is State.FAILED
+    assert "failed (stun-unreachable)" in report.toText()
+
+
+def test_nobody() -> None:
+    """
+    Without a rendezvous there is nothing to tell but why.
+    """
+    world = looking()
+    world.rendezvous.stop()
+    found = Check(world, world.host("drop")).found()
+    assert found.reach is Reach.NOT
+    assert "refuses connections" in found.why
+    assert assess(found).verdict.value == "blocked"
+
+
+def test_onlyOtherPorts() -> None:
+    """
+    Where the rendezvous is reached from another port, but not from the shared one,
+    that is what is told.
+    """
+    world = looking()
+    host = world.host("drop")
+    connectTCP = host.connectTCP
+    blocked = makeBinding("", 5000, reuseAddress=True, reusePort=True)
+
+    def refuse(
+        address: str,
+        port: int,
+        factory: Any,
+        timeout: float = 30,
+        bindAddress: Any = None,
+    ) -> Any:
+        # A firewall that lets nothing of port 5000 out.
+        where = 9 if bindAddress == blocked else port
+        return connectTCP(address, where, factory, timeout, bindAddress)
+
+    host.connectTCP = refuse  # type: ignore[assignment, method-assign]
+    found = Check(world, host, port=5000).found()
+    assert found.reach is Reach.OTHER
+    report = assess(found)
+    assert report.verdict.value == "blocked"
+    assert "other ports than 5000" in report.advice
+
+
+@pytest.mark.parametrize("after", [0.01, 0.1, 0.3, 2.0, 4.5, 5.0, 6.0])
+def test_cancelled(after: float) -> None:
+    """
+    Cancelled at whatever instant, nothing is left.
+    """
+    world = looking()
+    running = Check(world, behind(world, RANDOM)).running
+    running.addErrback(lambda why: why.trap(CancelledError) and None)
+    world.run(after)
+    running.cancel()
+    world.run(6.0)
+    assert running.called
+    world.end()
+
+
+def test_bothFamilies() -> None:
+    """
+    A rendezvous that has IPv4 and IPv6 sees us by both, though one NAT translates but
+    IPv4.
+    """
+    world = looking()
+    server = world.network.host("192.0.2.7", "2001:db8::7")
+    world.network.name("rv.example.org", "192.0.2.7", "2001:db8::7")
+    rendezvous = Rendezvous(server, Limits())
+    stop: list[Callable[[], object]] = [rendezvous.stop]
+    stun = STUNFactory(server)
+    for interface in ("", "::"):
+        port = server.listenTCP(PORT + 1, stun, interface=interface)
+        stop.append(port.stopListening)
+    rendezvous.factory.vantages = [f":{PORT + 1}"]
+    nat = world.network.nat("198.51.100.9", KEEPS)
+    host = world.network.host("192.168.9.2", "2001:db8:9::2", behind=nat)
+    check = Check(world, host, "rv.example.org")
+    found = world.spin(check.running)
+    values = assess(found).values
+    assert values["ipv4"].value == f"198.51.100.9:{found.port}"
+    assert values["ipv6"].value == f"[2001:db8:9::2]:{found.port}"
+    assert str(values["ipv6"]).endswith("(no NAT)")
+    for each in stop:
+        each()
+    world.run(GOODBYE + 0.001)
+    world.end()
