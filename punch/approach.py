@@ -33,6 +33,11 @@ from punch.survey import Survey
 from punch.translation import Translation
 from punch.verdict import Account, judge
 
+THOROUGH = 10.0
+"""
+Seconds in which a port is met that can be: of a hundred searches all but one.
+"""
+
 
 @dataclass(frozen=True)
 class Ways:
@@ -84,6 +89,7 @@ class Approach:
         self._part = Part.REST
         # Then our connect to the other side is younger than what the survey saw.
         self._isSurveyed = ways.survey.found.settled
+        self._began = ways.clock.seconds()
         self._notes = 0
         self._offered: list[Candidate] = []
         # When the other side has what we offer.
@@ -148,7 +154,9 @@ class Approach:
             self._send(Note(account=self._told))
 
     def _account(self) -> Account:
-        return Account(self._own, self._race.outcomes(), self._ways.searches)
+        isThorough = self._ways.clock.seconds() - self._began >= THOROUGH
+        outcomes = self._race.outcomes()
+        return Account(self._own, outcomes, self._ways.searches, isThorough)
 
     def verdict(self, role: Role) -> type[NoDirectPath] | None:
         """

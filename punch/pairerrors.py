@@ -78,8 +78,8 @@ class PredictionFailed(NoDirectPath):
 
 class NoSimultaneousOpen(NoDirectPath):
     """
-    Both sides' NATs keep their ports, and yet nothing came through: one of them lets
-    no connection in, not even one that meets ours on its way out.
+    Nothing came through where it should have: both sides' NATs let no connection in,
+    not even one that meets another on its way out.
     """
 
     reason = Reason.NO_SIMULTANEOUS_OPEN

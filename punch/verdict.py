@@ -41,12 +41,14 @@ class Account:
 
     C{translation}: what its NATs do with ports; C{None} if that could not be told.
     C{outcomes}: of its attempts at the address at which the rendezvous sees the other
-    (values of L{Outcome}).  C{searches}: whether it may search.
+    (values of L{Outcome}).  C{searches}: whether it may search.  C{isThorough}: whether
+    what it tried has had the time that it needs.
     """
 
     translation: Translation | None
     outcomes: frozenset[str] = frozenset()
     searches: bool = True
+    isThorough: bool = False
 
     def toFields(self) -> dict[str, Any]:
         """
@@ -55,6 +57,7 @@ class Account:
         fields: dict[str, Any] = {
             "outcomes": sorted(self.outcomes),
             "searches": self.searches,
+            "thorough": self.isThorough,
         }
         if self.translation is not None:
             fields["nat"] = self.translation.toFields()
@@ -71,7 +74,8 @@ class Account:
             outcomes = frozenset(_WORDS.intersection(fields["outcomes"]))
             nat = fields.get("nat")
             translation = None if nat is None else Translation.fromFields(nat)
-            return cls(translation, outcomes, fields["searches"] is True)
+            searches, thorough = fields["searches"], fields["thorough"]
+            return cls(translation, outcomes, searches is True, thorough is True)
         except (TypeError, KeyError, AttributeError, BadTranslation) as bad:
             raise BadAccount("not the shape of an account") from bad
 
@@ -88,14 +92,27 @@ def judge(listener: Account, dialer: Account) -> type[NoDirectPath] | None:
     if first is None or second is None:
         return None
     if first.keepsPort and second.keepsPort:
-        return _bothKeep(listener, dialer)
+        return NoSimultaneousOpen if _areSilent(listener, dialer) else None
     if first.isRandom and second.isRandom:
         return BothRandomMapping
-    if not (first.isRandom or second.isRandom):
-        return PredictionFailed
-    if first.isSequential or second.isSequential:
+    if (first.isRandom and second.isSequential) or (
+        first.isSequential and second.isRandom
+    ):
         return RandomAgainstSequential
-    return SearchFailed if listener.searches and dialer.searches else NoSearch
+    return _missed(listener, dialer, first.isRandom or second.isRandom)
+
+
+def _missed(listener: Account, dialer: Account, isSearch: bool) -> type[NoDirectPath]:
+    """
+    Why a port was not met that can be found, or foretold.  With time enough it nearly
+    always is, if anything is let in.
+    """
+    if isSearch and not (listener.searches and dialer.searches):
+        return NoSearch
+    isThorough = listener.isThorough and dialer.isThorough
+    if isThorough and _areSilent(listener, dialer):
+        return NoSimultaneousOpen
+    return SearchFailed if isSearch else PredictionFailed
 
 
 def _isBlocked(one: Account, other: Account) -> bool:
@@ -107,11 +124,9 @@ def _isBlocked(one: Account, other: Account) -> bool:
     return isDark and bool(one.outcomes) and one.outcomes <= _BLOCKED
 
 
-def _bothKeep(listener: Account, dialer: Account) -> type[NoDirectPath] | None:
+def _areSilent(listener: Account, dialer: Account) -> bool:
     """
-    If somebody answers, or a connection came about, it is something else.
+    Whether nobody answered at all.
     """
     silent = {Outcome.TIMED_OUT.value}
-    if listener.outcomes <= silent and dialer.outcomes <= silent:
-        return NoSimultaneousOpen
-    return None
+    return listener.outcomes <= silent and dialer.outcomes <= silent

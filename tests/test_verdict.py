@@ -25,10 +25,15 @@ ANY = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.RANDOM)
 SILENT = frozenset({"timed out"})
 REFUSED = frozenset({"refused"})
 
+LONG_KEEPS = Account(KEEPS, SILENT, isThorough=True)
+LONG_NEXT = Account(NEXT, SILENT, isThorough=True)
+LONG_ANY = Account(ANY, SILENT, isThorough=True)
+
 accounts = st.builds(
     Account,
     st.none() | translations,
     st.frozensets(st.sampled_from([each.value for each in Outcome])),
+    st.booleans(),
     st.booleans(),
 )
 
@@ -46,6 +51,11 @@ accounts = st.builds(
         (Account(NEXT), Account(NEXT), "prediction-failed"),
         (Account(KEEPS, SILENT), Account(KEEPS, SILENT), "no-simultaneous-open"),
         (Account(KEEPS), Account(KEEPS), "no-simultaneous-open"),
+        (LONG_ANY, LONG_KEEPS, "no-simultaneous-open"),
+        (LONG_NEXT, LONG_KEEPS, "no-simultaneous-open"),
+        (LONG_NEXT, Account(KEEPS, SILENT), "prediction-failed"),
+        (LONG_NEXT, Account(KEEPS, REFUSED, True, True), "prediction-failed"),
+        (LONG_ANY, Account(KEEPS, SILENT, False, True), "no-search"),
         (Account(KEEPS, REFUSED), Account(KEEPS, SILENT), None),
         (Account(KEEPS, frozenset({"connected"})), Account(KEEPS), None),
         (Account(None, REFUSED), Account(KEEPS, SILENT), "listener-blocks-outbound"),
@@ -93,7 +103,7 @@ def test_anything(fields: Any) -> None:
         Account.fromFields(fields)
 
 
-@given(accounts, st.sampled_from(["outcomes", "searches", "nat"]), jsons)
+@given(accounts, st.sampled_from(["outcomes", "searches", "thorough", "nat"]), jsons)
 def test_oneWrong(account: Account, name: str, value: Any) -> None:
     """
     So it is where one field is not what it should be.

@@ -23,6 +23,7 @@ from .truth import causeOf
         ("pub", "corp-block", "dialer-blocks-outbound"),
         ("next/apd/drop/so", "next/apd/rst/so", "prediction-failed"),
         ("ei/apd/drop/noso", "ei/ad/drop/noso", "no-simultaneous-open"),
+        ("ei/apd/drop/noso", "next/apd/drop/noso", "no-simultaneous-open"),
     ],
 )
 def test_cause(listener: str, dialer: str, cause: str | None) -> None:

@@ -50,11 +50,13 @@ def causeOf(listener: str, dialer: str) -> Reason | None:
         return Reason.BOTH_RANDOM_MAPPING
     if ports == {Ports.ANY, Ports.NEXT}:
         return Reason.RANDOM_AGAINST_SEQUENTIAL
+    if _areDeaf(first, second):
+        return Reason.NO_SIMULTANEOUS_OPEN
     if Ports.ANY in ports:
         return Reason.SEARCH_FAILED
     if Ports.NEXT in ports:
         return Reason.PREDICTION_FAILED
-    return Reason.NO_SIMULTANEOUS_OPEN if _areDeaf(first, second) else None
+    return None
 
 
 def _areDeaf(*sides: Side) -> bool:
