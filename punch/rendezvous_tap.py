@@ -358,10 +358,10 @@ def makeService(options: Options) -> IService:
     doors = _doors(reactor, options, "listen", Door("", None, factory))
     stun = _STUN(reactor, options, factory)
     doors += _doors(reactor, options, "stun", stun.kind)
-    answersSTUN = bool(options["stun"]) or options["vantage"]
-    if answersSTUN:
+    if options["stun"] or options["vantage"]:
         factory.knocker = Knocker(reactor)
-    _makeRoom(limits.connections * (2 if answersSTUN else 1))
+    # What peers ask by themselves takes a moment each.
+    _makeRoom(limits.connections * (2 if options["stun"] else 1))
 
     def failed(line: str) -> None:
         _log.error("{line}", line=line)
