@@ -92,7 +92,7 @@ def test_never(tmp_path: Path) -> None:
     never = ("--relay", "never")
     [outcome], _ = dials(RANDOM, tmp_path / "never", 1, 4.0, never)
     assert not outcome.connected
-    assert outcome.reason == "no-answer", outcome.explanation
+    assert outcome.reason == "both-random-mapping", outcome.explanation
     assert monotonic() - started < 4.0 + 8.0
 
 
