@@ -19,9 +19,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from punch.address import Address, formatAddress
+from punch.errors import BadOption
 from punch.events import Observed, Tell
 from punch.hostport import HostPort
 from punch.nap import Nap
+from punch.settings import Settings
 from punch.stunclient import CONNECT_TIMEOUT, STUNClient, connectSTUN
 from punch.stunerrors import STUNError
 
@@ -218,3 +220,23 @@ class Observers:
         self._binding = None
         asked, self._asked = self._asked, []
         return gatherResults([each.end() for each in asked])
+
+
+def observersOf(reactor: Any, settings: Settings) -> Observers | None:
+    """
+    The STUN servers that are to be asked, if any are; by the relay alone nobody
+    comes to what they see.
+
+    @raise BadOption: one of them is not C{HOST:PORT}.
+    """
+    servers = [_stunServer(each) for each in settings.stun]
+    if not servers or not settings.relay.mayMeet:
+        return None
+    return Observers(reactor, servers, settings.tell)
+
+
+def _stunServer(text: str) -> HostPort:
+    try:
+        return HostPort.parse(text)
+    except ValueError as bad:
+        raise BadOption(f"--stun {text}: {bad}") from bad

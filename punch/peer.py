@@ -28,19 +28,18 @@ from punch.arrival import shield
 from punch.candidate import MAXIMUM, Candidate, Kind, usable
 from punch.connection import Connection
 from punch.details import Details
-from punch.errors import BadOption, LinkError, PortHeld, PunchError
+from punch.errors import LinkError, PortHeld, PunchError
 from punch.events import (
     Closed,
     Connected,
     Listening,
     Observed,
 )
-from punch.hostport import HostPort
 from punch.identity import Identity
 from punch.introduction import Means
 from punch.link import Link
 from punch.networkchange import networkWatch
-from punch.observers import Observers
+from punch.observers import observersOf
 from punch.path import Path
 from punch.plain import PlainLink
 from punch.policy import RelayPolicy
@@ -106,7 +105,7 @@ class Peer:
         self._survey: Survey | None = None
         self._sockets = Sockets(settings.search)
         self._client: RendezvousClient | None = None
-        self._observers = _observers(reactor, settings)
+        self._observers = observersOf(reactor, settings)
 
     def watchNetwork(self, changed: Callable[[], None]) -> Callable[[], None]:
         """
@@ -129,7 +128,7 @@ class Peer:
         """
         twin = copy(self)
         twin._shared = twin._client = twin._survey = None
-        twin._observers = _observers(self._reactor, self.settings)
+        twin._observers = observersOf(self._reactor, self.settings)
         return twin
 
     def means(self, rendezvous: Rendezvous, policy: RelayPolicy | None = None) -> Means:
@@ -188,9 +187,7 @@ class Peer:
             shared.close()
             raise
         before, self._shared = self._shared, shared
-        if self._survey is not None:
-            self._survey.end()
-        self._survey = Survey(self.clock, self._look)
+        self._forget()
         if before is not None:
             await before.close()
         self.tell(Listening(shared.port))
@@ -238,6 +235,14 @@ class Peer:
         assert self._survey is not None
         return self._survey
 
+    def _forget(self) -> None:
+        """
+        What was found of our NATs may be another network's.
+        """
+        if self._survey is not None:
+            self._survey.end()
+        self._survey = Survey(self.clock, self._look)
+
     def _look(self, vantage: Address, isShared: bool) -> Deferred[Address]:
         """
         See L{punch.survey.Look}.
@@ -256,6 +261,7 @@ class Peer:
         observed = await client.hello(patience)
         self.tell(Observed(formatAddress(observed)))
         rendezvous, *others = client.vantages or [observed]
+        self._forget()
         self.survey.begin(rendezvous, observed, others)
         return observed
 
@@ -365,24 +371,6 @@ class Peer:
     def _tellClosed(self, error: LinkError | None, link: Link | PlainLink) -> None:
         reason = Reason.DONE if error is None else error.reason
         self.tell(Closed(reason.value, link.sent, link.received))
-
-
-def _observers(reactor: IReactorTCP, settings: Settings) -> Observers | None:
-    """
-    The STUN servers that are to be asked, if any are; by the relay alone nobody
-    comes to what they see.
-    """
-    servers = [_stunServer(each) for each in settings.stun]
-    if not servers or not settings.relay.mayMeet:
-        return None
-    return Observers(reactor, servers, settings.tell)
-
-
-def _stunServer(text: str) -> HostPort:
-    try:
-        return HostPort.parse(text)
-    except ValueError as bad:
-        raise BadOption(f"--stun {text}: {bad}") from bad
 
 
 def connectedBy(win: Win[P], elapsed: float) -> Connected:

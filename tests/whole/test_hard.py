@@ -8,8 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from twisted.internet.defer import succeed
 
+from punch.address import tcpAddress
 from punch.events import Connected, Judged
+from punch.peer import Peer
 from punch.policy import RelayPolicy
 from punch.testing import (
     Allocation,
@@ -19,7 +22,9 @@ from punch.testing import (
     NATBehavior,
     Unsolicited,
 )
+from punch.translation import Translation
 
+from .services import standing
 from .world import HOP, LEG, T, World
 
 KEEPS = NATBehavior(strict=True)
@@ -134,6 +139,34 @@ def test_filtersByAddress(isDialer: bool) -> None:
     world = meeting(*sides)
     assert elapsed(world) < 14 * T
     finish(world)
+
+
+def test_surveyedAnew() -> None:
+    """
+    A listener that comes back to the rendezvous, from another network perhaps, is
+    looked at anew: what was found before is forgotten.
+    """
+    world = World(1)
+    world.rendezvous.look()
+    world.cast(behind(world, KEEPS), behind(world, KEEPS))
+    service = standing(world.listener)
+    world.run(2.0)
+    peer: Peer = service.service._where[0]  # type: ignore[attr-defined]
+    assert peer.survey.translation == Translation(Mapping.ENDPOINT_INDEPENDENT)
+    ports = iter(range(7000, 9000, 2))
+    peer._look = lambda vantage, isShared: (  # type: ignore[method-assign]
+        succeed(tcpAddress("203.0.113.9", next(ports)))
+    )
+    world.rendezvous.stop()
+    world.run(1.0)
+    world.rendezvous.start()
+    world.run(5.0)
+    found = peer.survey.translation
+    assert found is not None
+    assert found.mapping is Mapping.ADDRESS_AND_PORT_DEPENDENT
+    service.stop()
+    world.run(2.0)
+    world.end()
 
 
 def test_cost() -> None:
