@@ -192,7 +192,9 @@ class NetworkWatch:
         self._later(WINDOW, self._check)
 
 
-_watches: WeakKeyDictionary[Any, WeakValueDictionary[HostAddresses, NetworkWatch]]
+# By identity: who looks for us may well know the watch, and would keep it for ever.  As
+# long as there is a watch, it has who looks.
+_watches: WeakKeyDictionary[Any, WeakValueDictionary[int, NetworkWatch]]
 _watches = WeakKeyDictionary()
 
 
@@ -207,9 +209,9 @@ def networkWatch(
         host's than this one's, in memory say.
     """
     mine = _watches.setdefault(reactor, WeakValueDictionary())
-    found = mine.get(hostAddresses)
+    found = mine.get(id(hostAddresses))
     if found is None:
-        found = mine[hostAddresses] = _make(reactor, hostAddresses)
+        found = mine[id(hostAddresses)] = _make(reactor, hostAddresses)
     return found
 
 

@@ -534,6 +534,22 @@ class SharedTests(PunchTestCase):
         gc.collect()
         assert [each() for each in gone] == [None, None]
 
+    def test_gone(self) -> None:
+        """
+        One whose owner is also who looks for it goes with that.
+        """
+        reactor = Clock()
+
+        class Owner:
+            def __init__(self) -> None:
+                self.watch = networkWatch(reactor, lambda: [str(len(vars(self)))])
+
+        owner = Owner()
+        gone = weakref.ref(owner)
+        del owner
+        gc.collect()
+        assert gone() is None
+
     def test_kept(self) -> None:
         """
         It need not be held to go on watching.

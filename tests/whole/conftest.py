@@ -13,6 +13,7 @@ from twisted.logger import (
     LogEvent,
     LogLevel,
     eventAsText,
+    globalLogBeginner,
     globalLogPublisher,
 )
 from zope.interface import implementer
@@ -26,6 +27,15 @@ def quickCollection() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def noHistory() -> None:
+    """
+    Let nobody keep what is logged, and all that hangs on it, until logging begins.
+    """
+    if globalLogBeginner._temporaryObserver is not None:
+        globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
 
 
 @pytest.fixture(autouse=True)
