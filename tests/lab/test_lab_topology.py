@@ -41,7 +41,10 @@ def lab() -> Iterator[Laboratory]:
 
 def test_threeRoundTrips(lab: Laboratory) -> None:
     """
-    All three round trips are 80 ms, within a millisecond and a half.
+    All three round trips are 80 ms.
+
+    The wire wakes up four times in one, each time as late as busy processors let it;
+    so the quickest of some trips is what it means, within two milliseconds.
     """
     for host, other in [
         (lab.a, lab.b),
@@ -49,8 +52,7 @@ def test_threeRoundTrips(lab: Laboratory) -> None:
         (lab.b, lab.rendezvous),
     ]:
         trips = [roundTrip(host, other) for _ in range(9)]
-        assert min(trips) >= 0.08
-        assert median(trips) < 0.0815
+        assert 0.08 <= min(trips) < 0.082
 
 
 def test_setLatency(lab: Laboratory) -> None:
