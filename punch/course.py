@@ -23,12 +23,12 @@ from punch.life import Todo, newLife
 from punch.outage import Outage
 from punch.path import Path
 from punch.pulse import GAP
-from punch.race import Win
 from punch.reasons import Reason
 from punch.records import Control, Record, Type
 from punch.ride import Ride
 from punch.role import Role
 from punch.seeker import Seeker, Want
+from punch.win import Win
 
 ACK_DELAY = 0.05
 """

@@ -20,7 +20,7 @@ from punch.link import Link
 from punch.path import Path
 from punch.peer import L, Peer, Rendezvous
 from punch.policy import RelayPolicy
-from punch.race import Race, Win
+from punch.race import Race
 from punch.reasons import Reason
 from punch.redial import Redial
 from punch.rendezvous.client import ANSWER_TIMEOUT, RendezvousClient
@@ -37,6 +37,7 @@ from punch.steps import (
     Sought,
     noPen,
 )
+from punch.win import Win
 
 
 class Dialer:
@@ -194,7 +195,9 @@ class Dialer:
         Be introduced, and race.
         """
         self._pen(Sought())
-        client = self._client = await self._peer.connect(self._rendezvous, self)
+        client = self._client = await self._peer.connect(
+            self._rendezvous, self, mayMove=True
+        )
         self._pen(Reached())
         hello = Deferred.fromCoroutine(self._peer.greet(client, ANSWER_TIMEOUT))
         message = self._preface + self._greeting.message

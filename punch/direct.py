@@ -26,10 +26,11 @@ from punch.link import Link
 from punch.path import Path
 from punch.peer import Peer
 from punch.plain import PlainLink
-from punch.race import Race, Verify, Win
+from punch.race import Race, Verify
 from punch.resolve import resolve
 from punch.role import Role
 from punch.steps import Confirmed, Pen, noPen
+from punch.win import Win
 
 P = TypeVar("P")
 L = TypeVar("L", Link, PlainLink)

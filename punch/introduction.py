@@ -40,12 +40,13 @@ from punch.note import BadNote, Note
 from punch.pairerrors import NoDirectPath
 from punch.path import Path
 from punch.policy import RelayPolicy
-from punch.race import Connect, Race, Win
+from punch.race import Connect, Race
 from punch.reasons import Reason
 from punch.resumeerrors import UnknownLink
 from punch.role import Role
 from punch.steps import Heard, PeerGone, Pen, Said, noPen
 from punch.tls import Security
+from punch.win import Win
 
 _log = Logger()
 

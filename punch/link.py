@@ -37,9 +37,9 @@ from punch.options import FixedOptions
 from punch.path import Path
 from punch.pulling import PushFromPull
 from punch.punchaddress import PunchAddress
-from punch.race import Win
 from punch.role import Role
 from punch.seeker import Seeker, Want
+from punch.win import Win
 
 LINGER = 30.0
 """

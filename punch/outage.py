@@ -12,9 +12,9 @@ from twisted.internet.interfaces import IReactorTime
 from punch.alarm import Alarm
 from punch.errors import LinkError, PathLost
 from punch.events import Resumed, Suspended, Tell
-from punch.race import Win
 from punch.resumeerrors import ResumeExpired
 from punch.seeker import Seeker
+from punch.win import Win
 
 COURTESY = 10.0
 """

@@ -29,12 +29,7 @@ from punch.candidate import MAXIMUM, Candidate, Kind, usable
 from punch.connection import Connection
 from punch.details import Details
 from punch.errors import LinkError, PortHeld, PunchError
-from punch.events import (
-    Closed,
-    Connected,
-    Listening,
-    Observed,
-)
+from punch.events import Closed, Listening, Observed
 from punch.identity import Identity
 from punch.introduction import Means
 from punch.link import Link
@@ -43,17 +38,18 @@ from punch.observers import observersOf
 from punch.path import Path
 from punch.plain import PlainLink
 from punch.policy import RelayPolicy
-from punch.race import Win
 from punch.reasons import Reason
 from punch.relayed import connectRelay
 from punch.rendezvous.client import Guest, RendezvousClient, connect
 from punch.role import Role
 from punch.search import Sockets
+from punch.secondport import SecondPort
 from punch.settings import Settings
 from punch.sharedport import SharedPort
 from punch.stunclient import look
 from punch.survey import Survey
 from punch.tls import Security
+from punch.win import Win
 
 P = TypeVar("P")
 
@@ -102,6 +98,7 @@ class Peer:
         self.tell = settings.tell
         self.security = Security(self.clock, identity or Identity.make())
         self._shared: SharedPort | None = None
+        self._accepted: Callable[[Connection], None]
         self._survey: Survey | None = None
         self._sockets = Sockets(settings.search)
         self._client: RendezvousClient | None = None
@@ -178,6 +175,16 @@ class Peer:
         @param port: its number, 0 for any.
         @raise punch.errors.PortInUse: another program has it.
         """
+        before, self._shared = self._shared, self._opened(accepted, port)
+        self._accepted = accepted
+        self._forget()
+        if before is not None:
+            await before.close()
+        self.tell(Listening(self.shared.port))
+
+    def _opened(
+        self, accepted: Callable[[Connection], None], port: int = 0
+    ) -> SharedPort:
         shared = SharedPort(
             self._reactor, accepted, self.settings.interface, self.settings.probe
         )
@@ -186,11 +193,7 @@ class Peer:
         except PunchError:
             shared.close()
             raise
-        before, self._shared = self._shared, shared
-        self._forget()
-        if before is not None:
-            await before.close()
-        self.tell(Listening(shared.port))
+        return shared
 
     def close(self) -> Deferred[Any]:
         """
@@ -205,27 +208,49 @@ class Peer:
             closed.append(self._client.disconnect())
         return shield(gatherResults(closed))
 
-    async def connect(self, rendezvous: Rendezvous, guest: Guest) -> RendezvousClient:
+    async def connect(
+        self, rendezvous: Rendezvous, guest: Guest, mayMove: bool = False
+    ) -> RendezvousClient:
         """
         Connect to the rendezvous from the shared port.  STUN servers are asked
         beside it, and nobody waits for them.
 
+        @param mayMove: nobody knows the shared port yet, so that it may become
+            another (L{SecondPort}) if none was asked for.
         @raise punch.errors.RendezvousError: it can't be reached.
         """
         if self._observers is not None:
             self._observers.begin(self.shared.binding)
         for pause in _HELD_PAUSES:
             try:
-                return await self._connect(rendezvous, guest)
+                return await self._connect(rendezvous, guest, mayMove)
             except PortHeld:
                 # An earlier connection from our port may be just ending.
                 await deferLater(self.clock, pause, lambda: None)
-        return await self._connect(rendezvous, guest)
+        return await self._connect(rendezvous, guest, mayMove)
 
-    async def _connect(self, rendezvous: Rendezvous, guest: Guest) -> RendezvousClient:
-        endpoint = rendezvous(self.shared.binding)
-        self._client = await connect(self.clock, endpoint, guest)
+    async def _connect(
+        self, rendezvous: Rendezvous, guest: Guest, mayMove: bool
+    ) -> RendezvousClient:
+        def reach(shared: SharedPort) -> Deferred[RendezvousClient]:
+            made = connect(self.clock, rendezvous(shared.binding), guest)
+            return Deferred.fromCoroutine(made)
+
+        if not mayMove or self.settings.port:
+            self._client = await reach(self.shared)
+            return self._client
+        second = SecondPort(self.clock, reach, lambda: self._opened(self._accepted))
+        shared, self._client = await second.beside(self.shared)
+        if shared is not self.shared:
+            self._move(shared)
         return self._client
+
+    def _move(self, shared: SharedPort) -> None:
+        self.shared.close()
+        self._shared = shared
+        self.tell(Listening(shared.port))
+        if self._observers is not None:
+            self._observers.begin(shared.binding)
 
     @property
     def survey(self) -> Survey:
@@ -347,7 +372,7 @@ class Peer:
         @param started: when the wait for it began, on our clock.
         """
         elapsed = self.clock.seconds() - started
-        self.tell(connectedBy(win, elapsed))
+        self.tell(win.event(elapsed))
         link = Link(
             self.clock,
             role,
@@ -364,25 +389,10 @@ class Peer:
         The connection that won, as it is.
         """
         link = PlainLink(win.path)
-        self.tell(connectedBy(win, self.clock.seconds() - started))
+        self.tell(win.event(self.clock.seconds() - started))
         link.whenEnded().addCallback(self._tellClosed, link)
         return link
 
     def _tellClosed(self, error: LinkError | None, link: Link | PlainLink) -> None:
         reason = Reason.DONE if error is None else error.reason
         self.tell(Closed(reason.value, link.sent, link.received))
-
-
-def connectedBy(win: Win[P], elapsed: float) -> Connected:
-    """
-    The event of a win.
-    """
-    return Connected(
-        path=win.way,
-        kind=win.kind.value,
-        how=win.how.value,
-        local=formatAddress(win.local),
-        remote=formatAddress(win.remote),
-        elapsed=round(elapsed, 6),
-        why=win.why,
-    )

@@ -9,7 +9,7 @@ that is left.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -24,7 +24,7 @@ from punch.arrival import Arrival
 from punch.attempt import outcomeOf
 from punch.candidate import Candidate, Kind
 from punch.checklist import Checklist, Outcome
-from punch.connection import Connection, How
+from punch.connection import Connection
 from punch.errors import PunchError, WrongPin
 from punch.events import Attempted, Tell
 from punch.reasons import Reason
@@ -41,6 +41,7 @@ from punch.steps import (
     Won,
     noPen,
 )
+from punch.win import Win
 
 P = TypeVar("P")
 
@@ -60,36 +61,6 @@ def _tooLong(attempt: object, seconds: float) -> Failure:
     An attempt was cancelled because it took this long.
     """
     return Failure(TimeoutError(string=f"nothing in {seconds:.1f} s"))
-
-
-@dataclass(frozen=True)
-class Win(Generic[P]):
-    """
-    The path that won, and how it came about.
-
-    C{why}: if it is relayed, the reason why it is not direct, as far as is known.
-    """
-
-    path: P
-    kind: Kind
-    how: How
-    local: Address
-    remote: Address
-    why: str = ""
-
-    @property
-    def isRelayed(self) -> bool:
-        """
-        Whether it leads through the relay.
-        """
-        return self.kind is Kind.RELAYED
-
-    @property
-    def way(self) -> str:
-        """
-        C{"direct"} or C{"relayed"}.
-        """
-        return "relayed" if self.isRelayed else "direct"
 
 
 class Race(Generic[P]):

@@ -25,13 +25,14 @@ from punch.lobby import Lobby
 from punch.path import Path
 from punch.peer import Peer, Rendezvous
 from punch.place import Place
-from punch.race import Race, Win
+from punch.race import Race
 from punch.reasons import Reason
 from punch.rendezvous.client import RendezvousClient
 from punch.resumeerrors import PeerRestarted
 from punch.reunion import Reunion, splitPreface
 from punch.seeker import Want
 from punch.steps import Met, Pen, Seen
+from punch.win import Win
 
 MOST_INTRODUCTIONS = 64
 """
@@ -211,11 +212,7 @@ class Reception:
         self._scheduleGuess(0.0)
 
     def _reunite(
-        self,
-        introduction: bytes,
-        meeting: Meeting,
-        link: Link,
-        pake: bytes,
+        self, introduction: bytes, meeting: Meeting, link: Link, pake: bytes
     ) -> None:
         """
         A dialer who wants another path for a link.

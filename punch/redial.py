@@ -17,10 +17,10 @@ from punch.nap import Nap
 from punch.path import Path
 from punch.peer import Abortable, Peer
 from punch.policy import RelayPolicy
-from punch.race import Win
 from punch.resumeerrors import UnknownLink
 from punch.reunion import Reunion
 from punch.seeker import Want
+from punch.win import Win
 
 _PATIENCE = (2.5, 10.0)
 """

@@ -18,8 +18,8 @@ from punch.arrival import Arrival
 from punch.errors import LinkError, PathLost, PathSilent, ProtocolViolation
 from punch.path import Path
 from punch.pulse import Beat, Pulse
-from punch.race import Win
 from punch.records import Record, Type
+from punch.win import Win
 
 FAREWELL = 1.0
 """

@@ -30,11 +30,11 @@ from punch.connection import Connection, How
 from punch.identity import Identity
 from punch.link import Link
 from punch.path import Path
-from punch.race import Win
 from punch.role import Role
 from punch.sharedport import SharedPort
 from punch.testing import MemoryHost, MemoryNetwork, spin
 from punch.tls import Secured, Security
+from punch.win import Win
 
 T = TypeVar("T")
 

@@ -29,8 +29,9 @@ from punch.candidate import Candidate, Kind
 from punch.checklist import Checklist
 from punch.connection import Connection, How
 from punch.events import Attempted, Event
-from punch.race import Race, Win
+from punch.race import Race
 from punch.steps import Joined, Learned, Over, Step, Tried, Trying, Won
+from punch.win import Win
 from tests.doubles import OURS, MemoryTransport, PunchTestCase, connectionWith
 
 HOST = Candidate(Kind.HOST, tcpAddress("192.168.1.2", 4040))
