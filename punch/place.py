@@ -27,7 +27,8 @@ class Place:
         self.lasting = lasting
         self.guesses = guesses
         self._secret = secret
-        self._spare = ListenersGreeting(name, secret)
+        self._spare: ListenersGreeting | None = None
+        self.prepare()
 
     @classmethod
     def coded(cls, code: Code) -> Place:
@@ -52,5 +53,13 @@ class Place:
         """
         A greeting for one dialer.
         """
-        spare, self._spare = self._spare, ListenersGreeting(self.name, self._secret)
-        return spare
+        spare, self._spare = self._spare, None
+        return spare or ListenersGreeting(self.name, self._secret)
+
+    def prepare(self) -> None:
+        """
+        Have the next greeting ready: that takes milliseconds, which its dialer is
+        spared.
+        """
+        if self._spare is None:
+            self._spare = ListenersGreeting(self.name, self._secret)

@@ -249,6 +249,7 @@ class Reception:
                 self._unanswered.popleft()
                 self._guessing[introduction] = place
                 met.answer(self._peer.details(self.observed, self.again))
+                place.prepare()
             else:
                 next = place.guesses.nextAt(now)
                 if next is not None:

@@ -4,6 +4,8 @@ Tests for L{punch.place}.
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import pytest
 
 from punch.code import parseCode
@@ -71,3 +73,17 @@ def test_greetings(times: int) -> None:
     dialer = DialersGreeting("7", CODE.secret)
     answers = {each.answer(dialer.message, OURS)[:33] for each in greetings}
     assert len(answers) == times
+
+
+def test_prepared() -> None:
+    """
+    The arithmetic of a greeting is done before it is wanted, and not while it is.
+    """
+    place = Place.coded(CODE)
+    with patch("punch.place.ListenersGreeting") as made:
+        first = place.greeting()
+        assert not made.called
+    place.prepare()
+    with patch("punch.place.ListenersGreeting") as made:
+        assert place.greeting() is not first
+        assert not made.called
