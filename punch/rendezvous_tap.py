@@ -25,6 +25,7 @@ from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
 from punch.commandline import PlainOptions, endWith, giveUp
+from punch.openfiles import allowFiles
 from punch.rendezvous.factory import RendezvousFactory
 from punch.rendezvous.knocking import Knocker
 from punch.rendezvous.limits import Limits
@@ -274,22 +275,14 @@ def _makeRoom(connections: int) -> None:
     """
     Ask the system for as many open files as there may be connections.
     """
-    try:
-        import resource
-    except ImportError:
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + _SPARE_FILES
-    if resource.RLIM_INFINITY in (soft, hard):
-        hard = max(soft, wanted)
-    if soft < min(wanted, hard):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
-    if hard < wanted:
+    allowed = allowFiles(wanted)
+    if allowed < wanted:
         _log.warn(
             "The system allows {files} open files, so about {room} connections; "
             "see ulimit -n, or lower --max-connections.",
-            files=hard,
-            room=hard - _SPARE_FILES,
+            files=allowed,
+            room=allowed - _SPARE_FILES,
         )
 
 

@@ -27,6 +27,7 @@ from punch.eventlog import EventLog, openEvents
 from punch.forwarding import Ends, Forwarding
 from punch.identity import Identity, keepIdentity, parsePin
 from punch.interfaces import IOutcome, IStandardStreamsProtocol
+from punch.openfiles import allowFiles
 from punch.peer import Peer
 from punch.place import Place
 from punch.policy import RelayPolicy
@@ -42,6 +43,12 @@ from punch.tracefile import traceFile, traceOption
 _log = Logger(namespace="punch")
 
 PROGRAM = "punch"
+
+_FILES = 4096
+"""
+Open files that a process wants beside those of a search: forwards have two for each of
+their connections.
+"""
 
 
 def _number(option: str, kind: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -290,6 +297,7 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
+    allowFiles(_FILES + options["search"])
     try:
         ends = Ends(reactor, options["expose"], options["forward"])
         # First: it may take the standard streams, which --events may name.

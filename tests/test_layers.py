@@ -98,6 +98,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "identity",
             "netlink",
             "networkchange",
+            "openfiles",
             "options",
             "nap",
             "pulling",
