@@ -114,6 +114,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "rendezvous.boxes",
             "rendezvous.budget",
             "rendezvous.client",
+            "rendezvous.clientele",
             "rendezvous.commands",
             "rendezvous.connection",
             "rendezvous.directory",

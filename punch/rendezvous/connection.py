@@ -198,7 +198,7 @@ class ServedConnection(BoxProtocol):
         """
         self._stage = Stage.LOST
         BoxProtocol.connectionLost(self, reason)
-        self.factory.left(self)
+        self.factory.clientele.leave(self)
         if self._half is not None:
             self._half.connectionLost(reason)
 

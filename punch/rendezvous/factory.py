@@ -6,31 +6,22 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
-from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 
 from punch.address import formatAddress
 from punch.errors import TooFast, TooMany
 from punch.interfaces import IDirectory
 from punch.reasons import Reason
+from punch.rendezvous.clientele import Clientele
 from punch.rendezvous.commands import Leave
 from punch.rendezvous.connection import ServedConnection
 from punch.rendezvous.directory import MemoryDirectory
 from punch.rendezvous.introductions import Introduction, Introductions
 from punch.rendezvous.knocking import Knocker
 from punch.rendezvous.limits import Limits
-from punch.rendezvous.quota import Quota
 from punch.rendezvous.rate import Rate
 from punch.rendezvous.relay import Relay
 from punch.rendezvous.server import RendezvousServer
 from punch.rendezvous.tally import Tally
-
-_log = Logger()
-
-SWEEP = 1.0
-"""
-Seconds between looks at the clock: one timer serves all connections.
-"""
 
 
 class RendezvousFactory(Factory):
@@ -42,6 +33,7 @@ class RendezvousFactory(Factory):
     @ivar relay: L{None} if this is none.
     @ivar vantages: where STUN is answered (see L{punch.rendezvous.commands.Hello}).
     @ivar knocker: L{None} if this knocks at nobody's.
+    @ivar clientele: all connections.
     @ivar now: the time in seconds, as the clock has it.
     """
 
@@ -80,28 +72,24 @@ class RendezvousFactory(Factory):
             self.dialsPerAddress,
             self.dialsPerName,
         )
-        self._connections: dict[ServedConnection, None] = {}
-        self._perOrigin = Quota(2 * limits.connectionsPerAddress, "connections")
-        self._sweeping = LoopingCall(self._sweep)
-        self._sweeping.clock = clock
+        # Twice as many, as those that are too many are told so.
+        self.clientele: Clientele[ServedConnection] = Clientele(
+            clock, limits.connections, 2 * limits.connectionsPerAddress, self._sweep
+        )
 
     def startFactory(self) -> None:
         """
         Begin to look at the clock.
         """
-        self._sweeping.start(SWEEP, now=False).addErrback(
-            lambda failure: _log.failure("The rendezvous lost its clock.", failure)
-        )
+        self.clientele.open()
 
     def stopFactory(self) -> None:
         """
         Close all connections.
         """
-        self._sweeping.stop()
         if self.knocker is not None:
             self.knocker.end()
-        for connection in list(self._connections):
-            connection.cut()
+        self.clientele.close()
 
     def buildProtocol(  # type: ignore[override]
         self, addr: IAddress | None
@@ -118,10 +106,7 @@ class RendezvousFactory(Factory):
 
         @raise TooMany: there is no room even for that.
         """
-        if len(self._connections) >= self.limits.connections:
-            raise TooMany(f"at most {self.limits.connections} connections")
-        held = self._perOrigin.take(connection.origin)
-        self._connections[connection] = None
+        held = self.clientele.join(connection)
         most = self.limits.connectionsPerAddress
         try:
             self.connectionRate.spend(connection.origin, self.now())
@@ -129,14 +114,6 @@ class RendezvousFactory(Factory):
                 raise TooMany(f"at most {most} connections")
         except (TooFast, TooMany) as error:
             connection.refusal = error
-
-    def left(self, connection: ServedConnection) -> None:
-        """
-        A connection was lost.
-        """
-        if connection in self._connections:
-            del self._connections[connection]
-            self._perOrigin.give(connection.origin)
 
     def introduce(
         self, name: str, listener: RendezvousServer, dialer: RendezvousServer
@@ -174,7 +151,7 @@ class RendezvousFactory(Factory):
         Do what is due.
         """
         now = self.now()
-        for connection in [each for each in self._connections if each.due <= now]:
+        for connection in self.clientele.due(now):
             connection.check(now)
         for meeting in self.introductions.overdue(now):
             reason = Reason.NO_ANSWER.value
@@ -190,4 +167,4 @@ class RendezvousFactory(Factory):
         relayed = carried = 0
         if self.relay is not None:
             relayed, carried = len(self.relay), self.relay.carried()
-        self.tally.summarize(now, len(self._connections), relayed, carried)
+        self.tally.summarize(now, len(self.clientele), relayed, carried)

@@ -15,26 +15,17 @@ from twisted.internet.interfaces import (
     IReactorTime,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from punch.address import Address, BadAddress, tcpAddress
 from punch.errors import PunchError, RendezvousViolation, TooFast, TooMany
+from punch.rendezvous.clientele import Clientele
 from punch.rendezvous.connection import addressKey
 from punch.rendezvous.limits import Limits
-from punch.rendezvous.quota import Quota
 from punch.rendezvous.rate import Rate
 from punch.rendezvous.tally import Tally
 from punch.stun import Framer, NotSTUN, Request, decode
-
-_log = Logger()
-
-SWEEP = 1.0
-"""
-Seconds between looks at the clock: one timer serves all connections.
-"""
 
 
 @implementer(IPushProducer)
@@ -116,7 +107,7 @@ class STUNConnection(Protocol):
         """
         Forget it.
         """
-        self.factory.left(self)
+        self.factory.clientele.leave(self)
 
     def pauseProducing(self) -> None:
         """
@@ -160,26 +151,21 @@ class STUNFactory(Factory):
         self.tally = tally or Tally(clock.seconds())
         self.messageRate = Rate(limits.commandsPerMinute, "messages")
         self._connectionRate = Rate(limits.connectionsPerMinute, "connections")
-        self._perOrigin = Quota(limits.connectionsPerAddress, "connections")
-        self._connections: dict[STUNConnection, None] = {}
-        self._sweeping = LoopingCall(self._sweep)
-        self._sweeping.clock = clock
+        self.clientele: Clientele[STUNConnection] = Clientele(
+            clock, limits.connections, limits.connectionsPerAddress, self._sweep
+        )
 
     def startFactory(self) -> None:
         """
         Begin to look at the clock.
         """
-        self._sweeping.start(SWEEP, now=False).addErrback(
-            lambda failure: _log.failure("The STUN server lost its clock.", failure)
-        )
+        self.clientele.open()
 
     def stopFactory(self) -> None:
         """
         Close all connections.
         """
-        self._sweeping.stop()
-        for connection in list(self._connections):
-            connection.cut()
+        self.clientele.close()
 
     def buildProtocol(  # type: ignore[override]
         self, addr: IAddress | None
@@ -196,26 +182,15 @@ class STUNFactory(Factory):
         @raise TooMany: there is no room for it.
         @raise TooFast: its address had too many in the last minute.
         """
-        if len(self._connections) >= self.limits.connections:
-            raise TooMany(f"at most {self.limits.connections} connections")
+        self.clientele.join(connection)
         self._connectionRate.spend(connection.origin, self.now())
-        self._perOrigin.take(connection.origin)
-        self._connections[connection] = None
-
-    def left(self, connection: STUNConnection) -> None:
-        """
-        A connection was lost.
-        """
-        if connection in self._connections:
-            del self._connections[connection]
-            self._perOrigin.give(connection.origin)
 
     def _sweep(self) -> None:
         """
         Do what is due.
         """
         now = self.now()
-        for connection in [each for each in self._connections if each.due <= now]:
+        for connection in self.clientele.due(now):
             connection.cut()
         for rate in (self._connectionRate, self.messageRate):
             rate.forget(now)

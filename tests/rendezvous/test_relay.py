@@ -250,7 +250,7 @@ class TestSpliced:
         mine, theirs = site.tickets()
         first = site.client(mine, MUCH)
         site.run(5)
-        [connection] = site.factory._connections
+        [connection] = site.factory.clientele
         half = connection._half
         assert half is not None
         assert half._size < 2 * 65_536
@@ -342,7 +342,7 @@ class TestSpliced:
         slow.transport.pauseProducing()
         other.transport.write(MUCH)
         site.run(60)
-        transports: list[Any] = [each.transport for each in site.factory._connections]
+        transports: list[Any] = [each.transport for each in site.factory.clientele]
         for each in transports:
             assert len(each.dataBuffer) + each._tempDataLen <= 3 * 65_536
         assert len(slow.received) < 65_537
@@ -358,7 +358,7 @@ class TestSpliced:
         Small writes are not held back, and a host that is gone is noticed.
         """
         site.joined()
-        for each in site.factory._connections:
+        for each in site.factory.clientele:
             transport: Any = each.transport
             assert transport.getTcpNoDelay()
             assert transport.getTcpKeepAlive()

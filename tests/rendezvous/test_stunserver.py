@@ -254,11 +254,11 @@ def test_deaf() -> None:
         client.transport.write(ASK * 1000)
         net.run(0.1)
     net.run(5)
-    [held] = factory._connections
+    [held] = factory.clientele
     unsent = held.transport._tempDataLen + len(held.transport.dataBuffer)
     assert unsent < 300_000 < 50_000 * len(ASK)
     net.run(90)
-    assert not factory._connections
+    assert not factory.clientele
     tcp(client).abortConnection()
     listening.stopListening()
     net.run(2)
