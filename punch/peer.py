@@ -38,6 +38,7 @@ from punch.events import (
 from punch.identity import Identity
 from punch.introduction import Means
 from punch.link import Link
+from punch.nat64 import prefixBetween
 from punch.networkchange import networkWatch
 from punch.observers import observersOf
 from punch.path import Path
@@ -261,6 +262,8 @@ class Peer:
         observed = await client.hello(patience)
         self.tell(Observed(formatAddress(observed)))
         rendezvous, *others = client.vantages or [observed]
+        prefix = await prefixBetween(self._reactor, rendezvous, observed)
+        self.shared.translateBy(prefix)
         self._forget()
         self.survey.begin(rendezvous, observed, others)
         return observed

@@ -144,8 +144,10 @@ class Laboratory:
         """
         Make the NATs forget everything but the connections to the rendezvous.
         """
-        for each in (*self.nats.values(), *self.firewalls):
-            each.forget()
+        for nat in self.nats.values():
+            nat.forget()
+        for firewall in self.firewalls:
+            firewall.forget()
         self.wire.forget(RENDEZVOUS_ADDRESS)
 
     def _build(self, stack: ExitStack) -> None:
