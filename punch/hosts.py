@@ -5,6 +5,7 @@ The addresses of this host's interfaces: where host candidates come from.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from ipaddress import ip_address
 from typing import TypeAlias
 
 import ifaddr
@@ -24,3 +25,11 @@ def hostAddresses() -> list[str]:
         for adapter in ifaddr.get_adapters()
         for ip in adapter.ips
     ]
+
+
+def isOutward(address: str) -> bool:
+    """
+    Whether an address of ours may lead beyond our link.
+    """
+    ip = ip_address(address)
+    return not (ip.is_loopback or ip.is_link_local)

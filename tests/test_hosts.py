@@ -10,7 +10,7 @@ from ipaddress import ip_address
 import ifaddr
 import pytest
 
-from punch.hosts import hostAddresses
+from punch.hosts import hostAddresses, isOutward
 
 
 @dataclass
@@ -45,3 +45,23 @@ def test_bothFamilies(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     monkeypatch.setattr(ifaddr, "get_adapters", lambda: adapters)
     assert list(hostAddresses()) == ["127.0.0.1", "::1", "fe80::1", "192.0.2.1"]
+
+
+@pytest.mark.parametrize(
+    ("address", "leads"),
+    [
+        ("192.0.2.1", True),
+        ("10.0.0.1", True),
+        ("2001:db8::1", True),
+        ("fd00::1", True),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("169.254.1.1", False),
+        ("fe80::1", False),
+    ],
+)
+def test_isOutward(address: str, leads: bool) -> None:
+    """
+    Loopback and link-local addresses lead nowhere.
+    """
+    assert isOutward(address) is leads

@@ -103,6 +103,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "options",
             "nap",
             "pulling",
+            "preference",
             "punchaddress",
             "resolve",
             "seat",
