@@ -295,7 +295,8 @@ class Peer:
         overLoopback = ipOf(observed).is_loopback
         seen = usable(self._seenElsewhere(observed), overLoopback)
         # However many interfaces there are, what was asked for is told.
-        candidates = [*usable(offered, overLoopback)[: MAXIMUM - len(seen)], *seen]
+        own = usable(offered, overLoopback, MAXIMUM - len(seen))
+        candidates = [*own, *seen]
         return Details(
             self.security.pin,
             tuple(usable(candidates, overLoopback)),
