@@ -97,5 +97,8 @@ def layRouted(plumbing: Plumbing, role: str, router: str, name: str) -> None:
     """
     plumbing.address6(role, "eth0", address6(name))
     plumbing.address6(router, "lan", f"{NETWORKS[name]}1")
+    # The kernel's own of that kind is of use only after a second or two, and until then
+    # the router asks for nobody.
+    plumbing.address6(router, "lan", "fe80::1")
     plumbing.gateway(role, f"{NETWORKS[name]}1")
     plumbing.wire6(router)

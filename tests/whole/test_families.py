@@ -5,10 +5,14 @@ IPv4 and IPv6, of which each side may have one or both.
 from __future__ import annotations
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from punch import api
+from punch.address import tcpAddress
 from punch.events import Connected, Observed
-from punch.testing import MemoryHost, NATBehavior
+from punch.peer import Peer
+from punch.settings import Settings
+from punch.testing import MemoryHost, NATBehavior, spin
 
 from .test_meet import bothLinked
 from .world import HOP, LEG, PORT, RENDEZVOUS, World
@@ -99,3 +103,19 @@ def test_sixAlone() -> None:
     assert observed.address.startswith("[2001:db8:9::2]:")
     assert connected.elapsed < 0.5
     world.end()
+
+
+def test_offered() -> None:
+    """
+    Of a host's own addresses those are told that may lead from elsewhere: not those
+    that name an interface only together with a zone.
+    """
+    host = World().host()
+    found = ["::1", "fe80::1", "2001:db8::1", "fd00::1", "127.0.0.1", "10.0.0.1"]
+    peer = Peer(host, Settings(hostAddresses=lambda: found, probe=lambda *_: None))
+    world = host.network
+    spin(Deferred.fromCoroutine(peer.open(lambda _: None, 4000)), world)
+    details = peer.details(tcpAddress("198.51.100.1", 4000))
+    offered = [each.address.host for each in details.candidates]
+    assert offered == ["2001:db8::1", "fd00::1", "10.0.0.1"]
+    spin(peer.close(), world)
