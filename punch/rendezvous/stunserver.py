@@ -20,9 +20,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from punch.address import Address, BadAddress, tcpAddress
+from punch.address import Address, BadAddress, addressKey, tcpAddress
 from punch.errors import PunchError, RendezvousViolation, TooFast, TooMany
-from punch.rendezvous.connection import addressKey
 from punch.rendezvous.limits import Limits
 from punch.rendezvous.quota import Quota
 from punch.rendezvous.rate import Rate
