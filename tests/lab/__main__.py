@@ -35,9 +35,9 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m tests.lab",
         description="Run twist punch between real kernel NATs, in namespaces.",
-        epilog=f"Kinds: {', '.join((*KINDS, *IPV6, *P2025))} ('same' is both or neither);"
-        " and those of 2005's population: MAPPING/FILTERING/ANSWER/OPENING, as in"
-        f" {next(iter(P2005))}.",
+        epilog=f"Kinds: {', '.join((*KINDS, *IPV6, *P2025))} ('same' is both or"
+        " neither); and those of 2005's population: MAPPING/FILTERING/ANSWER/OPENING,"
+        f" as in {next(iter(P2005))}.",
     )
     add = made.add_argument
     kinds = (*KINDS, *IPV6, *P2025, *P2005)

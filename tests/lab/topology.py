@@ -214,7 +214,8 @@ class Laboratory:
         """
         lay, spaces = self._plumbing, self._namespaces
         self.firewalls = []
-        layPublic(lay, "rendezvous", "rendezvous")
+        if any(side.six for side in self._sides.values()):
+            layPublic(lay, "rendezvous", "rendezvous")
         for name, side in self._sides.items():
             if side.six and side.kernel:
                 router = _nat(name, 0)
