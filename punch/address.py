@@ -7,11 +7,11 @@ C{192.0.2.1:4040} and C{[2001:db8::1]:4040} (RFC 3986 section 3.2.2, RFC 5952).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from ipaddress import IPv4Address as IPv4
 from ipaddress import IPv6Address as IPv6
-from ipaddress import ip_address
+from ipaddress import IPv6Network, ip_address
 from typing import TypeAlias
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -87,3 +87,14 @@ def ipOf(address: Address) -> IPv4 | IPv6:
     The IP address alone, with its questions (C{is_loopback}, C{is_private}...).
     """
     return ip_address(address.host.partition("%")[0])
+
+
+def addressKey(host: str) -> Hashable:
+    """
+    What counts as one address where there is a limit for each: an IPv6 host chooses
+    from a whole network of 64 bits.
+    """
+    if ":" not in host:
+        return host
+    network = IPv6Network((host.partition("%")[0], 64), strict=False)
+    return network.network_address

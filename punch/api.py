@@ -53,8 +53,9 @@ def dialName(
 def _dial(
     reactor: Any, rendezvous: str, name: str, secret: bytes, settings: Settings | None
 ) -> Deferred[Link]:
-    endpoint = rendezvousEndpoint(reactor, rendezvous)
-    peer = Peer(reactor, settings or Settings(seats=fileSeats))
+    settings = settings or Settings(seats=fileSeats)
+    endpoint = rendezvousEndpoint(reactor, rendezvous, settings.hostAddresses)
+    peer = Peer(reactor, settings)
     return Deferred.fromCoroutine(Dialer(peer, endpoint, name, secret).run())
 
 
@@ -84,6 +85,7 @@ def listenName(
 def _listen(
     reactor: Any, rendezvous: str, place: Place | None, settings: Settings | None
 ) -> Deferred[Link]:
-    endpoint = rendezvousEndpoint(reactor, rendezvous)
-    peer = Peer(reactor, settings or Settings())
+    settings = settings or Settings()
+    endpoint = rendezvousEndpoint(reactor, rendezvous, settings.hostAddresses)
+    peer = Peer(reactor, settings)
     return Deferred.fromCoroutine(listenOnce(peer, endpoint, place))

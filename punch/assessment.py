@@ -103,7 +103,8 @@ class Findings:
     seen, and as what, by the rendezvous first.  C{others}: other ports of ours, and as
     what they were seen.  C{knock}: by the rendezvous, from a port that we had not
     contacted.  C{hairpin}: by ourselves.  C{other}: as what the shared port is seen
-    over the other of IPv4 and IPv6.  C{why}: what kept us from the rendezvous.
+    over the other of IPv4 and IPv6.  C{is64}: the rendezvous, which has IPv4, was
+    reached over IPv6 through a NAT64.  C{why}: what kept us from the rendezvous.
     """
 
     port: int
@@ -111,6 +112,7 @@ class Findings:
     reach: Reach = Reach.NOT
     why: str = ""
     seen: tuple[tuple[Address, Address], ...] = ()
+    is64: bool = False
     unseen: Value = _ONE_LOOK
     others: tuple[tuple[int, Address], ...] = ()
     knock: Knock | Value = _NOT_ASKED
@@ -207,6 +209,7 @@ def _unreached(found: Findings) -> Value:
 def _where(found: Findings, address: Address) -> Value:
     isOurs = address.host in found.addresses
     note = "no NAT" if isOurs and address.port == found.port else "behind a NAT"
+    note += "64" if found.is64 else ""
     if not isOurs and ":" not in address.host:
         inside = [each for each in found.outward if ":" not in each]
         note += f"; here {', '.join(inside)}" if inside else ""

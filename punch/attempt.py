@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 from punch.address import Address
 from punch.checklist import Outcome
 from punch.connection import Connection, How
+from punch.synthesis import Prefix
 
 _PATIENCE = 600.0  # Longer than any kernel's: attempts end by theirs.
 
@@ -32,6 +33,8 @@ _ABRUPTLY = struct.pack("ii", 1, 0)
 _OUTCOMES = {
     errno.ECONNREFUSED: Outcome.REFUSED,
     errno.ECONNRESET: Outcome.REFUSED,
+    # ICMPv6's "administratively prohibited": a firewall's answer (RFC 6092).
+    errno.EACCES: Outcome.REFUSED,
     errno.ETIMEDOUT: Outcome.TIMED_OUT,
     # The four-tuple lives already: look at what was accepted.
     errno.EADDRNOTAVAIL: Outcome.TAKEN,
@@ -62,7 +65,11 @@ class Attempt(ClientFactory):
 
     noisy = False
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: Prefix | None = None) -> None:
+        """
+        @param prefix: of the NAT64 that we are behind.
+        """
+        self._prefix = prefix
         self.made: Deferred[Connection] = Deferred(self._cancel)
         self._connector: Any = None
 
@@ -70,6 +77,8 @@ class Attempt(ClientFactory):
         """
         Connect to C{address} from C{binding}.
         """
+        if self._prefix is not None:
+            address = self._prefix.inward(address)
         reactor.connectTCP(
             address.host,
             address.port,
@@ -82,7 +91,7 @@ class Attempt(ClientFactory):
         self._connector = connector
 
     def buildProtocol(self, addr: IAddress | None) -> Connection:
-        return Connection(How.CONNECTED, self.made.callback)
+        return Connection(How.CONNECTED, self.made.callback, self._prefix)
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         if self._connector is not None:

@@ -143,13 +143,28 @@ def isUsable(address: Address, overLoopback: bool) -> bool:
     return not any(ip.version == net.version and ip in net for net in _NEVER)
 
 
-def usable(offered: Iterable[Candidate], overLoopback: bool) -> list[Candidate]:
+def usable(
+    offered: Iterable[Candidate], overLoopback: bool, most: int = MAXIMUM
+) -> list[Candidate]:
     """
     What we take of a peer's candidates: the usable ones, each address once, best
-    first, at most L{MAXIMUM}.
+    first, at most C{most}.  Where there are more, IPv4 and IPv6 have half of the places
+    each, if they want them (RFC 8421 section 4): a host may have dozens of addresses of
+    IPv6.
     """
     byAddress: dict[Address, Candidate] = {}
-    for candidate in sorted(offered, key=lambda each: -each.priority):
+    for candidate in sorted(offered, key=_worth):
         if isUsable(candidate.address, overLoopback):
             byAddress.setdefault(candidate.address, candidate)
-    return list(byAddress.values())[:MAXIMUM]
+    ranks = {4: 0, 6: 0}
+    byRank: list[tuple[int, Candidate]] = []
+    for candidate in byAddress.values():
+        version = ipOf(candidate.address).version
+        byRank.append((ranks[version], candidate))
+        ranks[version] += 1
+    byRank.sort(key=lambda each: each[0])
+    return sorted([each for _, each in byRank[:most]], key=_worth)
+
+
+def _worth(candidate: Candidate) -> int:
+    return -candidate.priority

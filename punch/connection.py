@@ -28,6 +28,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from punch.address import Address, tcpAddress
+from punch.synthesis import Prefix
 
 TCP_NOTSENT_LOWAT = 25
 """
@@ -94,14 +95,19 @@ class Connection(Protocol):
     transport: IStreamTransport
 
     def __init__(
-        self, how: How, made: Callable[[Connection], None] | None = None
+        self,
+        how: How,
+        made: Callable[[Connection], None] | None = None,
+        prefix: Prefix | None = None,
     ) -> None:
         """
         @param made: called when the connection is there.
+        @param prefix: of the NAT64 that we are behind.
         """
         self.how = how
         self.whenLost: Deferred[None] = Deferred()
         self._made = made
+        self._prefix = prefix
         self._held: list[bytes] = []
         self._lost: Failure | None = None
         self._taker: IProtocol | None = None
@@ -109,10 +115,11 @@ class Connection(Protocol):
     @property
     def remote(self) -> Address:
         """
-        The other end's address.
+        The other end's address; of IPv4 where a NAT64 is between us.
         """
         peer = self.transport.getPeer()
-        return tcpAddress(peer.host, peer.port)
+        address = tcpAddress(peer.host, peer.port)
+        return address if self._prefix is None else self._prefix.outward(address)
 
     @property
     def local(self) -> Address:

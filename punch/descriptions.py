@@ -13,7 +13,9 @@ from twisted.internet.ssl import optionsForClientTLS
 from punch.direct import Whereabouts
 from punch.errors import BadEndpoint, BadOption
 from punch.hostport import splitHostPort
+from punch.hosts import HostAddresses, hostAddresses
 from punch.peer import Rendezvous
+from punch.preference import Preference
 
 CONNECT_TIMEOUT = 15.0
 """
@@ -21,11 +23,15 @@ Seconds to wait for the rendezvous to accept a connection.
 """
 
 
-def rendezvousEndpoint(reactor: Any, description: str) -> Rendezvous:
+def rendezvousEndpoint(
+    reactor: Any, description: str, hostAddresses: HostAddresses = hostAddresses
+) -> Rendezvous:
     """
     The rendezvous at C{tcp:HOST:PORT} or C{tls:HOST:PORT}; with TLS its
-    certificate must be valid for HOST.
+    certificate must be valid for HOST.  Of several addresses those of IPv4 are tried
+    first, as long as this host has IPv4 (L{punch.preference}).
 
+    @param hostAddresses: asks for this host's addresses.
     @raise BadEndpoint: C{description} is neither.
     """
     kind, _, rest = description.partition(":")
@@ -38,7 +44,8 @@ def rendezvousEndpoint(reactor: Any, description: str) -> Rendezvous:
         raise BadEndpoint(f"{description!r}: it begins with neither tcp: nor tls:")
 
     def fromPort(binding: Binding | None) -> IStreamClientEndpoint:
-        endpoint = HostnameEndpoint(reactor, host, port, CONNECT_TIMEOUT, binding)
+        preferred = Preference(reactor, hostAddresses)
+        endpoint = HostnameEndpoint(preferred, host, port, CONNECT_TIMEOUT, binding)
         return endpoint if security is None else wrapClientTLS(security, endpoint)
 
     return fromPort

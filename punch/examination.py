@@ -26,6 +26,7 @@ from punch.connection import Connection
 from punch.errors import PortHeld, PunchError, RendezvousError, RendezvousNotFound
 from punch.hostport import HostPort
 from punch.looks import Looks
+from punch.nat64 import prefixBetween
 from punch.notebook import Notebook, seenAs
 from punch.peer import Rendezvous
 from punch.rendezvous.client import (
@@ -205,8 +206,11 @@ class Examination:
         All that can be found out.
         """
         await self._knock(client)
-        observed = self._found.seen[0][1]
-        isSix = ":" in observed.host
+        rendezvous, observed = self._found.seen[0]
+        prefix = await prefixBetween(self._reactor, rendezvous, observed)
+        self._shared.translateBy(prefix)
+        self._tell(is64=prefix is not None)
+        isSix = ":" in rendezvous.host
         vantages = [each for each in client.vantages[1:] if (":" in each.host) == isSix]
         vantages += await self._servers(isSix)
         await self._lookFromShared(vantages)
@@ -314,6 +318,9 @@ class Examination:
     async def _seeOther(self, client: RendezvousClient, observed: Address) -> None:
         isSix = ":" not in observed.host
         name = "IPv6" if isSix else "IPv4"
+        if self._found.is64:
+            self._tell(other=Value.notTested("the rendezvous is behind a NAT64"))
+            return
         if self._settings.interface:
             self._tell(other=Value.notTested("--interface is the only address"))
             return

@@ -3,19 +3,20 @@ The gate: what becomes of a connection that comes in.
 
 Expected are the addresses of peers that we are being introduced to.  Anybody
 else is a stranger, perhaps the peer behind a NAT that changed its port: one
-handshake at a time for each IP address, a few in all, and the rest are closed
-without a word.  When we expect nobody, all are.  Who takes his time is only ended
-when somebody else wants his place: a peer may have a slow path.
+handshake at a time for each IP address (L{addressKey}), a few in all, and the rest
+are closed without a word.  When we expect nobody, all are.  Who takes his time is only
+ended when somebody else wants his place: a peer may have a slow path.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from punch.address import addressKey
 from punch.connection import Connection
 from punch.race import Race
 
@@ -49,7 +50,7 @@ class Gate:
         self._clock = clock
         self._races = races
         self._receive = receive
-        self._strangers: dict[str, tuple[float, Connection]] = {}
+        self._strangers: dict[Hashable, tuple[float, Connection]] = {}
 
     def admit(self, connection: Connection) -> None:
         """
@@ -61,28 +62,31 @@ class Gate:
             if race.expects(remote):
                 race.accept(connection)
                 return
-        if races and self._makeRoom(remote.host):
-            self._strangers[remote.host] = (self._clock.seconds(), connection)
+        origin = addressKey(remote.host)
+        if races and self._makeRoom(origin):
+            self._strangers[origin] = (self._clock.seconds(), connection)
             receive = self._receive or races[0].accept
-            receive(connection).addBoth(self._release, remote.host, connection)
+            receive(connection).addBoth(self._release, origin, connection)
         else:
             connection.abort()
 
-    def _makeRoom(self, host: str) -> bool:
+    def _makeRoom(self, origin: Hashable) -> bool:
         """
-        See whether there is a place for a stranger from C{host}, or make one.
+        See whether there is a place for a stranger from there, or make one.
         """
-        if host not in self._strangers:
+        if origin not in self._strangers:
             if len(self._strangers) < MOST_STRANGERS:
                 return True
-            host = min(self._strangers, key=lambda each: self._strangers[each][0])
-        since, slow = self._strangers[host]
+            origin = min(self._strangers, key=lambda each: self._strangers[each][0])
+        since, slow = self._strangers[origin]
         if self._clock.seconds() - since < STRANGERS_PATIENCE:
             return False
-        del self._strangers[host]
+        del self._strangers[origin]
         slow.abort()
         return True
 
-    def _release(self, result: object, host: str, connection: Connection) -> None:
-        if self._strangers.get(host, (0.0, None))[1] is connection:
-            del self._strangers[host]
+    def _release(
+        self, result: object, origin: Hashable, connection: Connection
+    ) -> None:
+        if self._strangers.get(origin, (0.0, None))[1] is connection:
+            del self._strangers[origin]

@@ -5,9 +5,18 @@ The addresses of this host's interfaces: where host candidates come from.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+from pathlib import Path
 from typing import TypeAlias
 
 import ifaddr
+
+_TABLE = Path("/proc/net/if_inet6")
+
+_DAD_FAILED, _DEPRECATED, _TENTATIVE = 0x08, 0x20, 0x40
+"""
+Flags of an address of IPv6 (linux/if_addr.h).
+"""
 
 HostAddresses: TypeAlias = Callable[[], Iterable[str]]
 """
@@ -17,10 +26,37 @@ Asks for the IP addresses of this host, loopback included.
 
 def hostAddresses() -> list[str]:
     """
-    The IP addresses of this host's interfaces, IPv4 and IPv6, without zones.
+    The IP addresses of this host's interfaces, IPv4 and IPv6, without zones.  Last
+    come those from which the kernel begins no connection, where we can know: privacy
+    leaves a host with one for each of the last days (RFC 8981).
     """
-    return [
+    found = [
         ip.ip if isinstance(ip.ip, str) else ip.ip[0]
         for adapter in ifaddr.get_adapters()
         for ip in adapter.ips
     ]
+    retired = _retired()
+    return sorted(found, key=lambda each: each in retired)
+
+
+def _retired() -> set[str]:
+    """
+    Those of IPv6 that are of no use to a new connection.
+    """
+    found: set[str] = set()
+    try:
+        lines = _TABLE.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return found
+    for digits, _, _, _, flags, _ in map(str.split, lines):
+        if int(flags, 16) & (_DAD_FAILED | _DEPRECATED | _TENTATIVE):
+            found.add(str(ip_address(bytes.fromhex(digits))))
+    return found
+
+
+def isOutward(address: str) -> bool:
+    """
+    Whether an address of ours may lead beyond our link.
+    """
+    ip = ip_address(address)
+    return not (ip.is_loopback or ip.is_link_local)

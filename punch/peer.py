@@ -33,6 +33,7 @@ from punch.events import Closed, Listening, Observed
 from punch.identity import Identity
 from punch.introduction import Means
 from punch.link import Link
+from punch.nat64 import prefixBetween
 from punch.networkchange import networkWatch
 from punch.observers import observersOf
 from punch.path import Path
@@ -286,6 +287,8 @@ class Peer:
         observed = await client.hello(patience)
         self.tell(Observed(formatAddress(observed)))
         rendezvous, *others = client.vantages or [observed]
+        prefix = await prefixBetween(self._reactor, rendezvous, observed)
+        self.shared.translateBy(prefix)
         self._forget()
         self.survey.begin(rendezvous, observed, others)
         return observed
@@ -317,7 +320,8 @@ class Peer:
         overLoopback = ipOf(observed).is_loopback
         seen = usable(self._seenElsewhere(observed), overLoopback)
         # However many interfaces there are, what was asked for is told.
-        candidates = [*usable(offered, overLoopback)[: MAXIMUM - len(seen)], *seen]
+        own = usable(offered, overLoopback, MAXIMUM - len(seen))
+        candidates = [*own, *seen]
         return Details(
             self.security.pin,
             tuple(usable(candidates, overLoopback)),

@@ -32,6 +32,7 @@ from punch.arrival import shield
 from punch.attempt import Attempt
 from punch.connection import Connection, How
 from punch.errors import BadOption, PortInUse
+from punch.synthesis import Prefix
 
 _BACKLOG = 1024
 _TRIES = 16
@@ -75,14 +76,18 @@ class Acceptor(ServerFactory):
 
     def __init__(self, accepted: Callable[[Connection], None]) -> None:
         self._accepted = accepted
+        self.prefix: Prefix | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> Connection:
-        return Connection(How.ACCEPTED, self._accepted)
+        return Connection(How.ACCEPTED, self._accepted, self.prefix)
 
 
 class SharedPort:
     """
     One TCP port, IPv4 and IPv6, that accepts connections and makes them.
+
+    Behind a NAT64 whose prefix is known (L{translateBy}) everybody who has IPv4 goes by
+    that address.
     """
 
     def __init__(
@@ -171,12 +176,18 @@ class SharedPort:
         only = self._interfaces[0] if len(self._interfaces) == 1 else ""
         return makeBinding(only, 0)
 
+    def translateBy(self, prefix: Prefix | None) -> None:
+        """
+        From now on reach IPv4 addresses by way of a NAT64, or no longer.
+        """
+        self._factory.prefix = prefix
+
     def connect(self, address: Address) -> Deferred[Connection]:
         """
         Connect from this port.  An attempt ends when the kernel ends it (after
         about two minutes of silence), or by cancelling.
         """
-        attempt = Attempt()
+        attempt = Attempt(self._factory.prefix)
         attempt.start(self._reactor, address, self.binding)
         return attempt.made
 
@@ -184,7 +195,7 @@ class SharedPort:
         """
         Connect from another port, any that is free.
         """
-        attempt = Attempt()
+        attempt = Attempt(self._factory.prefix)
         attempt.start(self._reactor, address, self.otherBinding)
         return attempt.made
 

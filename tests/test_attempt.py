@@ -29,7 +29,7 @@ OUTCOMES: list[tuple[BaseException, Outcome]] = [
     (error.ConnectBindError(errno.EADDRINUSE), Outcome.TAKEN),
     (error.NoRouteError(errno.ENETUNREACH), Outcome.UNREACHABLE),
     (error.ConnectError(errno.EHOSTUNREACH), Outcome.UNREACHABLE),
-    (error.ConnectError(errno.EACCES), Outcome.UNREACHABLE),
+    (error.ConnectError(errno.EACCES), Outcome.REFUSED),
     (error.ConnectError(), Outcome.UNREACHABLE),
     (OSError(errno.ENETUNREACH, "no"), Outcome.UNREACHABLE),
 ]

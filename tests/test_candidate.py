@@ -202,6 +202,23 @@ def test_tooMany() -> None:
     assert taken == [best, *worse[: MAXIMUM - 1]]
 
 
+def test_fairShare() -> None:
+    """
+    Past the bound neither family crowds the other out, however many addresses a host
+    has: those of IPv6 that it made for privacy may be dozens.
+    """
+    six = [host(f"2001:db8::{n:x}") for n in range(1, 3 * MAXIMUM)]
+    four = [
+        host("192.0.2.1"),
+        Candidate(Kind.SERVER_REFLEXIVE, tcpAddress("192.0.2.2", 1)),
+    ]
+    taken = usable([*six, *four], overLoopback=False)
+    assert taken == [*six[: MAXIMUM - 2], *four]
+    many = [host(f"192.0.2.{n}") for n in range(1, 3 * MAXIMUM)]
+    taken = usable([*many, *six], overLoopback=False)
+    assert taken == [*six[: MAXIMUM // 2], *many[: MAXIMUM // 2]]
+
+
 def test_bad() -> None:
     """
     The useless ones take nobody's place.

@@ -148,6 +148,16 @@ class GateTests(PunchTestCase):
         assert not self.come(stranger(1, 3)).aborted
         assert self.come(stranger(2, 2)).aborted
 
+    def test_oneOfANetwork(self) -> None:
+        """
+        Who has IPv6 has a network of addresses, which counts as one.
+        """
+        assert not self.come(tcpAddress("2001:db8::1", 1)).aborted
+        assert self.come(tcpAddress("2001:db8::2", 1)).aborted
+        assert not self.come(tcpAddress("2001:db8:0:1::1", 1)).aborted
+        self.second.reject()
+        assert not self.come(tcpAddress("2001:db8::2", 1)).aborted
+
     def test_slow(self) -> None:
         """
         Who takes his time makes room when another comes, and not before.

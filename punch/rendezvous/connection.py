@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Hashable
 from contextlib import suppress
 from enum import Enum
-from ipaddress import IPv6Network
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -20,7 +19,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides
 
-from punch.address import Address, BadAddress, formatAddress, tcpAddress
+from punch.address import (
+    Address,
+    BadAddress,
+    addressKey,
+    formatAddress,
+    tcpAddress,
+)
 from punch.errors import (
     PunchError,
     Refusal,
@@ -60,17 +65,6 @@ class Stage(Enum):
     RELAYED = "its bytes are another client's"
     CLOSING = "no more is heeded"
     LOST = "it is gone"
-
-
-def addressKey(host: str) -> Hashable:
-    """
-    What counts as one address where clients are limited: an IPv6 host chooses from
-    a whole network of 64 bits.
-    """
-    if ":" not in host:
-        return host
-    network = IPv6Network((host.partition("%")[0], 64), strict=False)
-    return network.network_address
 
 
 class ServedConnection(BoxProtocol):

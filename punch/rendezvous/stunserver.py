@@ -18,10 +18,9 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from punch.address import Address, BadAddress, tcpAddress
+from punch.address import Address, BadAddress, addressKey, tcpAddress
 from punch.errors import PunchError, RendezvousViolation, TooFast, TooMany
 from punch.rendezvous.clientele import Clientele
-from punch.rendezvous.connection import addressKey
 from punch.rendezvous.limits import Limits
 from punch.rendezvous.rate import Rate
 from punch.rendezvous.tally import Tally

@@ -26,6 +26,7 @@ from punch.testing.behavior import (
 )
 from punch.testing.host import MemoryHost
 from punch.testing.nat import MemoryNAT
+from punch.testing.nat64 import MemoryNAT64
 from punch.testing.network import MemoryNetwork
 from punch.testing.waiting import NeverHappened, spin
 from punch.translation import Allocation, Mapping
@@ -37,6 +38,7 @@ __all__ = [
     "Mapping",
     "MemoryHost",
     "MemoryNAT",
+    "MemoryNAT64",
     "MemoryNetwork",
     "NATBehavior",
     "NeverHappened",

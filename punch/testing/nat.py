@@ -94,9 +94,12 @@ class MemoryNAT(Wired):
         self, segment: Segment, verdict: Verdict, isFromInside: bool
     ) -> Step | None:
         if verdict is Verdict.PASS:
-            return self.inside.accept(segment)
+            return self._enter(segment)
         self._refuse(segment, verdict, isFromInside)
         return None
+
+    def _enter(self, segment: Segment) -> Step | None:
+        return self.inside.accept(segment)
 
     def _refuse(self, segment: Segment, verdict: Verdict, isFromInside: bool) -> None:
         if verdict is Verdict.RESET:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from errno import ENETUNREACH
+from ipaddress import IPv6Network
 from itertools import count
 from random import Random
 
@@ -15,6 +16,7 @@ from twisted.internet.task import Clock
 from punch.testing.behavior import NATBehavior
 from punch.testing.host import MemoryHost, canonical
 from punch.testing.nat import MemoryNAT
+from punch.testing.nat64 import MemoryNAT64
 from punch.testing.realm import Hop, Realm, Step
 from punch.testing.segment import Kind, Segment
 from punch.testing.sockets import MemorySocket
@@ -80,7 +82,11 @@ class MemoryNetwork:
         @raise ValueError: an address is another host's, or none.
         """
         inner = self._public if behind is None else behind.inside
-        host = MemoryHost(self, addresses, (inner, self._public))
+        is64 = isinstance(behind, MemoryNAT64)
+        host = MemoryHost(self, addresses, (inner, inner if is64 else self._public))
+        if is64:
+            for each in host.addresses:
+                self._public.attach(each, host)
         host.latency = latency
         host.loss = loss
         host.jitter = jitter
@@ -114,6 +120,27 @@ class MemoryNetwork:
         nat.latency = latency
         nat.loss = loss
         nat.jitter = jitter
+        return nat
+
+    def nat64(
+        self,
+        address: str,
+        behavior: NATBehavior,
+        latency: float = 0.005,
+        *,
+        prefix: str = "64:ff9b::/96",
+    ) -> MemoryNAT64:
+        """
+        Add a NAT64, for hosts that have IPv6 alone.  It is no DNS64: say what a name
+        resolves to inside with L{name} and L{MemoryNAT64.synthesized}.
+
+        @param address: its outside address.
+        @param prefix: with which IPv4 addresses are seen inside.
+        @raise ValueError: the address is another's, or none; or this is no prefix.
+        """
+        network = IPv6Network(prefix)
+        nat = MemoryNAT64(self, canonical(address), behavior, self._public, network)
+        nat.latency = latency
         return nat
 
     def name(self, name: str, *addresses: str) -> None:

@@ -105,6 +105,8 @@ class MemorySocket:
         if (":" in host) != self._isIPv6:
             raise socketError(EAFNOSUPPORT)
         if not self._host.mayBind(host):
+            # Twisted drops it, and what nobody has the system closes.
+            self.close()
             raise socketError(EADDRNOTAVAIL)
         self._claim = self._stack.ports.claim(self._newClaim(host, name[1]))
 

@@ -14,7 +14,7 @@ from .demo import demo
 from .nats import DROP, KINDS, PAIRS, SAME
 from .requirements import missing
 from .run import Meeting, NotStarted, Outcome, keptDirectory
-from .sides import P2005, P2025
+from .sides import IPV6, P2005, P2025
 from .table import Row, headline, line, medianOf, summary
 from .topology import Laboratory
 
@@ -35,12 +35,12 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m tests.lab",
         description="Run twist punch between real kernel NATs, in namespaces.",
-        epilog=f"Kinds: {', '.join((*KINDS, *P2025))} ('same' is both or neither);"
-        " and those of 2005's population: MAPPING/FILTERING/ANSWER/OPENING, as in"
-        f" {next(iter(P2005))}.",
+        epilog=f"Kinds: {', '.join((*KINDS, *IPV6, *P2025))} ('same' is both or"
+        " neither); and those of 2005's population: MAPPING/FILTERING/ANSWER/OPENING,"
+        f" as in {next(iter(P2005))}.",
     )
     add = made.add_argument
-    kinds = (*KINDS, *P2025, *P2005)
+    kinds = (*KINDS, *IPV6, *P2025, *P2005)
     add("A", nargs="?", choices=kinds, metavar="A", help="the listener's side")
     add("B", nargs="?", choices=kinds, metavar="B", help="the dialer's side")
     add("--table", action="store_true", help="all pairs that must connect")

@@ -8,16 +8,63 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from random import random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from . import packet as ip
+from . import packet6 as ip6
 
 ROUTER = IPv4Address("192.0.2.254")
 """
 Who says that a time to live ran out.
 """
+
+ROUTER6 = IPv6Address("2001:db8:ffff::1")
+"""
+And by IPv6.
+"""
+
+_NETWORK = 8
+"""
+Bytes of an IPv6 address that are its network's, as everybody cuts them (RFC 4291).
+"""
+
+
+class Family(Protocol):
+    """
+    How packets of IPv4, or IPv6, are read (L{tests.lab.packet},
+    L{tests.lab.packet6}).
+    """
+
+    def source(self, packet: bytes) -> bytes:
+        """
+        Where it comes from.
+        """
+
+    def destination(self, packet: bytes) -> bytes:
+        """
+        Where it goes to.
+        """
+
+    def aged(self, packet: bytes, hops: int) -> bytes | None:
+        """
+        The same after some routers.
+        """
+
+    def timeExceeded(self, packet: bytes, router: bytes) -> bytes | None:
+        """
+        What comes back if it has been under way for too long.
+        """
+
+
+def _familyOf(packet: bytes) -> tuple[Family, bytes] | None:
+    """
+    How to read a packet, and the router's address in its family.
+    """
+    if ip.isIPv4(packet):
+        return ip, ROUTER.packed
+    return (ip6, ROUTER6.packed) if ip6.isIPv6(packet) else None
 
 
 @dataclass
@@ -26,13 +73,14 @@ class Leg:
     The way between one party and the core.
 
     C{latency} is in seconds, one way; C{loss} is the fraction of packets lost,
-    each way.
+    each way.  C{network}: the IPv6 network of 64 bits that is there, if one is.
     """
 
     name: str
     address: str
     latency: float
     loss: float = 0.0
+    network: str = ""
 
 
 class Delivery(NamedTuple):
@@ -80,6 +128,16 @@ class Core:
         self._byAddress = {
             IPv4Address(leg.address).packed: leg for leg in self.legs.values()
         }
+        for leg in self.legs.values():
+            if leg.network:
+                network = IPv6Address(leg.network).packed[:_NETWORK]
+                self._byAddress[network] = leg
+
+    def _at(self, address: bytes) -> Leg | None:
+        """
+        The leg that leads to an address.
+        """
+        return self._byAddress.get(address[:_NETWORK])
 
     def carry(self, name: str, packet: bytes, now: float) -> Delivery | None:
         """
@@ -89,15 +147,16 @@ class Core:
         Only a party's own public address may be its source (RFC 2827): what
         leaves a NAT untranslated ends here, as it does in the Internet.
         """
-        leg = self.legs[name]
-        if not ip.isIPv4(packet):
+        leg, read = self.legs[name], _familyOf(packet)
+        if read is None:
             return None
-        if self._byAddress.get(ip.source(packet)) is not leg or self._lost(leg):
+        family, router = read
+        if self._at(family.source(packet)) is not leg or self._lost(leg):
             return None
-        there = self._byAddress.get(ip.destination(packet))
-        older = ip.aged(packet, self.hops)
+        there = self._at(family.destination(packet))
+        older = family.aged(packet, self.hops)
         if older is None:
-            answer = ip.timeExceeded(packet, ROUTER.packed)
+            answer = family.timeExceeded(packet, router)
             return (answer and Delivery(now + 2 * leg.latency, name, answer)) or None
         if there is None or self._isBlocked(leg, there) or self._lost(there):
             return None

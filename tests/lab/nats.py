@@ -35,7 +35,7 @@ KEPT_MARK = 1
 The mark of connections that L{NAT.forget} keeps.
 """
 
-_UNSOLICITED = "tcp flags & (syn | ack) == syn"
+UNSOLICITED = "tcp flags & (syn | ack) == syn"
 
 
 class RulesNotLoaded(Exception):
@@ -119,11 +119,11 @@ _MAPPED = """\
 # one would occupy the very tuple that the peers' outbound SYN is about to need, and
 # cost it its port.
 _ANSWERS = {
-    RESET: Rule("input", "answer RST", f"{_UNSOLICITED} reject with tcp reset"),
+    RESET: Rule("input", "answer RST", f"{UNSOLICITED} reject with tcp reset"),
     REJECT: Rule(
         "input",
         "answer port-unreachable",
-        f"{_UNSOLICITED} reject with icmp type port-unreachable",
+        f"{UNSOLICITED} reject with icmp type port-unreachable",
     ),
 }
 

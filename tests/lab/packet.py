@@ -89,13 +89,16 @@ def adjusted(summed: bytes, before: bytes, after: bytes) -> bytes:
     """
     A checksum, when some of what it covers has changed (RFC 1624).
     """
-    words = f"!{len(before) // 2}H"
     total: int = ~int.from_bytes(summed, "big") & 0xFFFF
-    total += sum(0xFFFF - word for word in struct.unpack(words, before))
-    total += sum(struct.unpack(words, after))
+    total += sum(0xFFFF - word for word in _words(before))
+    total += sum(_words(after))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return (~total & 0xFFFF).to_bytes(2, "big")
+
+
+def _words(data: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"!{len(data) // 2}H", data)
 
 
 def timeExceeded(packet: bytes, router: bytes) -> bytes | None:

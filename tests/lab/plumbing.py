@@ -69,11 +69,33 @@ class Plumbing:
             f"link set {device} up",
         ]
 
+    def address6(self, role: str, device: str, address: str) -> None:
+        """
+        Give an interface that has an address one of IPv6, in a network of 64 bits.
+        """
+        # Without the second in which the kernel asks whether somebody else has it.
+        line = f"addr add {address}/64 dev {device} nodad"
+        self._within[self._namespaces[role]].append(line)
+
     def gateway(self, role: str, address: str) -> None:
         """
         Send from C{role} through that address what is not for a neighbor.
         """
-        line = f"route add default via {address}"
+        everything = "::/0" if ":" in address else "default"
+        line = f"route add {everything} via {address}"
+        self._within[self._namespaces[role]].append(line)
+
+    def wire6(self, role: str) -> None:
+        """
+        Everything of IPv6 goes to the wire, too.
+        """
+        self._within[self._namespaces[role]].append("route add ::/0 dev wan")
+
+    def without4(self, role: str, device: str, address: str) -> None:
+        """
+        Take the address of IPv4 away again, and with it its routes.
+        """
+        line = f"addr del {address}/24 dev {device}"
         self._within[self._namespaces[role]].append(line)
 
     def lay(self) -> None:

@@ -180,14 +180,17 @@ class Meeting:
         address = self.place.rendezvousAddress
         ports = sorted({self._port, *self.place.rendezvousPorts.values()})
         args = ["punch-rendezvous"]
+        where = "tcp:{}:interface=" + address
+        if self.place.rendezvousAddresses:
+            where = "tcp6:{}"  # on Linux IPv4 too
         for port in ports:
-            args += ["--listen", f"tcp:{port}:interface={address}"]
+            args += ["--listen", where.format(port)]
         host = self.place.rendezvous
         self._rendezvous = self._start(host, "rendezvous", "rendezvous", args)
         stack.callback(self._rendezvous.end)
         for port in ports:
-            where = (address, port)
-            if not host.answers(where, _START, lambda: self._ended(self._rendezvous)):
+            there = (address, port)
+            if not host.answers(there, _START, lambda: self._ended(self._rendezvous)):
                 raise NotStarted(f"rendezvous:\n{self._rendezvous.tail()}")
 
     def _startListener(self, stack: ExitStack) -> None:
@@ -209,7 +212,11 @@ class Meeting:
 
     def _punch(self, side: str, events: EventFile, options: Sequence[str]) -> list[str]:
         port = self.place.rendezvousPorts.get(side, self._port)
-        rendezvous = f"tcp:{self.place.rendezvousAddress}:{port}"
+        address = self.place.rendezvousAddress
+        address = self.place.rendezvousAddresses.get(side, address)
+        if ":" in address:
+            address = f"[{address}]"
+        rendezvous = f"tcp:{address}:{port}"
         return [
             "punch",
             *("--rendezvous", rendezvous),

@@ -14,6 +14,7 @@ from random import Random
 
 from punch.testing import Allocation, Filtering, Mapping, NATBehavior, Unsolicited
 
+from .firewalls import OPEN, PROHIBITS, RESETS, SILENT
 from .nats import DROP, FULL_CONE, RANDOM, RESET, kindsOf
 
 REACHABLE = frozenset({80, 443})
@@ -37,12 +38,23 @@ class Side:
     C{kernel}: kinds of L{tests.lab.nats}.  C{behavior}: of the one in user space.
     C{block}: how many ports that one gives, somewhere in its range; 0: all.
     C{isPublic}: it is a firewall, and the peer has the public address itself.
+    C{six}: the peer has IPv6, and this is the kind of its firewall
+    (L{tests.lab.firewalls}).  C{isSixOnly}: it has nothing else.
     """
 
     kernel: tuple[str, ...] = ()
     behavior: NATBehavior | None = None
     block: int = 0
     isPublic: bool = False
+    six: str = ""
+    isSixOnly: bool = False
+
+    @property
+    def is64(self) -> bool:
+        """
+        Is what it is behind a NAT64?
+        """
+        return self.isSixOnly and self.behavior is not None
 
     @property
     def mayOnlyBrowse(self) -> bool:
@@ -130,7 +142,21 @@ P2005: AbstractMapping[str, Side] = {
 The classes of the population of 2005, every combination of four properties, by name.
 """
 
-_ALL = {**P2005, **P2025}
+IPV6: AbstractMapping[str, Side] = {
+    "v6-open": Side((RANDOM,), six=OPEN),
+    "v6-drop": Side((RANDOM,), six=SILENT),
+    "v6-reject": Side((RANDOM,), six=RESETS),
+    "v6-prohibit": Side((RANDOM,), six=PROHIBITS),
+    "v6-home": Side((DROP,), six=SILENT),
+    "v6-only": Side((DROP,), six=SILENT, isSixOnly=True),
+    "nat64": Side(behavior=_UNPRESERVED, six=OPEN, isSixOnly=True),
+}
+"""
+Sides that have IPv6, by name.  Where there is IPv4 too its NAT is as bad as can be, but
+for C{v6-home}.
+"""
+
+_ALL = {**P2005, **P2025, **IPV6}
 
 
 def sideOf(kind: str) -> Side:

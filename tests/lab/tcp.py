@@ -81,6 +81,18 @@ def readdressed(
     return bytes(made)
 
 
+def underOtherEnds(segment: bytes, before: bytes, after: bytes) -> bytes:
+    """
+    A segment whose packet gets other IP addresses: its checksum covers them.
+
+    @param before: both addresses, of whatever family, one after the other.
+    """
+    place = slice(16, 18)
+    made = bytearray(segment)
+    made[place] = ip.adjusted(segment[place], before, after)
+    return bytes(made)
+
+
 def refusal(packet: bytes) -> bytes:
     """
     The RST that answers it (RFC 9293 section 3.10.7.1).

@@ -73,9 +73,9 @@ def test_change() -> None:
     assert delivery.due == pytest.approx(100.53)
 
 
-def test_notIPv4() -> None:
+def test_nobodysSix() -> None:
     """
-    IPv6 is not carried.
+    IPv6 is not carried where no leg has a network of it.
     """
     assert core().carry("a", b"\x60" + bytes(39), 0.0) is None
 

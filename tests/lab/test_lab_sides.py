@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from .nats import KINDS, kindsOf
-from .sides import P2005, P2025, Side, sideOf
+from .sides import IPV6, P2005, P2025, Side, sideOf
 
 
 def test_counts() -> None:
@@ -18,6 +18,7 @@ def test_counts() -> None:
     """
     assert (len(P2025), len(P2005)) == (17, 36)
     assert not {*P2025, *P2005} & {*KINDS}
+    assert not {*IPV6} & {*P2025, *P2005, *KINDS}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -17,14 +17,17 @@ from typing import Protocol
 from typing_extensions import Self
 
 from .core import Leg
+from .firewalls import NETWORKS, Firewall, address6, layPublic, layRouted
 from .host import Host
 from .namespaces import Namespaces
+from .nat64 import through64
 from .nats import NAT, SAME, kindsOf
 from .plumbing import Plumbing
 from .sides import REACHABLE, sideOf
 from .wire import Wire
 
 RENDEZVOUS_ADDRESS = "192.0.2.1"
+RENDEZVOUS_ADDRESS6 = address6("rendezvous")
 PUBLIC = {"a": "198.51.100.1", "b": "203.0.113.1"}
 HOPS = 4
 
@@ -47,6 +50,10 @@ class Place(Protocol):
     """
     Where C{a} and C{b} reach it, if not there.
     """
+    rendezvousAddresses: Mapping[str, str]
+    """
+    Likewise, and then it listens on IPv6 too.
+    """
 
     def forget(self) -> None:
         """
@@ -61,6 +68,7 @@ class Loopback:
 
     rendezvousAddress = "127.0.0.1"
     rendezvousPorts: Mapping[str, int] = {}
+    rendezvousAddresses: Mapping[str, str] = {}
 
     def __init__(self) -> None:
         with closing(socket.create_server((self.rendezvousAddress, 0))) as free:
@@ -111,6 +119,11 @@ class Laboratory:
             for name, side in self._sides.items()
             if side.mayOnlyBrowse
         }
+        self.rendezvousAddresses: Mapping[str, str] = {
+            name: through64(RENDEZVOUS_ADDRESS) if side.is64 else RENDEZVOUS_ADDRESS6
+            for name, side in self._sides.items()
+            if side.isSixOnly
+        }
         self._latency, self._loss, self._hops = latency, loss, hops
 
     def __enter__(self) -> Self:
@@ -133,6 +146,8 @@ class Laboratory:
         """
         for nat in self.nats.values():
             nat.forget()
+        for firewall in self.firewalls:
+            firewall.forget()
         self.wire.forget(RENDEZVOUS_ADDRESS)
 
     def _build(self, stack: ExitStack) -> None:
@@ -148,8 +163,11 @@ class Laboratory:
             self._layShared()
         else:
             self.a, self.b = self._laySide("a"), self._laySide("b")
+        self._lay6()
         self._plumbing.lay()
         self._translate(natKinds)
+        for firewall in self.firewalls:
+            firewall.start()
         self.wire = self._wire()
         stack.callback(self.wire.close)
 
@@ -190,6 +208,25 @@ class Laboratory:
             return PUBLIC[name]
         return (_CARRIER if side.kernel else _INSIDE)[name].format(2)
 
+    def _lay6(self) -> None:
+        """
+        What has IPv6 gets it.
+        """
+        lay, spaces = self._plumbing, self._namespaces
+        self.firewalls = []
+        if any(side.six for side in self._sides.values()):
+            layPublic(lay, "rendezvous", "rendezvous")
+        for name, side in self._sides.items():
+            if side.six and side.kernel:
+                router = _nat(name, 0)
+                layRouted(lay, name, router, name)
+                self.firewalls.append(Firewall(spaces[router], side.six))
+            elif side.six:
+                layPublic(lay, name, name)
+            if side.isSixOnly:
+                host = self.a if name == "a" else self.b
+                lay.without4(name, "eth0" if side.kernel else "wan", host.address)
+
     def _layShared(self) -> None:
         """
         Both peers on one LAN behind one NAT, whose leg is C{a}.
@@ -222,7 +259,13 @@ class Laboratory:
         addresses = {**PUBLIC, "rendezvous": RENDEZVOUS_ADDRESS}
         losses = {"rendezvous": 0.0}
         legs = [
-            Leg(name, addresses[name], self._latency, losses.get(name, self._loss))
+            Leg(
+                name,
+                addresses[name],
+                self._latency,
+                losses.get(name, self._loss),
+                NETWORKS[name],
+            )
             for name in tuns
         ]
         nats = {

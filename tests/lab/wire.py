@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from .core import Core, Delivery, Leg
 
 if TYPE_CHECKING:
+    from .nat64 import NAT64
     from .usernat import Passage, UserNAT
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -132,7 +133,7 @@ class Forwarder:
         self,
         core: Core,
         descriptors: Mapping[str, int],
-        nats: Mapping[str, UserNAT],
+        nats: Mapping[str, UserNAT | NAT64],
     ) -> None:
         self._core = core
         self._nats = nats
@@ -226,18 +227,20 @@ class Forwarder:
         os.write(1, b"\n")
 
 
-def natOf(kind: str, seed: str, address: str) -> UserNAT:
+def natOf(kind: str, seed: str, leg: Leg) -> UserNAT | NAT64:
     """
     The user-space NAT of a side.
     """
     # Not above: a wire without NATs has nothing installed to import.
+    from .nat64 import NAT64
     from .sides import sideOf
     from .usernat import UserNAT
 
     random = Random(seed)
     behavior = sideOf(kind).drawn(random)
     assert behavior is not None
-    return UserNAT(address, behavior, monotonic, random)
+    nat = UserNAT(leg.address, behavior, monotonic, random)
+    return NAT64(nat, f"{leg.network}2") if sideOf(kind).is64 else nat
 
 
 def main(setup: dict[str, Any]) -> None:
@@ -247,7 +250,7 @@ def main(setup: dict[str, Any]) -> None:
     os.nice(-10)  # late packets would be our measurement's fault, not the network's
     core = Core((Leg(**leg) for leg in setup["legs"]), setup["hops"])
     nats = {
-        name: natOf(kind, seed, core.legs[name].address)
+        name: natOf(kind, seed, core.legs[name])
         for name, (kind, seed) in setup["nats"].items()
     }
     Forwarder(core, setup["descriptors"], nats).run()

@@ -286,3 +286,21 @@ def test_bothFamilies() -> None:
         each()
     world.run(GOODBYE + 0.001)
     world.end()
+
+
+def test_nat64() -> None:
+    """
+    A NAT64 is examined as another NAT is, and called what it is.
+    """
+    world = looking()
+    nat = world.network.nat64("198.51.100.64", SHUFFLES)
+    world.network.name("rv.example.org", nat.synthesized(RENDEZVOUS))
+    host = world.network.host("2001:db8:6::2", behind=nat)
+    report = Check(world, host, "rv.example.org").report()
+    values = report.values
+    assert report.verdict.value == "likely"
+    assert str(values["ipv4"]).endswith("(behind a NAT64)")
+    assert str(values["ipv6"]) == "not tested (the rendezvous is behind a NAT64)"
+    assert values["mapping"].value == "endpoint-independent"
+    assert str(values["allocation"]) == "random, from the whole range"
+    assert str(values["hairpin"]).startswith("no")
