@@ -162,6 +162,7 @@ class Reception:
             return
         self._peer.tell(Introduced(formatAddress(peer)))
         meeting = Meeting(
+            self.observed,
             peer,
             wait,
             client.overLoopback,
@@ -211,11 +212,7 @@ class Reception:
         self._scheduleGuess(0.0)
 
     def _reunite(
-        self,
-        introduction: bytes,
-        meeting: Meeting,
-        link: Link,
-        pake: bytes,
+        self, introduction: bytes, meeting: Meeting, link: Link, pake: bytes
     ) -> None:
         """
         A dialer who wants another path for a link.

@@ -144,6 +144,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "direct",
             "drawn",
             "gate",
+            "headstart",
             "introduction",
             "link",
             "listener",
