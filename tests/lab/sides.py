@@ -130,7 +130,21 @@ P2005: AbstractMapping[str, Side] = {
 The classes of the population of 2005, every combination of four properties, by name.
 """
 
-_ALL = {**P2005, **P2025}
+OTHERS: AbstractMapping[str, Side] = {
+    "carrier": Side(behavior=_PLAIN),
+    "carrier-rst": Side(behavior=replace(_PLAIN, unsolicited=_RST)),
+    "carrier-hairpin": Side(behavior=replace(_PLAIN, hairpin=True)),
+    "home-adm": Side(
+        behavior=replace(
+            _PLAIN, mapping=Mapping.ADDRESS_DEPENDENT, allocation=Allocation.RANDOM
+        )
+    ),
+}
+"""
+Those of neither population, by name.
+"""
+
+_ALL = {**P2005, **P2025, **OTHERS}
 
 
 def sideOf(kind: str) -> Side:
