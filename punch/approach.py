@@ -158,15 +158,17 @@ class Approach:
         outcomes = self._race.outcomes()
         return Account(self._own, outcomes, self._ways.searches, isThorough)
 
-    def verdict(self, role: Role) -> type[NoDirectPath] | None:
+    def verdict(self, role: Role, isBehindOne: bool) -> type[NoDirectPath] | None:
         """
         Why there is no direct path, as far as it can be told.
 
         @param role: ours.
+        @param isBehindOne: see L{judge}.
         """
         ours = self._told or self._account()
         theirs = self._heard or Account(self._theirs)
-        return judge(*((theirs, ours) if role is Role.DIALER else (ours, theirs)))
+        both = (theirs, ours) if role is Role.DIALER else (ours, theirs)
+        return judge(*both, isBehindOne)
 
     def _surveyed(self, own: Translation | None, told: Translation | None) -> None:
         self._own = own

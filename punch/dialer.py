@@ -213,6 +213,7 @@ class Dialer:
         self._introduction = Dialed(
             self._peer.means(self._rendezvous, self._policy),
             Meeting(
+                observed,
                 peer,
                 wait,
                 client.overLoopback,

@@ -24,6 +24,7 @@ from punch.approach import Approach, Ways
 from punch.arrival import Arrival
 from punch.candidate import Candidate, Kind, isUsable, usable
 from punch.checklist import Checklist
+from punch.connection import Connection
 from punch.details import Details
 from punch.drawn import verifyDrawn
 from punch.errors import (
@@ -36,6 +37,7 @@ from punch.errors import (
 )
 from punch.events import Judged, Tell
 from punch.greeting import DialersGreeting, Greeting, ListenersGreeting
+from punch.headstart import HeadStart
 from punch.note import BadNote, Note
 from punch.pairerrors import NoDirectPath
 from punch.path import Path
@@ -122,10 +124,12 @@ class Meeting:
     What the rendezvous said: whom we meet, when to start, and the way to send
     the other side a message.
 
-    C{local}: the rendezvous is on our own host, as we see it ourselves.  C{ticket}:
-    for its relay, if it is one.  C{pen}: draws the introduction.
+    C{own}: our own address as the rendezvous sees it.  C{local}: the rendezvous is on
+    our own host, as we see it ourselves.  C{ticket}: for its relay, if it is one.
+    C{pen}: draws the introduction.
     """
 
+    own: Address
     peer: Address
     wait: float
     local: bool
@@ -166,13 +170,12 @@ class Introduction:
             means.clock,
             Checklist(means.random),
             means.connect,
-            lambda connection: verifyDrawn(
-                means.security, connection, self.role, self.whenPin, meeting.pen
-            ),
+            self._verify,
             means.tell,
             means.policy.mayMeet,
             meeting.pen,
         )
+        self._headStart = HeadStart(means.clock, meeting.own, meeting.peer)
         self._approach = Approach(
             means.ways, self.race, meeting.peer, self._note, meeting.pen
         )
@@ -193,6 +196,11 @@ class Introduction:
         Seconds from the introduction to giving up.
         """
         return self._means.timeout
+
+    def _verify(self, connection: Connection) -> Deferred[Path]:
+        security, pen = self._means.security, self._meeting.pen
+        path = verifyDrawn(security, connection, self.role, self.whenPin, pen)
+        return path.addCallback(self._headStart.over)
 
     @property
     def proven(self) -> bool:
@@ -265,6 +273,8 @@ class Introduction:
         self._meeting.pen(Heard(len(details.candidates)))
         self._pin = details.pin
         self.again, self.seat = details.again, details.seat
+        if self.role is Role.DIALER:
+            self._headStart.begin(self._told.candidates, details.candidates)
         self._details.arrive(details)
         if not self.expectsDirect:
             return
@@ -287,7 +297,7 @@ class Introduction:
         if not (self.race.goesOn and self.proven and self.expectsDirect):
             self.race.timeOut()
             return
-        verdict = self._approach.verdict(self.role)
+        verdict = self._approach.verdict(self.role, self._headStart.isBehindOne)
         if verdict is not None:
             reason, message = verdict.reason.value, str(verdict())
             self._means.tell(Judged(reason, message, verdict.advice))

@@ -85,6 +85,20 @@ class NoSimultaneousOpen(NoDirectPath):
     reason = Reason.NO_SIMULTANEOUS_OPEN
 
 
+class NoHairpin(NoDirectPath):
+    """
+    Both sides are behind one NAT, and what one of them sends to its outside address
+    does not come to the other.
+    """
+
+    reason = Reason.NO_HAIRPIN
+    advice = (
+        "put both on one network, if they are near, and see that its devices may talk"
+        " to each other; use another network on one side, or let the relay carry the"
+        " link"
+    )
+
+
 class ListenerBlocksOutbound(NoDirectPath):
     """
     The network of the side that waits lets connections out to few ports only, and to

@@ -163,6 +163,7 @@ class Reception:
             return
         self._peer.tell(Introduced(formatAddress(peer)))
         meeting = Meeting(
+            self.observed,
             peer,
             wait,
             client.overLoopback,

@@ -15,6 +15,7 @@ from punch.pairerrors import (
     DialerBlocksOutbound,
     ListenerBlocksOutbound,
     NoDirectPath,
+    NoHairpin,
     NoSearch,
     NoSimultaneousOpen,
     PredictionFailed,
@@ -24,6 +25,8 @@ from punch.pairerrors import (
 from punch.translation import BadTranslation, Translation
 
 _WORDS = frozenset(outcome.value for outcome in Outcome)
+
+_SILENT = frozenset({Outcome.TIMED_OUT.value})
 
 _BLOCKED = frozenset({Outcome.REFUSED.value, Outcome.UNREACHABLE.value})
 
@@ -80,9 +83,13 @@ class Account:
             raise BadAccount("not the shape of an account") from bad
 
 
-def judge(listener: Account, dialer: Account) -> type[NoDirectPath] | None:
+def judge(
+    listener: Account, dialer: Account, isBehindOne: bool = False
+) -> type[NoDirectPath] | None:
     """
     Why there is no direct path; C{None} if that can't be told.
+
+    @param isBehindOne: the rendezvous sees both at one address.
     """
     if _isBlocked(listener, dialer):
         return ListenerBlocksOutbound
@@ -92,27 +99,33 @@ def judge(listener: Account, dialer: Account) -> type[NoDirectPath] | None:
     if first is None or second is None:
         return None
     if first.keepsPort and second.keepsPort:
-        return NoSimultaneousOpen if _areSilent(listener, dialer) else None
+        return _unmet(listener, dialer, isBehindOne)
     if first.isRandom and second.isRandom:
         return BothRandomMapping
     if (first.isRandom and second.isSequential) or (
         first.isSequential and second.isRandom
     ):
         return RandomAgainstSequential
-    return _missed(listener, dialer, first.isRandom or second.isRandom)
-
-
-def _missed(listener: Account, dialer: Account, isSearch: bool) -> type[NoDirectPath]:
-    """
-    Why a port was not met that can be found, or foretold.  With time enough it nearly
-    always is, if anything is let in.
-    """
+    isSearch = first.isRandom or second.isRandom
     if isSearch and not (listener.searches and dialer.searches):
         return NoSearch
+    # With time enough a port that can be found, or foretold, nearly always is, if
+    # anything is let in.
     isThorough = listener.isThorough and dialer.isThorough
-    if isThorough and _areSilent(listener, dialer):
-        return NoSimultaneousOpen
-    return SearchFailed if isSearch else PredictionFailed
+    deaf = _unmet(listener, dialer, isBehindOne) if isThorough else None
+    return deaf or (SearchFailed if isSearch else PredictionFailed)
+
+
+def _unmet(
+    listener: Account, dialer: Account, isBehindOne: bool
+) -> type[NoDirectPath] | None:
+    """
+    Why there was nobody where the other side was sure to be.
+    """
+    seen = listener.outcomes | dialer.outcomes
+    if isBehindOne and seen <= _SILENT | _BLOCKED:
+        return NoHairpin
+    return NoSimultaneousOpen if seen <= _SILENT else None
 
 
 def _isBlocked(one: Account, other: Account) -> bool:
@@ -122,11 +135,3 @@ def _isBlocked(one: Account, other: Account) -> bool:
     """
     isDark = one.translation is None and other.translation is not None
     return isDark and bool(one.outcomes) and one.outcomes <= _BLOCKED
-
-
-def _areSilent(listener: Account, dialer: Account) -> bool:
-    """
-    Whether nobody answered at all.
-    """
-    silent = {Outcome.TIMED_OUT.value}
-    return listener.outcomes <= silent and dialer.outcomes <= silent

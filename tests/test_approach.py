@@ -211,7 +211,7 @@ def test_account() -> None:
     assert accounts[0].translation is not None
     meeting.approach.heard(Note(account=Account(ANY)))
     for role in Role:
-        verdict = meeting.approach.verdict(role)
+        verdict = meeting.approach.verdict(role, False)
         assert verdict is not None
         assert verdict.reason.value == "both-random-mapping"
     meeting.end()

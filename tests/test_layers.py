@@ -149,6 +149,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "direct",
             "drawn",
             "gate",
+            "headstart",
             "introduction",
             "link",
             "listener",

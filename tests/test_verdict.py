@@ -73,6 +73,36 @@ def test_judged(listener: Account, dialer: Account, verdict: str | None) -> None
     assert (found and found.reason.value) == verdict
 
 
+@pytest.mark.parametrize(
+    ("listener", "dialer", "verdict"),
+    [
+        (Account(KEEPS, SILENT), Account(KEEPS, SILENT), "no-hairpin"),
+        (Account(KEEPS, REFUSED), Account(KEEPS, REFUSED), "no-hairpin"),
+        (Account(KEEPS, frozenset({"unreachable"})), Account(KEEPS), "no-hairpin"),
+        (Account(KEEPS, frozenset({"rejected"})), Account(KEEPS, SILENT), None),
+        (Account(KEEPS, SILENT), Account(KEEPS, frozenset({"connected"})), None),
+        (LONG_NEXT, Account(KEEPS, REFUSED, True, True), "no-hairpin"),
+        (LONG_ANY, LONG_KEEPS, "no-hairpin"),
+        (LONG_ANY, Account(KEEPS, SILENT), "search-failed"),
+        (Account(ANY, searches=False), LONG_KEEPS, "no-search"),
+        (LONG_ANY, LONG_ANY, "both-random-mapping"),
+        (Account(None), Account(KEEPS), None),
+        (Account(None, REFUSED), Account(KEEPS), "listener-blocks-outbound"),
+    ],
+)
+def test_behindOne(listener: Account, dialer: Account, verdict: str | None) -> None:
+    """
+    Of two whom the rendezvous sees at one address it is said that the NAT there leads
+    nothing back, if nothing came back, and nothing else would have kept them apart.
+    """
+    for first, second in ((listener, dialer), (dialer, listener)):
+        found = judge(first, second, isBehindOne=True)
+        said = found and found.reason.value
+        if said == "dialer-blocks-outbound":
+            said = "listener-blocks-outbound"
+        assert said == verdict
+
+
 def test_sides() -> None:
     """
     Which side it is makes no difference, but to the name of the side.

@@ -156,7 +156,21 @@ Sides that have IPv6, by name.  Where there is IPv4 too its NAT is as bad as can
 for C{v6-home}.
 """
 
-_ALL = {**P2005, **P2025, **IPV6}
+OTHERS: AbstractMapping[str, Side] = {
+    "carrier": Side(behavior=_PLAIN),
+    "carrier-rst": Side(behavior=replace(_PLAIN, unsolicited=_RST)),
+    "carrier-hairpin": Side(behavior=replace(_PLAIN, hairpin=True)),
+    "home-adm": Side(
+        behavior=replace(
+            _PLAIN, mapping=Mapping.ADDRESS_DEPENDENT, allocation=Allocation.RANDOM
+        )
+    ),
+}
+"""
+Those of neither population, by name.
+"""
+
+_ALL = {**P2005, **P2025, **IPV6, **OTHERS}
 
 
 def sideOf(kind: str) -> Side:

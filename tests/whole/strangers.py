@@ -1,15 +1,18 @@
 """
-Strangers: programs that connect to the shared ports and are not the peer.
+Strangers: programs that connect to the shared ports, or wait where the peer is
+thought to be, and are not the peer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.protocol import Factory, Protocol, ServerFactory
 
 from punch.connection import Connection, How
 from punch.records import Type, encode
@@ -26,7 +29,7 @@ _PATIENCE = 20.0
 
 class Stranger(Protocol):
     """
-    Connects and is silent.
+    Connects, or is connected to, and is silent.
 
     @ivar connections: how many of its connections came about.
     @ivar received: what it was told, TLS' own bytes included.
@@ -39,6 +42,7 @@ class Stranger(Protocol):
         self.received = b""
         self._visits: list[Deferred[Any]] = []
         self._doors: list[Any] = []
+        self._ports: list[IListeningPort] = []
 
     def connectionMade(self) -> None:
         """
@@ -61,6 +65,8 @@ class Stranger(Protocol):
         """
         End all.
         """
+        for port in self._ports:
+            port.stopListening()
         for visit in self._visits:
             visit.cancel()
         for door in self._doors:
@@ -83,10 +89,36 @@ class Stranger(Protocol):
         self._visits.append(made)
         return made.addErrback(lambda failure: None)
 
+    def sit(self, host: MemoryHost, port: int) -> None:
+        """
+        Wait for who connects.
+        """
+        self._listen(host, port, lambda: self)
+
+    def _listen(
+        self, host: MemoryHost, port: int, protocol: Callable[[], Protocol]
+    ) -> None:
+        factory: Any = ServerFactory.forProtocol(protocol)
+        factory.noisy = False
+        self._ports.append(host.listenTCP(port, factory))
+
+
+class Resetter(Stranger):
+    """
+    Ends what has come about, at once.
+    """
+
+    def connectionMade(self) -> None:
+        """
+        End it.
+        """
+        Stranger.connectionMade(self)
+        self.transport.abortConnection()
+
 
 class Babbler(Stranger):
     """
-    Connects and says what is no TLS.
+    Connects, or is connected to, and says what is no TLS.
     """
 
     def connectionMade(self) -> None:
@@ -144,6 +176,17 @@ class Impostor(Stranger):
         made.addCallback(self._shakeHands, host)
         self._visits.append(made)
         return made.addErrback(lambda failure: None)
+
+    def sit(self, host: MemoryHost, port: int) -> None:
+        """
+        Wait for who connects, and do all that with each.
+        """
+
+        def accepted(connection: Connection) -> None:
+            shaken = self._shakeHands(connection, host)
+            self._visits.append(shaken.addErrback(lambda failure: None))
+
+        self._listen(host, port, lambda: Connection(How.ACCEPTED, accepted))
 
     def _shakeHands(self, connection: Connection, host: MemoryHost) -> Any:
         self._entered(connection.transport)
