@@ -38,6 +38,7 @@ class Homes:
     rendezvousAddress = RENDEZVOUS_ADDRESS
     rendezvousPort = 4040
     rendezvousPorts: Mapping[str, int] = {}
+    rendezvousAddresses: Mapping[str, str] = {}
 
     def __init__(
         self, carrier: str = "", isOneLAN: bool = False, seed: str = "7"
