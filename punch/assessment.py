@@ -16,13 +16,14 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from punch.address import Address, formatAddress, ipOf
+from punch.prospect import Prospect
 from punch.report import Evidence, Report, Value, Verdict
 from punch.translation import (
-    ALL_PORTS,
     Allocation,
     Mapping,
     Translation,
     dependent,
+    describeAllocation,
     mappingOf,
 )
 
@@ -92,6 +93,7 @@ class Idle:
 _NOT_ASKED = Value.notTested("")
 _ONE_LOOK = Value.notTested("the rendezvous looks from one port only")
 _NOT_LONG = Value.notTested("--long tests it")
+_NO_PAIR = Value.notTested("--code, or --name, tests it")
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ class Findings:
     seen, and as what, by the rendezvous first.  C{others}: other ports of ours, and as
     what they were seen.  C{knock}: by the rendezvous, from a port that we had not
     contacted.  C{hairpin}: by ourselves.  C{other}: as what the shared port is seen
-    over the other of IPv4 and IPv6.  C{why}: what kept us from the rendezvous.
+    over the other of IPv4 and IPv6.  C{pair}: what a rehearsal with another peer came
+    to.  C{why}: what kept us from the rendezvous.
     """
 
     port: int
@@ -117,6 +120,7 @@ class Findings:
     hairpin: Knock | Value = _NOT_ASKED
     other: Address | Value = _NOT_ASKED
     idle: Idle | Value = _NOT_LONG
+    pair: Prospect | Value = _NO_PAIR
     evidence: tuple[Evidence, ...] = ()
 
     @property
@@ -186,8 +190,17 @@ def assess(found: Findings) -> Report:
         "hairpin": _hairpin(found),
         "preservation": _preservation(found),
         "lifetime": _lifetime(found),
+        **_pair(found.pair),
     }
-    return Report(verdict, values, found.evidence, _advice(found, verdict))
+    more = found.pair.evidence if isinstance(found.pair, Prospect) else ()
+    evidence = found.evidence + more
+    return Report(verdict, values, evidence, _advice(found, verdict))
+
+
+def _pair(pair: Prospect | Value) -> dict[str, Value]:
+    if isinstance(pair, Value):
+        return {"peer": pair, "pair": pair}
+    return {"peer": pair.peerValue(), "pair": pair.pairValue()}
 
 
 def _verdict(found: Findings) -> Verdict:
@@ -262,20 +275,6 @@ def _allocation(found: Findings) -> Value:
     return Value.tested(describeAllocation(known), fields)
 
 
-def describeAllocation(known: Translation) -> str:
-    """
-    How a NAT chooses ports, for a person.
-    """
-    if known.allocation is Allocation.PRESERVE:
-        return "preserves the port"
-    if known.allocation is Allocation.SEQUENTIAL:
-        return f"sequential, step {known.step}"
-    first, last = known.ports
-    if known.ports == ALL_PORTS:
-        return "random, from the whole range"
-    return f"random, from the block {first} to {last}"
-
-
 def _hairpin(found: Findings) -> Value:
     knock = found.hairpin
     if isinstance(knock, Value):
@@ -328,6 +327,8 @@ def _advice(found: Findings, verdict: Verdict) -> str:
     """
     if found.reach is Reach.NOT:
         return f"the rendezvous cannot be reached: {found.why}"
+    if isinstance(found.pair, Prospect) and found.pair.advice:
+        return found.pair.advice
     if verdict is Verdict.BLOCKED:
         return (
             f"the rendezvous answers other ports than {found.port}: choose another"

@@ -11,20 +11,16 @@ on the listener, the dialer has attached it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from random import Random
-from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from punch.address import Address, ipOf
-from punch.approach import Approach, Ways
+from punch.address import formatAddress
+from punch.approach import Approach
 from punch.arrival import Arrival
 from punch.candidate import Candidate, Kind, isUsable, usable
 from punch.checklist import Checklist
-from punch.details import Details
+from punch.details import REHEARSAL, Details
 from punch.drawn import verifyDrawn
 from punch.errors import (
     NoSuchName,
@@ -34,18 +30,18 @@ from punch.errors import (
     Unproven,
     WrongCode,
 )
-from punch.events import Judged, Tell
+from punch.events import Judged, Rehearsed
 from punch.greeting import DialersGreeting, Greeting, ListenersGreeting
+from punch.meeting import Means, Meeting
 from punch.note import BadNote, Note
 from punch.pairerrors import NoDirectPath
 from punch.path import Path
-from punch.policy import RelayPolicy
-from punch.race import Connect, Race, Win
+from punch.race import Race, Win
 from punch.reasons import Reason
 from punch.resumeerrors import UnknownLink
 from punch.role import Role
-from punch.steps import Heard, PeerGone, Pen, Said, noPen
-from punch.tls import Security
+from punch.steps import Heard, PeerGone, Said
+from punch.translation import Translation
 
 _log = Logger()
 
@@ -91,53 +87,8 @@ What the other side's reason to leave means for us, if not that it gave up.
 """
 
 
-@dataclass(frozen=True)
-class Means:
-    """
-    What an introduction works with.
-
-    C{timeout}: seconds from the introduction to giving up.  C{relay}: connects to
-    the relay with a ticket.  C{ways}: for NATs that do not keep ports.
-    """
-
-    clock: IReactorTime
-    security: Security
-    connect: Connect
-    random: Random
-    tell: Tell
-    timeout: float
-    policy: RelayPolicy
-    relay: Callable[[bytes], Deferred[Any]]
-    ways: Ways
-
-
 def _dialersPatience(means: Means) -> float:
     return means.timeout - min(LAST_WORDS, means.timeout / 4)
-
-
-@dataclass(frozen=True)
-class Meeting:
-    """
-    What the rendezvous said: whom we meet, when to start, and the way to send
-    the other side a message.
-
-    C{local}: the rendezvous is on our own host, as we see it ourselves.  C{ticket}:
-    for its relay, if it is one.  C{pen}: draws the introduction.
-    """
-
-    peer: Address
-    wait: float
-    local: bool
-    relay: Callable[[bytes], None]
-    ticket: bytes | None = field(default=None, repr=False)
-    pen: Pen = noPen
-
-    @property
-    def overLoopback(self) -> bool:
-        """
-        Whether both of us are on one host with the rendezvous.
-        """
-        return self.local and ipOf(self.peer).is_loopback
 
 
 class Introduction:
@@ -145,8 +96,8 @@ class Introduction:
     One introduction, seen from either side.
 
     C{won}: fires with the path, or with one of L{punch.errors}.  Cancelling it
-    ends everything.  C{better}: see L{Race}.  C{again}, C{seat}: see L{Details},
-    once the other side's are here.
+    ends everything.  C{better}: see L{Race}.  C{pin}, C{again}, C{seat}: see
+    L{Details}, once the other side's are here.
     """
 
     role: Role
@@ -159,7 +110,7 @@ class Introduction:
         self._means = means
         self._meeting = meeting
         self._details: Arrival[Details] = Arrival()
-        self._pin: bytes | None = None
+        self.pin: bytes | None = None
         self.again = self.seat = ""
         self.race: Race[Path] = Race(
             means.clock,
@@ -201,11 +152,11 @@ class Introduction:
         return self._details.settled
 
     @property
-    def pin(self) -> bytes | None:
+    def theirs(self) -> Translation | None:
         """
-        The other side's pin, if its details have come.
+        What the other side's NATs do, as far as it has told.
         """
-        return self._pin
+        return self._approach.theirs
 
     def whenPin(self) -> Deferred[bytes]:
         """
@@ -262,7 +213,7 @@ class Introduction:
         The other side's details are here, and it knows the words.
         """
         self._meeting.pen(Heard(len(details.candidates)))
-        self._pin = details.pin
+        self.pin = details.pin
         self.again, self.seat = details.again, details.seat
         self._details.arrive(details)
         if not self.expectsDirect:
@@ -370,6 +321,7 @@ class Answered(Introduction):
         """
         self._greeting: ListenersGreeting = greeting
         self._dialed = dialed
+        self._isRehearsal = False
         Introduction.__init__(self, means, meeting)
 
     def answer(self, own: Details) -> None:
@@ -381,6 +333,30 @@ class Answered(Introduction):
 
     def _greeted(self, message: bytes) -> None:
         self._attempt(lambda: self._learn(self._greeting.finish(message)))
+
+    def _learn(self, details: Details) -> None:
+        self._isRehearsal = REHEARSAL in details.features
+        Introduction._learn(self, details)
+
+    def left(self, reason: str) -> None:
+        if self._isRehearsal:
+            self._rehearsed()
+        else:
+            Introduction.left(self, reason)
+
+    def _timeOut(self) -> None:
+        if self._isRehearsal:
+            self._rehearsed()
+        else:
+            Introduction._timeOut(self)
+
+    def _rehearsed(self) -> None:
+        """
+        Nothing has failed, as nothing was wanted.
+        """
+        if self.race.goesOn:
+            self._means.tell(Rehearsed(formatAddress(self._meeting.peer)))
+            self.race.end()
 
     def _attempt(self, step: Callable[[], None]) -> None:
         try:

@@ -11,7 +11,7 @@ import socket
 import pytest
 
 from punch.report import LABELS
-from tests.test_tap import Start, freePort, rendezvous, start
+from tests.test_tap import Program, Start, freePort, rendezvous, start
 
 __all__ = ["rendezvous", "start"]
 
@@ -25,6 +25,8 @@ Answer to an unsolicited SYN: accepted
 Hairpin: not tested \(no NAT\)
 Port preservation: yes
 Mapping lifetime: not tested \(--long tests it\)
+Peer: not tested \(--code, or --name, tests it\)
+Pair: not tested \(--code, or --name, tests it\)
 Evidence: hello to the rendezvous from port \1: seen as 127.0.0.1:\1, [\d.]+ ms
 Evidence: knock of the rendezvous: accepted, [\d.]+ ms
 (?:Evidence: STUN at [^\n]+: port \d+ seen as 127.0.0.1:\d+, [\d.]+ ms
@@ -146,7 +148,21 @@ MISTAKES = [
     (["--rendezvous", "nonsense"], "not an endpoint"),
     (["--rendezvous", "tcp:h"], "not HOST:PORT"),
     (["--rendezvous", "tcp:h:1", "--port", "x"], "--port takes a number"),
-    (["--rendezvous", "tcp:h:1", "--port", "65536"], "--port takes a number"),
+    (["--rendezvous", "tcp:h:1", "--port", "65536"], "a port is below 65536"),
+    (["--rendezvous", "tcp:h:1", "--port", "-1"], "a port is below 65536"),
+    (["--rendezvous", "tcp:h:1", "--timeout", "x"], "--timeout takes a number"),
+    (["--rendezvous", "tcp:h:1", "--timeout", "0"], "--timeout takes seconds"),
+    (["--rendezvous", "tcp:h:1", "--timeout", "nan"], "--timeout takes seconds"),
+    (["--rendezvous", "tcp:h:1", "--code", ""], "--code is empty"),
+    (["--rendezvous", "tcp:h:1", "--code", "7-zebra"], "1 word"),
+    (["--rendezvous", "tcp:h:1", "--code", "7-zebra-xyzzy"], "'xyzzy'"),
+    (["--rendezvous", "tcp:h:1", "--code", "7-a-b", "--name", "n"], "one of them only"),
+    (["--rendezvous", "tcp:h:1", "--name", "n"], "--name needs --secret-file"),
+    (["--rendezvous", "tcp:h:1", "--secret-file", "f"], "--secret-file needs --name"),
+    (
+        ["--rendezvous", "tcp:h:1", "--name", "n", "--secret-file", "/none"],
+        "/none",
+    ),
     (["--rendezvous", "tcp:h:1", "--stun", "h"], "--stun h: not HOST:PORT"),
     (["--rendezvous", "tcp:h:1", "extra"], "unexpected argument 'extra'"),
     (["--nonsense"], "--nonsense"),
@@ -177,3 +193,61 @@ def test_stopped(start: Start) -> None:
             program.stop()
     assert program.process.returncode != 0
     assert program.log.read_text() == ""
+
+
+def listening(start: Start, where: str) -> tuple[Program, str]:
+    """
+    A program that waits for one link, and its code.
+    """
+    program = start("punch", "--rendezvous", where, "--once")
+    program.await_("waiting")
+    return program, program.await_("code")["code"]
+
+
+def test_pair(start: Start, where: str) -> None:
+    """
+    With a code it tells how the two would meet; the listener goes on waiting, and is
+    met under the same code.
+    """
+    listener, code = listening(start, where)
+    program = start("punch-check", "--rendezvous", where, "--code", code)
+    assert program.end() == (0, "")
+    said = program.log.read_text()
+    assert re.search(r"^Peer: 127.0.0.1:\d+ \(endpoint-independent\)$", said, re.M)
+    assert re.search(r"^Pair: likely \(direct after \d+ ms, \w+", said, re.M), said
+    assert code not in said
+    dialer = start("punch", "--rendezvous", where, "--code", code, "--once")
+    dialer.awaitLine("Heard: hello world!", 2)
+    dialer.stop()
+    assert listener.end()[0] == 0
+    assert "only tried how it would meet us" in listener.log.read_text()
+
+
+def test_wrongCode(start: Start, where: str) -> None:
+    """
+    A wrong code is told with the status that the pair is not known; of our own side all
+    is.
+    """
+    _, code = listening(start, where)
+    number = code.partition("-")[0]
+    environment = {"PUNCH_CODE": f"{number}-zebra-zoo"}
+    options = ("--rendezvous", where, "--json")
+    program = start("punch-check", *options, environment=environment)
+    status, error = program.end()
+    assert (status, error.count("\n")) == (2, 1)
+    assert error.startswith("punch-check: The two sides do not have the same words")
+    told = json.loads(program.log.read_text())
+    assert told["verdict"] == "likely"
+    assert (told["pair"]["state"], told["pair"]["value"]) == ("failed", None)
+
+
+def test_nobodyWaits(start: Start, where: str) -> None:
+    """
+    Likewise that nobody waits.
+    """
+    options = ("--rendezvous", where, "--code", "999-zebra-zoo")
+    program = start("punch-check", *options)
+    status, error = program.end()
+    assert status == 2
+    assert error.startswith("punch-check: Nobody waits")
+    assert "Pair: failed (no-such-name: " in program.log.read_text()
