@@ -4,12 +4,15 @@ C{twist punch-check} behind real NATs: its lines against the truth.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from .eventfile import EventFile
 from .nats import DROP, NONE, RANDOM, RESET
 from .topology import PUBLIC, Laboratory
 
@@ -44,7 +47,17 @@ def check(kind: str) -> tuple[int, str, dict[str, str]]:
     The exit status, the verdict, and each line by its label.
     """
     with Laboratory(kind, NONE) as lab, serving(lab) as where:
-        done = lab.a.run([*_TWIST, "punch-check", "--rendezvous", where], 60.0)
+        return checked(lab, where)
+
+
+def checked(
+    lab: Laboratory, where: str, *options: str
+) -> tuple[int, str, dict[str, str]]:
+    """
+    The same, in a laboratory.
+    """
+    command = [*_TWIST, "punch-check", "--rendezvous", where, *options]
+    done = lab.a.run(command, 60.0)
     assert done.stderr == "", done
     verdict, *lines = done.stdout.splitlines()
     pairs = [line.partition(": ")[::2] for line in lines]
@@ -85,3 +98,36 @@ def test_hairpin() -> None:
     """
     status, _, told = check("home-eif")
     assert (status, told["Hairpin"]) == (0, "yes"), told
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "status", "pair", "path"),
+    [
+        (RESET, DROP, 0, "likely \\(direct after ", "direct"),
+        (RANDOM, RANDOM, 1, "unlikely \\(both-random-mapping: ", "relayed"),
+    ],
+)
+def test_pair(
+    ours: str, theirs: str, status: int, pair: str, path: str, tmp_path: Path
+) -> None:
+    """
+    With a code the pair's verdict is what becomes of the pair: it goes on waiting under
+    that code, and is met, or not, as was said.
+    """
+    events = EventFile(tmp_path / "listener.events")
+    with Laboratory(ours, theirs) as lab, serving(lab) as where:
+        punch = [*_TWIST, "punch", "--rendezvous", where, "--once", "--events"]
+        listener = lab.b.start([*punch, str(events.path)])
+        assert events.wait({"waiting"}, 15.0), listener.tail()
+        [code] = [each["code"] for each in events.read() if each["event"] == "code"]
+        said = checked(lab, where, "--code", code, "--timeout", "4")
+        assert said[0] == status, said
+        assert re.match(pair, said[2]["Pair"]), said
+        assert said[2]["Peer"].startswith(PUBLIC["b"])
+        assert listener.status is None, listener.tail()
+        dialer = lab.a.start([*punch, str(tmp_path / "dialer.events"), "--code", code])
+        connected = events.wait({"connected"}, 15.0)
+        assert connected is not None, listener.tail()
+        assert connected["path"] == path
+        dialer.end()
+        listener.end()
