@@ -78,6 +78,20 @@ class Knock:
     answer: Answer
     arrived: bool
 
+    @property
+    def isLetIn(self) -> bool:
+        """
+        Whether it was us who answered.
+        """
+        return self.answer is Answer.OPEN and self.arrived
+
+    @property
+    def isKnown(self) -> bool:
+        """
+        Whether it was, or nobody did: somebody else's answer tells nothing.
+        """
+        return self.isLetIn or self.answer not in (Answer.OPEN, Answer.FAILED)
+
 
 @dataclass(frozen=True)
 class Idle:
@@ -104,7 +118,8 @@ class Findings:
     C{addresses}: this host's own.  C{seen}: by which addresses the shared port was
     seen, and as what, by the rendezvous first.  C{others}: other ports of ours, and as
     what they were seen.  C{knock}: by the rendezvous, from a port that we had not
-    contacted.  C{hairpin}: by ourselves.  C{other}: as what the shared port is seen
+    contacted.  C{elsewhere}: from an address of its that we had not, either.
+    C{hairpin}: by ourselves.  C{other}: as what the shared port is seen
     over the other of IPv4 and IPv6.  C{pair}: what a rehearsal with another peer came
     to.  C{why}: what kept us from the rendezvous.
     """
@@ -117,6 +132,7 @@ class Findings:
     unseen: Value = _ONE_LOOK
     others: tuple[tuple[int, Address], ...] = ()
     knock: Knock | Value = _NOT_ASKED
+    elsewhere: Knock | Value = _NOT_ASKED
     hairpin: Knock | Value = _NOT_ASKED
     other: Address | Value = _NOT_ASKED
     idle: Idle | Value = _NOT_LONG
@@ -236,18 +252,23 @@ def _mapping(found: Findings) -> Value:
 
 def _filtering(found: Findings) -> Value:
     """
-    The knock is from the rendezvous' own address, so it tells of ports alone.
+    A knock from the address that we have contacted tells of ports alone; it takes one
+    from another to tell more.
     """
-    knock = found.knock
+    knock, elsewhere = found.knock, found.elsewhere
     if isinstance(knock, Value):
         return knock
-    if knock.answer is Answer.OPEN and knock.arrived:
+    if not knock.isKnown:
+        return Value.failed("what answered there was not us")
+    if not knock.isLetIn:
+        kind = Mapping.ADDRESS_AND_PORT_DEPENDENT
+    elif isinstance(elsewhere, Value) or not elsewhere.isKnown:
         value = "address-dependent or endpoint-independent"
         return Value.tested(value, "not-port-dependent")
-    if knock.answer in (Answer.OPEN, Answer.FAILED):
-        return Value.failed("what answered there was not us")
-    value = Mapping.ADDRESS_AND_PORT_DEPENDENT.value
-    return Value.tested(value, value)
+    else:
+        isOpen = elsewhere.isLetIn
+        kind = Mapping.ENDPOINT_INDEPENDENT if isOpen else Mapping.ADDRESS_DEPENDENT
+    return Value.tested(kind.value, kind.value)
 
 
 def _unsolicited(found: Findings) -> Value:

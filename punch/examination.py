@@ -40,9 +40,9 @@ from punch.resolve import resolve
 from punch.settings import Settings
 from punch.sharedport import SharedPort
 
-PATIENCE = 5.0
+HAIRPIN = 2.5
 """
-Seconds that a probe may take.
+Seconds that a SYN to ourselves may take, and one repetition of it: our NATs are near.
 """
 
 SAMPLES = 8
@@ -223,16 +223,24 @@ class Examination:
         if "knock" not in client.features:
             self._tell(knock=Value.notTested("this rendezvous does not knock"))
             return
+        knock = await self._knocked(client)
+        self._tell(knock=knock)
+        if not isinstance(knock, Knock) or not knock.isLetIn:
+            # What is not let in from the one address is not from another either.
+            return
+        if "knock-elsewhere" in client.features:
+            self._tell(elsewhere=await self._knocked(client, elsewhere=True))
+
+    async def _knocked(self, client: RendezvousClient, **more: bool) -> Knock | Value:
         before = self._arrived
-        asked: Deferred[dict[str, Any]] = client.callRemote(KnockCommand)
+        asked: Deferred[dict[str, Any]] = client.callRemote(KnockCommand, **more)
         asked.addTimeout(ANSWER_TIMEOUT, self._clock).addErrback(explain)
+        what = "knock of the rendezvous" + (" from another address" if more else "")
         try:
-            answer = await self._notes.note(
-                "knock of the rendezvous", asked, lambda told: f"{told['answer']}"
-            )
-            self._tell(knock=await self._settled(Answer(answer["answer"]), before))
+            answer = await self._notes.note(what, asked, lambda told: told["answer"])
+            return await self._settled(Answer(answer["answer"]), before)
         except (PunchError, amp.AmpError, ValueError) as error:
-            self._tell(knock=Value.failed(str(error)))
+            return Value.failed(str(error))
 
     # Looks.
 
@@ -295,7 +303,7 @@ class Examination:
         return Knock(answer, self._arrived > before)
 
     async def _reachSelf(self, observed: Address) -> Answer:
-        made = self._shared.connectAnew(observed).addTimeout(PATIENCE, self._clock)
+        made = self._shared.connectAnew(observed).addTimeout(HAIRPIN, self._clock)
         answer: Deferred[Any] = made.addErrback(
             lambda why: (
                 Answer.TIMED_OUT

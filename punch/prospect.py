@@ -58,6 +58,8 @@ class Prospect:
         """
         What may help, if anything is known; else empty.
         """
+        if self.why is None:
+            return "nothing needs to be done"
         return self.why.advice if isinstance(self.why, NoDirectPath) else ""
 
     def peerValue(self) -> Value:

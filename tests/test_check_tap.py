@@ -103,6 +103,20 @@ def test_stun(start: Start, where: str) -> None:
     assert f"STUN at 127.0.0.2:{port} from port" in program.log.read_text()
 
 
+def test_secondAddress(start: Start) -> None:
+    """
+    A rendezvous whose STUN servers are at two addresses knocks from the other one, too.
+    """
+    port = freePort()
+    listen = f"tcp:{port}:interface=127.0.0.1"
+    stun = [f"--stun=tcp:{freePort()}:interface=127.0.0.{n}" for n in (1, 2)]
+    server = start("punch-rendezvous", "--listen", listen, *stun)
+    server.awaitLine("listens on", 3)
+    program = start("punch-check", "--rendezvous", f"tcp:127.0.0.1:{port}")
+    assert program.end() == (0, "")
+    assert "\nFiltering: endpoint-independent\n" in program.log.read_text()
+
+
 def test_noSTUN(start: Start) -> None:
     """
     With a rendezvous that neither looks nor knocks nothing is known of a NAT; that

@@ -26,13 +26,14 @@ class Leg:
     The way between one party and the core.
 
     C{latency} is in seconds, one way; C{loss} is the fraction of packets lost,
-    each way.
+    each way.  C{second}: another address of the party's, if it has one.
     """
 
     name: str
     address: str
     latency: float
     loss: float = 0.0
+    second: str = ""
 
 
 class Delivery(NamedTuple):
@@ -78,7 +79,10 @@ class Core:
 
     def _find(self) -> None:
         self._byAddress = {
-            IPv4Address(leg.address).packed: leg for leg in self.legs.values()
+            IPv4Address(address).packed: leg
+            for leg in self.legs.values()
+            for address in (leg.address, leg.second)
+            if address
         }
 
     def carry(self, name: str, packet: bytes, now: float) -> Delivery | None:

@@ -15,6 +15,7 @@ import pytest
 from .eventfile import EventFile
 from .nats import DROP, NONE, RANDOM, RESET
 from .topology import PUBLIC, Laboratory
+from .topology import SECOND_ADDRESS as SECOND
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 
@@ -24,19 +25,21 @@ _TWIST = (sys.executable, "-m", "twisted", "--log-format", "text")
 PER_PORT = "address-and-port-dependent"
 DROPPED = "dropped (no answer)"
 REFUSED = "refused (RST, or ICMP port unreachable)"
-LOOSE = "address-dependent or endpoint-independent"
+ANY = "endpoint-independent"
+BY_HOST = "address-dependent"
 
 
 @contextmanager
 def serving(lab: Laboratory) -> Iterator[str]:
     """
-    A rendezvous that looks from two ports: where it is.
+    A rendezvous that looks from two ports, and from a second address: where it is.
     """
-    listen = f"tcp:{PORT}"
-    server = lab.rendezvous.start([*_TWIST, "punch-rendezvous", "--listen", listen])
+    address = lab.rendezvous.address
+    stun = [f"--stun=tcp:{PORT + 1}:interface={each}" for each in (address, SECOND)]
+    command = ["punch-rendezvous", "--listen", f"tcp:{PORT}", *stun]
+    server = lab.rendezvous.start([*_TWIST, *command])
     try:
-        address = lab.rendezvous.address
-        assert lab.rendezvous.answers((address, PORT + 1), 15.0), server.tail()
+        assert lab.rendezvous.answers((SECOND, PORT + 1), 15.0), server.tail()
         yield f"tcp:{address}:{PORT}"
     finally:
         server.end()
@@ -67,13 +70,20 @@ def checked(
 @pytest.mark.parametrize(
     ("kind", "verdict", "mapping", "allocation", "filtering", "answer"),
     [
-        (NONE, "likely", "endpoint-independent", "preserves", LOOSE, "accepted"),
-        (DROP, "likely", "endpoint-independent", "preserves", PER_PORT, DROPPED),
-        (RESET, "likely", "endpoint-independent", "preserves", PER_PORT, REFUSED),
+        (NONE, "likely", ANY, "preserves", ANY, "accepted"),
+        (DROP, "likely", ANY, "preserves", PER_PORT, DROPPED),
+        (RESET, "likely", ANY, "preserves", PER_PORT, REFUSED),
         (RANDOM, "possible", PER_PORT, "random, from the whole", PER_PORT, DROPPED),
         ("home-seq", "possible", PER_PORT, "sequential", PER_PORT, DROPPED),
         ("cell-blk", "possible", PER_PORT, "random, from the block", PER_PORT, DROPPED),
-        ("home-adf", "likely", "endpoint-independent", "preserves", LOOSE, "accepted"),
+        (
+            "home-adf",
+            "likely",
+            "endpoint-independent",
+            "preserves",
+            BY_HOST,
+            "accepted",
+        ),
     ],
 )
 def test_truth(
@@ -98,6 +108,7 @@ def test_hairpin() -> None:
     """
     status, _, told = check("home-eif")
     assert (status, told["Hairpin"]) == (0, "yes"), told
+    assert told["Filtering"] == ANY
 
 
 @pytest.mark.parametrize(

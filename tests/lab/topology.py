@@ -25,6 +25,11 @@ from .sides import REACHABLE, sideOf
 from .wire import Wire
 
 RENDEZVOUS_ADDRESS = "192.0.2.1"
+SECOND_ADDRESS = "192.0.2.2"
+"""
+The rendezvous host's, too.
+"""
+
 PUBLIC = {"a": "198.51.100.1", "b": "203.0.113.1"}
 HOPS = 4
 
@@ -143,6 +148,7 @@ class Laboratory:
         stack.callback(self._namespaces.close)
         self._plumbing = Plumbing(self._namespaces)
         self._plumbing.tun("rendezvous", "rendezvous", RENDEZVOUS_ADDRESS)
+        self._plumbing.address("rendezvous", "wan", SECOND_ADDRESS)
         self.rendezvous = self._host("rendezvous", RENDEZVOUS_ADDRESS)
         if shared:
             self._layShared()
@@ -221,8 +227,15 @@ class Laboratory:
         tuns = self._plumbing.tuns
         addresses = {**PUBLIC, "rendezvous": RENDEZVOUS_ADDRESS}
         losses = {"rendezvous": 0.0}
+        seconds = {"rendezvous": SECOND_ADDRESS}
         legs = [
-            Leg(name, addresses[name], self._latency, losses.get(name, self._loss))
+            Leg(
+                name,
+                addresses[name],
+                self._latency,
+                losses.get(name, self._loss),
+                seconds.get(name, ""),
+            )
             for name in tuns
         ]
         nats = {

@@ -146,6 +146,39 @@ def test_filtering(behavior: NATBehavior, filtering: str, unsolicited: str) -> N
     assert str(values["unsolicited"]) == unsolicited
 
 
+SECOND = "192.0.2.9"
+
+
+@pytest.mark.parametrize(
+    ("behavior", "filtering"),
+    [
+        (KEEPS, PER_PORT),
+        (ANSWERS, PER_PORT),
+        (BY_HOST, "address-dependent"),
+        (OPEN, "endpoint-independent"),
+    ],
+    ids=["drop", "reset", "by-host", "open"],
+)
+def test_filteringElsewhere(behavior: NATBehavior, filtering: str) -> None:
+    """
+    A rendezvous with a second address tells all three kinds of filter apart.
+    """
+    world = World()
+    world.rendezvous.stop()
+    server = world.network.host("192.0.2.8", SECOND)
+    rendezvous = world.rendezvous = Rendezvous(server, Limits())
+    rendezvous.look()
+    rendezvous.factory.knocker = Knocker(server)
+    rendezvous.factory.knocker.addresses.append(SECOND)
+    check = Check(world, behind(world, behavior), "192.0.2.8")
+    found = check.found()
+    assert str(assess(found).values["filtering"]) == filtering
+    asked = [each.asked for each in found.evidence]
+    assert ("knock of the rendezvous from another address" in asked) is (
+        filtering != PER_PORT
+    )
+
+
 @pytest.mark.parametrize(
     ("behavior", "hairpin"),
     [(OPEN, "yes"), (KEEPS, f"no, {DROPPED}"), (ANSWERS, f"no, {REFUSED}")],
