@@ -35,7 +35,7 @@ from punch.rendezvous.client import (
     explain,
 )
 from punch.rendezvous.commands import Knock as KnockCommand
-from punch.report import Value
+from punch.report import Evidence, Value
 from punch.resolve import resolve
 from punch.settings import Settings
 from punch.sharedport import SharedPort
@@ -268,7 +268,11 @@ class Examination:
         for each in self._settings.stun:
             server = HostPort.parse(each)
             addresses = await resolve(self._reactor, server.host, server.port)
-            found += [at for at in addresses if (":" in at.host) == isSix][:1]
+            fit = [at for at in addresses if (":" in at.host) == isSix][:1]
+            if not fit:
+                came = f"it has no {_family(isSix)} address"
+                self._notes.evidence.append(Evidence(f"STUN at {each}", came, 0.0))
+            found += fit
         return found
 
     async def _sample(self, vantages: Sequence[Address]) -> None:
@@ -321,7 +325,7 @@ class Examination:
 
     async def _seeOther(self, client: RendezvousClient, observed: Address) -> None:
         isSix = ":" not in observed.host
-        name = "IPv6" if isSix else "IPv4"
+        name = _family(isSix)
         if self._settings.interface:
             self._tell(other=Value.notTested("--interface is the only address"))
             return
@@ -360,6 +364,10 @@ class Examination:
             ),
         )
         self._tell(idle=found)
+
+
+def _family(isSix: bool) -> str:
+    return "IPv6" if isSix else "IPv4"
 
 
 def _hangUp(client: RendezvousClient) -> None:

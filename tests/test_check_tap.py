@@ -7,10 +7,13 @@ from __future__ import annotations
 import json
 import re
 import socket
+from pathlib import Path
+from signal import SIGINT, SIGTERM
 
 import pytest
 
 from punch.report import LABELS
+from tests.test_rendezvous_tap import certificate
 from tests.test_tap import Program, Start, freePort, rendezvous, start
 
 __all__ = ["rendezvous", "start"]
@@ -91,16 +94,19 @@ def test_again(start: Start, where: str) -> None:
 
 def test_stun(start: Start, where: str) -> None:
     """
-    A STUN server at another address is asked, too.
+    A STUN server at another address is asked, too; one that is not there is named.
     """
     port = freePort()
     stun = f"tcp:{port}:interface=127.0.0.2"
     listen = f"tcp:{freePort()}:interface=127.0.0.2"
     server = start("punch-rendezvous", "--listen", listen, "--stun", stun)
     server.awaitLine("listens on", 2)
-    program = start("punch-check", "--rendezvous", where, "--stun", f"127.0.0.2:{port}")
+    options = ("--rendezvous", where, "--stun", f"127.0.0.2:{port}")
+    program = start("punch-check", *options, "--stun", "nobody.invalid:3478")
     assert program.end() == (0, "")
-    assert f"STUN at 127.0.0.2:{port} from port" in program.log.read_text()
+    said = program.log.read_text()
+    assert f"STUN at 127.0.0.2:{port} from port" in said
+    assert "STUN at nobody.invalid:3478: it has no IPv4 address" in said
 
 
 def test_secondAddress(start: Start) -> None:
@@ -265,3 +271,42 @@ def test_nobodyWaits(start: Start, where: str) -> None:
     assert status == 2
     assert error.startswith("punch-check: Nobody waits")
     assert "Pair: failed (no-such-name: " in program.log.read_text()
+
+
+def test_tls(start: Start, tmp_path: Path) -> None:
+    """
+    A rendezvous may speak TLS; one whose certificate is not its name's tells nothing.
+    """
+    pem, port = certificate(tmp_path), freePort()
+    listen = f"ssl:{port}:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
+    start("punch-rendezvous", "--listen", listen).awaitLine("listens on", 2)
+    where = f"tls:localhost:{port}"
+    trusts = {"SSL_CERT_FILE": str(pem)}
+    options = ("--once", "--rendezvous", where)
+    listener = start("punch", *options, environment=trusts)
+    listener.await_("waiting")
+    environment = {**trusts, "PUNCH_CODE": listener.await_("code")["code"]}
+    program = start("punch-check", "--rendezvous", where, environment=environment)
+    assert program.end() == (0, "")
+    said = program.log.read_text()
+    assert re.search(r"^Filtering: address-dependent or", said, re.M)
+    assert re.search(r"^Pair: likely ", said, re.M)
+    wary = start("punch-check", "--rendezvous", where)
+    status, error = wary.end()
+    assert status == 2
+    assert "certificate is not valid" in error
+
+
+@pytest.mark.parametrize("signal", [SIGINT, SIGTERM])
+def test_interrupted(start: Start, where: str, signal: int) -> None:
+    """
+    Interrupted in the middle it ends at once, by that signal, and says nothing.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30.0)
+        stun = f"127.0.0.1:{silent.getsockname()[1]}"
+        program = start("punch-check", "--rendezvous", where, "--stun", stun)
+        with silent.accept()[0]:
+            program.process.send_signal(signal)
+            assert program.end() == (-signal, "")
+    assert program.log.read_text() == ""

@@ -292,6 +292,35 @@ def test_cancelled(after: float) -> None:
     world.end()
 
 
+@pytest.mark.parametrize("after", [0.05, 0.1, 0.2, 0.4, 2.0, 4.15, 4.25, 4.4, 6.0])
+@pytest.mark.parametrize("vanishes", [False, True], ids=["ends", "vanishes"])
+def test_rendezvousLost(after: float, vanishes: bool) -> None:
+    """
+    If the rendezvous is lost in the middle, what was found until then is told; what was
+    not is no answer, and nobody waits for it for long.
+    """
+    world = looking()
+    check = Check(world, behind(world, RANDOM))
+    world.run(after)
+    if vanishes:
+        world.rendezvous.host.cut()
+    else:
+        world.rendezvous.stop()
+    assert world.until(lambda: check.running.called, 45.0)
+    found = check.found()
+    report = assess(found)
+    if after < 0.17:
+        assert found.reach is Reach.NOT
+        assert found.why
+    elif after < 4.3:
+        assert report.verdict.value == "unlikely"
+        assert report.values["mapping"].state is State.FAILED
+    else:
+        assert report.values["mapping"].value == PER_PORT
+    if 0.17 < after < 4.0:
+        assert report.values["filtering"].state is State.FAILED
+
+
 def test_bothFamilies() -> None:
     """
     A rendezvous that has IPv4 and IPv6 sees us by both, though one NAT translates but
