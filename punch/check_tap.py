@@ -28,7 +28,7 @@ from punch.rehearsal import TIMEOUT, Rehearsal
 from punch.report import Report, Value
 from punch.secretfile import readSecret
 from punch.settings import Settings
-from punch.silence import silence
+from punch.silence import LONGEST, MOST, silence
 
 _log = Logger(namespace="punch")
 
@@ -79,6 +79,13 @@ class Options(PlainOptions):
             "Seconds that such a meeting may take.",
             number("timeout", float),
         ],
+        [
+            "longest",
+            None,
+            None,
+            "As --long, but for silences of up to so many seconds; takes as long.",
+            number("longest", int),
+        ],
     ]
 
     optFlags = [
@@ -114,6 +121,10 @@ class Options(PlainOptions):
         self["rendezvous"] = where
         if not 0 <= self["port"] < 65536:
             raise UsageError(f"--port {self['port']}: a port is below 65536")
+        if self["longest"] is None and self["long"]:
+            self["longest"] = LONGEST
+        if self["longest"] is not None and not 0 < self["longest"] <= MOST:
+            raise UsageError(f"--longest takes seconds, 1 to {MOST}")
         if not 0 < self["timeout"] < 1e6:
             raise UsageError("--timeout takes seconds, more than 0")
         try:
@@ -253,7 +264,9 @@ def makeService(options: Options) -> IService:
     except Misuse as mistake:
         giveUp(PROGRAM, str(mistake))
     place = HostPort.parse(options["rendezvous"].partition(":")[2].replace("\\:", ":"))
-    idle = partial(silence, reactor) if options["long"] else None
+    idle = None
+    if options["longest"] is not None:
+        idle = partial(silence, reactor, longest=options["longest"])
     examination = Examination(reactor, rendezvous, place, settings, idle)
     rehearsal = None
     if options["whom"] is not None:

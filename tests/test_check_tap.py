@@ -109,6 +109,16 @@ def test_stun(start: Start, where: str) -> None:
     assert "STUN at nobody.invalid:3478: it has no IPv4 address" in said
 
 
+def test_longest(start: Start, where: str) -> None:
+    """
+    Silence is tested for as long as one likes.
+    """
+    program = start("punch-check", "--rendezvous", where, "--longest", "1")
+    assert program.end() == (0, "")
+    said = program.log.read_text()
+    assert "\nMapping lifetime: at least 1 s of silence\n" in said
+
+
 def test_secondAddress(start: Start) -> None:
     """
     A rendezvous whose STUN servers are at two addresses knocks from the other one, too.
@@ -173,6 +183,8 @@ MISTAKES = [
     (["--rendezvous", "tcp:h:1", "--timeout", "x"], "--timeout takes a number"),
     (["--rendezvous", "tcp:h:1", "--timeout", "0"], "--timeout takes seconds"),
     (["--rendezvous", "tcp:h:1", "--timeout", "nan"], "--timeout takes seconds"),
+    (["--rendezvous", "tcp:h:1", "--longest", "0"], "--longest takes seconds"),
+    (["--rendezvous", "tcp:h:1", "--longest", "1h"], "--longest takes a number"),
     (["--rendezvous", "tcp:h:1", "--code", ""], "--code is empty"),
     (["--rendezvous", "tcp:h:1", "--code", "7-zebra"], "1 word"),
     (["--rendezvous", "tcp:h:1", "--code", "7-zebra-xyzzy"], "'xyzzy'"),

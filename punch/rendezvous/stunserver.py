@@ -50,6 +50,7 @@ class STUNConnection(Protocol):
     transport: Any  # ITCPTransport, IConsumer and IPushProducer.
     origin: Hashable
     due = 0.0
+    _isSilent = False
 
     def __init__(self, factory: STUNFactory) -> None:
         self.factory = factory
@@ -89,9 +90,31 @@ class STUNConnection(Protocol):
         except NotSTUN:
             # To be discarded (section 6.3); a life is not made longer by it.
             return
+        self._endSilence()
         self.due = self.factory.now() + self.factory.limits.idleSeconds
         if isinstance(message, Request):
-            self.transport.write(message.answer(self._source()).toBytes())
+            borne = self._borne(message.silence)
+            self.transport.write(message.answer(self._source(), borne).toBytes())
+
+    def _borne(self, seconds: int) -> int:
+        """
+        For how long the client may be silent now that asks for so much.
+        """
+        borne = min(seconds, self.factory.limits.silenceSeconds)
+        if borne < self.factory.limits.idleSeconds:
+            return borne
+        try:
+            self.factory.silences.take(self.origin)
+        except TooMany:
+            return 0
+        self._isSilent = True
+        self.due += borne
+        return borne
+
+    def _endSilence(self) -> None:
+        if self._isSilent:
+            self._isSilent = False
+            self.factory.silences.give(self.origin)
 
     def _source(self) -> Address:
         """
@@ -116,6 +139,7 @@ class STUNConnection(Protocol):
         """
         Forget it.
         """
+        self._endSilence()
         self.factory.left(self)
 
     def pauseProducing(self) -> None:
@@ -141,6 +165,7 @@ class STUNFactory(Factory):
     A STUN server, to listen on any stream server endpoint.
 
     @ivar limits: those of the rendezvous, as far as there is something to limit.
+    @ivar silences: which addresses have clients that may be silent for longer.
     @ivar now: the time in seconds, as the clock has it.
     """
 
@@ -161,6 +186,7 @@ class STUNFactory(Factory):
         self.messageRate = Rate(limits.commandsPerMinute, "messages")
         self._connectionRate = Rate(limits.connectionsPerMinute, "connections")
         self._perOrigin = Quota(limits.connectionsPerAddress, "connections")
+        self.silences = Quota(limits.silencesPerAddress, "silences")
         self._connections: dict[STUNConnection, None] = {}
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = clock
