@@ -60,6 +60,8 @@ class Ways:
 class Approach:
     """
     One introduction's.
+
+    C{theirs}: what the other side's NATs do, as far as it has told.
     """
 
     _log = Logger()
@@ -85,7 +87,7 @@ class Approach:
         self._told: Account | None = None
         self._heard: Account | None = None
         self._own: Translation | None = None
-        self._theirs: Translation | None = None
+        self.theirs: Translation | None = None
         self._part = Part.REST
         # Then our connect to the other side is younger than what the survey saw.
         self._isSurveyed = ways.survey.found.settled
@@ -107,7 +109,7 @@ class Approach:
         @param told: what we have told the other side of our NATs already.
         @param theirs: what it has told us.
         """
-        self._theirs = theirs
+        self.theirs = theirs
         surveying = self._ways.survey.found.wait()
         surveying.addCallback(self._surveyed, told)
         self._surveying = surveying.addErrback(lambda why: why.trap(CancelledError))
@@ -125,8 +127,10 @@ class Approach:
         self._take()
         if note.account is not None:
             self._heard = note.account
-        if note.translation is not None and self._theirs is None:
-            self._theirs = note.translation
+            # Its time is nearly up, whatever ours is.
+            self.report()
+        if note.translation is not None and self.theirs is None:
+            self.theirs = note.translation
             self._act()
 
     def _take(self) -> None:
@@ -166,7 +170,7 @@ class Approach:
         @param isBehindOne: see L{judge}.
         """
         ours = self._told or self._account()
-        theirs = self._heard or Account(self._theirs)
+        theirs = self._heard or Account(self.theirs)
         both = (theirs, ours) if role is Role.DIALER else (ours, theirs)
         return judge(*both, isBehindOne)
 
@@ -184,7 +188,7 @@ class Approach:
         """
         if self._part is not Part.REST:
             return
-        self._part = part = partOf(self._own, self._theirs)
+        self._part = part = partOf(self._own, self.theirs)
         if part is Part.REST:
             return
         self._log.debug("{part}", part=part.value)
@@ -192,8 +196,8 @@ class Approach:
         if part is Part.SPREAD:
             self._begin(lambda: self._ways.connectAnew(self._peer), None)
         elif part is Part.GUESS:
-            assert self._theirs is not None
-            ports = drawn(self._theirs.ports, self._ways.random)
+            assert self.theirs is not None
+            ports = drawn(self.theirs.ports, self._ways.random)
             self._begin(partial(self._guess, ports), Kind.PREDICTED)
         else:
             if part is Part.PREDICT_NEXT:

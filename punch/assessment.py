@@ -16,13 +16,14 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from punch.address import Address, formatAddress, ipOf
+from punch.prospect import Prospect
 from punch.report import Evidence, Report, Value, Verdict
 from punch.translation import (
-    ALL_PORTS,
     Allocation,
     Mapping,
     Translation,
     dependent,
+    describeAllocation,
     mappingOf,
 )
 
@@ -77,6 +78,20 @@ class Knock:
     answer: Answer
     arrived: bool
 
+    @property
+    def isLetIn(self) -> bool:
+        """
+        Whether it was us who answered.
+        """
+        return self.answer is Answer.OPEN and self.arrived
+
+    @property
+    def isKnown(self) -> bool:
+        """
+        Whether it was, or nobody did: somebody else's answer tells nothing.
+        """
+        return self.isLetIn or self.answer not in (Answer.OPEN, Answer.FAILED)
+
 
 @dataclass(frozen=True)
 class Idle:
@@ -92,6 +107,7 @@ class Idle:
 _NOT_ASKED = Value.notTested("")
 _ONE_LOOK = Value.notTested("the rendezvous looks from one port only")
 _NOT_LONG = Value.notTested("--long tests it")
+_NO_PAIR = Value.notTested("--code, or --name, tests it")
 
 
 @dataclass(frozen=True)
@@ -102,9 +118,11 @@ class Findings:
     C{addresses}: this host's own.  C{seen}: by which addresses the shared port was
     seen, and as what, by the rendezvous first.  C{others}: other ports of ours, and as
     what they were seen.  C{knock}: by the rendezvous, from a port that we had not
-    contacted.  C{hairpin}: by ourselves.  C{other}: as what the shared port is seen
-    over the other of IPv4 and IPv6.  C{is64}: the rendezvous, which has IPv4, was
-    reached over IPv6 through a NAT64.  C{why}: what kept us from the rendezvous.
+    contacted.  C{elsewhere}: from an address of its that we had not, either.
+    C{hairpin}: by ourselves.  C{other}: as what the shared port is seen over the other
+    of IPv4 and IPv6.  C{is64}: the rendezvous, which has IPv4, was reached over IPv6
+    through a NAT64.  C{pair}: what a rehearsal with another peer came to.  C{why}: what
+    kept us from the rendezvous.
     """
 
     port: int
@@ -116,9 +134,11 @@ class Findings:
     unseen: Value = _ONE_LOOK
     others: tuple[tuple[int, Address], ...] = ()
     knock: Knock | Value = _NOT_ASKED
+    elsewhere: Knock | Value = _NOT_ASKED
     hairpin: Knock | Value = _NOT_ASKED
     other: Address | Value = _NOT_ASKED
     idle: Idle | Value = _NOT_LONG
+    pair: Prospect | Value = _NO_PAIR
     evidence: tuple[Evidence, ...] = ()
 
     @property
@@ -188,8 +208,17 @@ def assess(found: Findings) -> Report:
         "hairpin": _hairpin(found),
         "preservation": _preservation(found),
         "lifetime": _lifetime(found),
+        **_pair(found.pair),
     }
-    return Report(verdict, values, found.evidence, _advice(found, verdict))
+    more = found.pair.evidence if isinstance(found.pair, Prospect) else ()
+    evidence = found.evidence + more
+    return Report(verdict, values, evidence, _advice(found, verdict))
+
+
+def _pair(pair: Prospect | Value) -> dict[str, Value]:
+    if isinstance(pair, Value):
+        return {"peer": pair, "pair": pair}
+    return {"peer": pair.peerValue(), "pair": pair.pairValue()}
 
 
 def _verdict(found: Findings) -> Verdict:
@@ -226,18 +255,23 @@ def _mapping(found: Findings) -> Value:
 
 def _filtering(found: Findings) -> Value:
     """
-    The knock is from the rendezvous' own address, so it tells of ports alone.
+    A knock from the address that we have contacted tells of ports alone; it takes one
+    from another to tell more.
     """
-    knock = found.knock
+    knock, elsewhere = found.knock, found.elsewhere
     if isinstance(knock, Value):
         return knock
-    if knock.answer is Answer.OPEN and knock.arrived:
+    if not knock.isKnown:
+        return Value.failed("what answered there was not us")
+    if not knock.isLetIn:
+        kind = Mapping.ADDRESS_AND_PORT_DEPENDENT
+    elif isinstance(elsewhere, Value) or not elsewhere.isKnown:
         value = "address-dependent or endpoint-independent"
         return Value.tested(value, "not-port-dependent")
-    if knock.answer in (Answer.OPEN, Answer.FAILED):
-        return Value.failed("what answered there was not us")
-    value = Mapping.ADDRESS_AND_PORT_DEPENDENT.value
-    return Value.tested(value, value)
+    else:
+        isOpen = elsewhere.isLetIn
+        kind = Mapping.ENDPOINT_INDEPENDENT if isOpen else Mapping.ADDRESS_DEPENDENT
+    return Value.tested(kind.value, kind.value)
 
 
 def _unsolicited(found: Findings) -> Value:
@@ -263,20 +297,6 @@ def _allocation(found: Findings) -> Value:
     if known.allocation is Allocation.RANDOM:
         fields["ports"] = list(known.ports)
     return Value.tested(describeAllocation(known), fields)
-
-
-def describeAllocation(known: Translation) -> str:
-    """
-    How a NAT chooses ports, for a person.
-    """
-    if known.allocation is Allocation.PRESERVE:
-        return "preserves the port"
-    if known.allocation is Allocation.SEQUENTIAL:
-        return f"sequential, step {known.step}"
-    first, last = known.ports
-    if known.ports == ALL_PORTS:
-        return "random, from the whole range"
-    return f"random, from the block {first} to {last}"
 
 
 def _hairpin(found: Findings) -> Value:
@@ -331,6 +351,8 @@ def _advice(found: Findings, verdict: Verdict) -> str:
     """
     if found.reach is Reach.NOT:
         return f"the rendezvous cannot be reached: {found.why}"
+    if isinstance(found.pair, Prospect) and found.pair.advice:
+        return found.pair.advice
     if verdict is Verdict.BLOCKED:
         return (
             f"the rendezvous answers other ports than {found.port}: choose another"

@@ -7,7 +7,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.application.service import IService, Service
@@ -16,14 +18,17 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.usage import UsageError
 
 from punch.assessment import Findings, Reach, assess
-from punch.commandline import PlainOptions, endWith, giveUp
+from punch.commandline import PlainOptions, endWith, giveUp, number, readCode
 from punch.descriptions import rendezvousEndpoint
-from punch.errors import Bug, Misuse, PunchError
+from punch.errors import BadOption, Bug, Misuse, PunchError
 from punch.examination import Examination
 from punch.hostport import HostPort
-from punch.report import Report
+from punch.prospect import Prospect
+from punch.rehearsal import TIMEOUT, Rehearsal
+from punch.report import Report, Value
+from punch.secretfile import readSecret
 from punch.settings import Settings
-from punch.silence import silence
+from punch.silence import LONGEST, MOST, silence
 
 _log = Logger(namespace="punch")
 
@@ -32,7 +37,7 @@ PROGRAM = "punch-check"
 HOSTILE = 1
 UNKNOWN = 2
 """
-Exit statuses: direct links are unlikely, or nothing could be found out.
+Exit statuses: direct links are unlikely, or what was asked could not be found out.
 """
 
 
@@ -56,8 +61,31 @@ class Options(PlainOptions):
             None,
             "The rendezvous: tcp:HOST:PORT or tls:HOST:PORT (or $PUNCH_RENDEZVOUS).",
         ],
-        ["port", None, "0", "The shared port (default: any)."],
+        ["port", None, 0, "The shared port (default: any).", number("port", int)],
         ["interface", None, "", "The local IP address to use (default: all)."],
+        [
+            "code",
+            None,
+            None,
+            "Try how we would meet who waits under this code, which remains good;"
+            " - asks for it (or $PUNCH_CODE).",
+        ],
+        ["name", None, None, "The same, under this standing name."],
+        ["secret-file", None, None, "The file with the name's secret."],
+        [
+            "timeout",
+            None,
+            TIMEOUT,
+            "Seconds that such a meeting may take.",
+            number("timeout", float),
+        ],
+        [
+            "longest",
+            None,
+            None,
+            "As --long, but for silences of up to so many seconds; takes as long.",
+            number("longest", int),
+        ],
     ]
 
     optFlags = [
@@ -91,15 +119,47 @@ class Options(PlainOptions):
         if not where:
             raise UsageError("--rendezvous (or $PUNCH_RENDEZVOUS) says whom to ask")
         self["rendezvous"] = where
-        port = self["port"]
-        if not (port.isascii() and port.isdigit() and int(port) < 65536):
-            raise UsageError(f"--port takes a number below 65536, not {port!r}")
-        self["port"] = int(port)
+        if not 0 <= self["port"] < 65536:
+            raise UsageError(f"--port {self['port']}: a port is below 65536")
+        if self["longest"] is None and self["long"]:
+            self["longest"] = LONGEST
+        if self["longest"] is not None and not 0 < self["longest"] <= MOST:
+            raise UsageError(f"--longest takes seconds, 1 to {MOST}")
+        if not 0 < self["timeout"] < 1e6:
+            raise UsageError("--timeout takes seconds, more than 0")
+        try:
+            self["whom"] = _whom(self)
+        except Misuse as mistake:
+            raise UsageError(str(mistake)) from mistake
         self.keepOffOutput()
         twist: dict[str, Any] | None = self.parent
         if twist is not None and twist.get("logLevel") is LogLevel.info:
             # Who wants lines about twist itself beside ours says --log-level debug.
             twist["logLevel"] = LogLevel.warn
+
+
+def _whom(options: Options) -> tuple[str, bytes] | None:
+    """
+    The name under which the other side waits, and its secret, if we are to meet one.
+
+    @raise Misuse: the options do not fit together.
+    """
+    for each in ("code", "name", "secret-file"):
+        if options[each] == "":
+            raise BadOption(f"--{each} is empty")
+    name, file = options["name"], options["secret-file"]
+    if options["code"] and name:
+        raise BadOption("--code and --name: one of them only")
+    if name and file:
+        return name, readSecret(Path(file))
+    if name or file:
+        given, needed = ("name", "secret-file") if name else ("secret-file", "name")
+        raise BadOption(f"--{given} needs --{needed}")
+    text = options["code"] or os.environ.get("PUNCH_CODE")
+    if not text:
+        return None
+    code = readCode(text)
+    return code.name, code.secret
 
 
 class CheckService(Service):
@@ -110,12 +170,15 @@ class CheckService(Service):
     def __init__(
         self,
         examination: Examination,
+        rehearsal: Rehearsal | None,
         ended: Callable[[Findings | PunchError], None],
     ) -> None:
         """
+        @param rehearsal: with another peer, if there is one.
         @param ended: is told what was found, or why nothing was.
         """
         self._examination = examination
+        self._rehearsal = rehearsal
         self._ended = ended
         self._running: Deferred[None] | None = None
 
@@ -128,7 +191,7 @@ class CheckService(Service):
 
     async def _run(self) -> None:
         try:
-            result: Findings | PunchError = await self._examination.run()
+            result: Findings | PunchError = await self._check()
         except CancelledError:
             return
         except PunchError as error:
@@ -137,6 +200,14 @@ class CheckService(Service):
             _log.failure("A mistake of ours.")
             result = Bug()
         self._ended(result)
+
+    async def _check(self) -> Findings:
+        found = await self._examination.run()
+        if self._rehearsal is None:
+            return found
+        if found.reach is Reach.NOT:
+            return replace(found, pair=Value.notTested("the rendezvous is not reached"))
+        return replace(found, pair=await self._rehearsal.run())
 
     def stopService(self) -> Deferred[None] | None:
         """
@@ -148,13 +219,19 @@ class CheckService(Service):
         return self._running
 
 
-def statusOf(report: Report, found: Findings) -> int:
+def statusOf(report: Report, found: Findings) -> tuple[int, str]:
     """
-    The exit status.
+    The exit status, by the pair's verdict if there was to be one; and, if nothing could
+    be found out, why.
     """
     if found.reach is Reach.NOT:
-        return UNKNOWN
-    return 0 if report.verdict.isFriendly else HOSTILE
+        return UNKNOWN, found.why
+    verdict = report.verdict
+    if isinstance(found.pair, Prospect):
+        if found.pair.verdict is None:
+            return UNKNOWN, str(found.pair.why)
+        verdict = found.pair.verdict
+    return (0 if verdict.isFriendly else HOSTILE), ""
 
 
 def makeService(options: Options) -> IService:
@@ -173,13 +250,13 @@ def makeService(options: Options) -> IService:
         report = assess(result)
         text = report.toJSON() if options["json"] else report.toText()
         print(text, file=output, flush=True)
-        status = statusOf(report, result)
-        line = f"{PROGRAM}: {result.why}" if status == UNKNOWN else ""
-        endWith(reactor, status, line)
+        status, why = statusOf(report, result)
+        endWith(reactor, status, f"{PROGRAM}: {why}" if why else "")
 
     settings = Settings(
         port=options["port"],
         interface=options["interface"],
+        timeout=options["timeout"],
         stun=tuple(options["stun"]),
     )
     try:
@@ -187,6 +264,12 @@ def makeService(options: Options) -> IService:
     except Misuse as mistake:
         giveUp(PROGRAM, str(mistake))
     place = HostPort.parse(options["rendezvous"].partition(":")[2].replace("\\:", ":"))
-    idle = partial(silence, reactor) if options["long"] else None
+    idle = None
+    if options["longest"] is not None:
+        idle = partial(silence, reactor, longest=options["longest"])
     examination = Examination(reactor, rendezvous, place, settings, idle)
-    return CheckService(examination, ended)
+    rehearsal = None
+    if options["whom"] is not None:
+        name, secret = options["whom"]
+        rehearsal = Rehearsal(reactor, rendezvous, name, secret, settings)
+    return CheckService(examination, rehearsal, ended)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar, NoReturn
 
@@ -14,6 +15,8 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore
 from twisted.logger import LogLevel, textFileLogObserver
 from twisted.python import usage
+
+from punch.code import Code, parseCode
 
 EX_USAGE = 64
 """
@@ -29,6 +32,35 @@ def giveUp(program: str, line: str, status: int = EX_USAGE) -> NoReturn:
     """
     print(f"{program}: {line}", file=sys.stderr)
     raise SystemExit(status)
+
+
+def number(option: str, kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    """
+    What reads the value of an option that takes a number.
+    """
+
+    def read(text: str) -> Any:
+        try:
+            return kind(text)
+        except ValueError:
+            raise usage.UsageError(f"--{option} takes a number, not {text!r}") from None
+
+    # What usage.Options says in its own way, we say better.
+    read.coerceDoc = ""  # type: ignore[attr-defined]
+    return read
+
+
+def readCode(text: str) -> Code:
+    """
+    Read a code from the command line; C{-}: from standard input.
+
+    @raise punch.errors.Misuse: it is none.
+    """
+    if text == "-":
+        if sys.stdin.isatty():
+            print("Code: ", end="", file=sys.stderr, flush=True)
+        text = sys.stdin.readline()
+    return parseCode(text)
 
 
 class PlainOptions(usage.Options):

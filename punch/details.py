@@ -14,6 +14,13 @@ from punch.candidate import MAXIMUM, BadCandidate, Candidate
 from punch.translation import BadTranslation, Translation
 
 PIN_SIZE = 32
+
+REHEARSAL = "rehearsal"
+"""
+The feature by which a dialer says that it wants no link: it tries how it would meet us,
+and leaves.
+"""
+
 _MOST_FEATURES = 32
 _OPTIONAL = ("again", "seat")
 

@@ -11,12 +11,14 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 
 from punch.address import Address, formatAddress
+from punch.details import REHEARSAL
 from punch.errors import PunchError, RendezvousError
 from punch.events import Introduced
 from punch.gate import Gate
 from punch.greeting import DialersGreeting
-from punch.introduction import Dialed, Meeting
+from punch.introduction import Dialed
 from punch.link import Link
+from punch.meeting import Meeting
 from punch.path import Path
 from punch.peer import L, Peer, Rendezvous
 from punch.policy import RelayPolicy
@@ -37,6 +39,7 @@ from punch.steps import (
     Sought,
     noPen,
 )
+from punch.translation import Translation
 from punch.win import Win
 
 
@@ -53,13 +56,18 @@ class Dialer:
         secret: bytes,
         reunion: Reunion | None = None,
         policy: RelayPolicy | None = None,
+        rehearses: bool = False,
     ) -> None:
         """
         @param name: the published name.
         @param secret: what the listener knows too.
         @param reunion: for which link, if it is not for a new one.
         @param policy: C{None}: that of the peer's settings.
+        @param rehearses: no link is wanted (L{punch.rehearsal}).
         """
+        self._features = frozenset({REHEARSAL} if rehearses else ())
+        # A path that nobody attaches is not waited for.
+        self._farewell = Reason.CANCELLED if rehearses else Reason.DONE
         self._peer = peer
         self._rendezvous = rendezvous
         self._name = name
@@ -105,6 +113,14 @@ class Dialer:
         link.whenConfirmed().addCallback(self._confirmed)
         link.seekBy(Redial(self._peer, link, self._again, self.rest(improve)))
         return link
+
+    @property
+    def theirs(self) -> Translation | None:
+        """
+        What the other side's NATs do, as far as it has told.
+        """
+        met = self._introduction
+        return None if met is None else met.theirs
 
     def _confirmed(self, isKnown: bool) -> None:
         if isKnown:
@@ -172,7 +188,7 @@ class Dialer:
         reason = Reason.CANCELLED
         try:
             win = await self._meet()
-            reason = Reason.DONE
+            reason = self._farewell
             self._isRelayed = win.isRelayed
             return win
         except PunchError as error:
@@ -222,7 +238,12 @@ class Dialer:
                 self._pen,
             ),
             self._greeting,
-            partial(self._peer.details, observed, seat=self._seat.token.hex()),
+            partial(
+                self._peer.details,
+                observed,
+                seat=self._seat.token.hex(),
+                features=self._features,
+            ),
         )
         return await self._introduction.won
 

@@ -119,6 +119,20 @@ class Introduced:
 
 
 @dataclass(frozen=True)
+class Rehearsed:
+    """
+    A peer that knows our secret tried how it would meet us (C{twist punch-check}), and
+    left; nothing came of it, and nothing was meant to.  C{peer}: as L{Introduced}'s.
+    """
+
+    event: ClassVar[str] = "rehearsed"
+    peer: str
+
+    def sentence(self) -> str:
+        return f"The peer at {self.peer} only tried how it would meet us, and left."
+
+
+@dataclass(frozen=True)
 class Attempted:
     """
     An attempt to reach C{remote} began (C{outcome} "started", once a candidate)

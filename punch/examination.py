@@ -36,14 +36,14 @@ from punch.rendezvous.client import (
     explain,
 )
 from punch.rendezvous.commands import Knock as KnockCommand
-from punch.report import Value
+from punch.report import Evidence, Value
 from punch.resolve import resolve
 from punch.settings import Settings
 from punch.sharedport import SharedPort
 
-PATIENCE = 5.0
+HAIRPIN = 2.5
 """
-Seconds that a probe may take.
+Seconds that a SYN to ourselves may take, and one repetition of it: our NATs are near.
 """
 
 SAMPLES = 8
@@ -227,16 +227,24 @@ class Examination:
         if "knock" not in client.features:
             self._tell(knock=Value.notTested("this rendezvous does not knock"))
             return
+        knock = await self._knocked(client)
+        self._tell(knock=knock)
+        if not isinstance(knock, Knock) or not knock.isLetIn:
+            # What is not let in from the one address is not from another either.
+            return
+        if "knock-elsewhere" in client.features:
+            self._tell(elsewhere=await self._knocked(client, elsewhere=True))
+
+    async def _knocked(self, client: RendezvousClient, **more: bool) -> Knock | Value:
         before = self._arrived
-        asked: Deferred[dict[str, Any]] = client.callRemote(KnockCommand)
+        asked: Deferred[dict[str, Any]] = client.callRemote(KnockCommand, **more)
         asked.addTimeout(ANSWER_TIMEOUT, self._clock).addErrback(explain)
+        what = "knock of the rendezvous" + (" from another address" if more else "")
         try:
-            answer = await self._notes.note(
-                "knock of the rendezvous", asked, lambda told: f"{told['answer']}"
-            )
-            self._tell(knock=await self._settled(Answer(answer["answer"]), before))
+            answer = await self._notes.note(what, asked, lambda told: told["answer"])
+            return await self._settled(Answer(answer["answer"]), before)
         except (PunchError, amp.AmpError, ValueError) as error:
-            self._tell(knock=Value.failed(str(error)))
+            return Value.failed(str(error))
 
     # Looks.
 
@@ -264,7 +272,11 @@ class Examination:
         for each in self._settings.stun:
             server = HostPort.parse(each)
             addresses = await resolve(self._reactor, server.host, server.port)
-            found += [at for at in addresses if (":" in at.host) == isSix][:1]
+            fit = [at for at in addresses if (":" in at.host) == isSix][:1]
+            if not fit:
+                came = f"it has no {_family(isSix)} address"
+                self._notes.evidence.append(Evidence(f"STUN at {each}", came, 0.0))
+            found += fit
         return found
 
     async def _sample(self, vantages: Sequence[Address]) -> None:
@@ -299,7 +311,7 @@ class Examination:
         return Knock(answer, self._arrived > before)
 
     async def _reachSelf(self, observed: Address) -> Answer:
-        made = self._shared.connectAnew(observed).addTimeout(PATIENCE, self._clock)
+        made = self._shared.connectAnew(observed).addTimeout(HAIRPIN, self._clock)
         answer: Deferred[Any] = made.addErrback(
             lambda why: (
                 Answer.TIMED_OUT
@@ -317,7 +329,7 @@ class Examination:
 
     async def _seeOther(self, client: RendezvousClient, observed: Address) -> None:
         isSix = ":" not in observed.host
-        name = "IPv6" if isSix else "IPv4"
+        name = _family(isSix)
         if self._found.is64:
             self._tell(other=Value.notTested("the rendezvous is behind a NAT64"))
             return
@@ -359,6 +371,10 @@ class Examination:
             ),
         )
         self._tell(idle=found)
+
+
+def _family(isSix: bool) -> str:
+    return "IPv6" if isSix else "IPv4"
 
 
 def _hangUp(client: RendezvousClient) -> None:

@@ -11,21 +11,17 @@ on the listener, the dialer has attached it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from random import Random
-from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from punch.address import Address, ipOf
-from punch.approach import Approach, Ways
+from punch.address import formatAddress
+from punch.approach import Approach
 from punch.arrival import Arrival
 from punch.candidate import Candidate, Kind, isUsable, usable
 from punch.checklist import Checklist
 from punch.connection import Connection
-from punch.details import Details
+from punch.details import REHEARSAL, Details
 from punch.drawn import verifyDrawn
 from punch.errors import (
     NoSuchName,
@@ -35,19 +31,19 @@ from punch.errors import (
     Unproven,
     WrongCode,
 )
-from punch.events import Judged, Tell
+from punch.events import Judged, Rehearsed
 from punch.greeting import DialersGreeting, Greeting, ListenersGreeting
 from punch.headstart import HeadStart
+from punch.meeting import Means, Meeting
 from punch.note import BadNote, Note
 from punch.pairerrors import NoDirectPath
 from punch.path import Path
-from punch.policy import RelayPolicy
-from punch.race import Connect, Race
+from punch.race import Race
 from punch.reasons import Reason
 from punch.resumeerrors import UnknownLink
 from punch.role import Role
-from punch.steps import Heard, PeerGone, Pen, Said, noPen
-from punch.tls import Security
+from punch.steps import Heard, PeerGone, Said
+from punch.translation import Translation
 from punch.win import Win
 
 _log = Logger()
@@ -94,55 +90,8 @@ What the other side's reason to leave means for us, if not that it gave up.
 """
 
 
-@dataclass(frozen=True)
-class Means:
-    """
-    What an introduction works with.
-
-    C{timeout}: seconds from the introduction to giving up.  C{relay}: connects to
-    the relay with a ticket.  C{ways}: for NATs that do not keep ports.
-    """
-
-    clock: IReactorTime
-    security: Security
-    connect: Connect
-    random: Random
-    tell: Tell
-    timeout: float
-    policy: RelayPolicy
-    relay: Callable[[bytes], Deferred[Any]]
-    ways: Ways
-
-
 def _dialersPatience(means: Means) -> float:
     return means.timeout - min(LAST_WORDS, means.timeout / 4)
-
-
-@dataclass(frozen=True)
-class Meeting:
-    """
-    What the rendezvous said: whom we meet, when to start, and the way to send
-    the other side a message.
-
-    C{own}: our own address as the rendezvous sees it.  C{local}: the rendezvous is on
-    our own host, as we see it ourselves.  C{ticket}: for its relay, if it is one.
-    C{pen}: draws the introduction.
-    """
-
-    own: Address
-    peer: Address
-    wait: float
-    local: bool
-    relay: Callable[[bytes], None]
-    ticket: bytes | None = field(default=None, repr=False)
-    pen: Pen = noPen
-
-    @property
-    def overLoopback(self) -> bool:
-        """
-        Whether both of us are on one host with the rendezvous.
-        """
-        return self.local and ipOf(self.peer).is_loopback
 
 
 class Introduction:
@@ -150,8 +99,8 @@ class Introduction:
     One introduction, seen from either side.
 
     C{won}: fires with the path, or with one of L{punch.errors}.  Cancelling it
-    ends everything.  C{better}: see L{Race}.  C{again}, C{seat}: see L{Details},
-    once the other side's are here.
+    ends everything.  C{better}: see L{Race}.  C{pin}, C{again}, C{seat}: see
+    L{Details}, once the other side's are here.
     """
 
     role: Role
@@ -164,7 +113,7 @@ class Introduction:
         self._means = means
         self._meeting = meeting
         self._details: Arrival[Details] = Arrival()
-        self._pin: bytes | None = None
+        self.pin: bytes | None = None
         self.again = self.seat = ""
         self.race: Race[Path] = Race(
             means.clock,
@@ -210,11 +159,11 @@ class Introduction:
         return self._details.settled
 
     @property
-    def pin(self) -> bytes | None:
+    def theirs(self) -> Translation | None:
         """
-        The other side's pin, if its details have come.
+        What the other side's NATs do, as far as it has told.
         """
-        return self._pin
+        return self._approach.theirs
 
     def whenPin(self) -> Deferred[bytes]:
         """
@@ -271,7 +220,7 @@ class Introduction:
         The other side's details are here, and it knows the words.
         """
         self._meeting.pen(Heard(len(details.candidates)))
-        self._pin = details.pin
+        self.pin = details.pin
         self.again, self.seat = details.again, details.seat
         if self.role is Role.DIALER:
             self._headStart.begin(self._told.candidates, details.candidates)
@@ -381,6 +330,7 @@ class Answered(Introduction):
         """
         self._greeting: ListenersGreeting = greeting
         self._dialed = dialed
+        self._isRehearsal = False
         Introduction.__init__(self, means, meeting)
 
     def answer(self, own: Details) -> None:
@@ -392,6 +342,30 @@ class Answered(Introduction):
 
     def _greeted(self, message: bytes) -> None:
         self._attempt(lambda: self._learn(self._greeting.finish(message)))
+
+    def _learn(self, details: Details) -> None:
+        self._isRehearsal = REHEARSAL in details.features
+        Introduction._learn(self, details)
+
+    def left(self, reason: str) -> None:
+        if self._isRehearsal:
+            self._rehearsed()
+        else:
+            Introduction.left(self, reason)
+
+    def _timeOut(self) -> None:
+        if self._isRehearsal:
+            self._rehearsed()
+        else:
+            Introduction._timeOut(self)
+
+    def _rehearsed(self) -> None:
+        """
+        Nothing has failed, as nothing was wanted.
+        """
+        if self.race.goesOn:
+            self._means.tell(Rehearsed(formatAddress(self._meeting.peer)))
+            self.race.end()
 
     def _attempt(self, step: Callable[[], None]) -> None:
         try:

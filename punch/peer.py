@@ -31,8 +31,8 @@ from punch.details import Details
 from punch.errors import LinkError, PortHeld, PunchError
 from punch.events import Closed, Listening, Observed
 from punch.identity import Identity
-from punch.introduction import Means
 from punch.link import Link
+from punch.meeting import Means
 from punch.nat64 import prefixBetween
 from punch.networkchange import networkWatch
 from punch.observers import observersOf
@@ -300,7 +300,13 @@ class Peer:
         if self._observers is not None:
             self._observers.hurry()
 
-    def details(self, observed: Address, again: str = "", seat: str = "") -> Details:
+    def details(
+        self,
+        observed: Address,
+        again: str = "",
+        seat: str = "",
+        features: frozenset[str] = frozenset(),
+    ) -> Details:
         """
         What we tell the other side: our pin, the addresses of our interfaces, and
         those at which STUN servers see us, as far as these have answered.
@@ -308,6 +314,7 @@ class Peer:
         @param observed: our own address as the rendezvous sees it.
         @param again: see L{Details}.
         @param seat: likewise.
+        @param features: likewise.
         """
         ips = [self.settings.interface] if self.settings.interface else None
         offered = []
@@ -325,6 +332,7 @@ class Peer:
         return Details(
             self.security.pin,
             tuple(usable(candidates, overLoopback)),
+            features,
             again=again,
             seat=seat,
             translation=self.survey.translation,

@@ -1,6 +1,5 @@
 """
-The reception: where a listener meets its dialers, those who want a new link, and
-those who come back for another path.
+The reception: where a listener meets those who want a link, or a link's other path.
 """
 
 from __future__ import annotations
@@ -19,9 +18,10 @@ from punch.errors import NoSuchName, PunchError, RendezvousError
 from punch.events import Failed, Introduced
 from punch.gate import Gate
 from punch.greeting import ListenersGreeting
-from punch.introduction import Answered, Meeting
+from punch.introduction import Answered
 from punch.link import Link
 from punch.lobby import Lobby
+from punch.meeting import Meeting
 from punch.path import Path
 from punch.peer import Peer, Rendezvous
 from punch.place import Place

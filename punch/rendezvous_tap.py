@@ -314,6 +314,7 @@ class _STUN:
 
         self._reactor = reactor
         self._vantages: list[str] = factory.vantages
+        self._knocker: Knocker | None = factory.knocker
         stun = STUNFactory(reactor, options["limits"], factory.tally)
         self.kind = Door("", None, stun, "The STUN server", self._opened)
 
@@ -325,6 +326,8 @@ class _STUN:
         if hasattr(host, "port"):
             isAny = host.host in ("0.0.0.0", "::")
             self._vantages.append(f":{host.port}" if isAny else _place(port))
+            if self._knocker is not None and not isAny:
+                self._knocker.addresses.append(host.host)
 
     def next(self, port: IListeningPort) -> Door | None:
         """
@@ -348,11 +351,11 @@ def makeService(options: Options) -> IService:
 
     limits: Limits = options["limits"]
     factory = RendezvousFactory(reactor, limits, relays=options["relay"])
+    if options["stun"] or options["vantage"]:
+        factory.knocker = Knocker(reactor)
     doors = _doors(reactor, options, "listen", Door("", None, factory))
     stun = _STUN(reactor, options, factory)
     doors += _doors(reactor, options, "stun", stun.kind)
-    if options["stun"] or options["vantage"]:
-        factory.knocker = Knocker(reactor)
     # What peers ask by themselves takes a moment each.
     _makeRoom(limits.connections * (2 if options["stun"] else 1))
 

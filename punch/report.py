@@ -24,6 +24,8 @@ LABELS = {
     "hairpin": "Hairpin",
     "preservation": "Port preservation",
     "lifetime": "Mapping lifetime",
+    "peer": "Peer",
+    "pair": "Pair",
 }
 """
 What is told, in this order: by its name in JSON, and to a person.

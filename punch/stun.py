@@ -35,6 +35,12 @@ The error code of section 14.8.
 _HEADER = struct.Struct("!HHI12s")
 
 _UNKNOWN_ATTRIBUTES = 0x000A
+_SILENCE = 0xFE51
+"""
+Of ours, and optional: for how many seconds a client will be silent, in a request; for
+how many the server bears it, in an answer.  Four bytes.
+"""
+
 _MESSAGE_INTEGRITY = (0x0008, 0x001C)
 
 _OPTIONAL = 0x8000
@@ -62,29 +68,33 @@ class NotSTUN(ValueError):
 class Request:
     """
     The question which address it comes from.  C{unknown}: attributes in it that we do
-    not understand, and would have to.
+    not understand, and would have to.  C{silence}: seconds for which who asks is going
+    to be silent, if the server bears that; 0: it does not say.
     """
 
     transaction: bytes
     unknown: tuple[int, ...] = ()
+    silence: int = 0
 
     def toBytes(self) -> bytes:
         """
         The request as it is sent, without what we would not know.
         """
-        return _encode(stun.Class.REQUEST, self.transaction, {})
+        message = _encode(stun.Class.REQUEST, self.transaction, {})
+        return _withSilence(message, self.silence)
 
-    def answer(self, source: Address) -> Success | Refusal:
+    def answer(self, source: Address, borne: int = 0) -> Success | Refusal:
         """
         What a server says to it (sections 6.3.1 and 12).
 
         @param source: where the request came from.
+        @param borne: seconds of silence that are borne.
         """
         if self.unknown:
             return Refusal(
                 self.transaction, UNKNOWN_ATTRIBUTE, "Unknown Attribute", self.unknown
             )
-        return Success(self.transaction, source)
+        return Success(self.transaction, source, borne)
 
 
 @dataclass(frozen=True)
@@ -105,11 +115,13 @@ class Indication:
 @dataclass(frozen=True)
 class Success:
     """
-    The answer: the address that the request came from.
+    The answer: the address that the request came from.  C{silence}: seconds of silence
+    that the server bears; 0: it does not say.
     """
 
     transaction: bytes
     address: Address
+    silence: int = 0
 
     def toBytes(self) -> bytes:
         """
@@ -117,7 +129,8 @@ class Success:
         """
         seen = (self.address.host, self.address.port)
         attributes = {"XOR-MAPPED-ADDRESS": seen, "SOFTWARE": SOFTWARE}
-        return _encode(stun.Class.RESPONSE, self.transaction, attributes)
+        message = _encode(stun.Class.RESPONSE, self.transaction, attributes)
+        return _withSilence(message, self.silence)
 
 
 @dataclass(frozen=True)
@@ -140,13 +153,8 @@ class Refusal:
         message = _encode(stun.Class.ERROR, self.transaction, why)
         if not self.unknown:
             return message
-        # aioice does not know this one.
-        size = 2 * len(self.unknown)
-        message += struct.pack(
-            f"!HH{len(self.unknown)}H", _UNKNOWN_ATTRIBUTES, size, *self.unknown
-        )
-        message += bytes(stun.padding_length(size))
-        return stun.set_body_length(message, len(message) - _HEADER.size)
+        value = struct.pack(f"!{len(self.unknown)}H", *self.unknown)
+        return _with(message, _UNKNOWN_ATTRIBUTES, value)
 
 
 Message: TypeAlias = Request | Indication | Success | Refusal
@@ -154,6 +162,26 @@ Message: TypeAlias = Request | Indication | Success | Refusal
 
 def _encode(kind: stun.Class, transaction: bytes, attributes: dict[str, Any]) -> bytes:
     return bytes(stun.Message(stun.Method.BINDING, kind, transaction, attributes))
+
+
+def _with(message: bytes, type: int, value: bytes) -> bytes:
+    """
+    A message with one more attribute, which aioice does not know.
+    """
+    message += struct.pack("!HH", type, len(value)) + value
+    message += bytes(stun.padding_length(len(value)))
+    return bytes(stun.set_body_length(message, len(message) - _HEADER.size))
+
+
+def _withSilence(message: bytes, seconds: int) -> bytes:
+    if not seconds:
+        return message
+    return _with(message, _SILENCE, struct.pack("!I", seconds))
+
+
+def _silenceIn(data: bytes) -> int:
+    value = dict(_walk(data)).get(_SILENCE, b"")
+    return int.from_bytes(value, "big") if len(value) == 4 else 0
 
 
 def decode(data: bytes) -> Message:
@@ -174,7 +202,7 @@ def decode(data: bytes) -> Message:
         return Request(transaction, unknown)
     attributes = _attributesOf(data)
     if kind == stun.Class.REQUEST:
-        return Request(transaction)
+        return Request(transaction, silence=_silenceIn(data))
     if kind == stun.Class.INDICATION:
         return Indication(transaction)
     if kind == stun.Class.ERROR:
@@ -182,7 +210,7 @@ def decode(data: bytes) -> Message:
     if unknown:
         # Section 6.3.3: the transaction has failed.
         raise NotSTUN(f"an answer with attribute {unknown[0]:#06x}")
-    return Success(transaction, _addressIn(attributes))
+    return Success(transaction, _addressIn(attributes), _silenceIn(data))
 
 
 def _sizeOf(data: bytes) -> int:

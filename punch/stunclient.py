@@ -61,12 +61,14 @@ class STUNClient(Protocol):
     One connection to a STUN server.  Who has it may ask again, and ends it.
 
     @ivar lost: arrives when the connection has ended, with why.
+    @ivar borne: seconds of silence that the server bears, by its last answer.
     """
 
     transport: ITCPTransport
 
     def __init__(self, clock: IReactorTime) -> None:
         self.lost: Arrival[STUNError] = Arrival()
+        self.borne = 0
         self._clock = clock
         self._framer = Framer()
         self._asked: dict[bytes, Deferred[Address]] = {}
@@ -79,11 +81,12 @@ class STUNClient(Protocol):
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
 
-    def ask(self) -> Deferred[Address]:
+    def ask(self, silence: int = 0) -> Deferred[Address]:
         """
         Ask, without waiting for earlier answers.  Cancelling leaves nothing behind
         but the connection.
 
+        @param silence: seconds for which we ask leave to be silent then.
         @return: fires with the address that the server sees.
         @raise STUNError: it does not tell.
         """
@@ -95,7 +98,7 @@ class STUNClient(Protocol):
             asked.errback(self._why or STUNSilent("it hung up"))
             return asked
         self._asked[transaction] = asked
-        self.transport.write(Request(transaction).toBytes())
+        self.transport.write(Request(transaction, silence=silence).toBytes())
         return asked.addTimeout(ANSWER_TIMEOUT, self._clock, _silent)
 
     def dataReceived(self, data: bytes) -> None:
@@ -117,6 +120,7 @@ class STUNClient(Protocol):
         if asked is None:
             return
         if isinstance(message, Success):
+            self.borne = message.silence
             asked.callback(message.address)
         else:
             asked.errback(STUNRefused(_legible(message)))

@@ -5,7 +5,6 @@ C{twist punch}: options, and the service that they ask for.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +16,8 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
-from punch.code import Code, parseCode
-from punch.commandline import endWith, giveUp
+from punch.code import Code
+from punch.commandline import endWith, giveUp, number, readCode
 from punch.descriptions import peerEndpoint, rendezvousEndpoint
 from punch.dialer import Dialer
 from punch.direct import Direct
@@ -51,18 +50,6 @@ their connections.
 """
 
 
-def _number(option: str, kind: Callable[[str], Any]) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
-        try:
-            return kind(text)
-        except ValueError:
-            raise UsageError(f"--{option} takes a number, not {text!r}") from None
-
-    # What usage.Options says in its own way, we say better.
-    read.coerceDoc = ""  # type: ignore[attr-defined]
-    return read
-
-
 class Options(RepeatableOptions):
     """
     The options of C{twist punch}.
@@ -93,7 +80,7 @@ class Options(RepeatableOptions):
         ["peer", None, None, "No rendezvous: the other side is at HOST:PORT."],
         ["identity", None, None, "With --peer: our key's file, made on first use."],
         ["trust", None, None, "With --peer: the other side's pin."],
-        ["port", None, 0, "The shared port (default: any).", _number("port", int)],
+        ["port", None, 0, "The shared port (default: any).", number("port", int)],
         ["interface", None, "", "The local IP address to use (default: all)."],
         [
             "protocol",
@@ -107,7 +94,7 @@ class Options(RepeatableOptions):
             None,
             30.0,
             "Seconds from the introduction to giving up.",
-            _number("timeout", float),
+            number("timeout", float),
         ],
         [
             "relay",
@@ -120,14 +107,14 @@ class Options(RepeatableOptions):
             None,
             DEFAULT_SOCKETS,
             "Sockets for the search of a port of a NAT that maps at random; 0: none.",
-            _number("search", int),
+            number("search", int),
         ],
         [
             "resume-for",
             None,
             RESUME_FOR,
             "Seconds for which a link whose path died waits for another.",
-            _number("resume-for", float),
+            number("resume-for", float),
         ],
         ["events", None, None, "Append events to this file, one JSON object a line."],
         ["trace", None, None, "Draw each meeting: in FILE.html, or FILE.json."],
@@ -279,15 +266,7 @@ def _completeIntroduced(options: Options, given: list[str]) -> None:
     if options["name"]:
         options["secret"] = readSecret(Path(options["secret-file"]))
     code = options["code"] or (None if given else os.environ.get("PUNCH_CODE"))
-    options["parsed-code"] = _readCode(code) if code else None
-
-
-def _readCode(text: str) -> Code:
-    if text == "-":
-        if sys.stdin.isatty():
-            print("Code: ", end="", file=sys.stderr, flush=True)
-        text = sys.stdin.readline()
-    return parseCode(text)
+    options["parsed-code"] = readCode(code) if code else None
 
 
 def makeService(options: Options) -> IService:

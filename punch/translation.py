@@ -133,6 +133,20 @@ class Translation:
         return cls(mapping, allocation, step, (first, last))
 
 
+def describeAllocation(known: Translation) -> str:
+    """
+    How a NAT chooses ports, for a person.
+    """
+    if known.allocation is Allocation.PRESERVE:
+        return "preserves the port"
+    if known.allocation is Allocation.SEQUENTIAL:
+        return f"sequential, step {known.step}"
+    first, last = known.ports
+    if known.ports == ALL_PORTS:
+        return "random, from the whole range"
+    return f"random, from the block {first} to {last}"
+
+
 def mappingOf(seen: Sequence[tuple[Address, Address]]) -> Mapping | None:
     """
     How one port of ours is mapped.

@@ -139,6 +139,33 @@ def test_knock(knock: Knock, filtering: str | None, answer: str | None) -> None:
         assert values["filtering"].state is State.FAILED
 
 
+LET_IN = Knock(Answer.OPEN, True)
+FROM_ELSEWHERE: list[tuple[Any, ...]] = [
+    (LET_IN, LET_IN, "endpoint-independent"),
+    (LET_IN, Knock(Answer.TIMED_OUT, False), "address-dependent"),
+    (LET_IN, Knock(Answer.REFUSED, False), "address-dependent"),
+    (LET_IN, Knock(Answer.UNREACHABLE, False), "address-dependent"),
+    (LET_IN, Knock(Answer.FAILED, False), "not-port-dependent"),
+    (LET_IN, Knock(Answer.OPEN, False), "not-port-dependent"),
+    (LET_IN, Value.failed("too many"), "not-port-dependent"),
+    (Knock(Answer.TIMED_OUT, False), LET_IN, PER_PORT),
+    (Knock(Answer.OPEN, False), LET_IN, None),
+    (Knock(Answer.FAILED, True), LET_IN, None),
+]
+
+
+@pytest.mark.parametrize(("knock", "elsewhere", "filtering"), FROM_ELSEWHERE)
+def test_knockElsewhere(
+    knock: Knock, elsewhere: Knock | Value, filtering: str | None
+) -> None:
+    """
+    One from another address tells the two filters apart that let in the first, if
+    anything is known of it.
+    """
+    values = assess(replace(NATTED, knock=knock, elsewhere=elsewhere)).values
+    assert values["filtering"].value == filtering
+
+
 @pytest.mark.parametrize(
     ("knock", "text"),
     [

@@ -7,11 +7,14 @@ from __future__ import annotations
 import json
 import re
 import socket
+from pathlib import Path
+from signal import SIGINT, SIGTERM
 
 import pytest
 
 from punch.report import LABELS
-from tests.test_tap import Start, freePort, rendezvous, start
+from tests.test_rendezvous_tap import certificate
+from tests.test_tap import Program, Start, freePort, rendezvous, start
 
 __all__ = ["rendezvous", "start"]
 
@@ -25,6 +28,8 @@ Answer to an unsolicited SYN: accepted
 Hairpin: not tested \(no NAT\)
 Port preservation: yes
 Mapping lifetime: not tested \(--long tests it\)
+Peer: not tested \(--code, or --name, tests it\)
+Pair: not tested \(--code, or --name, tests it\)
 Evidence: hello to the rendezvous from port \1: seen as 127.0.0.1:\1, [\d.]+ ms
 Evidence: knock of the rendezvous: accepted, [\d.]+ ms
 (?:Evidence: STUN at [^\n]+: port \d+ seen as 127.0.0.1:\d+, [\d.]+ ms
@@ -89,16 +94,43 @@ def test_again(start: Start, where: str) -> None:
 
 def test_stun(start: Start, where: str) -> None:
     """
-    A STUN server at another address is asked, too.
+    A STUN server at another address is asked, too; one that is not there is named.
     """
     port = freePort()
     stun = f"tcp:{port}:interface=127.0.0.2"
     listen = f"tcp:{freePort()}:interface=127.0.0.2"
     server = start("punch-rendezvous", "--listen", listen, "--stun", stun)
     server.awaitLine("listens on", 2)
-    program = start("punch-check", "--rendezvous", where, "--stun", f"127.0.0.2:{port}")
+    options = ("--rendezvous", where, "--stun", f"127.0.0.2:{port}")
+    program = start("punch-check", *options, "--stun", "nobody.invalid:3478")
     assert program.end() == (0, "")
-    assert f"STUN at 127.0.0.2:{port} from port" in program.log.read_text()
+    said = program.log.read_text()
+    assert f"STUN at 127.0.0.2:{port} from port" in said
+    assert "STUN at nobody.invalid:3478: it has no IPv4 address" in said
+
+
+def test_longest(start: Start, where: str) -> None:
+    """
+    Silence is tested for as long as one likes.
+    """
+    program = start("punch-check", "--rendezvous", where, "--longest", "1")
+    assert program.end() == (0, "")
+    said = program.log.read_text()
+    assert "\nMapping lifetime: at least 1 s of silence\n" in said
+
+
+def test_secondAddress(start: Start) -> None:
+    """
+    A rendezvous whose STUN servers are at two addresses knocks from the other one, too.
+    """
+    port = freePort()
+    listen = f"tcp:{port}:interface=127.0.0.1"
+    stun = [f"--stun=tcp:{freePort()}:interface=127.0.0.{n}" for n in (1, 2)]
+    server = start("punch-rendezvous", "--listen", listen, *stun)
+    server.awaitLine("listens on", 3)
+    program = start("punch-check", "--rendezvous", f"tcp:127.0.0.1:{port}")
+    assert program.end() == (0, "")
+    assert "\nFiltering: endpoint-independent\n" in program.log.read_text()
 
 
 def test_noSTUN(start: Start) -> None:
@@ -146,7 +178,23 @@ MISTAKES = [
     (["--rendezvous", "nonsense"], "not an endpoint"),
     (["--rendezvous", "tcp:h"], "not HOST:PORT"),
     (["--rendezvous", "tcp:h:1", "--port", "x"], "--port takes a number"),
-    (["--rendezvous", "tcp:h:1", "--port", "65536"], "--port takes a number"),
+    (["--rendezvous", "tcp:h:1", "--port", "65536"], "a port is below 65536"),
+    (["--rendezvous", "tcp:h:1", "--port", "-1"], "a port is below 65536"),
+    (["--rendezvous", "tcp:h:1", "--timeout", "x"], "--timeout takes a number"),
+    (["--rendezvous", "tcp:h:1", "--timeout", "0"], "--timeout takes seconds"),
+    (["--rendezvous", "tcp:h:1", "--timeout", "nan"], "--timeout takes seconds"),
+    (["--rendezvous", "tcp:h:1", "--longest", "0"], "--longest takes seconds"),
+    (["--rendezvous", "tcp:h:1", "--longest", "1h"], "--longest takes a number"),
+    (["--rendezvous", "tcp:h:1", "--code", ""], "--code is empty"),
+    (["--rendezvous", "tcp:h:1", "--code", "7-zebra"], "1 word"),
+    (["--rendezvous", "tcp:h:1", "--code", "7-zebra-xyzzy"], "'xyzzy'"),
+    (["--rendezvous", "tcp:h:1", "--code", "7-a-b", "--name", "n"], "one of them only"),
+    (["--rendezvous", "tcp:h:1", "--name", "n"], "--name needs --secret-file"),
+    (["--rendezvous", "tcp:h:1", "--secret-file", "f"], "--secret-file needs --name"),
+    (
+        ["--rendezvous", "tcp:h:1", "--name", "n", "--secret-file", "/none"],
+        "/none",
+    ),
     (["--rendezvous", "tcp:h:1", "--stun", "h"], "--stun h: not HOST:PORT"),
     (["--rendezvous", "tcp:h:1", "extra"], "unexpected argument 'extra'"),
     (["--nonsense"], "--nonsense"),
@@ -176,4 +224,101 @@ def test_stopped(start: Start) -> None:
         with silent.accept()[0]:
             program.stop()
     assert program.process.returncode != 0
+    assert program.log.read_text() == ""
+
+
+def listening(start: Start, where: str) -> tuple[Program, str]:
+    """
+    A program that waits for one link, and its code.
+    """
+    program = start("punch", "--rendezvous", where, "--once")
+    program.await_("waiting")
+    return program, program.await_("code")["code"]
+
+
+def test_pair(start: Start, where: str) -> None:
+    """
+    With a code it tells how the two would meet; the listener goes on waiting, and is
+    met under the same code.
+    """
+    listener, code = listening(start, where)
+    program = start("punch-check", "--rendezvous", where, "--code", code)
+    assert program.end() == (0, "")
+    said = program.log.read_text()
+    assert re.search(r"^Peer: 127.0.0.1:\d+ \(endpoint-independent\)$", said, re.M)
+    assert re.search(r"^Pair: likely \(direct after \d+ ms, \w+", said, re.M), said
+    assert code not in said
+    dialer = start("punch", "--rendezvous", where, "--code", code, "--once")
+    dialer.awaitLine("Heard: hello world!", 2)
+    dialer.stop()
+    assert listener.end()[0] == 0
+    assert "only tried how it would meet us" in listener.log.read_text()
+
+
+def test_wrongCode(start: Start, where: str) -> None:
+    """
+    A wrong code is told with the status that the pair is not known; of our own side all
+    is.
+    """
+    _, code = listening(start, where)
+    number = code.partition("-")[0]
+    environment = {"PUNCH_CODE": f"{number}-zebra-zoo"}
+    options = ("--rendezvous", where, "--json")
+    program = start("punch-check", *options, environment=environment)
+    status, error = program.end()
+    assert (status, error.count("\n")) == (2, 1)
+    assert error.startswith("punch-check: The two sides do not have the same words")
+    told = json.loads(program.log.read_text())
+    assert told["verdict"] == "likely"
+    assert (told["pair"]["state"], told["pair"]["value"]) == ("failed", None)
+
+
+def test_nobodyWaits(start: Start, where: str) -> None:
+    """
+    Likewise that nobody waits.
+    """
+    options = ("--rendezvous", where, "--code", "999-zebra-zoo")
+    program = start("punch-check", *options)
+    status, error = program.end()
+    assert status == 2
+    assert error.startswith("punch-check: Nobody waits")
+    assert "Pair: failed (no-such-name: " in program.log.read_text()
+
+
+def test_tls(start: Start, tmp_path: Path) -> None:
+    """
+    A rendezvous may speak TLS; one whose certificate is not its name's tells nothing.
+    """
+    pem, port = certificate(tmp_path), freePort()
+    listen = f"ssl:{port}:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
+    start("punch-rendezvous", "--listen", listen).awaitLine("listens on", 2)
+    where = f"tls:localhost:{port}"
+    trusts = {"SSL_CERT_FILE": str(pem)}
+    options = ("--once", "--rendezvous", where)
+    listener = start("punch", *options, environment=trusts)
+    listener.await_("waiting")
+    environment = {**trusts, "PUNCH_CODE": listener.await_("code")["code"]}
+    program = start("punch-check", "--rendezvous", where, environment=environment)
+    assert program.end() == (0, "")
+    said = program.log.read_text()
+    assert re.search(r"^Filtering: address-dependent or", said, re.M)
+    assert re.search(r"^Pair: likely ", said, re.M)
+    wary = start("punch-check", "--rendezvous", where)
+    status, error = wary.end()
+    assert status == 2
+    assert "certificate is not valid" in error
+
+
+@pytest.mark.parametrize("signal", [SIGINT, SIGTERM])
+def test_interrupted(start: Start, where: str, signal: int) -> None:
+    """
+    Interrupted in the middle it ends at once, by that signal, and says nothing.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30.0)
+        stun = f"127.0.0.1:{silent.getsockname()[1]}"
+        program = start("punch-check", "--rendezvous", where, "--stun", stun)
+        with silent.accept()[0]:
+            program.process.send_signal(signal)
+            assert program.end() == (-signal, "")
     assert program.log.read_text() == ""

@@ -35,6 +35,8 @@ def test_text() -> None:
         "Hairpin: no, dropped",
         "Port preservation: not tested",
         "Mapping lifetime: not tested (--long tests it)",
+        "Peer: not tested",
+        "Pair: not tested",
         "Evidence: asked: came, 1.2 ms",
         "Advice: do nothing",
     ]

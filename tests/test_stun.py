@@ -206,6 +206,21 @@ def test_answer() -> None:
     assert Request(ID).answer(V6) == Success(ID, V6)
 
 
+def test_silence() -> None:
+    """
+    A client may say for how long it will be silent, and the server how much of that it
+    bears; a server that does not know the word passes over it, and so is rubbish in it.
+    """
+    request = decode(Request(ID, silence=7200).toBytes())
+    assert request == Request(ID, silence=7200)
+    assert isinstance(request, Request)
+    assert decode(request.answer(V4, 600).toBytes()) == Success(ID, V4, 600)
+    assert decode(request.answer(V4).toBytes()) == Success(ID, V4)
+    assert stun.parse_message(request.toBytes()).transaction_id == ID
+    for rubbish in (b"", b"12345678"):
+        assert decode(raw(0x0001, (0xFE51, rubbish))) == Request(ID)
+
+
 def test_unknown() -> None:
     """
     A request with attributes that have to be understood and are not is refused, and

@@ -187,11 +187,12 @@ class Knock(amp.Command):
     address that this connection comes from, and to no other; it closes what comes about
     at once.
 
+    C{elsewhere}: from another address of its own, too, than the client has contacted.
     C{answer}: what came of it, a value of L{punch.assessment.Answer}.  Whose feature
-    list has C{"knock"} does so.
+    list has C{"knock"} does so; C{"knock-elsewhere"}: from another address, too.
     """
 
-    arguments: ClassVar[list[tuple[bytes, amp.Argument]]] = []
+    arguments = [(b"elsewhere", amp.Boolean(optional=True))]
     response = [(b"answer", amp.Unicode())]
     errors = _REFUSALS
 

@@ -161,9 +161,19 @@ class ServedConnection(BoxProtocol):
         self.plan()
         return {
             "observed": self.observed,
-            "features": [] if self.factory.knocker is None else ["knock"],
+            "features": self._features(),
             "vantages": self.factory.vantages,
         }
+
+    def _features(self) -> list[str]:
+        """
+        What we do that not every rendezvous does.
+        """
+        knocker = self.factory.knocker
+        if knocker is None:
+            return []
+        more = ["knock-elsewhere"] if knocker.elsewhere(self.ourHost()) else []
+        return ["knock", *more]
 
     def close(self) -> None:
         """

@@ -49,17 +49,29 @@ class _Silence(Protocol):
 class Knocker:
     """
     Who knocks.
+
+    C{addresses}: IP addresses of ours from which we may, beside that to which a client
+    is connected.
     """
 
     def __init__(self, reactor: Any) -> None:
+        self.addresses: list[str] = []
         self._reactor = reactor
         self._knocking: dict[Deferred[Any], None] = {}
+
+    def elsewhere(self, ours: str) -> str:
+        """
+        Another address of ours than C{ours}, of the same kind; empty if we have none.
+        """
+        isSix = ":" in ours
+        others = (each for each in self.addresses if (":" in each) == isSix)
+        return next((each for each in others if each != ours), "") if ours else ""
 
     async def knock(self, address: Address, ours: str) -> Answer:
         """
         Knock at the address of a client's own connection.
 
-        @param ours: the IP address of ours that it is connected to.
+        @param ours: the IP address of ours from which we do.
         @raise TooMany: many are at it.
         """
         if len(self._knocking) >= MOST:

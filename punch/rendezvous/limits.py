@@ -33,6 +33,12 @@ class Limits:
     idleSeconds: int = _limit(
         60, "seconds a connection may stay without a name or an introduction"
     )
+    silenceSeconds: int = _limit(
+        7500, "seconds a STUN client may be silent that has said so (for punch-check)"
+    )
+    silencesPerAddress: int = _limit(
+        32, "such clients at a time from one address, beyond --max-idle-seconds"
+    )
     silentSeconds: int = _limit(20, "seconds a ping may stay unanswered")
     commandsPerMinute: int = _limit(6000, "commands a minute on one connection")
     refusals: int = _limit(10, "refused requests on one connection before it is closed")

@@ -134,15 +134,20 @@ class RendezvousServer(ServedConnection):
             "ticket": None if tickets is None else tickets.dialer,
         }
 
-    async def knock(self) -> dict[str, Any]:
+    async def knock(self, elsewhere: bool = False) -> dict[str, Any]:
         """
         See L{commands.Knock}.
         """
         knocker = self.factory.knocker
         if knocker is None:
             raise TooMany("this rendezvous knocks at nobody's")
+        ours = self.ourHost()
+        if elsewhere:
+            ours = knocker.elsewhere(ours)
+            if not ours:
+                raise TooMany("this rendezvous has no other address")
         self.factory.knockRate.spend(self.addressKey, self.factory.now())
-        answer = await knocker.knock(self.observed, self.ourHost())
+        answer = await knocker.knock(self.observed, ours)
         return {"answer": answer.value}
 
     async def relay(self, introduction: bytes, message: bytes) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from punch.address import Address, BadAddress, addressKey, tcpAddress
 from punch.errors import PunchError, RendezvousViolation, TooFast, TooMany
 from punch.rendezvous.clientele import Clientele
 from punch.rendezvous.limits import Limits
+from punch.rendezvous.quota import Quota
 from punch.rendezvous.rate import Rate
 from punch.rendezvous.tally import Tally
 from punch.stun import Framer, NotSTUN, Request, decode
@@ -40,6 +41,7 @@ class STUNConnection(Protocol):
     transport: Any  # ITCPTransport, IConsumer and IPushProducer.
     origin: Hashable
     due = 0.0
+    _isSilent = False
 
     def __init__(self, factory: STUNFactory) -> None:
         self.factory = factory
@@ -79,9 +81,31 @@ class STUNConnection(Protocol):
         except NotSTUN:
             # To be discarded (section 6.3); a life is not made longer by it.
             return
+        self._endSilence()
         self.due = self.factory.now() + self.factory.limits.idleSeconds
         if isinstance(message, Request):
-            self.transport.write(message.answer(self._source()).toBytes())
+            borne = self._borne(message.silence)
+            self.transport.write(message.answer(self._source(), borne).toBytes())
+
+    def _borne(self, seconds: int) -> int:
+        """
+        For how long the client may be silent now that asks for so much.
+        """
+        borne = min(seconds, self.factory.limits.silenceSeconds)
+        if borne < self.factory.limits.idleSeconds:
+            return borne
+        try:
+            self.factory.silences.take(self.origin)
+        except TooMany:
+            return 0
+        self._isSilent = True
+        self.due += borne
+        return borne
+
+    def _endSilence(self) -> None:
+        if self._isSilent:
+            self._isSilent = False
+            self.factory.silences.give(self.origin)
 
     def _source(self) -> Address:
         """
@@ -106,6 +130,7 @@ class STUNConnection(Protocol):
         """
         Forget it.
         """
+        self._endSilence()
         self.factory.clientele.leave(self)
 
     def pauseProducing(self) -> None:
@@ -131,6 +156,7 @@ class STUNFactory(Factory):
     A STUN server, to listen on any stream server endpoint.
 
     @ivar limits: those of the rendezvous, as far as there is something to limit.
+    @ivar silences: which addresses have clients that may be silent for longer.
     @ivar now: the time in seconds, as the clock has it.
     """
 
@@ -150,6 +176,7 @@ class STUNFactory(Factory):
         self.tally = tally or Tally(clock.seconds())
         self.messageRate = Rate(limits.commandsPerMinute, "messages")
         self._connectionRate = Rate(limits.connectionsPerMinute, "connections")
+        self.silences = Quota(limits.silencesPerAddress, "silences")
         self.clientele: Clientele[STUNConnection] = Clientele(
             clock, limits.connections, limits.connectionsPerAddress, self._sweep
         )

@@ -74,6 +74,7 @@ class Leg:
 
     C{latency} is in seconds, one way; C{loss} is the fraction of packets lost,
     each way.  C{network}: the IPv6 network of 64 bits that is there, if one is.
+    C{second}: another address of the party's, if it has one.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Leg:
     latency: float
     loss: float = 0.0
     network: str = ""
+    second: str = ""
 
 
 class Delivery(NamedTuple):
@@ -126,7 +128,10 @@ class Core:
 
     def _find(self) -> None:
         self._byAddress = {
-            IPv4Address(leg.address).packed: leg for leg in self.legs.values()
+            IPv4Address(address).packed: leg
+            for leg in self.legs.values()
+            for address in (leg.address, leg.second)
+            if address
         }
         for leg in self.legs.values():
             if leg.network:

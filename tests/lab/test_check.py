@@ -4,14 +4,18 @@ C{twist punch-check} behind real NATs: its lines against the truth.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from .eventfile import EventFile
 from .nats import DROP, NONE, RANDOM, RESET
 from .topology import PUBLIC, Laboratory
+from .topology import SECOND_ADDRESS as SECOND
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 
@@ -21,19 +25,21 @@ _TWIST = (sys.executable, "-m", "twisted", "--log-format", "text")
 PER_PORT = "address-and-port-dependent"
 DROPPED = "dropped (no answer)"
 REFUSED = "refused (RST, or ICMP port unreachable)"
-LOOSE = "address-dependent or endpoint-independent"
+ANY = "endpoint-independent"
+BY_HOST = "address-dependent"
 
 
 @contextmanager
 def serving(lab: Laboratory) -> Iterator[str]:
     """
-    A rendezvous that looks from two ports: where it is.
+    A rendezvous that looks from two ports, and from a second address: where it is.
     """
-    listen = f"tcp:{PORT}"
-    server = lab.rendezvous.start([*_TWIST, "punch-rendezvous", "--listen", listen])
+    address = lab.rendezvous.address
+    stun = [f"--stun=tcp:{PORT + 1}:interface={each}" for each in (address, SECOND)]
+    command = ["punch-rendezvous", "--listen", f"tcp:{PORT}", *stun]
+    server = lab.rendezvous.start([*_TWIST, *command])
     try:
-        address = lab.rendezvous.address
-        assert lab.rendezvous.answers((address, PORT + 1), 15.0), server.tail()
+        assert lab.rendezvous.answers((SECOND, PORT + 1), 15.0), server.tail()
         yield f"tcp:{address}:{PORT}"
     finally:
         server.end()
@@ -44,7 +50,17 @@ def check(kind: str) -> tuple[int, str, dict[str, str]]:
     The exit status, the verdict, and each line by its label.
     """
     with Laboratory(kind, NONE) as lab, serving(lab) as where:
-        done = lab.a.run([*_TWIST, "punch-check", "--rendezvous", where], 60.0)
+        return checked(lab, where)
+
+
+def checked(
+    lab: Laboratory, where: str, *options: str
+) -> tuple[int, str, dict[str, str]]:
+    """
+    The same, in a laboratory.
+    """
+    command = [*_TWIST, "punch-check", "--rendezvous", where, *options]
+    done = lab.a.run(command, 60.0)
     assert done.stderr == "", done
     verdict, *lines = done.stdout.splitlines()
     pairs = [line.partition(": ")[::2] for line in lines]
@@ -54,13 +70,20 @@ def check(kind: str) -> tuple[int, str, dict[str, str]]:
 @pytest.mark.parametrize(
     ("kind", "verdict", "mapping", "allocation", "filtering", "answer"),
     [
-        (NONE, "likely", "endpoint-independent", "preserves", LOOSE, "accepted"),
-        (DROP, "likely", "endpoint-independent", "preserves", PER_PORT, DROPPED),
-        (RESET, "likely", "endpoint-independent", "preserves", PER_PORT, REFUSED),
+        (NONE, "likely", ANY, "preserves", ANY, "accepted"),
+        (DROP, "likely", ANY, "preserves", PER_PORT, DROPPED),
+        (RESET, "likely", ANY, "preserves", PER_PORT, REFUSED),
         (RANDOM, "possible", PER_PORT, "random, from the whole", PER_PORT, DROPPED),
         ("home-seq", "possible", PER_PORT, "sequential", PER_PORT, DROPPED),
         ("cell-blk", "possible", PER_PORT, "random, from the block", PER_PORT, DROPPED),
-        ("home-adf", "likely", "endpoint-independent", "preserves", LOOSE, "accepted"),
+        (
+            "home-adf",
+            "likely",
+            "endpoint-independent",
+            "preserves",
+            BY_HOST,
+            "accepted",
+        ),
     ],
 )
 def test_truth(
@@ -85,3 +108,37 @@ def test_hairpin() -> None:
     """
     status, _, told = check("home-eif")
     assert (status, told["Hairpin"]) == (0, "yes"), told
+    assert told["Filtering"] == ANY
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "status", "pair", "path"),
+    [
+        (RESET, DROP, 0, "likely \\(direct after ", "direct"),
+        (RANDOM, RANDOM, 1, "unlikely \\(both-random-mapping: ", "relayed"),
+    ],
+)
+def test_pair(
+    ours: str, theirs: str, status: int, pair: str, path: str, tmp_path: Path
+) -> None:
+    """
+    With a code the pair's verdict is what becomes of the pair: it goes on waiting under
+    that code, and is met, or not, as was said.
+    """
+    events = EventFile(tmp_path / "listener.events")
+    with Laboratory(ours, theirs) as lab, serving(lab) as where:
+        punch = [*_TWIST, "punch", "--rendezvous", where, "--once", "--events"]
+        listener = lab.b.start([*punch, str(events.path)])
+        assert events.wait({"waiting"}, 15.0), listener.tail()
+        [code] = [each["code"] for each in events.read() if each["event"] == "code"]
+        said = checked(lab, where, "--code", code, "--timeout", "4")
+        assert said[0] == status, said
+        assert re.match(pair, said[2]["Pair"]), said
+        assert said[2]["Peer"].startswith(PUBLIC["b"])
+        assert listener.status is None, listener.tail()
+        dialer = lab.a.start([*punch, str(tmp_path / "dialer.events"), "--code", code])
+        connected = events.wait({"connected"}, 15.0)
+        assert connected is not None, listener.tail()
+        assert connected["path"] == path
+        dialer.end()
+        listener.end()

@@ -28,6 +28,11 @@ from .wire import Wire
 
 RENDEZVOUS_ADDRESS = "192.0.2.1"
 RENDEZVOUS_ADDRESS6 = address6("rendezvous")
+SECOND_ADDRESS = "192.0.2.2"
+"""
+The rendezvous host's, too.
+"""
+
 PUBLIC = {"a": "198.51.100.1", "b": "203.0.113.1"}
 HOPS = 4
 
@@ -158,6 +163,7 @@ class Laboratory:
         stack.callback(self._namespaces.close)
         self._plumbing = Plumbing(self._namespaces)
         self._plumbing.tun("rendezvous", "rendezvous", RENDEZVOUS_ADDRESS)
+        self._plumbing.address("rendezvous", "wan", SECOND_ADDRESS)
         self.rendezvous = self._host("rendezvous", RENDEZVOUS_ADDRESS)
         if shared:
             self._layShared()
@@ -258,6 +264,7 @@ class Laboratory:
         tuns = self._plumbing.tuns
         addresses = {**PUBLIC, "rendezvous": RENDEZVOUS_ADDRESS}
         losses = {"rendezvous": 0.0}
+        seconds = {"rendezvous": SECOND_ADDRESS}
         legs = [
             Leg(
                 name,
@@ -265,6 +272,7 @@ class Laboratory:
                 self._latency,
                 losses.get(name, self._loss),
                 NETWORKS[name],
+                seconds.get(name, ""),
             )
             for name in tuns
         ]

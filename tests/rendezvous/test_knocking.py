@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
+from twisted.protocols import amp
 
 from punch.address import Address, tcpAddress
 from punch.assessment import Answer
@@ -23,6 +24,11 @@ from punch.testing import MemoryNetwork, spin
 from .visitor import Visitor
 
 SERVER = "192.0.2.1"
+HOST = "10.0.0.1"
+"""
+To which Twisted's transport in memory is connected.
+"""
+
 CLIENT = tcpAddress("198.51.100.7", 5000)
 
 
@@ -133,7 +139,8 @@ class _Recorder(Knocker):
     Knocks at nobody's, and remembers at whose it would have.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = [*addresses]
         self.knocked: list[tuple[Address, str]] = []
 
     async def knock(self, address: Address, ours: str) -> Answer:
@@ -156,14 +163,15 @@ def visitor(knocker: Knocker | None, **limits: int) -> Visitor:
 def test_onlyOwn() -> None:
     """
     The one address is that of the client's own connection: the command has no argument
-    to name another.
+    to name another, but whether to come from another of ours.
     """
     knocker = _Recorder()
     client = visitor(knocker)
     assert client.hello()["features"] == ["knock"]
     assert client.ask(commands.Knock) == {"answer": "refused"}
     assert [address for address, _ in knocker.knocked] == [CLIENT]
-    assert commands.Knock.arguments == []
+    [(name, kind)] = commands.Knock.arguments
+    assert (name, type(kind)) == (b"elsewhere", amp.Boolean)
 
 
 def test_often() -> None:
@@ -188,6 +196,43 @@ def test_off() -> None:
     assert client.hello()["features"] == []
     with pytest.raises(TooMany):
         client.ask(commands.Knock)
+
+
+def test_elsewhere() -> None:
+    """
+    Who has another address knocks from that if asked to; at the same one address, and
+    counted as any knock.
+    """
+    ours = HOST
+    knocker = _Recorder("2001:db8::1", ours, "192.0.2.2")
+    client = visitor(knocker, knocksPerMinute=2)
+    assert client.hello()["features"] == ["knock", "knock-elsewhere"]
+    client.ask(commands.Knock)
+    client.ask(commands.Knock, elsewhere=True)
+    assert knocker.knocked == [(CLIENT, ours), (CLIENT, "192.0.2.2")]
+    with pytest.raises(Exception, match="at most 2 knocks a minute"):
+        client.ask(commands.Knock, elsewhere=True)
+
+
+@pytest.mark.parametrize("addresses", [(), (HOST,), ("2001:db8::1",)])
+def test_nowhereElse(addresses: tuple[str, ...]) -> None:
+    """
+    Who has no other of the same kind says so, and does not knock from where it was not
+    asked to.
+    """
+    knocker = _Recorder(*addresses)
+    client = visitor(knocker)
+    assert client.hello()["features"] == ["knock"]
+    with pytest.raises(TooMany):
+        client.ask(commands.Knock, elsewhere=True)
+    assert knocker.knocked == []
+
+
+def test_noAddress() -> None:
+    """
+    Who has no address that the client knows, as behind a proxy, has no other.
+    """
+    assert _Recorder("192.0.2.2").elsewhere("") == ""
 
 
 def test_helloFirst() -> None:

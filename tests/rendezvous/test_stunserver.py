@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.address import IPv6Address, UNIXAddress
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
+from twisted.python.failure import Failure
 
 from punch.address import tcpAddress
 from punch.rendezvous.limits import Limits
@@ -299,3 +301,63 @@ def test_proxied(site: Site) -> None:
     assert decode(answer[: len(answer) // 2]) == Success(ID, PEER)
     connection.dataReceived(b"no STUN at all, whatever")
     assert isCut(transport)
+
+
+def asking(seconds: int) -> bytes:
+    """
+    A request of somebody who wants to be silent then.
+    """
+    return Request(ID, silence=seconds).toBytes()
+
+
+def borne(transport: StringTransport) -> int:
+    """
+    How much of that was granted.
+    """
+    answer = decode(transport.value())
+    transport.clear()
+    assert isinstance(answer, Success)
+    return answer.silence
+
+
+@pytest.mark.parametrize(("seconds", "granted"), [(300, 300), (9999, 600), (20, 20)])
+def test_silence(seconds: int, granted: int) -> None:
+    """
+    Who has asked for it may be silent for longer, within a limit, and then for as long
+    as anybody; after another question it is as before.
+    """
+    site = Site(silenceSeconds=600)
+    connection, transport = site.client()
+    connection.dataReceived(asking(seconds))
+    assert borne(transport) == granted
+    site.run(max(granted, 60) - 2)
+    assert not isCut(transport)
+    connection.dataReceived(ASK)
+    assert borne(transport) == 0
+    site.run(59)
+    assert not isCut(transport)
+    site.run(3)
+    assert isCut(transport)
+    site.factory.doStop()
+
+
+def test_silencesPerAddress() -> None:
+    """
+    One address may have so many at a time; others are not held up, and whoever speaks
+    or goes makes room.
+    """
+    site = Site(silencesPerAddress=2)
+    clients = [site.client() for _ in range(3)]
+    for connection, _ in clients:
+        connection.dataReceived(asking(300))
+    assert [borne(transport) for _, transport in clients] == [300, 300, 0]
+    elsewhere, transport = site.client(tcpAddress("198.51.100.8", 1))
+    elsewhere.dataReceived(asking(300))
+    assert borne(transport) == 300
+    clients[0][0].dataReceived(ASK)
+    clients[1][0].connectionLost(Failure(ConnectionDone()))
+    for connection, transport in (clients[2], site.client()):
+        transport.clear()
+        connection.dataReceived(asking(300))
+        assert borne(transport) == 300
+    site.factory.doStop()

@@ -146,6 +146,39 @@ def test_filtering(behavior: NATBehavior, filtering: str, unsolicited: str) -> N
     assert str(values["unsolicited"]) == unsolicited
 
 
+SECOND = "192.0.2.9"
+
+
+@pytest.mark.parametrize(
+    ("behavior", "filtering"),
+    [
+        (KEEPS, PER_PORT),
+        (ANSWERS, PER_PORT),
+        (BY_HOST, "address-dependent"),
+        (OPEN, "endpoint-independent"),
+    ],
+    ids=["drop", "reset", "by-host", "open"],
+)
+def test_filteringElsewhere(behavior: NATBehavior, filtering: str) -> None:
+    """
+    A rendezvous with a second address tells all three kinds of filter apart.
+    """
+    world = World()
+    world.rendezvous.stop()
+    server = world.network.host("192.0.2.8", SECOND)
+    rendezvous = world.rendezvous = Rendezvous(server, Limits())
+    rendezvous.look()
+    rendezvous.factory.knocker = Knocker(server)
+    rendezvous.factory.knocker.addresses.append(SECOND)
+    check = Check(world, behind(world, behavior), "192.0.2.8")
+    found = check.found()
+    assert str(assess(found).values["filtering"]) == filtering
+    asked = [each.asked for each in found.evidence]
+    assert ("knock of the rendezvous from another address" in asked) is (
+        filtering != PER_PORT
+    )
+
+
 @pytest.mark.parametrize(
     ("behavior", "hairpin"),
     [(OPEN, "yes"), (KEEPS, f"no, {DROPPED}"), (ANSWERS, f"no, {REFUSED}")],
@@ -257,6 +290,35 @@ def test_cancelled(after: float) -> None:
     world.run(6.0)
     assert running.called
     world.end()
+
+
+@pytest.mark.parametrize("after", [0.05, 0.1, 0.2, 0.4, 2.0, 4.15, 4.25, 4.4, 6.0])
+@pytest.mark.parametrize("vanishes", [False, True], ids=["ends", "vanishes"])
+def test_rendezvousLost(after: float, vanishes: bool) -> None:
+    """
+    If the rendezvous is lost in the middle, what was found until then is told; what was
+    not is no answer, and nobody waits for it for long.
+    """
+    world = looking()
+    check = Check(world, behind(world, RANDOM))
+    world.run(after)
+    if vanishes:
+        world.rendezvous.host.cut()
+    else:
+        world.rendezvous.stop()
+    assert world.until(lambda: check.running.called, 45.0)
+    found = check.found()
+    report = assess(found)
+    if after < 0.17:
+        assert found.reach is Reach.NOT
+        assert found.why
+    elif after < 4.3:
+        assert report.verdict.value == "unlikely"
+        assert report.values["mapping"].state is State.FAILED
+    else:
+        assert report.values["mapping"].value == PER_PORT
+    if 0.17 < after < 4.0:
+        assert report.values["filtering"].state is State.FAILED
 
 
 def test_bothFamilies() -> None:
