@@ -31,7 +31,7 @@ from punch.steps import Approached, Pen, noPen
 from punch.strategy import Part, around, drawn, following, partOf
 from punch.survey import Survey
 from punch.translation import Translation
-from punch.verdict import Account, judge
+from punch.verdict import Account, foretell, judge
 
 THOROUGH = 10.0
 """
@@ -160,7 +160,9 @@ class Approach:
     def _account(self) -> Account:
         isThorough = self._ways.clock.seconds() - self._began >= THOROUGH
         outcomes = self._race.outcomes()
-        return Account(self._own, outcomes, self._ways.searches, isThorough)
+        isBlocked = self._ways.survey.isBlocked
+        searches = self._ways.searches
+        return Account(self._own, outcomes, searches, isThorough, isBlocked)
 
     def verdict(self, role: Role, isBehindOne: bool) -> type[NoDirectPath] | None:
         """
@@ -169,8 +171,10 @@ class Approach:
         @param role: ours.
         @param isBehindOne: see L{judge}.
         """
-        ours = self._told or self._account()
-        theirs = self._heard or Account(self.theirs)
+        if self._heard is None:
+            # Nor has the other side heard ours, perhaps: what both know is the NATs.
+            return foretell(self._own, self.theirs)
+        ours, theirs = self._told or self._account(), self._heard
         both = (theirs, ours) if role is Role.DIALER else (ours, theirs)
         return judge(*both, isBehindOne)
 

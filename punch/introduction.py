@@ -36,7 +36,7 @@ from punch.greeting import DialersGreeting, Greeting, ListenersGreeting
 from punch.headstart import HeadStart
 from punch.meeting import Means, Meeting
 from punch.note import BadNote, Note
-from punch.pairerrors import NoDirectPath
+from punch.pairerrors import VERDICTS, NoCommonWay, NoDirectPath
 from punch.path import Path
 from punch.race import Race
 from punch.reasons import Reason
@@ -65,19 +65,15 @@ Seconds by which the dialer gives up before the listener does, at most: the choi
 of a path that it makes at the last moment must still arrive.
 """
 
-_TIME_IS_UP = frozenset(
-    reason.value
-    for reason in (
-        Reason.NO_ANSWER,
-        Reason.REFUSED,
-        Reason.UNREACHABLE,
-        Reason.NOT_ATTACHED,
-        *(each.reason for each in NoDirectPath.__subclasses__()),
-    )
-)
+_TIME_IS_UP = VERDICTS.keys() | {
+    Reason.NO_ANSWER.value,
+    Reason.REFUSED.value,
+    Reason.UNREACHABLE.value,
+    Reason.NOT_ATTACHED.value,
+}
 """
-What the other side says when it has given up.  That there is no path we knew as
-well; why, we know for our own side.
+What the other side says when it has given up; without a verdict each side knows its own
+part of why.
 """
 
 _FAREWELLS: dict[str, type[PunchError]] = {
@@ -124,6 +120,7 @@ class Introduction:
             means.policy.mayMeet,
             meeting.pen,
         )
+        self._policy = means.policy
         self._headStart = HeadStart(means.clock, meeting.own, meeting.peer)
         self._approach = Approach(
             means.ways, self.race, meeting.peer, self._note, meeting.pen
@@ -180,9 +177,12 @@ class Introduction:
             self._greeted(message)
             return
         try:
-            self._approach.heard(self._greeting.readNote(message))
+            note = self._greeting.readNote(message)
         except BadNote as bad:
             _log.debug("{bad}", bad=bad)
+            return
+        if self._mayDial:
+            self._approach.heard(note)
 
     def _greeted(self, message: bytes) -> None:
         raise NotImplementedError()
@@ -199,7 +199,8 @@ class Introduction:
         self._meeting.pen(PeerGone(reason))
         settled = reason == Reason.PEER_LEFT.value and self.proven
         if reason in _TIME_IS_UP:
-            self._timeOut()
+            # Whoever gives up first has judged, for both.
+            self._conclude(VERDICTS.get(reason))
         elif reason != Reason.DONE.value and not settled:
             self.race.fail(_FAREWELLS.get(reason, PeerLeft)())
 
@@ -208,12 +209,19 @@ class Introduction:
         """
         Whether connections that come in may be the other side's.
         """
-        return self._means.policy.mayMeet
+        return self._policy.mayMeet
+
+    @property
+    def _mayDial(self) -> bool:
+        """
+        Whether we connect to where the rendezvous sees the other side.
+        """
+        where = self._meeting
+        return self.expectsDirect and isUsable(where.peer, where.overLoopback)
 
     def _start(self) -> None:
-        peer = self._meeting.peer
-        if self.expectsDirect and isUsable(peer, self._meeting.overLoopback):
-            self.race.add(Candidate(Kind.SERVER_REFLEXIVE, peer))
+        if self._mayDial:
+            self.race.add(Candidate(Kind.SERVER_REFLEXIVE, self._meeting.peer))
 
     def _learn(self, details: Details) -> None:
         """
@@ -225,11 +233,24 @@ class Introduction:
         if self.role is Role.DIALER:
             self._headStart.begin(self._told.candidates, details.candidates)
         self._details.arrive(details)
+        self._agree(details.features)
         if not self.expectsDirect:
             return
         for candidate in usable(details.candidates, self._meeting.overLoopback):
             self.race.add(candidate)
-        self._approach.begin(self._told.translation, details.translation)
+        if self._mayDial:
+            self._approach.begin(self._told.translation, details.translation)
+
+    def _agree(self, features: frozenset[str]) -> None:
+        """
+        What will do is what will do for both.
+        """
+        policy = self._policy.beside(features)
+        if policy is None:
+            self._judge(NoCommonWay)
+        elif not policy.mayMeet:
+            self._policy = policy
+            self.race.forgo()
 
     def _say(self, message: bytes) -> None:
         self._meeting.relay(message)
@@ -243,14 +264,20 @@ class Introduction:
         """
         Time is up: come to a verdict.
         """
-        if not (self.race.goesOn and self.proven and self.expectsDirect):
+        isBehindOne = self._headStart.isBehindOne
+        self._conclude(self._approach.verdict(self.role, isBehindOne))
+
+    def _conclude(self, verdict: type[NoDirectPath] | None) -> None:
+        if verdict is not None and self.proven and self.expectsDirect:
+            self._judge(verdict)
+        else:
             self.race.timeOut()
-            return
-        verdict = self._approach.verdict(self.role, self._headStart.isBehindOne)
-        if verdict is not None:
+
+    def _judge(self, verdict: type[NoDirectPath]) -> None:
+        if self.race.goesOn:
             reason, message = verdict.reason.value, str(verdict())
             self._means.tell(Judged(reason, message, verdict.advice))
-        self.race.timeOut(verdict)
+            self.race.timeOut(verdict)
 
     def _unproven(self) -> None:
         if not self.proven:

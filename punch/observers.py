@@ -18,7 +18,7 @@ from twisted.internet.interfaces import Binding, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from punch.address import Address, formatAddress
+from punch.address import Address, formatAddress, tcpAddress
 from punch.errors import BadOption
 from punch.events import Observed, Tell
 from punch.hostport import HostPort
@@ -46,7 +46,7 @@ class Observer:
     """
     One STUN server, asked from one shared port until it is ended.
 
-    C{address}: where it sees us; C{None} if it did not tell.
+    C{address}: where it sees us; C{None} if it did not tell.  C{place}: its own.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Observer:
         @param changed: is told of each address that was not there before.
         """
         self.address: Address | None = None
+        self.place: Address | None = None
         self._clock = IReactorTime(reactor)
         self._endpoint = HostnameEndpoint(
             reactor, server.host, server.port, CONNECT_TIMEOUT, binding
@@ -92,6 +93,8 @@ class Observer:
         self._longest = _PAUSES[1]
         try:
             client = self._client = await connectSTUN(self._clock, self._endpoint)
+            there: Any = client.transport.getPeer()
+            self.place = tcpAddress(there.host, there.port)
             self._saw(await client.ask())
             self._longest = KEEPALIVE
         except STUNError:
@@ -171,20 +174,46 @@ class Observers:
         self._tell = tell
         self._binding: Binding | None = None
         self._asked: list[Observer] = []
+        self._awaited: list[tuple[Address, Deferred[Address]]] = []
 
     @property
     def addresses(self) -> list[Address]:
         """
         Where they see us, as far as they have told.
         """
-        told = [each.address for each in self._asked if each.address is not None]
-        return list(dict.fromkeys(told))
+        return list(dict.fromkeys(seen for _, seen in self.sightings()))
 
-    def twin(self) -> Observers:
+    def sightings(self) -> list[tuple[Address, Address]]:
         """
-        The same, for another shared port.
+        The same: where each is, and where it sees us.
         """
-        return Observers(self._reactor, self._servers, self._tell)
+        return [
+            (each.place, each.address)
+            for each in self._asked
+            if each.place is not None and each.address is not None
+        ]
+
+    def see(self, place: Address) -> Deferred[Address]:
+        """
+        Where the one that is at C{place} sees us.
+
+        @return: fires when it has told; not before it is cancelled, if none is there.
+        """
+        awaited: Deferred[Address] = Deferred()
+        self._awaited.append((place, awaited))
+        self._tellAwaited()
+        return awaited
+
+    def _tellAwaited(self) -> None:
+        seen = dict(self.sightings())
+        waiting, self._awaited = self._awaited, []
+        for place, awaited in waiting:
+            if awaited.called:
+                continue
+            if place in seen:
+                awaited.callback(seen[place])
+            else:
+                self._awaited.append((place, awaited))
 
     def begin(self, binding: Binding) -> None:
         """
@@ -203,6 +232,7 @@ class Observers:
 
     def _changed(self, server: HostPort, address: Address) -> None:
         self._tell(Observed(formatAddress(address), str(server)))
+        self._tellAwaited()
 
     def hurry(self) -> None:
         """

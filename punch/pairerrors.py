@@ -83,6 +83,10 @@ class NoSimultaneousOpen(NoDirectPath):
     """
 
     reason = Reason.NO_SIMULTANEOUS_OPEN
+    advice = (
+        f"{_FORWARD}; that a NAT has another port for each address looks the same from"
+        " one rendezvous (twist punch-check with --stun elsewhere tells)"
+    )
 
 
 class NoHairpin(NoDirectPath):
@@ -97,6 +101,16 @@ class NoHairpin(NoDirectPath):
         " to each other; use another network on one side, or let the relay carry the"
         " link"
     )
+
+
+class NoCommonWay(NoDirectPath):
+    """
+    One side takes relayed links only (--relay only), and the other takes none (--relay
+    never).
+    """
+
+    reason = Reason.NO_COMMON_WAY
+    advice = "say --relay fallback on one side at least"
 
 
 class ListenerBlocksOutbound(NoDirectPath):
@@ -120,3 +134,9 @@ class DialerBlocksOutbound(NoDirectPath):
 
     reason = Reason.DIALER_BLOCKS_OUTBOUND
     advice = ListenerBlocksOutbound.advice
+
+
+VERDICTS = {each.reason.value: each for each in NoDirectPath.__subclasses__()}
+"""
+All of them, by what stands on wires.
+"""

@@ -22,20 +22,20 @@ from twisted.internet.interfaces import (
 from twisted.internet.task import deferLater
 from twisted.internet.tcp import makeBinding
 
-from punch.address import Address, BadAddress, formatAddress, ipOf, tcpAddress
+from punch.address import Address, formatAddress
 from punch.approach import Ways
 from punch.arrival import shield
-from punch.candidate import MAXIMUM, Candidate, Kind, usable
 from punch.connection import Connection
 from punch.details import Details
 from punch.errors import LinkError, PortHeld, PunchError
 from punch.events import Closed, Listening, Observed
+from punch.gathering import gathered
 from punch.identity import Identity
 from punch.link import Link
 from punch.meeting import Means
 from punch.nat64 import prefixBetween
 from punch.networkchange import networkWatch
-from punch.observers import observersOf
+from punch.outlook import Outlook
 from punch.path import Path
 from punch.plain import PlainLink
 from punch.policy import RelayPolicy
@@ -47,8 +47,6 @@ from punch.search import Sockets
 from punch.secondport import SecondPort
 from punch.settings import Settings
 from punch.sharedport import SharedPort
-from punch.stunclient import look
-from punch.survey import Survey
 from punch.tls import Security
 from punch.win import Win
 
@@ -100,10 +98,12 @@ class Peer:
         self.security = Security(self.clock, identity or Identity.make())
         self._shared: SharedPort | None = None
         self._accepted: Callable[[Connection], None]
-        self._survey: Survey | None = None
         self._sockets = Sockets(settings.search)
         self._client: RendezvousClient | None = None
-        self._observers = observersOf(reactor, settings)
+        self._outlook = self._outside()
+
+    def _outside(self) -> Outlook:
+        return Outlook(self._reactor, self.settings, lambda: self.shared)
 
     def watchNetwork(self, changed: Callable[[], None]) -> Callable[[], None]:
         """
@@ -125,8 +125,8 @@ class Peer:
         The same peer, with a shared port of its own.
         """
         twin = copy(self)
-        twin._shared = twin._client = twin._survey = None
-        twin._observers = observersOf(self._reactor, self.settings)
+        twin._shared = twin._client = None
+        twin._outlook = twin._outside()
         return twin
 
     def means(self, rendezvous: Rendezvous, policy: RelayPolicy | None = None) -> Means:
@@ -149,7 +149,7 @@ class Peer:
             ways=Ways(
                 clock=self.clock,
                 random=self.settings.random,
-                survey=self.survey,
+                survey=self._outlook.survey,
                 sockets=self._sockets,
                 connect=self.shared.connect,
                 connectAnew=self.shared.connectAnew,
@@ -178,7 +178,7 @@ class Peer:
         """
         before, self._shared = self._shared, self._opened(accepted, port)
         self._accepted = accepted
-        self._forget()
+        self._outlook.forget()
         if before is not None:
             await before.close()
         self.tell(Listening(self.shared.port))
@@ -201,10 +201,7 @@ class Peer:
         Leave the rendezvous and close the shared port.  To cancel is to wait no
         longer.
         """
-        self.survey.end()
-        closed = [self.shared.close()]
-        if self._observers is not None:
-            closed.append(self._observers.end())
+        closed = [self.shared.close(), self._outlook.end()]
         if self._client is not None:
             closed.append(self._client.disconnect())
         return shield(gatherResults(closed))
@@ -220,15 +217,30 @@ class Peer:
             another (L{SecondPort}) if none was asked for.
         @raise punch.errors.RendezvousError: it can't be reached.
         """
-        if self._observers is not None:
-            self._observers.begin(self.shared.binding)
+        self._outlook.observe()
+        try:
+            return await self._connect(rendezvous, guest, mayMove)
+        except PortHeld as held:
+            return await self._connectLater(rendezvous, guest, mayMove, held)
+
+    async def _connectLater(
+        self, rendezvous: Rendezvous, guest: Guest, mayMove: bool, held: PortHeld
+    ) -> RendezvousClient:
+        """
+        An earlier connection from our port may be just ending; or what was named as a
+        STUN server is the rendezvous itself.
+        """
+        await self._outlook.rest()
         for pause in _HELD_PAUSES:
+            await deferLater(self.clock, pause)
             try:
-                return await self._connect(rendezvous, guest, mayMove)
-            except PortHeld:
-                # An earlier connection from our port may be just ending.
-                await deferLater(self.clock, pause, lambda: None)
-        return await self._connect(rendezvous, guest, mayMove)
+                client = await self._connect(rendezvous, guest, mayMove)
+            except PortHeld as again:
+                held = again
+            else:
+                self._outlook.observe()
+                return client
+        raise held
 
     async def _connect(
         self, rendezvous: Rendezvous, guest: Guest, mayMove: bool
@@ -250,32 +262,7 @@ class Peer:
         self.shared.close()
         self._shared = shared
         self.tell(Listening(shared.port))
-        if self._observers is not None:
-            self._observers.begin(shared.binding)
-
-    @property
-    def survey(self) -> Survey:
-        """
-        That of the shared port.
-        """
-        assert self._survey is not None
-        return self._survey
-
-    def _forget(self) -> None:
-        """
-        What was found of our NATs may be another network's.
-        """
-        if self._survey is not None:
-            self._survey.end()
-        self._survey = Survey(self.clock, self._look)
-
-    def _look(self, vantage: Address, isShared: bool) -> Deferred[Address]:
-        """
-        See L{punch.survey.Look}.
-        """
-        shared = self.shared
-        binding = shared.binding if isShared else shared.otherBinding
-        return look(self.clock, self._reactor, vantage, binding)
+        self._outlook.observe()
 
     async def greet(self, client: RendezvousClient, patience: float) -> Address:
         """
@@ -289,23 +276,23 @@ class Peer:
         rendezvous, *others = client.vantages or [observed]
         prefix = await prefixBetween(self._reactor, rendezvous, observed)
         self.shared.translateBy(prefix)
-        self._forget()
-        self.survey.begin(rendezvous, observed, others)
+        self._outlook.begin(
+            rendezvous, observed, others if self.settings.relay.mayMeet else []
+        )
         return observed
 
     def askAgain(self) -> None:
         """
         STUN servers may see us elsewhere now.
         """
-        if self._observers is not None:
-            self._observers.hurry()
+        self._outlook.hurry()
 
     def details(
         self,
         observed: Address,
         again: str = "",
         seat: str = "",
-        features: frozenset[str] = frozenset(),
+        features: frozenset[str] | None = None,
     ) -> Details:
         """
         What we tell the other side: our pin, the addresses of our interfaces, and
@@ -314,38 +301,17 @@ class Peer:
         @param observed: our own address as the rendezvous sees it.
         @param again: see L{Details}.
         @param seat: likewise.
-        @param features: likewise.
+        @param features: likewise; C{None}: those of the settings.
         """
-        ips = [self.settings.interface] if self.settings.interface else None
-        offered = []
-        for ip in ips or self.settings.hostAddresses():
-            try:
-                address = tcpAddress(ip, self.shared.port)
-            except BadAddress:
-                continue
-            offered.append(Candidate(Kind.HOST, address))
-        overLoopback = ipOf(observed).is_loopback
-        seen = usable(self._seenElsewhere(observed), overLoopback)
-        # However many interfaces there are, what was asked for is told.
-        own = usable(offered, overLoopback, MAXIMUM - len(seen))
-        candidates = [*own, *seen]
+        port, elsewhere = self.shared.port, self._outlook.elsewhere
         return Details(
             self.security.pin,
-            tuple(usable(candidates, overLoopback)),
-            features,
+            gathered(self.settings, port, observed, elsewhere),
+            self.settings.relay.features if features is None else features,
             again=again,
             seat=seat,
-            translation=self.survey.translation,
+            translation=self._outlook.survey.translation,
         )
-
-    def _seenElsewhere(self, observed: Address) -> list[Candidate]:
-        """
-        Where STUN servers see us, if not where the rendezvous does.
-        """
-        seen = [] if self._observers is None else self._observers.addresses
-        return [
-            Candidate(Kind.SERVER_REFLEXIVE, each) for each in seen if each != observed
-        ]
 
     async def meet(
         self,

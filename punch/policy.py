@@ -4,9 +4,16 @@ The policy: what the relay may be used for.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from enum import Enum
 
 from punch.errors import BadOption
+
+RELAYED_ONLY = "relayed-only"
+DIRECT_ONLY = "direct-only"
+"""
+The features (L{punch.details.Details}) by which a peer says that nothing else will do.
+"""
 
 
 class RelayPolicy(Enum):
@@ -36,6 +43,23 @@ class RelayPolicy(Enum):
                 return each
         names = ", ".join(each.value for each in cls)
         raise BadOption(f"relay: {text!r} is none of {names}")
+
+    @property
+    def features(self) -> frozenset[str]:
+        """
+        What the other side is told of it.
+        """
+        if self is RelayPolicy.FALLBACK:
+            return frozenset()
+        return frozenset({DIRECT_ONLY if self is RelayPolicy.NEVER else RELAYED_ONLY})
+
+    def beside(self, features: Container[str]) -> RelayPolicy | None:
+        """
+        What is left of it beside the other side's features; C{None} if nothing is.
+        """
+        if RELAYED_ONLY in features:
+            return RelayPolicy.ONLY if self.mayRelay else None
+        return self if self.mayMeet or DIRECT_ONLY not in features else None
 
     @property
     def mayRelay(self) -> bool:

@@ -223,6 +223,14 @@ class Race(Generic[P]):
         """
         self._checklist.rest(kind)
 
+    def forgo(self) -> None:
+        """
+        No direct path is wanted after all: nothing more is tried.
+        """
+        self._isDirect = False
+        for kind in Kind:
+            self.rest(kind)
+
     def outcomes(self) -> frozenset[str]:
         """
         See L{Checklist.outcomes}.

@@ -69,6 +69,7 @@ class Reason(Enum):
     NO_SEARCH = "no-search"
     PREDICTION_FAILED = "prediction-failed"
     NO_SIMULTANEOUS_OPEN = "no-simultaneous-open"
+    NO_COMMON_WAY = "no-common-way"
     NO_HAIRPIN = "no-hairpin"
     LISTENER_BLOCKS_OUTBOUND = "listener-blocks-outbound"
     DIALER_BLOCKS_OUTBOUND = "dialer-blocks-outbound"

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from punch.errors import PeerSilent, PunchError
 from punch.link import Link
 from punch.nap import Nap
+from punch.pairerrors import NoCommonWay
 from punch.path import Path
 from punch.peer import Abortable, Peer
 from punch.policy import RelayPolicy
@@ -101,6 +102,8 @@ class Redial:
         link.whenEnded().addCallback(lambda _: self._ignoreNetwork())
         self._isAdopting = False
         self._lacked = Want.NOTHING
+        # The other side may take relayed paths only.
+        self._mayMeet = peer.settings.relay.mayMeet
         first.addErrback(self._failed).addBoth(self._begin)
 
     def _begin(self, result: object) -> None:
@@ -145,7 +148,7 @@ class Redial:
     @property
     def _want(self) -> Want:
         want = self._link.want
-        if want is Want.BETTER and not self._settings.relay.mayMeet:
+        if want is Want.BETTER and not self._mayMeet:
             return Want.NOTHING
         return want
 
@@ -178,6 +181,8 @@ class Redial:
                 if self._want is Want.ANOTHER:
                     self._link.refused(unknown)
                     return
+            except NoCommonWay:
+                self._mayMeet = False
             except (PunchError, TimeoutError) as wrong:
                 error = wrong if isinstance(wrong, PunchError) else PeerSilent()
                 # Each reason once, or there would be a line each second.

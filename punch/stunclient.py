@@ -5,6 +5,7 @@ sections 6.2.2 and 6.3).
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from punch.stunerrors import (
     STUNError,
     STUNRefused,
     STUNSilent,
+    STUNTaken,
     STUNUnreachable,
     STUNViolation,
 )
@@ -54,6 +56,8 @@ who dials has long found another way by then.
 """
 
 _LONGEST_PHRASE = 128
+
+_TAKEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
 
 
 class STUNClient(Protocol):
@@ -199,6 +203,8 @@ def _unreachable(failure: Failure) -> Failure:
         return failure
     if isinstance(why, DNSLookupError):
         return Failure(STUNUnreachable("no such host"))
+    if isinstance(why, ConnectError) and why.osError in _TAKEN:
+        return Failure(STUNTaken())
     if isinstance(why, ConnectError) and why.osError:
         return Failure(STUNUnreachable(os.strerror(why.osError)))
     return Failure(STUNUnreachable(str(why)))

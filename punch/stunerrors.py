@@ -23,6 +23,12 @@ class STUNUnreachable(STUNError):
     reason = Reason.STUN_UNREACHABLE
 
 
+class STUNTaken(STUNUnreachable):
+    """
+    The STUN server is connected to our port already.
+    """
+
+
 class STUNSilent(STUNError):
     """
     The STUN server does not answer in time.

@@ -41,12 +41,19 @@ true, else from any other.  Fails with L{STUNError}.
 """
 
 
+Sightings = list[tuple[Address, Address]]
+"""
+Who saw our shared port, and as what.
+"""
+
+
 class Survey:
     """
     One, of one shared port.
 
     C{found}: arrives with what was found, C{None} if that was too little.
     C{looked}: as what the second vantage saw our shared port, if it did.
+    C{isBlocked}: there are other vantages, and we came to none of them.
     """
 
     _log = Logger()
@@ -55,21 +62,28 @@ class Survey:
         self.found: Arrival[Translation | None] = Arrival()
         self.translation: Translation | None = None
         self.looked: Address | None = None
+        self.isBlocked = False
         self._clock = clock
         self._look = look
         self._vantages: Sequence[Address] = ()
+        self._elsewhere: Callable[[], Sightings] = list
         self._running: Deferred[None] | None = None
 
     def begin(
-        self, observer: Address, observed: Address, vantages: Sequence[Address]
+        self,
+        observer: Address,
+        observed: Address,
+        vantages: Sequence[Address],
+        elsewhere: Callable[[], Sightings] = list,
     ) -> None:
         """
         Start it.
 
         @param observer: the address of the rendezvous, who sees us at C{observed}.
         @param vantages: other addresses that can look at us.
+        @param elsewhere: asks for what others have seen by now, for whom nobody waits.
         """
-        self._vantages = vantages
+        self._vantages, self._elsewhere = vantages, elsewhere
         running = Deferred.fromCoroutine(self._run(observer, observed))
         self._running = running.addErrback(self._failed)
 
@@ -95,7 +109,9 @@ class Survey:
     async def _run(self, observer: Address, observed: Address) -> None:
         seen = await self._lookFrom(self._vantages, isShared=True)
         self.looked = seen[0][1] if seen else None
-        seen.insert(0, (observer, observed))
+        self.isBlocked = bool(self._vantages) and not seen
+        told = [(observer, observed), *seen, *self._elsewhere()]
+        seen = list(dict.fromkeys(told))
         mapping = mappingOf(seen)
         if mapping is Mapping.ENDPOINT_INDEPENDENT:
             self._conclude(Translation(mapping))
@@ -114,9 +130,7 @@ class Survey:
             self.translation = translation
         self.found.arrive(translation)
 
-    async def _lookFrom(
-        self, vantages: Sequence[Address], isShared: bool
-    ) -> list[tuple[Address, Address]]:
+    async def _lookFrom(self, vantages: Sequence[Address], isShared: bool) -> Sightings:
         """
         The answers of those who give any, each with who gave it.
         """

@@ -45,13 +45,15 @@ class Account:
     C{translation}: what its NATs do with ports; C{None} if that could not be told.
     C{outcomes}: of its attempts at the address at which the rendezvous sees the other
     (values of L{Outcome}).  C{searches}: whether it may search.  C{isThorough}: whether
-    what it tried has had the time that it needs.
+    what it tried has had the time that it needs.  C{isBlocked}: it reached the
+    rendezvous, and none of its other vantages.
     """
 
     translation: Translation | None
     outcomes: frozenset[str] = frozenset()
     searches: bool = True
     isThorough: bool = False
+    isBlocked: bool = False
 
     def toFields(self) -> dict[str, Any]:
         """
@@ -61,6 +63,7 @@ class Account:
             "outcomes": sorted(self.outcomes),
             "searches": self.searches,
             "thorough": self.isThorough,
+            "blocked": self.isBlocked,
         }
         if self.translation is not None:
             fields["nat"] = self.translation.toFields()
@@ -77,8 +80,8 @@ class Account:
             outcomes = frozenset(_WORDS.intersection(fields["outcomes"]))
             nat = fields.get("nat")
             translation = None if nat is None else Translation.fromFields(nat)
-            searches, thorough = fields["searches"], fields["thorough"]
-            return cls(translation, outcomes, searches is True, thorough is True)
+            flags = [fields["searches"], fields["thorough"], fields.get("blocked")]
+            return cls(translation, outcomes, *(each is True for each in flags))
         except (TypeError, KeyError, AttributeError, BadTranslation) as bad:
             raise BadAccount("not the shape of an account") from bad
 
@@ -100,12 +103,9 @@ def judge(
         return None
     if first.keepsPort and second.keepsPort:
         return _unmet(listener, dialer, isBehindOne)
-    if first.isRandom and second.isRandom:
-        return BothRandomMapping
-    if (first.isRandom and second.isSequential) or (
-        first.isSequential and second.isRandom
-    ):
-        return RandomAgainstSequential
+    foretold = foretell(first, second)
+    if foretold is not None:
+        return foretold
     isSearch = first.isRandom or second.isRandom
     if isSearch and not (listener.searches and dialer.searches):
         return NoSearch
@@ -114,6 +114,21 @@ def judge(
     isThorough = listener.isThorough and dialer.isThorough
     deaf = _unmet(listener, dialer, isBehindOne) if isThorough else None
     return deaf or (SearchFailed if isSearch else PredictionFailed)
+
+
+def foretell(
+    first: Translation | None, second: Translation | None
+) -> type[NoDirectPath] | None:
+    """
+    Why there is never a direct path between such NATs, whatever is tried.
+    """
+    if first is None or second is None:
+        return None
+    if first.isRandom and second.isRandom:
+        return BothRandomMapping
+    isNext = first.isSequential or second.isSequential
+    isAny = first.isRandom or second.isRandom
+    return RandomAgainstSequential if isNext and isAny else None
 
 
 def _unmet(
@@ -130,8 +145,8 @@ def _unmet(
 
 def _isBlocked(one: Account, other: Account) -> bool:
     """
-    Whether one side's network lets out little: somebody else could look at the other
-    from a second port, and it could not even get there.
+    Whether one side's network lets out little: the other's came to where somebody
+    looked at it, and this one's did not, nor to the other.
     """
-    isDark = one.translation is None and other.translation is not None
-    return isDark and bool(one.outcomes) and one.outcomes <= _BLOCKED
+    isDark = one.isBlocked and other.translation is not None
+    return isDark and bool(one.outcomes) and one.outcomes <= _BLOCKED | _SILENT

@@ -156,6 +156,8 @@ LAYERS: tuple[frozenset[str], ...] = (
             "listener",
             "meeting",
             "observers",
+            "outlook",
+            "gathering",
             "lobby",
             "looks",
             "notebook",

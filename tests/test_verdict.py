@@ -29,10 +29,19 @@ LONG_KEEPS = Account(KEEPS, SILENT, isThorough=True)
 LONG_NEXT = Account(NEXT, SILENT, isThorough=True)
 LONG_ANY = Account(ANY, SILENT, isThorough=True)
 
+
+def dark(outcomes: frozenset[str]) -> Account:
+    """
+    The account of one that came to the rendezvous, and to none of its other vantages.
+    """
+    return Account(None, outcomes, isBlocked=True)
+
+
 accounts = st.builds(
     Account,
     st.none() | translations,
     st.frozensets(st.sampled_from([each.value for each in Outcome])),
+    st.booleans(),
     st.booleans(),
     st.booleans(),
 )
@@ -58,8 +67,13 @@ accounts = st.builds(
         (LONG_ANY, Account(KEEPS, SILENT, False, True), "no-search"),
         (Account(KEEPS, REFUSED), Account(KEEPS, SILENT), None),
         (Account(KEEPS, frozenset({"connected"})), Account(KEEPS), None),
-        (Account(None, REFUSED), Account(KEEPS, SILENT), "listener-blocks-outbound"),
-        (Account(ANY), Account(None, REFUSED), "dialer-blocks-outbound"),
+        (dark(REFUSED), Account(KEEPS, SILENT), "listener-blocks-outbound"),
+        (dark(SILENT), Account(KEEPS, SILENT), "listener-blocks-outbound"),
+        (Account(ANY), dark(REFUSED), "dialer-blocks-outbound"),
+        (Account(None, REFUSED), Account(KEEPS, SILENT), None),
+        (dark(REFUSED), dark(REFUSED), None),
+        (dark(frozenset({"connected"})), Account(KEEPS), None),
+        (dark(frozenset()), Account(KEEPS), None),
         (Account(None, SILENT), Account(KEEPS, SILENT), None),
         (Account(None), Account(KEEPS), None),
         (Account(None, REFUSED), Account(None, REFUSED), None),
@@ -87,7 +101,7 @@ def test_judged(listener: Account, dialer: Account, verdict: str | None) -> None
         (Account(ANY, searches=False), LONG_KEEPS, "no-search"),
         (LONG_ANY, LONG_ANY, "both-random-mapping"),
         (Account(None), Account(KEEPS), None),
-        (Account(None, REFUSED), Account(KEEPS), "listener-blocks-outbound"),
+        (dark(REFUSED), Account(KEEPS), "listener-blocks-outbound"),
     ],
 )
 def test_behindOne(listener: Account, dialer: Account, verdict: str | None) -> None:

@@ -1,0 +1,43 @@
+"""
+Gathering: the candidates of our own that the other side is told (RFC 8445 section
+5.1.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from punch.address import Address, BadAddress, ipOf, tcpAddress
+from punch.candidate import MAXIMUM, Candidate, Kind, usable
+from punch.settings import Settings
+
+
+def gathered(
+    settings: Settings, port: int, observed: Address, elsewhere: Iterable[Address]
+) -> tuple[Candidate, ...]:
+    """
+    The addresses of our interfaces, and those at which STUN servers see us.
+
+    @param port: the shared port.
+    @param observed: our own address as the rendezvous sees it, which tells it itself.
+    @param elsewhere: as STUN servers do.
+    """
+    overLoopback = ipOf(observed).is_loopback
+    reflexive = [
+        Candidate(Kind.SERVER_REFLEXIVE, each) for each in elsewhere if each != observed
+    ]
+    seen = usable(reflexive, overLoopback)
+    # However many interfaces there are, what was asked for is told.
+    own = usable(_own(settings, port), overLoopback, MAXIMUM - len(seen))
+    return tuple(usable([*own, *seen], overLoopback))
+
+
+def _own(settings: Settings, port: int) -> list[Candidate]:
+    ips = [settings.interface] if settings.interface else settings.hostAddresses()
+    offered = []
+    for ip in ips:
+        try:
+            offered.append(Candidate(Kind.HOST, tcpAddress(ip, port)))
+        except BadAddress:
+            continue
+    return offered

@@ -1,0 +1,119 @@
+"""
+The outlook: how our shared port looks from outside, as far as others tell: the survey
+that begins with the rendezvous, and the STUN servers that were asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from punch.address import Address
+from punch.observers import Observers, observersOf
+from punch.settings import Settings
+from punch.sharedport import SharedPort
+from punch.stunclient import look
+from punch.stunerrors import STUNTaken
+from punch.survey import Survey
+
+
+class Outlook:
+    """
+    One peer's.
+
+    C{survey}: of the shared port, as it is now.
+    """
+
+    def __init__(
+        self, reactor: Any, settings: Settings, shared: Callable[[], SharedPort]
+    ) -> None:
+        """
+        @param shared: tells which the shared port is.
+        @raise punch.errors.BadOption: a STUN server is not C{HOST:PORT}.
+        """
+        self._reactor = reactor
+        self._clock = IReactorTime(reactor)
+        self._shared = shared
+        self._observers: Observers | None = observersOf(reactor, settings)
+        self.survey = self._blank()
+
+    def _blank(self) -> Survey:
+        return Survey(self._clock, self._look)
+
+    # The survey.
+
+    def forget(self) -> None:
+        """
+        What was found may be another network's, or another port's.
+        """
+        self.survey.end()
+        self.survey = self._blank()
+
+    def begin(
+        self, rendezvous: Address, observed: Address, vantages: Sequence[Address]
+    ) -> None:
+        """
+        Survey our NATs; see L{Survey.begin}.
+        """
+        self.forget()
+        observers = self._observers
+        elsewhere = (lambda: []) if observers is None else observers.sightings
+        self.survey.begin(rendezvous, observed, vantages, elsewhere)
+
+    def _look(self, vantage: Address, isShared: bool) -> Deferred[Address]:
+        """
+        See L{punch.survey.Look}.
+        """
+        shared = self._shared()
+        binding = shared.binding if isShared else shared.otherBinding
+        seen = look(self._clock, self._reactor, vantage, binding)
+        return seen.addErrback(self._askThere, vantage) if isShared else seen
+
+    def _askThere(self, failure: Failure, vantage: Address) -> Any:
+        """
+        Our port is connected there already: somebody else looks, who tells us.
+        """
+        failure.trap(STUNTaken)
+        return failure if self._observers is None else self._observers.see(vantage)
+
+    # The STUN servers.
+
+    @property
+    def elsewhere(self) -> list[Address]:
+        """
+        Where STUN servers see us, as far as they have told.
+        """
+        return [] if self._observers is None else self._observers.addresses
+
+    def observe(self) -> None:
+        """
+        Ask the STUN servers from the shared port, again if they have been asked.
+        """
+        if self._observers is not None:
+            self._observers.begin(self._shared().binding)
+
+    def hurry(self) -> None:
+        """
+        STUN servers may see us elsewhere now.
+        """
+        if self._observers is not None:
+            self._observers.hurry()
+
+    def rest(self) -> Deferred[Any]:
+        """
+        Ask them no more.
+
+        @return: fires when no connection is left.
+        """
+        return succeed(None) if self._observers is None else self._observers.end()
+
+    def end(self) -> Deferred[Any]:
+        """
+        Nobody wants to know any more.
+        """
+        self.survey.end()
+        return self.rest()
