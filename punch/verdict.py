@@ -27,6 +27,8 @@ _WORDS = frozenset(outcome.value for outcome in Outcome)
 
 _BLOCKED = frozenset({Outcome.REFUSED.value, Outcome.UNREACHABLE.value})
 
+_NO_ROUTE = frozenset({Outcome.UNREACHABLE.value})
+
 
 class BadAccount(ValueError):
     """
@@ -84,6 +86,9 @@ def judge(listener: Account, dialer: Account) -> type[NoDirectPath] | None:
     """
     Why there is no direct path; C{None} if that can't be told.
     """
+    if listener.outcomes == dialer.outcomes == _NO_ROUTE:
+        # One has IPv6 alone and the other IPv4 alone, whatever their NATs do.
+        return None
     if _isBlocked(listener, dialer):
         return ListenerBlocksOutbound
     if _isBlocked(dialer, listener):

@@ -24,6 +24,7 @@ NEXT = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 1)
 ANY = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.RANDOM)
 SILENT = frozenset({"timed out"})
 REFUSED = frozenset({"refused"})
+NO_ROUTE = frozenset({"unreachable"})
 
 LONG_KEEPS = Account(KEEPS, SILENT, isThorough=True)
 LONG_NEXT = Account(NEXT, SILENT, isThorough=True)
@@ -60,6 +61,9 @@ accounts = st.builds(
         (Account(KEEPS, frozenset({"connected"})), Account(KEEPS), None),
         (Account(None, REFUSED), Account(KEEPS, SILENT), "listener-blocks-outbound"),
         (Account(ANY), Account(None, REFUSED), "dialer-blocks-outbound"),
+        (Account(ANY, NO_ROUTE), Account(KEEPS, NO_ROUTE), None),
+        (Account(None, NO_ROUTE), Account(KEEPS, NO_ROUTE), None),
+        (Account(ANY, NO_ROUTE), Account(KEEPS, SILENT), "search-failed"),
         (Account(None, SILENT), Account(KEEPS, SILENT), None),
         (Account(None), Account(KEEPS), None),
         (Account(None, REFUSED), Account(None, REFUSED), None),
