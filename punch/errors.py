@@ -340,7 +340,8 @@ class Refused(ConnectError):
 
 class Unreachable(ConnectError):
     """
-    There is no route to any of the peer's addresses; are you online?
+    There is no route to any of the peer's addresses: you are offline, or one of you has
+    IPv6 alone and the other IPv4 alone.
     """
 
     reason = Reason.UNREACHABLE

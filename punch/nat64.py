@@ -36,10 +36,13 @@ async def prefixBetween(
     ours = ipOf(rendezvous)
     if not isinstance(ours, IPv6Address) or isinstance(ipOf(observed), IPv6Address):
         return None
-    return wellKnown(ours) or await _named(reactor)
+    return wellKnown(ours) or await prefixAround(reactor)
 
 
-async def _named(reactor: Any) -> Prefix | None:
+async def prefixAround(reactor: Any) -> Prefix | None:
+    """
+    The prefix that our network's resolver knows; L{None} if it knows none.
+    """
     found = resolve(reactor, NAME, 1).addTimeout(PATIENCE, IReactorTime(reactor))
     try:
         ips = [ipOf(each) for each in await found]

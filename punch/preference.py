@@ -4,14 +4,18 @@ The preference: IPv4 before IPv6, towards the rendezvous.
 Who has IPv6 is met at the addresses of its own interfaces, which it tells itself.  Of
 IPv4 there is mostly a NAT, and only who is reached through that sees where it ends: so
 that is what a rendezvous is needed for, and who has no IPv6 can be met nowhere else.
+
+Who has no IPv4 reaches a rendezvous that has nothing else through his network's NAT64,
+if there is one (RFC 8305 section 7.1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
     IHostnameResolver,
@@ -22,37 +26,77 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from punch.hosts import HostAddresses, isOutward
+from punch.nat64 import prefixAround
 
 
 @implementer(IResolutionReceiver)
-class _Sorter:
+class _Receiver:
     """
-    Hands on IPv4 addresses at once, and the others after them.
+    Hands on what was found, once that is all.
     """
 
     def __init__(self, receiver: IResolutionReceiver) -> None:
         self._receiver = receiver
-        self._others: list[IAddress] = []
+        self._found: list[IAddress] = []
 
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
         self._receiver.resolutionBegan(resolutionInProgress)
 
     def addressResolved(self, address: IAddress) -> None:
-        if isinstance(address, IPv4Address):
-            self._receiver.addressResolved(address)
-        else:
-            self._others.append(address)
+        self._found.append(address)
 
     def resolutionComplete(self) -> None:
-        for each in self._others:
+        raise NotImplementedError()
+
+    def _tell(self, addresses: Iterable[IAddress]) -> None:
+        for each in addresses:
             self._receiver.addressResolved(each)
         self._receiver.resolutionComplete()
+
+
+def _isSix(address: IAddress) -> bool:
+    return not isinstance(address, IPv4Address)
+
+
+def _isFar(address: Any) -> bool:
+    return isOutward(address.host)
+
+
+class _Sorter(_Receiver):
+    """
+    IPv4 first.
+    """
+
+    def resolutionComplete(self) -> None:
+        self._tell(sorted(self._found, key=_isSix))
+
+
+class _Synthesizer(_Receiver):
+    """
+    IPv4 by way of a NAT64, if there is nothing else.
+    """
+
+    def __init__(self, receiver: IResolutionReceiver, reactor: Any) -> None:
+        _Receiver.__init__(self, receiver)
+        self._reactor = reactor
+
+    def resolutionComplete(self) -> None:
+        if any(map(_isSix, self._found)) or not any(map(_isFar, self._found)):
+            self._tell(self._found)
+        else:
+            Deferred.fromCoroutine(self._synthesize())
+
+    async def _synthesize(self) -> None:
+        prefix = await prefixAround(self._reactor)
+        found: list[Any] = self._found
+        self._tell(found if prefix is None else map(prefix.inward, found))
 
 
 @implementer(IHostnameResolver, IReactorPluggableNameResolver)
 class Preference:
     """
-    A reactor whose resolver names IPv4 addresses first, as long as this host has one.
+    A reactor whose resolver names IPv4 addresses first if this host has one; and if
+    not, and there are no others, where a NAT64 has them.
     """
 
     def __init__(self, reactor: Any, hostAddresses: HostAddresses) -> None:
@@ -85,6 +129,8 @@ class Preference:
         """
         if any("." in each and isOutward(each) for each in self._hostAddresses()):
             resolutionReceiver = _Sorter(resolutionReceiver)
+        else:
+            resolutionReceiver = _Synthesizer(resolutionReceiver, self._reactor)
         resolver: IHostnameResolver = self._reactor.nameResolver
         return resolver.resolveHostName(
             resolutionReceiver, hostName, portNumber, addressTypes, transportSemantics

@@ -30,6 +30,8 @@ _SILENT = frozenset({Outcome.TIMED_OUT.value})
 
 _BLOCKED = frozenset({Outcome.REFUSED.value, Outcome.UNREACHABLE.value})
 
+_NO_ROUTE = frozenset({Outcome.UNREACHABLE.value})
+
 
 class BadAccount(ValueError):
     """
@@ -94,6 +96,9 @@ def judge(
 
     @param isBehindOne: the rendezvous sees both at one address.
     """
+    if listener.outcomes == dialer.outcomes == _NO_ROUTE:
+        # One has IPv6 alone and the other IPv4 alone, whatever their NATs do.
+        return None
     if _isBlocked(listener, dialer):
         return ListenerBlocksOutbound
     if _isBlocked(dialer, listener):

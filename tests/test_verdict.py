@@ -24,6 +24,7 @@ NEXT = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 1)
 ANY = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.RANDOM)
 SILENT = frozenset({"timed out"})
 REFUSED = frozenset({"refused"})
+NO_ROUTE = frozenset({"unreachable"})
 
 LONG_KEEPS = Account(KEEPS, SILENT, isThorough=True)
 LONG_NEXT = Account(NEXT, SILENT, isThorough=True)
@@ -74,6 +75,9 @@ accounts = st.builds(
         (dark(REFUSED), dark(REFUSED), None),
         (dark(frozenset({"connected"})), Account(KEEPS), None),
         (dark(frozenset()), Account(KEEPS), None),
+        (Account(ANY, NO_ROUTE), Account(KEEPS, NO_ROUTE), None),
+        (dark(NO_ROUTE), Account(KEEPS, NO_ROUTE), None),
+        (Account(ANY, NO_ROUTE), Account(KEEPS, SILENT), "search-failed"),
         (Account(None, SILENT), Account(KEEPS, SILENT), None),
         (Account(None), Account(KEEPS), None),
         (Account(None, REFUSED), Account(None, REFUSED), None),

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .namespaces import Namespace, sh
-from .nats import UNSOLICITED, RulesNotLoaded
+from .nats import KEPT_MARK, UNSOLICITED, RulesNotLoaded
 from .plumbing import Plumbing
 
 NETWORKS = {
@@ -37,6 +37,7 @@ _RULES = """\
 table ip6 lab {
 	chain forward {
 		type filter hook forward priority filter; policy drop;
+		ip6 daddr %s ct mark set %s
 		ct state established,related accept
 		iifname "lan" oifname "wan" accept
 		%s %s
@@ -62,7 +63,8 @@ class Firewall:
         @raise RulesNotLoaded: the kernel took the rules but does not have them.
         """
         command, answer = self.namespace.command, _ANSWERS[self.kind]
-        sh(command(["nft", "-f", "-"]), _RULES % (UNSOLICITED, answer))
+        kept = (address6("rendezvous"), KEPT_MARK)
+        sh(command(["nft", "-f", "-"]), _RULES % (*kept, UNSOLICITED, answer))
         listing = sh(command(["nft", "list", "table", "ip6", "lab"]))
         if "hook forward" not in listing or answer.split()[-1] not in listing:
             raise RulesNotLoaded(listing)
@@ -70,9 +72,9 @@ class Firewall:
 
     def forget(self) -> None:
         """
-        Forget all connections.
+        Forget all connections but those to the rendezvous.
         """
-        command = self.namespace.command(["conntrack", "-D", "-f", "ipv6"])
+        command = self.namespace.command(["conntrack", "-D", "-f", "ipv6", "-m", "0"])
         sh(command, fine=(0, 1))  # 1: there were none
 
 

@@ -151,6 +151,19 @@ def test_untoldPrefix() -> None:
     made.end()
 
 
+def test_literal() -> None:
+    """
+    It may be told the rendezvous' IPv4 address in place of its name.
+    """
+    made = world("64:ff9b::/96")
+    made.resolves(NAME, "192.0.0.170")
+    made.meet()
+    assert bothLinked(made)
+    [observed] = made.dialer.told(Observed)
+    assert observed.address.startswith(f"{OUTSIDE}:")
+    made.end()
+
+
 def test_both() -> None:
     """
     Two who are both behind one meet.
