@@ -14,9 +14,11 @@ Ford, Srisuresh and Kegel 2005):
     The gap matters: if the peer's SYN finds the listening socket alone, a NAT that
     follows sequence numbers (Linux) takes the answer for no part of the connect
     that it saw, drops it, and drops whatever we send on this pair of ports for the
-    next two minutes.  Connects that are refused quickly keep a distance, which is
-    random because two sides that retry on one fixed period can miss each other for
-    ever.
+    next two minutes.  Connects that are refused quickly keep a distance; a short one
+    at first, when the other side is just about to begin.
+  - Two sides that retry on one fixed period can miss each other for ever.  Where a
+    refusal takes long, the time that it takes is such a period: if we meet nobody in
+    some of those, random pauses follow.
   - "Address in use" says that the four-tuple lives already: the peer came in
     through our listening socket.
 """
@@ -64,9 +66,19 @@ EASE_AFTER = 3.0
 Seconds of nothing but refusals after which an address is tried more slowly.
 """
 
-_DISTANCE = (0.010, 0.020)
+SHIFT_AFTER = 1.0
 """
-Seconds from one connect to the next where refusals come quickly.
+Seconds of nothing but refusals after which a pause follows each, as long as the attempt
+was, at most: it shifts our rhythm against the other side's.
+"""
+
+_SHORTEST = 0.001
+_GROWTH = 0.05
+_DISTANCE = 0.010
+"""
+Seconds from one connect to the next where refusals come quickly, at least (and twice
+that, at most): at first L{_SHORTEST}, since the other side is just about to begin; then
+that part of the time in which there was nothing but refusals; in the end this.
 """
 
 _PATIENCE = (6.0, 6.9)
@@ -192,9 +204,14 @@ class Checklist:
         if outcome in _PAUSES:
             return now + self._random.uniform(*_PAUSES[outcome])
         since = check.refusedSince
-        if since is not None and now - since >= EASE_AFTER:
+        refused = 0.0 if since is None else now - since
+        if refused >= EASE_AFTER:
             return now + self._random.uniform(*_EASED)
-        return max(now, check.startedAt + self._random.uniform(*_DISTANCE))
+        low = min(max(_SHORTEST, refused * _GROWTH), _DISTANCE)
+        due = check.startedAt + self._random.uniform(low, 2 * low)
+        if refused >= SHIFT_AFTER:
+            now += self._random.uniform(0.0, min(now - check.startedAt, _EASED[1]))
+        return max(now, due)
 
     def hold(self, address: Address) -> None:
         """

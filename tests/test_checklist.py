@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from punch.address import tcpAddress
 from punch.candidate import Candidate, Kind
-from punch.checklist import EASE_AFTER, Checklist, Outcome
+from punch.checklist import EASE_AFTER, SHIFT_AFTER, Checklist, Outcome
 from punch.errors import ConnectError, NoAnswer, NotAttached, Refused, Unreachable
 
 OTHER = Candidate(Kind.HOST, tcpAddress("192.168.1.2", 4040))
@@ -25,6 +25,7 @@ PAUSES = {
     Outcome.UNREACHABLE: (0.8, 1.2),
 }
 DISTANCE = (0.010, 0.020)
+SHORTEST = 0.001
 EASED = (0.2, 0.4)
 
 
@@ -119,7 +120,7 @@ def test_atOnce(outcome: Outcome, seed: int, took: float) -> None:
     due = checklist.nextDue()
     assert due is not None
     assert due >= took
-    assert DISTANCE[0] <= due <= max(took, DISTANCE[1])
+    assert SHORTEST <= due <= max(took, 2 * SHORTEST)
     assert checklist.due(due) == [PEER]
 
 
@@ -134,13 +135,16 @@ def test_connected() -> None:
 
 def test_easing() -> None:
     """
-    Three seconds of nothing but refusals, and the address is tried a few times a
-    second.
+    Refusals come quickly: connects keep a distance that grows in a fifth of a second;
+    after three the address is tried a few times a second.
     """
     attempts = refusals(listing(PEER), until=6.0)
     gaps = [(a, b - a) for a, b in pairwise(attempts)]
-    fast = [gap for start, gap in gaps if start < EASE_AFTER]
+    first = [gap for start, gap in gaps if start < 0.02]
+    fast = [gap for start, gap in gaps if 0.2 <= start < EASE_AFTER]
     slow = [gap for start, gap in gaps if start >= EASE_AFTER]
+    assert all(SHORTEST - 1e-9 <= gap <= 2 * SHORTEST + 1e-9 for gap in first)
+    assert 20 < len([start for start, _ in gaps if start < 0.2]) < 60
     assert len(fast) > 100
     assert len(slow) >= 7
     low, high = DISTANCE
@@ -160,11 +164,35 @@ def test_easingAnew(outcome: Outcome) -> None:
     checklist.conclude(PEER.address, Outcome.REFUSED, 6.9)
     due = checklist.nextDue()
     assert due is not None
-    assert due - 6.9 <= DISTANCE[1] + 1e-9
+    assert due - 6.9 <= EASED[1] + 1e-9
+    assert checklist.due(due) == [PEER]
     checklist.conclude(PEER.address, Outcome.REFUSED, 7.0)
     due = checklist.nextDue()
     assert due is not None
     assert due - 7.0 >= EASED[0] - 1e-9
+
+
+@pytest.mark.parametrize(("took", "most"), [(0.1, 0.1), (1.2, EASED[1])])
+def test_shift(took: float, most: float) -> None:
+    """
+    A second of nothing but refusals, each of which takes as long as the last, and
+    pauses follow, up to as long as that, but not for ever.
+    """
+    checklist, now, pauses = listing(PEER), 0.0, []
+    checklist.conclude(PEER.address, Outcome.REFUSED, 0.0)
+    while now < EASE_AFTER - took:
+        due = checklist.nextDue()
+        assert due is not None
+        if now >= SHIFT_AFTER:
+            pauses.append(due - now)
+        else:
+            assert due <= max(now, 2 * SHORTEST)
+        assert checklist.due(due) == [PEER]
+        now = due + took
+        checklist.conclude(PEER.address, Outcome.REFUSED, now)
+    assert pauses
+    assert all(0.0 <= pause <= most for pause in pauses)
+    assert len({round(pause, 3) for pause in pauses}) == len(pauses)
 
 
 def test_easingApart() -> None:

@@ -281,12 +281,12 @@ SCENARIOS = [
     Scenario(
         "refused at once keeps a distance",
         NEVER,
-        [(0.0, "refused")] * 10 + [(0.0, "connected")],
+        [(0.0, "refused")] * 99 + [(0.0, "connected")],
         NEVER,
         [(0.0, "valid")],
         PEER,
-        0.1,
-        0.2,
+        0.7,
+        1.1,
     ),
     Scenario(
         "timed out, then there",

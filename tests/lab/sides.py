@@ -162,7 +162,9 @@ OTHERS: AbstractMapping[str, Side] = {
     "carrier-hairpin": Side(behavior=replace(_PLAIN, hairpin=True)),
     "home-adm": Side(
         behavior=replace(
-            _PLAIN, mapping=Mapping.ADDRESS_DEPENDENT, allocation=Allocation.RANDOM
+            _PLAIN,
+            mapping=Mapping.ADDRESS_DEPENDENT,
+            allocation=Allocation.SEQUENTIAL,
         )
     ),
 }

@@ -142,3 +142,27 @@ def test_pair(
         assert connected["path"] == path
         dialer.end()
         listener.end()
+
+
+def test_secondAddress(tmp_path: Path) -> None:
+    """
+    A rendezvous that looks from two addresses knows a NAT that gives a port for each
+    address; and who is behind one meets who keeps his port, and lets nobody else in,
+    directly.
+    """
+    heard = EventFile(tmp_path / "listener.events")
+    with Laboratory("home-adm", DROP, seed="7") as lab, serving(lab) as where:
+        punch = [*_TWIST, "punch", "--rendezvous", where, "--once", "--relay", "never"]
+        listener = lab.b.start([*punch, "--events", str(heard.path)])
+        status, said, told = checked(lab, where)
+        assert (status, said) == (0, "possible"), told
+        assert told["Mapping"] == BY_HOST
+        assert told["Allocation"].startswith("sequential")
+        assert heard.wait({"waiting"}, 15.0), listener.tail()
+        [code] = [each["code"] for each in heard.read() if each["event"] == "code"]
+        dialer = lab.a.start([*punch, "--code", code])
+        connected = heard.wait({"connected"}, 30.0)
+        assert connected is not None, (listener.tail(), dialer.tail())
+        assert connected["path"] == "direct"
+        dialer.end()
+        listener.end()

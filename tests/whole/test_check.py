@@ -5,6 +5,7 @@ Whole checks, behind NATs of each kind: each line against the truth.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,7 +39,6 @@ BY_HOST = NATBehavior(filtering=Filtering.ADDRESS_DEPENDENT)
 ANSWERS = NATBehavior(unsolicited=Unsolicited.RESET, strict=True)
 REJECTS = NATBehavior(unsolicited=Unsolicited.REJECT, strict=True)
 SHUFFLES = NATBehavior(allocation=Allocation.RANDOM, strict=True)
-BY_ADDRESS = NATBehavior(mapping=Mapping.ADDRESS_DEPENDENT, strict=True)
 
 DROPPED = "dropped (no answer)"
 REFUSED = "refused (RST, or ICMP port unreachable)"
@@ -177,6 +177,20 @@ def test_filteringElsewhere(behavior: NATBehavior, filtering: str) -> None:
     assert ("knock of the rendezvous from another address" in asked) is (
         filtering != PER_PORT
     )
+
+
+def test_mappingElsewhere() -> None:
+    """
+    It tells a NAT that gives a port for each address from one that gives one for each
+    port, too.
+    """
+    for mapping in (Mapping.ADDRESS_DEPENDENT, Mapping.ADDRESS_AND_PORT_DEPENDENT):
+        world = looking()
+        world.rendezvous.lookElsewhere(world.host("none"))
+        moves = replace(NEXT, mapping=mapping)
+        values = Check(world, behind(world, moves)).report().values
+        assert str(values["mapping"]) == mapping.value
+        assert str(values["allocation"]) == "sequential, step 1"
 
 
 @pytest.mark.parametrize(

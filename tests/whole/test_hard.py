@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from twisted.internet.defer import succeed
 
+from punch import approach
 from punch.address import tcpAddress
 from punch.events import Connected, Judged
 from punch.peer import Peer
 from punch.policy import RelayPolicy
+from punch.strategy import Part, partOf
 from punch.testing import (
     Allocation,
     Filtering,
@@ -126,6 +128,40 @@ def test_anyPort(other: NATBehavior, isDialer: bool, seed: int) -> None:
     sides = (other, RANDOM) if isDialer else (RANDOM, other)
     world = meeting(*sides, seed=seed)
     assert elapsed(world) < 6.0
+    finish(world)
+
+
+@pytest.mark.parametrize("other", [KEEPS, ANSWERS], ids=["silent", "answers"])
+@pytest.mark.parametrize("moves", [NEXT, BLOCK, RANDOM], ids=["next", "block", "any"])
+@pytest.mark.parametrize("isDialer", [False, True], ids=["listener", "dialer"])
+def test_byAddress(
+    moves: NATBehavior,
+    other: NATBehavior,
+    isDialer: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    A NAT that gives another port for each address, but not for each port, is known for
+    what it is where the rendezvous has two addresses, and crossed as the others are.
+    """
+    known: set[Translation | None] = set()
+
+    def part(own: Translation | None, theirs: Translation | None) -> Part:
+        known.update({own, theirs})
+        return partOf(own, theirs)
+
+    monkeypatch.setattr(approach, "partOf", part)
+    moves = replace(moves, mapping=Mapping.ADDRESS_DEPENDENT)
+    world = World(1)
+    world.rendezvous.look()
+    world.rendezvous.lookElsewhere(world.host(leg=LEG))
+    sides = (other, moves) if isDialer else (moves, other)
+    world.cast(*(behind(world, each) for each in sides))
+    world.meet(relay=RelayPolicy.NEVER, timeout=12.0)
+    isAny = moves.allocation is Allocation.RANDOM and moves.ports == RANDOM.ports
+    assert elapsed(world) < (6.0 if isAny else 12 * T)
+    mappings = {each.mapping for each in known if each is not None}
+    assert mappings == {Mapping.ENDPOINT_INDEPENDENT, Mapping.ADDRESS_DEPENDENT}
     finish(world)
 
 

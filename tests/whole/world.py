@@ -83,9 +83,19 @@ class Rendezvous:
         Look at peers from a second port, too.
         """
         self.isVantage = True
-        stun = STUNFactory(self.host, self.limits, self.factory.tally)
-        self._ports.append(self.host.listenTCP(PORT + 1, stun))
         self.factory.vantages = [f":{PORT + 1}"]
+        self._answer(self.host)
+
+    def lookElsewhere(self, host: MemoryHost) -> None:
+        """
+        Look at peers from a second address, too.
+        """
+        self.factory.vantages.append(f"{host.addresses[0]}:{PORT + 1}")
+        self._answer(host)
+
+    def _answer(self, host: MemoryHost) -> None:
+        stun = STUNFactory(self.host, self.limits, self.factory.tally)
+        self._ports.append(host.listenTCP(PORT + 1, stun))
 
     def stop(self) -> None:
         """
