@@ -50,8 +50,8 @@ class Options(PlainOptions):
     synopsis = "[options]"
     longdesc = (
         "Find out what the NATs before this host do, and print it.  Exit status: 0 if"
-        " direct links are likely or possible, 1 if not, 2 if nothing could be found"
-        " out."
+        " direct links are likely or possible, 1 if not, 2 if nobody could be asked;"
+        " with --code or --name, links between the two."
     )
 
     optParameters = [

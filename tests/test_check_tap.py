@@ -12,6 +12,7 @@ from signal import SIGINT, SIGTERM
 
 import pytest
 
+from punch.check_tap import Options
 from punch.report import LABELS
 from tests.test_rendezvous_tap import certificate
 from tests.test_tap import Program, Start, freePort, rendezvous, start
@@ -178,24 +179,6 @@ MISTAKES = [
     (["--rendezvous", "nonsense"], "not an endpoint"),
     (["--rendezvous", "tcp:h"], "not HOST:PORT"),
     (["--rendezvous", "tcp:h:1", "--port", "x"], "--port takes a number"),
-    (["--rendezvous", "tcp:h:1", "--port", "65536"], "a port is below 65536"),
-    (["--rendezvous", "tcp:h:1", "--port", "-1"], "a port is below 65536"),
-    (["--rendezvous", "tcp:h:1", "--timeout", "x"], "--timeout takes a number"),
-    (["--rendezvous", "tcp:h:1", "--timeout", "0"], "--timeout takes seconds"),
-    (["--rendezvous", "tcp:h:1", "--timeout", "nan"], "--timeout takes seconds"),
-    (["--rendezvous", "tcp:h:1", "--longest", "0"], "--longest takes seconds"),
-    (["--rendezvous", "tcp:h:1", "--longest", "1h"], "--longest takes a number"),
-    (["--rendezvous", "tcp:h:1", "--code", ""], "--code is empty"),
-    (["--rendezvous", "tcp:h:1", "--code", "7-zebra"], "1 word"),
-    (["--rendezvous", "tcp:h:1", "--code", "7-zebra-xyzzy"], "'xyzzy'"),
-    (["--rendezvous", "tcp:h:1", "--code", "7-a-b", "--name", "n"], "one of them only"),
-    (["--rendezvous", "tcp:h:1", "--name", "n"], "--name needs --secret-file"),
-    (["--rendezvous", "tcp:h:1", "--secret-file", "f"], "--secret-file needs --name"),
-    (
-        ["--rendezvous", "tcp:h:1", "--name", "n", "--secret-file", "/none"],
-        "/none",
-    ),
-    (["--rendezvous", "tcp:h:1", "--stun", "h"], "--stun h: not HOST:PORT"),
     (["--rendezvous", "tcp:h:1", "extra"], "unexpected argument 'extra'"),
     (["--nonsense"], "--nonsense"),
 ]
@@ -211,6 +194,40 @@ def test_mistakes(start: Start) -> None:
         assert (status, error.count("\n")) == (64, 1), error
         assert line in error
         assert program.log.read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--port", "65536"], "a port is below 65536"),
+        (["--port", "-1"], "a port is below 65536"),
+        (["--timeout", "x"], "--timeout takes a number"),
+        (["--timeout", "0"], "--timeout takes seconds"),
+        (["--timeout", "nan"], "--timeout takes seconds"),
+        (["--longest", "0"], "--longest takes seconds"),
+        (["--longest", "1h"], "--longest takes a number"),
+        (["--stun", "h"], "--stun h: not HOST:PORT"),
+        (["--code", ""], "--code is empty"),
+        (["--code", "7-zebra"], "1 word"),
+        (["--code", "7-zebra-xyzzy"], "'xyzzy'"),
+        (["--code", "7-zebra-zoo", "--name", "n"], "one of them only"),
+        (["--name", "n"], "--name needs --secret-file"),
+        (["--secret-file", "f"], "--secret-file needs --name"),
+        (["--name", "n", "--secret-file", "/none"], "/none: No such file"),
+    ],
+)
+def test_badValue(
+    options: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    So does each value that does not do.
+    """
+    with pytest.raises(SystemExit) as ended:
+        Options().parseOptions(["--rendezvous", "tcp:h:1", *options])
+    assert ended.value.code == 64
+    error = capsys.readouterr().err
+    assert line in error
+    assert error.count("\n") == 1
 
 
 def test_stopped(start: Start) -> None:

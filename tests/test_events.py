@@ -24,6 +24,7 @@ from punch.events import (
     Listening,
     Observed,
     PathChanged,
+    Rehearsed,
     Resumed,
     Suspended,
     Waiting,
@@ -151,6 +152,12 @@ EXAMPLES: list[tuple[Event, str, dict[str, Any], str]] = [
             "advice": "try again",
         },
         "No direct path (search-failed). It was not met. To help: try again.",
+    ),
+    (
+        Rehearsed("192.0.2.1:4040"),
+        "rehearsed",
+        {"peer": "192.0.2.1:4040"},
+        "The peer at 192.0.2.1:4040 only tried how it would meet us, and left.",
     ),
     (
         Failed("refused", "Nobody there."),

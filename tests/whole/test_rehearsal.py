@@ -23,7 +23,7 @@ from punch.testing import NATBehavior
 from .services import NAME, SECRET, listening, standing
 from .test_hard import ANSWERS, BLOCK, DEAF, KEEPS, NEXT, RANDOM, behind
 from .test_wrong import wrong
-from .world import WHERE, World
+from .world import WHERE, T, World
 
 DEAF_RANDOM = replace(RANDOM, simultaneousOpen=False)
 
@@ -239,7 +239,8 @@ def test_olderListener(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("after", [0.05, 0.1, 0.2, 0.3, 0.4, 1.0, 5.0])
 def test_cancelled(after: float) -> None:
     """
-    Cancelled at whatever instant, nothing is left.
+    Cancelled at whatever instant, nothing is left; and once the proof is given, the
+    listener is none the worse for it.
     """
     world = waiting(RANDOM, KEEPS)
     running = rehearsal(world)
@@ -248,4 +249,7 @@ def test_cancelled(after: float) -> None:
     running.cancel()
     world.run(GOODBYE + 0.1)
     assert running.called
+    if after > 3.5 * T:
+        assert world.listener.reason == "waiting"
+        assert not world.listener.told(Failed)
     world.end()
