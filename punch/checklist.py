@@ -81,6 +81,11 @@ that, at most): at first L{_SHORTEST}, since the other side is just about to beg
 that part of the time in which there was nothing but refusals; in the end this.
 """
 
+_PREDICTED = 0.005
+"""
+Seconds from one new connect to the next, of all predicted candidates together.
+"""
+
 _PATIENCE = (6.0, 6.9)
 """
 Seconds until a pending connect is renewed: shortly before the kernel would send its
@@ -125,6 +130,7 @@ class Checklist:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._checks: dict[Address, _Check] = {}
+        self._slot = 0.0
 
     def add(self, candidate: Candidate, now: float) -> bool:
         """
@@ -196,6 +202,9 @@ class Checklist:
             check.refusedSince = now
         if outcome is not Outcome.CONNECTED and not check.isResting:
             check.dueAt = self._next(check, outcome, now)
+            if check.candidate.kind is Kind.PREDICTED:
+                self._slot = max(now, self._slot) + _PREDICTED
+                check.dueAt = max(check.dueAt, self._slot)
 
     def _next(self, check: _Check, outcome: Outcome, now: float) -> float:
         """

@@ -234,10 +234,9 @@ class Introduction:
             self._headStart.begin(self._told.candidates, details.candidates)
         self._details.arrive(details)
         self._agree(details.features)
-        if not self.expectsDirect:
-            return
-        for candidate in usable(details.candidates, self._meeting.overLoopback):
-            self.race.add(candidate)
+        if self.expectsDirect:
+            for candidate in usable(details.candidates, self._meeting.overLoopback):
+                self.race.add(candidate)
         if self._mayDial:
             self._approach.begin(self._told.translation, details.translation)
 

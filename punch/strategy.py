@@ -82,6 +82,9 @@ def drawn(ports: tuple[int, int], random: Random) -> Iterator[int]:
     All ports from the first to the last, each once, in random order.
     """
     first, last = ports
-    numbers = list(range(first, last + 1))
-    random.shuffle(numbers)
-    yield from numbers
+    # A shuffle in pieces: only what was swapped is remembered.
+    swapped: dict[int, int] = {}
+    for end in range(last - first, -1, -1):
+        pick = random.randint(0, end)
+        yield first + swapped.get(pick, pick)
+        swapped[pick] = swapped.pop(end, end)
