@@ -103,7 +103,7 @@ RELAYED: Steps = [
     *RENDEZVOUS,
     (0.2, steps.Trying(steps.RELAY)),
     (0.3, steps.Joined(steps.RELAY, "relayed", PEER, "connected")),
-    (0.4, steps.Won(steps.RELAY, "relayed", "no-answer")),
+    (0.4, steps.Won(steps.RELAY, PEER, "relayed", "no-answer")),
 ]
 
 
