@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from punch.trace import Lane, Mark, Span, Trace
+from punch.tracetext import cut
 
 VERSION = 1
 
@@ -31,6 +32,15 @@ _FARTHEST = 1e10
 """
 Seconds that are still a time.
 """
+
+_BAD = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 T = TypeVar("T")
 
@@ -74,7 +84,7 @@ def tracesFromJSON(data: bytes) -> list[Trace]:
         return _all(_trace, found["meetings"])
     except BadTrace:
         raise
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as bad:
+    except _BAD as bad:
         raise BadTrace("not the shape of a trace") from bad
 
 
@@ -87,7 +97,7 @@ def _all(read: Callable[[Any], T], values: Any) -> list[T]:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("no text")
-    return value[:_LONGEST_TEXT]
+    return cut(value, _LONGEST_TEXT)
 
 
 def _time(value: Any) -> float:
@@ -135,4 +145,5 @@ def _trace(value: Any) -> Trace:
         lanes=tuple(_all(_lane, value["lanes"])),
         start=_maybe(value["start"]),
         won=_maybe(value["won"]),
+        detail=_text(value.get("detail", "")),
     )

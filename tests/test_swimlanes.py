@@ -130,6 +130,38 @@ def test_cut() -> None:
     assert "stopped" not in shown
 
 
+def test_later() -> None:
+    """
+    A lane of which all comes after the picture is not in it.
+    """
+    later = told([*RENDEZVOUS, (5.0, steps.Trying(HOST)), (6.0, steps.Over())])
+    assert HOST not in textsOf(parsed([later], until=1.0))
+    assert HOST in textsOf(parsed([later], until=7.0))
+
+
+def test_nearMarks() -> None:
+    """
+    Marks that are near to each other all have their words.
+    """
+    marks = ["the first of three", "the second of three", "the third of three"]
+    many: Steps = [(0.2 + n / 100, steps.Approached(w)) for n, w in enumerate(marks)]
+    shown = textsOf(parsed([told([*RENDEZVOUS, *many])]))
+    assert set(marks) <= set(shown)
+
+
+def test_run() -> None:
+    """
+    A run of what was done often has its number if it ends in the picture, and keeps
+    its color if it does not.
+    """
+    lane = Lane("x", "", (Span(0, 2, "connect", "refused", 60),))
+    trace = Trace("dialer", "", 0.0, 2.0, "", "failed", (lane,))
+    for until, words in ((3.0, "60 x refused"), (1.0, "refused")):
+        picture = parsed([trace], until)
+        assert words in textsOf(picture)
+        assert picture.find(f".//{SVG}rect[@class='refused']") is not None
+
+
 def test_deterministic() -> None:
     """
     One trace is drawn one way.
