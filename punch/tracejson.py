@@ -55,8 +55,22 @@ def tracesToJSON(traces: Iterable[Trace]) -> str:
     """
     A JSON object: C{version}, and C{meetings}, each a L{Trace}.
     """
-    meetings = [_rounded(asdict(each)) for each in traces]
-    return json.dumps({"version": VERSION, "meetings": meetings}, indent=1) + "\n"
+    return document(map(meetingJSON, traces))
+
+
+def meetingJSON(trace: Trace) -> str:
+    """
+    One meeting as JSON.
+    """
+    return json.dumps(_rounded(asdict(trace)), indent=1)
+
+
+def document(meetings: Iterable[str]) -> str:
+    """
+    All of them, each as of L{meetingJSON}.
+    """
+    inside = ",\n".join(meetings)
+    return f'{{"version": {VERSION}, "meetings": [\n{inside}\n]}}\n'
 
 
 def _rounded(value: Any) -> Any:

@@ -102,7 +102,13 @@ def tracePage(meetings: Iterable[Sequence[Trace]]) -> str:
     @param meetings: for each meeting one trace, or both sides'; the one that
         matters most first.
     """
-    sections = [_section(each) for each in meetings]
+    return page([section(each) for each in meetings])
+
+
+def page(sections: Sequence[str]) -> str:
+    """
+    A page of meetings, each as of L{section}.
+    """
     count = len(sections)
     nothing = element("p", "No meeting has begun yet.")
     head = element(
@@ -134,7 +140,12 @@ def _legend() -> str:
     return element("ul", *rows)
 
 
-def _section(traces: Sequence[Trace]) -> str:
+def section(traces: Sequence[Trace]) -> str:
+    """
+    One meeting, for a page.
+
+    @param traces: one, or both sides'.
+    """
     first = traces[0]
     state = first.state.replace(" ", "-")
     return element(

@@ -53,6 +53,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "lanes",
             "life",
             "markup",
+            "meetings",
             "note",
             "opening",
             "pake",
