@@ -36,6 +36,7 @@ How wide a letter is, about.
 
 COLORS = {
     "connect": "pending",
+    "answers awaited": "pending",
     "ask": "ask",
     "wait": "wait",
     "details awaited": "wait",
