@@ -19,7 +19,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from punch.address import Address, tcpAddress
+from punch.address import Address, formatAddress, tcpAddress
 from punch.alarm import Alarm
 from punch.candidate import Candidate, Kind
 from punch.note import MOST, Note
@@ -195,14 +195,19 @@ class Approach:
         self._part = part = partOf(self._own, self.theirs)
         if part is Part.REST:
             return
+        if part in (Part.SPREAD, Part.GUESS) and not self._ways.searches:
+            self._pen(Approached("nothing: a search might do, but we are to make none"))
+            return
         self._log.debug("{part}", part=part.value)
         self._pen(Approached(part.value))
         if part is Part.SPREAD:
-            self._begin(lambda: self._ways.connectAnew(self._peer), None)
+            among = f"from many ports to {formatAddress(self._peer)}"
+            self._begin(lambda: self._ways.connectAnew(self._peer), among, None)
         elif part is Part.GUESS:
             assert self.theirs is not None
             ports = drawn(self.theirs.ports, self._ways.random)
-            self._begin(partial(self._guess, ports), Kind.PREDICTED)
+            among = f"from our one port to many of {self._peer.host}"
+            self._begin(partial(self._guess, ports), among, Kind.PREDICTED)
         else:
             if part is Part.PREDICT_NEXT:
                 # What the rendezvous sees is of no use, and would use up ports.
@@ -218,10 +223,13 @@ class Approach:
         return self._ways.connect(tcpAddress(self._peer.host, port))
 
     def _begin(
-        self, connect: Callable[[], Deferred[Any] | None], kind: Kind | None
+        self,
+        connect: Callable[[], Deferred[Any] | None],
+        among: str,
+        kind: Kind | None,
     ) -> None:
         race, ways = self._race, self._ways
-        join = partial(race.join, kind=kind)
+        join = partial(race.join, kind=kind, among=among)
         self._search = Search(ways.clock, ways.sockets, connect, join)
         self._search.start()
 

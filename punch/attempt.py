@@ -54,6 +54,13 @@ def outcomeOf(failure: Failure) -> Outcome:
     return Outcome.UNREACHABLE
 
 
+def tooLong(attempt: object, seconds: float) -> Failure:
+    """
+    An attempt was cancelled because it took this long.
+    """
+    return Failure(error.TimeoutError(string=f"nothing in {seconds:.1f} s"))
+
+
 class Attempt(ClientFactory):
     """
     One attempt.

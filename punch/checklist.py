@@ -25,6 +25,7 @@ Ford, Srisuresh and Kegel 2005):
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
@@ -264,20 +265,40 @@ class Checklist:
                 check.isResting = True
                 check.dueAt = None
 
-    def verdict(self) -> PunchError:
+    def verdict(self, searched: int = 0) -> PunchError:
         """
         Why there is no path, for when time has run out.
+
+        @param searched: connects that a search has made beside.
         """
         checks = self._checks.values()
         observed = [c for c in checks if c.candidate.kind is Kind.SERVER_REFLEXIVE]
         # The address that the rendezvous saw says most: it is surely the peer's.
         verdicts = {_verdictOf(check) for check in observed or checks}
-        tried = ", ".join(str(check.candidate) for check in self._checks.values())
+        tried = ", ".join(self._tried(searched))
         detail = f"tried {tried}" if tried else ""
         for verdict in (NotAttached, WrongPin, Refused, NoAnswer, Unreachable):
             if verdict in verdicts:
                 return verdict(detail)
         return NoAnswer(detail)
+
+    def _tried(self, searched: int) -> Iterator[str]:
+        """
+        What was tried, in words.  Predicted ports are many, and one like the other.
+        """
+        predicted: list[int] = []
+        for each in self._checks.values():
+            if each.candidate.kind is Kind.PREDICTED:
+                predicted.append(each.candidate.address.port)
+            else:
+                yield str(each.candidate)
+        if len(predicted) == 1:
+            yield f"predicted port {predicted[0]}"
+        elif predicted:
+            ports = f"{min(predicted)} to {max(predicted)}"
+            yield f"{len(predicted)} predicted ports {ports}"
+        if searched:
+            yield f"{searched} connect{'' if searched == 1 else 's'} of a search"
 
 
 def _verdictOf(check: _Check) -> type[PunchError]:

@@ -196,7 +196,7 @@ class Dialer:
         except PunchError as error:
             reason = error.reason
             if self._introduction is None:
-                self._pen(Lost(reason.value, str(error)))
+                self._pen(Lost(reason.value, error.text, error.detail))
             raise
         finally:
             if self._introduction is None:

@@ -24,16 +24,17 @@ def verifyDrawn(
     """
     isRelayed = isinstance(connection, Relayed)
     remote = RELAY if isRelayed else formatAddress(connection.remote)
+    local = formatAddress(connection.local)
     # A stranger, until its pin was known.
     earlier = isinstance(connection, SecuredConnection)
 
     def asked() -> Deferred[bytes]:
         # The pin is asked for when TLS is done.
-        pen(Secured(remote, earlier))
+        pen(Secured(remote, local, earlier))
         return pin().addCallback(recognized)
 
     def recognized(expected: bytes) -> bytes:
-        pen(Recognized(remote))
+        pen(Recognized(remote, local))
         return expected
 
     return verify(security, connection, role, asked)

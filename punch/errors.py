@@ -31,14 +31,18 @@ class PunchError(Exception):
         Exception.__init__(self, detail)
         self.detail = detail
 
+    @property
+    def text(self) -> str:
+        """
+        The docstring, as a person reads it.
+        """
+        return " ".join(cleandoc(self.__doc__ or "").split())
+
     def __str__(self) -> str:
         """
         What a person reads: the docstring, and the detail.
         """
-        text = " ".join(cleandoc(self.__doc__ or "").split())
-        if not self.detail:
-            return text
-        return f"{text} ({self.detail})"
+        return f"{self.text} ({self.detail})" if self.detail else self.text
 
 
 class Bug(PunchError):

@@ -151,6 +151,20 @@ class Attempted:
 
 
 @dataclass(frozen=True)
+class Searched:
+    """
+    A search for the other side's port is over: so many C{connects} it began.
+    """
+
+    event: ClassVar[str] = "searched"
+    connects: int
+
+    def sentence(self) -> str:
+        plural = "" if self.connects == 1 else "s"
+        return f"Searched for a port with {self.connects} connect{plural}."
+
+
+@dataclass(frozen=True)
 class Connected:
     """
     A path won and carries the link.

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.error import TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -21,12 +20,13 @@ from twisted.python.failure import Failure
 from punch.address import Address, formatAddress
 from punch.alarm import Alarm
 from punch.arrival import Arrival
-from punch.attempt import outcomeOf
+from punch.attempt import outcomeOf, tooLong
 from punch.candidate import Candidate, Kind
 from punch.checklist import Checklist, Outcome
 from punch.connection import Connection
 from punch.errors import PunchError, WrongPin
 from punch.events import Attempted, Tell
+from punch.events import Searched as SearchedEvent
 from punch.reasons import Reason
 from punch.steps import (
     RELAY,
@@ -36,6 +36,8 @@ from punch.steps import (
     Over,
     Pen,
     Rejected,
+    Searched,
+    Searching,
     Tried,
     Trying,
     Won,
@@ -54,13 +56,6 @@ Verify = Callable[[Connection], Deferred[P]]
 """
 Makes a path of a connection, or fails; it owns the connection from then on.
 """
-
-
-def _tooLong(attempt: object, seconds: float) -> Failure:
-    """
-    An attempt was cancelled because it took this long.
-    """
-    return Failure(TimeoutError(string=f"nothing in {seconds:.1f} s"))
 
 
 class Race(Generic[P]):
@@ -101,6 +96,7 @@ class Race(Generic[P]):
         self._told: dict[Address, str] = {}
         self._over = False
         self._isRelayed = False
+        self._searched = 0
         self.better: Arrival[Win[P]] = Arrival()
         self.over: Arrival[None] = Arrival()
         self.won: Deferred[Win[P]] = Deferred(lambda _: self._finish())
@@ -133,19 +129,24 @@ class Race(Generic[P]):
         connection.abort()
         return succeed(None)
 
-    def join(self, connecting: Deferred[Any], kind: Kind | None = None) -> None:
+    def join(
+        self, connecting: Deferred[Any], kind: Kind | None = None, among: str = ""
+    ) -> None:
         """
-        A connection that is made otherwise races with the others; if it is not made,
-        nothing is said of it.
+        A connection that a search makes races with the others.  Of those that are not
+        made there are hundreds: all are drawn, but only how many is told.
 
         @param connecting: fires with it; owned by us from now on.
         @param kind: C{None}: that of the candidate it leads to.
+        @param among: what is searched, as people are told.
         """
         if self._over:
             connecting.addCallbacks(lambda made: made.abort(), lambda failure: None)
             connecting.cancel()
             return
-        self._await(connecting, kind, lambda failure: None)
+        self._searched += 1
+        self._pen(Searching(among))
+        self._await(connecting, kind, self._unfound, self._clock.seconds())
 
     def relay(self, connecting: Deferred[Any]) -> None:
         """
@@ -163,12 +164,17 @@ class Race(Generic[P]):
         connecting: Deferred[Any],
         kind: Kind | None,
         unmade: Callable[[Failure], None],
+        began: float | None = None,
     ) -> None:
+        """
+        @param began: when, if a search began it.
+        """
         self._running[connecting] = None
 
         def connected(connection: Connection) -> None:
             self._running.pop(connecting, None)
-            self._enter(connection, kind)
+            took = None if began is None else self._clock.seconds() - began
+            self._enter(connection, kind, took)
 
         def failed(failure: Failure) -> None:
             self._running.pop(connecting, None)
@@ -177,13 +183,16 @@ class Race(Generic[P]):
 
         connecting.addCallbacks(connected, failed).addErrback(self._surprised)
 
-    def _unrelayed(self, failure: Failure) -> None:
+    def _unfound(self, failure: Failure) -> None:
+        self._pen(Searched(outcomeOf(failure).value))
+
+    def _unrelayed(self, failure: Failure, local: str = "") -> None:
         self._log.debug("no path by the relay: {why}", why=failure.value)
         outcome = Outcome.REJECTED.value
         if isinstance(failure.value, PunchError):
             outcome = failure.value.reason.value
         self._tell(Attempted(RELAY, Kind.RELAYED.value, outcome))
-        self._pen(Rejected(RELAY, outcome))
+        self._pen(Rejected(RELAY, local, outcome))
 
     def fail(self, reason: PunchError) -> None:
         """
@@ -196,7 +205,7 @@ class Race(Generic[P]):
             return
         error = failure.value
         if isinstance(error, PunchError):
-            self._pen(Lost(error.reason.value, str(error)))
+            self._pen(Lost(error.reason.value, error.text, error.detail))
         self._finish()
         if self._isRelayed:
             self.better.fail(failure)
@@ -215,7 +224,7 @@ class Race(Generic[P]):
 
         @param verdict: why, if somebody knows better than we.
         """
-        seen = self._checklist.verdict()
+        seen = self._checklist.verdict(self._searched)
         self.fail(seen if verdict is None else verdict(seen.detail))
 
     def rest(self, kind: Kind) -> None:
@@ -266,7 +275,7 @@ class Race(Generic[P]):
     def _attempt(self, address: Address) -> None:
         self._pen(Trying(formatAddress(address)))
         attempt = self._connect(address)
-        attempt.addTimeout(self._checklist.patience(), self._clock, _tooLong)
+        attempt.addTimeout(self._checklist.patience(), self._clock, tooLong)
         self._running[attempt] = None
 
         def connected(connection: Connection) -> None:
@@ -284,16 +293,20 @@ class Race(Generic[P]):
         attempt.addErrback(self._surprised)
 
     def _enter(
-        self, connection: Connection, kind: Kind | None = None
+        self,
+        connection: Connection,
+        kind: Kind | None = None,
+        took: float | None = None,
     ) -> Deferred[None]:
         """
         Verify a connection; it holds its four-tuple while it lives.
 
         @param kind: C{None}: that of the candidate it comes from.
+        @param took: see L{Joined}.
         """
         remote, local = connection.remote, connection.local
         self._checklist.hold(remote)
-        self._drawJoined(connection, kind or self._checklist.kindOf(remote))
+        self._drawJoined(connection, kind or self._checklist.kindOf(remote), took)
         verification = self._verify(connection)
         self._running[verification] = None
 
@@ -312,7 +325,7 @@ class Race(Generic[P]):
         def invalid(failure: Failure) -> None:
             self._running.pop(verification, None)
             if kind is Kind.RELAYED and not self._over:
-                self._unrelayed(failure)
+                self._unrelayed(failure, formatAddress(local))
             elif not self._over:
                 self._log.debug(
                     "no path to {remote}: {why}", remote=remote, why=failure.value
@@ -321,15 +334,18 @@ class Race(Generic[P]):
                 outcome = Outcome.WRONG_PIN if wrong else Outcome.REJECTED
                 self._checklist.release(remote, outcome, self._clock.seconds())
                 self._report(remote, outcome.value)
-                self._pen(Rejected(formatAddress(remote), outcome.value))
+                addresses = formatAddress(remote), formatAddress(local)
+                self._pen(Rejected(*addresses, outcome.value))
                 self._go()
 
         return verification.addCallbacks(valid, invalid).addErrback(self._surprised)
 
-    def _drawJoined(self, connection: Connection, kind: Kind) -> None:
+    def _drawJoined(
+        self, connection: Connection, kind: Kind, took: float | None
+    ) -> None:
         remote = RELAY if kind is Kind.RELAYED else formatAddress(connection.remote)
         local, how = formatAddress(connection.local), connection.how.value
-        self._pen(Joined(remote, kind.value, local, how))
+        self._pen(Joined(remote, kind.value, local, how, took))
 
     def _win(self, win: Win[P]) -> None:
         goesOn = win.isRelayed and self._isDirect
@@ -338,7 +354,7 @@ class Race(Generic[P]):
         elif win.isRelayed:
             win = replace(win, why=Reason.RELAY_ONLY.value)
         remote = RELAY if win.isRelayed else formatAddress(win.remote)
-        self._pen(Won(remote, win.way, win.why))
+        self._pen(Won(remote, formatAddress(win.local), win.way, win.why))
         isBetter, self._isRelayed = self._isRelayed, self._isRelayed or goesOn
         if not goesOn:
             self._finish()
@@ -362,6 +378,8 @@ class Race(Generic[P]):
         """
         if not self._over:
             self._pen(Over())
+            if self._searched:
+                self._tell(SearchedEvent(self._searched))
         self._over = True
         self._next.clear()
         running, self._running = self._running, {}

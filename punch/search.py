@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
+from punch.attempt import tooLong
 from punch.connection import Connection
 
 RATE = 200.0
@@ -107,7 +108,7 @@ class Search:
                 self._sockets.give()
                 self.stop()
                 return
-            connecting.addTimeout(PATIENCE, self._clock)
+            connecting.addTimeout(PATIENCE, self._clock, tooLong)
             connecting.addBoth(self._over)
             self._join(connecting)
 

@@ -156,15 +156,37 @@ class Approached(Step):
 
 
 @dataclass(frozen=True)
+class Searching(Step):
+    """
+    A search began one more connect.  C{among}: what it searches.
+    """
+
+    among: str
+
+
+@dataclass(frozen=True)
+class Searched(Step):
+    """
+    One came to its C{outcome}, which is no connection.
+    """
+
+    outcome: str
+
+
+@dataclass(frozen=True)
 class Joined(Step):
     """
-    There is a connection; TLS begins.  C{how}: as of L{punch.events.Connected}.
+    There is a connection; TLS begins.  It is known by both its addresses: a search
+    has many that lead to one.  C{how}: as of L{punch.events.Connected}.
+
+    C{took}: if a search has made it, the seconds that its connect took.
     """
 
     remote: str
     kind: str
     local: str
     how: str
+    took: float | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +197,7 @@ class Secured(Step):
     """
 
     remote: str
+    local: str
     earlier: bool = False
 
 
@@ -185,15 +208,18 @@ class Recognized(Step):
     """
 
     remote: str
+    local: str
 
 
 @dataclass(frozen=True)
 class Rejected(Step):
     """
-    The connection with C{remote}, or the way to it, came to nothing.
+    The connection with C{remote} came to nothing; or, if C{local} is empty, the way to
+    one did.
     """
 
     remote: str
+    local: str
     outcome: str
 
 
@@ -208,6 +234,7 @@ class Won(Step):
     """
 
     remote: str
+    local: str
     path: str
     why: str
 
@@ -222,11 +249,13 @@ class Confirmed(Step):
 @dataclass(frozen=True)
 class Lost(Step):
     """
-    Nobody wins any more.  C{reason}: a L{punch.reasons.Reason}'s value.
+    Nobody wins any more.  C{reason}: a L{punch.reasons.Reason}'s value.  C{detail}:
+    what exactly, such as what was tried.
     """
 
     reason: str
     message: str
+    detail: str = ""
 
 
 @dataclass(frozen=True)

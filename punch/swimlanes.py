@@ -8,14 +8,15 @@ instant.  Words stand where there is room; each thing has its own as a tooltip, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from textwrap import wrap
 
 from punch.markup import element, plain
 from punch.ruler import Ruler
 from punch.trace import Lane, Mark, Span, Trace
-from punch.tracetext import milliseconds, spanText
+from punch.tracetext import cut, milliseconds, spanText
 
 WIDTH = 1200
 _LEFT = 290
@@ -27,6 +28,7 @@ _PAD = 6
 _HEAD = 26
 _TOP = 44
 _APART = 3.0
+_MOST_ROWS = 3
 _LETTER = 6.1
 """
 How wide a letter is, about.
@@ -34,6 +36,7 @@ How wide a letter is, about.
 
 COLORS = {
     "connect": "pending",
+    "answers awaited": "pending",
     "ask": "ask",
     "wait": "wait",
     "details awaited": "wait",
@@ -58,6 +61,7 @@ OUTCOMES = {
     "wrong pin": "bad",
     "stopped": "stopped",
     "various": "various",
+    "begun": "begun",
 }
 """
 ...and by how it ended, which counts for more.
@@ -100,7 +104,7 @@ def drawing(traces: Sequence[Trace], until: float) -> str:
     for trace in traces:
         fronts.append(_headline(trace, y))
         y += _HEAD
-        for lane in trace.lanes:
+        for lane in filter(partial(_isIn, ruler), trace.lanes):
             back, front, y = _lane(lane, ruler, y)
             backs.append(back)
             fronts.append(front)
@@ -115,6 +119,15 @@ def drawing(traces: Sequence[Trace], until: float) -> str:
         viewBox=f"0 0 {WIDTH} {y + 8:.0f}",
         role="img",
     )
+
+
+def _isIn(ruler: Ruler, lane: Lane) -> bool:
+    """
+    Whether a lane has something in the picture; one that has nothing at all is shown.
+    """
+    starts = [each.start for each in (*lane.spans, *lane.stages)]
+    starts += (each.at for each in lane.marks)
+    return not starts or any(map(ruler.shows, starts))
 
 
 def _grid(ruler: Ruler, bottom: float) -> str:
@@ -155,7 +168,7 @@ def _headline(trace: Trace, y: float) -> str:
         "g",
         element("rect", class_="head", x=0, y=y, width=WIDTH, height=_HEAD),
         element("text", plain(trace.role), class_="role", x=10, y=y + 18),
-        element("text", plain(_cut(trace.verdict, 140)), x=_LEFT, y=y + 17),
+        element("text", plain(cut(trace.verdict, 140)), x=_LEFT, y=y + 17),
     )
 
 
@@ -164,13 +177,13 @@ def _lane(lane: Lane, ruler: Ruler, y: float) -> tuple[str, str, float]:
     @return: what lies behind it, what is before that, and where it ends.
     """
     rows = [
-        list(_spans(lane.spans, ruler, isTicked=True)),
-        list(_spans(lane.stages, ruler, isTicked=False)),
-        list(_marks(lane.marks, ruler)),
+        _placed(_spans(lane.spans, ruler, isTicked=True)),
+        _placed(_spans(lane.stages, ruler, isTicked=False)),
+        *_apart(list(_marks(lane.marks, ruler))),
     ]
     rows = [row for row in rows if row]
-    about = wrap(lane.about, 46, max_lines=2, placeholder=" ...")
-    result = wrap(lane.result, 30, max_lines=3, placeholder=" ...")
+    about = wrap(lane.about, 46, max_lines=2, placeholder=" …")
+    result = wrap(lane.result, 27, max_lines=3, placeholder=" …")
     tallest = max(_ROW * len(rows), _LINE * (1 + len(about)), _LINE * len(result))
     height = tallest + 2 * _PAD
     style = "lane winner" if lane.hasWon else "lane"
@@ -186,7 +199,7 @@ def _lane(lane: Lane, ruler: Ruler, y: float) -> tuple[str, str, float]:
 
 
 def _label(title: str, about: list[str], y: float) -> Iterator[str]:
-    shown = _cut(title, 50)
+    shown = cut(title, 50)
     size = "title long" if len(shown) > 34 else "title"
     yield element("text", plain(shown), class_=size, x=10, y=y + 11)
     yield from _column(about, 10, y + _LINE, "about")
@@ -195,11 +208,7 @@ def _label(title: str, about: list[str], y: float) -> Iterator[str]:
 def _column(lines: list[str], x: float, y: float, style: str) -> Iterator[str]:
     for number, line in enumerate(lines):
         at = y + 11 + number * _LINE
-        yield element("text", plain(_cut(line, 60)), class_=style, x=x, y=at)
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 3] + "..."
+        yield element("text", plain(cut(line, 60)), class_=style, x=x, y=at)
 
 
 def _spans(spans: Sequence[Span], ruler: Ruler, isTicked: bool) -> Iterator[_Item]:
@@ -209,8 +218,7 @@ def _spans(spans: Sequence[Span], ruler: Ruler, isTicked: bool) -> Iterator[_Ite
             continue
         start = ruler.x(span.start)
         end = max(ruler.x(span.end), start + 1.0)
-        # What ends only after the picture still goes on in it.
-        shown = span if ruler.shows(span.end) else replace(span, outcome="")
+        shown = span if ruler.shows(span.end) else _unfinished(span)
         style, width = styleOf(shown), end - start
         bar = element("rect", class_=style, x=start, width=width, height=_BAR)
         if isTicked and start - ticked >= _APART:
@@ -218,6 +226,16 @@ def _spans(spans: Sequence[Span], ruler: Ruler, isTicked: bool) -> Iterator[_Ite
             ticked = start
             bar += element("path", class_="began", d=f"M{start:.1f} -1v{_BAR + 2}")
         yield _Item(start, end, bar, _words(shown), spanText(span))
+
+
+def _unfinished(span: Span) -> Span:
+    """
+    A span that ends only after the picture: in that it goes on.
+    """
+    if span.count > 1:
+        # Some of them are over; how many is not known.
+        return replace(span, count=1)
+    return replace(span, outcome="")
 
 
 def _words(span: Span) -> str:
@@ -241,24 +259,57 @@ def _marks(marks: Sequence[Mark], ruler: Ruler) -> Iterator[_Item]:
             yield _Item(x - 4, x + 4, shape, mark.text, tip)
 
 
-def _row(items: list[_Item], y: float) -> Iterator[str]:
+@dataclass(frozen=True)
+class _Placed:
     """
-    The shapes of a row, and their words where there is room: inside, or beside.
+    An item, and its words where there is room for them.
     """
-    free = float(_LEFT)
-    for number, item in enumerate(items):
-        following = items[number + 1].start if number + 1 < len(items) else _RIGHT
-        words, free = _placed(item, free, following)
+
+    item: _Item
+    words: str
+
+
+def _placed(items: Iterable[_Item]) -> list[_Placed]:
+    """
+    A row: each item's words inside it, or beside.
+    """
+    row, free = list(items), float(_LEFT)
+    placed = []
+    for number, item in enumerate(row):
+        following = row[number + 1].start if number + 1 < len(row) else _RIGHT
+        words, free = _place(item, free, following)
+        placed.append(_Placed(item, words))
+    return placed
+
+
+def _apart(items: list[_Item]) -> list[list[_Placed]]:
+    """
+    As many rows as it takes for all to have their words, up to some.
+    """
+    rows: list[list[_Placed]] = []
+    while items and len(rows) < _MOST_ROWS - 1:
+        kept: list[_Item] = []
+        later: list[_Item] = []
+        for item in items:
+            fits = all(each.words for each in _placed([*kept, item]))
+            (kept if fits or not kept else later).append(item)
+        rows.append(_placed(kept))
+        items = later
+    return [*rows, _placed(items)]
+
+
+def _row(row: list[_Placed], y: float) -> Iterator[str]:
+    for each in row:
         yield element(
             "g",
-            element("title", plain(item.tip)),
-            item.shape,
-            words,
+            element("title", plain(each.item.tip)),
+            each.item.shape,
+            each.words,
             transform=f"translate(0 {y:.1f})",
         )
 
 
-def _placed(item: _Item, free: float, following: float) -> tuple[str, float]:
+def _place(item: _Item, free: float, following: float) -> tuple[str, float]:
     """
     @param free: where there is room to the left of it, from where on.
     @param following: where the next one begins.

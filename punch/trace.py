@@ -68,7 +68,8 @@ class Trace:
     clock.
     C{length}: seconds until the last that is known.  C{start}: when both were to
     start, if they were told.  C{won}: when a path won.  C{verdict}: what came of
-    it, in a sentence; C{state}: C{"connected"}, C{"failed"} or C{"going on"}.
+    it, in a sentence; C{detail}: more of it, such as what was tried; C{state}:
+    C{"connected"}, C{"failed"} or C{"going on"}.
     """
 
     role: str
@@ -80,6 +81,7 @@ class Trace:
     lanes: tuple[Lane, ...]
     start: float | None = None
     won: float | None = None
+    detail: str = ""
 
     def later(self, seconds: float) -> Trace:
         """

@@ -5,7 +5,6 @@ The trace file: the latest meetings, drawn in a file of the user's.
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,16 +17,18 @@ from twisted.logger import Logger
 from punch.alarm import Alarm
 from punch.chronicle import Chronicle
 from punch.errors import BadOption
+from punch.meetings import Kept, Meetings
 from punch.steps import Confirmed, Draw, Over, Pen, Step, Won, drawNothing
 from punch.trace import Trace, couples
-from punch.tracejson import MOST_BYTES, BadTrace, tracesFromJSON, tracesToJSON
-from punch.tracepage import tracePage
+from punch.tracejson import (
+    MOST_BYTES,
+    BadTrace,
+    document,
+    meetingJSON,
+    tracesFromJSON,
+)
+from punch.tracepage import page, section, tracePage
 from punch.tracetext import traceText
-
-MOST_MEETINGS = 8
-"""
-Meetings that a file has; the latest is the first.
-"""
 
 _SOON = 0.2
 """
@@ -44,16 +45,17 @@ def tracePath(text: str) -> Path:
     @raise BadOption: that can't be.
     """
     path = Path(text)
+    folder = _target(path).parent
     if path.suffix not in (_HTML, _JSON):
         raise BadOption(f"--trace {text}: the name ends in {_HTML} or {_JSON}")
     if path.is_dir():
         raise BadOption(f"--trace {text}: it is a directory")
     try:
-        made, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        made, name = mkstemp(prefix=f".{path.name}.", dir=folder)
         os.close(made)
         os.unlink(name)
     except OSError as cannot:
-        where = f"in {path.parent}: {cannot.strerror}"
+        where = f"in {folder}: {cannot.strerror}"
         raise BadOption(f"--trace {text}: cannot write {where}") from cannot
     return path
 
@@ -74,10 +76,18 @@ def traceOption(trace: str | None, draw: Sequence[str]) -> Path | None:
     raise SystemExit(0)
 
 
+def _target(path: Path) -> Path:
+    """
+    The file itself, if C{path} is a link to it.
+    """
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 def replaceFile(path: Path, text: str) -> None:
     """
-    Put C{text} in the place of a file, at once and whole.
+    Put C{text} in the place of a file, at once and whole; a link to it stays one.
     """
+    path = _target(path)
     made, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(made, "w", encoding="utf-8") as file:
@@ -107,8 +117,8 @@ class TraceFile:
         self._clock = clock
         self._path = path
         self._now = now
-        self._meetings: deque[Chronicle] = deque(maxlen=MOST_MEETINGS)
-        self._news: list[Chronicle] = []
+        self._meetings = Meetings()
+        self._news: list[Kept] = []
         self._soon = Alarm(clock)
 
     def __call__(self, role: str, isReunion: bool) -> Pen:
@@ -116,7 +126,7 @@ class TraceFile:
         A meeting begins.
         """
         chronicle = Chronicle(role, self._now(), isReunion)
-        self._meetings.appendleft(chronicle)
+        kept = self._meetings.begin(chronicle)
         began = self._clock.seconds()
 
         def pen(step: Step) -> None:
@@ -124,16 +134,17 @@ class TraceFile:
             # After a direct path has won, its race is over at once.
             goesOn = isinstance(step, Won) and step.path != "direct"
             if goesOn or isinstance(step, (Over, Confirmed)):
-                self._tell(chronicle)
+                self._tell(kept)
 
         return pen
 
-    def _tell(self, chronicle: Chronicle) -> None:
+    def _tell(self, kept: Kept) -> None:
         """
         There is news; but first of all bytes are to flow.
         """
-        if chronicle not in self._news:
-            self._news.append(chronicle)
+        self._meetings.news(kept)
+        if kept not in self._news:
+            self._news.append(kept)
         if not self._soon.isSet:
             self._soon.set(_SOON, self.flush)
 
@@ -144,15 +155,16 @@ class TraceFile:
         self._soon.clear()
         news, self._news = self._news, []
         for each in news:
-            self._log.debug("{trace}", trace=traceText(each.trace()))
+            self._log.debug("{trace}", trace=traceText(each.chronicle.trace()))
         if news:
             self._write()
 
     def _write(self) -> None:
-        traces = [each.trace() for each in self._meetings if not each.wasInVain]
-        traces = [each for each in traces if each.lanes]
+        isPage = self._path.suffix == _HTML
+        draw = _section if isPage else meetingJSON
+        drawn = [each.drawn(draw) for each in self._meetings]
         try:
-            replaceFile(self._path, _written(self._path, [[each] for each in traces]))
+            replaceFile(self._path, page(drawn) if isPage else document(drawn))
         except OSError as cannot:
             self._log.warn(
                 "Cannot write {path}: {why}", path=str(self._path), why=cannot.strerror
@@ -171,10 +183,8 @@ def traceFile(reactor: Any, path: Path | None, now: Callable[[], float]) -> Draw
     return made
 
 
-def _written(path: Path, meetings: Sequence[Sequence[Trace]]) -> str:
-    if path.suffix == _HTML:
-        return tracePage(meetings)
-    return tracesToJSON(each for meeting in meetings for each in meeting)
+def _section(trace: Trace) -> str:
+    return section([trace])
 
 
 def drawAgain(path: Path, sources: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from punch.trace import Lane, Mark, Span, Trace
+from punch.tracetext import cut
 
 VERSION = 1
 
@@ -32,6 +33,15 @@ _FARTHEST = 1e10
 Seconds that are still a time.
 """
 
+_BAD = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
+
 T = TypeVar("T")
 
 
@@ -45,8 +55,22 @@ def tracesToJSON(traces: Iterable[Trace]) -> str:
     """
     A JSON object: C{version}, and C{meetings}, each a L{Trace}.
     """
-    meetings = [_rounded(asdict(each)) for each in traces]
-    return json.dumps({"version": VERSION, "meetings": meetings}, indent=1) + "\n"
+    return document(map(meetingJSON, traces))
+
+
+def meetingJSON(trace: Trace) -> str:
+    """
+    One meeting as JSON.
+    """
+    return json.dumps(_rounded(asdict(trace)), indent=1)
+
+
+def document(meetings: Iterable[str]) -> str:
+    """
+    All of them, each as of L{meetingJSON}.
+    """
+    inside = ",\n".join(meetings)
+    return f'{{"version": {VERSION}, "meetings": [\n{inside}\n]}}\n'
 
 
 def _rounded(value: Any) -> Any:
@@ -74,7 +98,7 @@ def tracesFromJSON(data: bytes) -> list[Trace]:
         return _all(_trace, found["meetings"])
     except BadTrace:
         raise
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as bad:
+    except _BAD as bad:
         raise BadTrace("not the shape of a trace") from bad
 
 
@@ -87,7 +111,7 @@ def _all(read: Callable[[Any], T], values: Any) -> list[T]:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("no text")
-    return value[:_LONGEST_TEXT]
+    return cut(value, _LONGEST_TEXT)
 
 
 def _time(value: Any) -> float:
@@ -135,4 +159,5 @@ def _trace(value: Any) -> Trace:
         lanes=tuple(_all(_lane, value["lanes"])),
         start=_maybe(value["start"]),
         won=_maybe(value["won"]),
+        detail=_text(value.get("detail", "")),
     )

@@ -30,13 +30,13 @@ _STYLE = """
   --line: #dfe3e8; --head: #eef1f5; --winner: #e9f6ea; --word: #14171b;
   --pending: #c9d0da; --good: #58b368; --refused: #e58a7b; --silent: #d9a441;
   --taken: #b9a2dd; --bad: #e2604f; --stopped: #dde1e6; --various: #c98fa9;
-  --ask: #8db8ea; --wait: #ecdca0; --tls: #7fb2f0; --attach: #55bdb4;
+  --begun: #a5b4c8; --ask: #8db8ea; --wait: #ecdca0; --tls: #7fb2f0; --attach: #55bdb4;
   --link: #4fae5f; --start: #8a5a00; --won: #17792c; --lost: #b3261e; }
 @media (prefers-color-scheme: dark) { :root { --page: #15181c; --ink: #e8ebef;
   --faint: #a3acb8; --line: #30363e; --head: #22272e; --winner: #18301e;
   --word: #f4f6f8; --pending: #4d5662; --good: #2f7d3f; --refused: #94483c;
   --silent: #87620f; --taken: #66508f; --bad: #b3372b; --stopped: #363d46;
-  --various: #7d4a62; --ask: #2f5f97; --wait: #5f5426; --tls: #28619f;
+  --various: #7d4a62; --begun: #5a6880; --ask: #2f5f97; --wait: #5f5426; --tls: #28619f;
   --attach: #1f736c; --link: #2f7d3f; --start: #e0b050; --won: #6ecb80;
   --lost: #ff9486; } }
 body { margin: 1.5rem auto; padding: 0 1rem; max-width: 80rem; background: var(--page);
@@ -78,6 +78,7 @@ pre { overflow-x: auto; font-size: 12.5px; }
 """
 
 _LEGEND = (
+    ("begun", "many connects begun"),
     ("pending", "connecting"),
     ("good", "connected"),
     ("refused", "refused"),
@@ -101,7 +102,13 @@ def tracePage(meetings: Iterable[Sequence[Trace]]) -> str:
     @param meetings: for each meeting one trace, or both sides'; the one that
         matters most first.
     """
-    sections = [_section(each) for each in meetings]
+    return page([section(each) for each in meetings])
+
+
+def page(sections: Sequence[str]) -> str:
+    """
+    A page of meetings, each as of L{section}.
+    """
     count = len(sections)
     nothing = element("p", "No meeting has begun yet.")
     head = element(
@@ -133,12 +140,18 @@ def _legend() -> str:
     return element("ul", *rows)
 
 
-def _section(traces: Sequence[Trace]) -> str:
+def section(traces: Sequence[Trace]) -> str:
+    """
+    One meeting, for a page.
+
+    @param traces: one, or both sides'.
+    """
     first = traces[0]
     state = first.state.replace(" ", "-")
     return element(
         "section",
         element("h2", plain(first.verdict), class_=state),
+        *_details(traces),
         *(element("p", plain(_facts(each))) for each in traces),
         *_figures(traces),
         element(
@@ -148,6 +161,12 @@ def _section(traces: Sequence[Trace]) -> str:
         ),
         "\n",
     )
+
+
+def _details(traces: Sequence[Trace]) -> Iterator[str]:
+    for each in traces:
+        if each.detail:
+            yield element("p", plain(f"The {each.role} {each.detail}."))
 
 
 def _facts(trace: Trace) -> str:

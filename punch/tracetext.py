@@ -9,6 +9,18 @@ from collections.abc import Iterator
 from punch.trace import Lane, Span, Trace
 
 
+def cut(text: str, most: int) -> str:
+    """
+    C{text}, if it is too long up to some word, and an ellipsis.
+    """
+    if len(text) <= most:
+        return text
+    start, space, _ = text[:most].rpartition(" ")
+    if not space or len(start) < most // 2:
+        start = text[: most - 2]
+    return f"{start.rstrip()} …"
+
+
 def milliseconds(seconds: float) -> str:
     """
     A time as a person reads it.
@@ -31,7 +43,8 @@ def traceText(trace: Trace) -> str:
     """
     A line for what came of it, and for each thing that happened, lane by lane.
     """
-    lines = [f"{trace.role}: {trace.verdict}"]
+    detail = f" ({trace.detail})" if trace.detail else ""
+    lines = [f"{trace.role}: {trace.verdict}{detail}"]
     for lane in trace.lanes:
         lines.append("  " + _headline(lane))
         lines += (f"    {milliseconds(at):>9}  {text}" for at, text in _happened(lane))
@@ -44,6 +57,9 @@ def _headline(lane: Lane) -> str:
 
 
 def _happened(lane: Lane) -> Iterator[tuple[float, str]]:
-    happened = [(each.at, each.text) for each in lane.marks]
-    happened += ((each.start, spanText(each)) for each in (*lane.spans, *lane.stages))
-    yield from sorted(happened)
+    spans = (*lane.spans, *lane.stages)
+    happened = [((s.start, s.end, not s.outcome), spanText(s)) for s in spans]
+    happened += (((each.at, each.at, False), each.text) for each in lane.marks)
+    # Of what began in one instant, what was over in it came before what goes on.
+    for when, text in sorted(happened, key=lambda each: each[0]):
+        yield when[0], text

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
@@ -22,6 +23,7 @@ from punch.note import MOST, Note
 from punch.race import Race
 from punch.role import Role
 from punch.search import Sockets
+from punch.steps import Approached, Step
 from punch.survey import Survey
 from punch.translation import Allocation, Mapping, Translation
 from punch.verdict import Account
@@ -49,12 +51,13 @@ class _Meeting:
     C{seen}: as what the vantage sees us, one look after another.
     """
 
-    def __init__(self, *seen: int) -> None:
+    def __init__(self, *seen: int, searches: bool = True) -> None:
         self.clock = Clock()
         self.seen = [tcpAddress("203.0.113.1", port) for port in seen]
         self.connects: list[Address] = []
         self.others: list[Address] = []
         self.notes: list[Note] = []
+        self.steps: list[Step] = []
         self.survey = Survey(self.clock, self._look)
         self.race: Race[Any] = Race(
             self.clock,
@@ -71,9 +74,10 @@ class _Meeting:
             sockets=Sockets(40),
             connect=self._noting(self.connects),
             connectAnew=self._noting(self.others),
+            searches=searches,
         )
         self.approach = Approach(
-            ways, self.race, PEER, self.notes.append, lambda step: None
+            ways, self.race, PEER, self.notes.append, self.steps.append
         )
 
     def _look(self, vantage: Address, isShared: bool) -> Deferred[Address]:
@@ -111,6 +115,26 @@ def test_told() -> None:
     assert meeting.notes == [Note(KEEPS)]
     assert not meeting.connects
     meeting.end()
+
+
+@pytest.mark.parametrize(
+    ("own", "theirs"), [([7000], ANY), (list(range(20_000, 60_000, 4000)), KEEPS)]
+)
+def test_noSearch(own: list[int], theirs: Translation) -> None:
+    """
+    Who is to make no search begins none, and says once why.
+    """
+    for searches in (True, False):
+        meeting = _Meeting(*own, searches=searches)
+        meeting.begin(theirs)
+        meeting.approach.heard(Note(theirs))
+        meeting.clock.pump([0.1] * 20)
+        assert bool(meeting.connects + meeting.others) is searches
+        assert bool(meeting.clock.getDelayedCalls()) is searches
+        [approached] = meeting.steps
+        assert isinstance(approached, Approached)
+        assert approached.part.startswith("connect" if searches else "nothing")
+        meeting.end()
 
 
 def test_elsewhere() -> None:

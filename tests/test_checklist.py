@@ -345,6 +345,26 @@ def test_verdictNames() -> None:
     assert "[2001:db8::1]:4040 (host)" in said
 
 
+@pytest.mark.parametrize(
+    ("ports", "searched", "said"),
+    [
+        ([], 0, ""),
+        ([5000], 0, ", predicted port 5000"),
+        ([5007, 5001, 5003], 0, ", 3 predicted ports 5001 to 5007"),
+        ([], 1, ", 1 connect of a search"),
+        ([5000], 600, ", predicted port 5000, 600 connects of a search"),
+    ],
+)
+def test_verdictMany(ports: list[int], searched: int, said: str) -> None:
+    """
+    Of what is many that is said, and not each of it.
+    """
+    host = PEER.address.host
+    predicted = [Candidate(Kind.PREDICTED, tcpAddress(host, each)) for each in ports]
+    detail = listing(PEER, *predicted).verdict(searched).detail
+    assert detail == f"tried 192.0.2.1:4040 (server-reflexive){said}"
+
+
 def test_rest() -> None:
     """
     A candidate of a kind that rests is tried no more, whatever comes of the attempt

@@ -12,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from punch import steps
-from punch.chronicle import MOST_LANES, MOST_MARKS, MOST_SPANS, Chronicle
+from punch.chronicle import Chronicle
+from punch.lanes import MOST_LANES
+from punch.row import MOST_SPANS
 from punch.trace import Lane, Mark, Span, Trace
 from punch.tracejson import tracesFromJSON, tracesToJSON
 from punch.tracepage import tracePage
+from punch.track import MOST_MARKS
 from tests.traces import ANSWERED, DIRECT, HOST, PEER, RENDEZVOUS, Steps, told
 
 RELAY = steps.RELAY
@@ -147,8 +150,8 @@ CASES = {
         [
             *RENDEZVOUS,
             (0.2, steps.Joined(PEER, "server-reflexive", HOST, "accepted")),
-            (0.3, steps.Secured(PEER)),
-            (0.4, steps.Rejected(PEER, "wrong pin")),
+            (0.3, steps.Secured(PEER, HOST)),
+            (0.4, steps.Rejected(PEER, HOST, "wrong pin")),
             (9.0, steps.Lost("wrong-pin", "")),
         ],
         "failed",
@@ -174,7 +177,7 @@ CASES = {
             (0.3, steps.Tried(PEER, "connected")),
             (0.3, steps.Joined(PEER, "server-reflexive", HOST, "connected")),
             (0.4, steps.Joined(HOST, "host", HOST, "accepted")),
-            (0.5, steps.Won(HOST, "direct", "")),
+            (0.5, steps.Won(HOST, HOST, "direct", "")),
             (0.5, steps.Over()),
         ],
         "connected",
@@ -216,9 +219,9 @@ RELAYED: Steps = [
     (0.17, steps.Trying(RELAY)),
     (0.17, steps.Trying(PEER)),
     (0.25, steps.Joined(RELAY, "relayed", "10.0.0.2:5555", "connected")),
-    (0.40, steps.Secured(RELAY)),
-    (0.40, steps.Recognized(RELAY)),
-    (0.40, steps.Won(RELAY, "relayed", "no-answer")),
+    (0.40, steps.Secured(RELAY, "10.0.0.2:5555")),
+    (0.40, steps.Recognized(RELAY, "10.0.0.2:5555")),
+    (0.40, steps.Won(RELAY, "10.0.0.2:5555", "relayed", "no-answer")),
     (0.50, steps.Confirmed()),
 ]
 
@@ -246,7 +249,7 @@ def test_better() -> None:
             *RELAYED,
             (1.0, steps.Tried(PEER, "connected")),
             (1.0, steps.Joined(PEER, "server-reflexive", HOST, "connected")),
-            (1.2, steps.Won(PEER, "direct", "")),
+            (1.2, steps.Won(PEER, HOST, "direct", "")),
             (1.2, steps.Over()),
         ]
     )
@@ -266,7 +269,7 @@ def test_wonMeanwhile() -> None:
             *RENDEZVOUS,
             (0.2, steps.Trying(PEER)),
             (0.3, steps.Joined(PEER, "server-reflexive", HOST, "accepted")),
-            (0.4, steps.Won(PEER, "direct", "")),
+            (0.4, steps.Won(PEER, HOST, "direct", "")),
             (0.4, steps.Over()),
         ]
     )
@@ -285,6 +288,195 @@ def test_approached() -> None:
     )
 
 
+def test_search() -> None:
+    """
+    The connects of a search are one lane.  A connection that came of one is drawn
+    apart, with the time that it took; of another that leads to the same address
+    nothing is changed by what becomes of it.
+    """
+    shared, one, two = "10.0.0.2:4040", "10.0.0.2:1", "10.0.0.2:2"
+    trace = told(
+        [
+            *RENDEZVOUS,
+            (0.2, steps.Learned(PEER, "server-reflexive")),
+            (0.2, steps.Trying(PEER)),
+            *((0.3 + n / 100, steps.Searching("many ports")) for n in range(10)),
+            (0.5, steps.Searched("refused")),
+            (0.5, steps.Joined(PEER, "server-reflexive", one, "connected", 0.15)),
+            (0.6, steps.Joined(PEER, "server-reflexive", two, "connected", 0.25)),
+            (0.7, steps.Rejected(PEER, one, "rejected")),
+            (0.8, steps.Secured(PEER, two)),
+            (0.8, steps.Recognized(PEER, two)),
+            (0.9, steps.Won(PEER, two, "direct", "")),
+            (0.9, steps.Over()),
+        ],
+        "listener",
+    )
+    first, search, *others = trace.lanes[2:]
+    assert (first.spans, first.stages, first.result) == (
+        (Span(0.2, 0.9, "connect", "stopped"),),
+        (),
+        "no answer yet",
+    )
+    assert search.title == "search"
+    assert search.about == "many ports"
+    assert search.spans == (
+        Span(0.3, 0.39, "connect", "begun", 10),
+        Span(0.39, 0.9, "answers awaited", "stopped"),
+    )
+    assert search.stages == (
+        Span(0.5, 0.5, "connect", "refused"),
+        Span(0.5, 0.6, "connect", "connected", 2),
+    )
+    assert search.result == "7 no answer yet; 2 connected; 1 refused"
+    assert [each.title for each in others] == [PEER, PEER]
+    loser, winner = others
+    assert loser.about == f"server-reflexive, from {one}"
+    assert loser.result == "rejected"
+    assert loser.stages == (Span(0.5, 0.7, "TLS", "rejected"),)
+    assert winner.about == f"server-reflexive, from {two}"
+    assert winner.hasWon
+    assert winner.spans == (Span(0.35, 0.6, "connect", "connected"),)
+    assert winner.stages[0] == Span(0.6, 0.8, "TLS", "done")
+    assert trace.verdict == f"Direct in 900 ms: connected {two} - {PEER}"
+    assert shared not in first.about
+
+
+def test_rejectedBeside() -> None:
+    """
+    A connection that came in and broke off ends no connect that is pending beside it.
+    """
+    trace = told(
+        [
+            *RENDEZVOUS,
+            (0.2, steps.Trying(PEER)),
+            (0.3, steps.Joined(PEER, "server-reflexive", HOST, "accepted")),
+            (0.4, steps.Rejected(PEER, HOST, "rejected")),
+            (0.5, steps.Tried(PEER, "taken")),
+        ]
+    )
+    only = lane(trace, PEER)
+    assert only.spans == (Span(0.2, 0.5, "connect", "taken"),)
+    assert only.stages == (Span(0.3, 0.4, "TLS", "rejected"),)
+
+
+def test_relayRejected() -> None:
+    """
+    A connection by the relay that breaks off is over then.
+    """
+    trace = told(
+        [
+            *RENDEZVOUS,
+            (0.2, steps.Trying(RELAY)),
+            (0.3, steps.Joined(RELAY, "relayed", HOST, "connected")),
+            (0.4, steps.Rejected(RELAY, HOST, "rejected")),
+        ]
+    )
+    only = lane(trace, RELAY)
+    assert only.spans == (Span(0.2, 0.3, "connect", "connected"),)
+    assert only.stages == (Span(0.3, 0.4, "TLS", "rejected"),)
+    assert only.result == "rejected"
+
+
+PREDICTED = [f"192.0.2.1:{port}" for port in range(9999, 10023)]
+
+
+def predicted(*more: tuple[float, steps.Step]) -> Trace:
+    """
+    A meeting in which 24 predicted ports are tried.
+    """
+    learned = [(0.2, steps.Learned(each, "predicted")) for each in PREDICTED]
+    trying = [(0.2, steps.Trying(each)) for each in PREDICTED]
+    return told([*RENDEZVOUS, *learned, *trying, *more])
+
+
+def test_predicted() -> None:
+    """
+    Predicted ports are one lane; what they came to is counted.
+    """
+    refused = [(0.3, steps.Tried(each, "refused")) for each in PREDICTED[5:]]
+    trace = predicted(*refused, (5.0, steps.Over()))
+    [only] = trace.lanes[2:]
+    assert only == Lane(
+        "24 predicted ports",
+        "192.0.2.1:9999 to 10022",
+        (
+            Span(0.2, 0.2, "connect", "begun", 24),
+            Span(0.2, 5.0, "answers awaited", "stopped"),
+        ),
+        (Span(0.3, 0.3, "connect", "refused", 19),),
+        result="19 refused; 5 no answer yet",
+    )
+
+
+@pytest.mark.parametrize("how", ["connected", "accepted"])
+def test_predictedWon(how: str) -> None:
+    """
+    The one of them that leads to a connection is drawn apart, with its connect.
+    """
+    remote = PREDICTED[3]
+    end = "connected" if how == "connected" else "taken"
+    tried, joined = (
+        (0.3, steps.Tried(remote, end)),
+        (0.3, steps.Joined(remote, "predicted", HOST, how)),
+    )
+    happened = [tried, joined] if how == "connected" else [joined, tried]
+    trace = predicted(
+        *happened,
+        (0.4, steps.Won(remote, HOST, "direct", "")),
+        (0.4, steps.Over()),
+    )
+    many, winner = trace.lanes[2:]
+    assert many.title == "24 predicted ports"
+    assert many.result == "23 no answer yet; 1 connected"
+    assert (winner.title, winner.hasWon) == (remote, True)
+    assert winner.spans == (Span(0.2, 0.3, "connect", end),)
+
+
+def test_waves() -> None:
+    """
+    Where a lane is many's, those that begin together are one span, and it is seen how
+    long answers were awaited; renewed, they are another.
+    """
+    trace = predicted(
+        *((6.0, steps.Tried(each, "timed out")) for each in PREDICTED),
+        *((8.0, steps.Trying(each)) for each in PREDICTED),
+        (9.0, steps.Step()),
+    )
+    [only] = trace.lanes[2:]
+    assert only.spans == (
+        Span(0.2, 0.2, "connect", "begun", 24),
+        Span(0.2, 6.0, "answers awaited", "over"),
+        Span(8.0, 8.0, "connect", "begun", 24),
+        Span(8.0, 9.0, "answers awaited", ""),
+    )
+    assert only.result == "24 timed out"
+
+
+def test_others() -> None:
+    """
+    Of addresses that have no lane of their own all outcomes are told, though many are
+    pending at a time; and one of them that wins is drawn.
+    """
+    many = [f"192.0.2.1:{port}" for port in range(1, 101)]
+    trace = told(
+        [
+            *((0.1, steps.Trying(each)) for each in many),
+            *((0.2, steps.Tried(each, "refused")) for each in many[:99]),
+            (0.3, steps.Tried(many[99], "connected")),
+            (0.3, steps.Joined(many[99], "host", HOST, "connected")),
+            (0.4, steps.Won(many[99], HOST, "direct", "")),
+            (0.4, steps.Over()),
+        ]
+    )
+    others = lane(trace, "others")
+    own = sum(each.result == "refused" for each in trace.lanes)
+    assert others.result.startswith(f"{99 - own} refused")
+    assert "no answer yet" not in others.result
+    assert lane(trace, many[99]).hasWon
+    assert trace.verdict == f"Direct in 400 ms: connected {HOST} - {many[99]}"
+
+
 def test_relayRefused() -> None:
     """
     Why there is no relayed path is said, too.
@@ -293,7 +485,7 @@ def test_relayRefused() -> None:
         [
             *RENDEZVOUS,
             (0.2, steps.Trying(RELAY)),
-            (0.3, steps.Rejected(RELAY, "relay-busy")),
+            (0.3, steps.Rejected(RELAY, "", "relay-busy")),
         ]
     )
     assert lane(trace, RELAY).result == "relay-busy"
@@ -307,7 +499,7 @@ def test_stranger() -> None:
         [
             *RENDEZVOUS,
             (0.2, steps.Joined(PEER, "peer-reflexive", HOST, "accepted")),
-            (0.2, steps.Secured(PEER, earlier=True)),
+            (0.2, steps.Secured(PEER, HOST, earlier=True)),
         ],
         "listener",
     )
@@ -326,7 +518,7 @@ def test_withoutRendezvous() -> None:
             (0.0, steps.Trying(PEER)),
             (0.1, steps.Tried(PEER, "connected")),
             (0.1, steps.Joined(PEER, "host", HOST, "connected")),
-            (0.1, steps.Won(PEER, "direct", "")),
+            (0.1, steps.Won(PEER, HOST, "direct", "")),
             (0.1, steps.Over()),
             (0.1, steps.Confirmed()),
         ],
@@ -377,7 +569,7 @@ def test_manyAddresses() -> None:
     for port in range(1, 1000):
         remote = f"192.0.2.1:{port}"
         chronicle.add(0.0, steps.Joined(remote, "peer-reflexive", HOST, "accepted"))
-        chronicle.add(0.1, steps.Rejected(remote, "rejected"))
+        chronicle.add(0.1, steps.Rejected(remote, HOST, "rejected"))
     trace = chronicle.trace()
     assert len(trace.lanes) <= MOST_LANES
     assert trace.lanes[-1].title == "others"
@@ -405,7 +597,11 @@ def test_reunion() -> None:
 
 
 remotes = st.sampled_from([PEER, HOST, RELAY])
-words = st.sampled_from(["refused", "connected", "accepted", "relayed", "direct", ""])
+locals_ = st.sampled_from(["10.0.0.2:1", "10.0.0.2:2"])
+tooks = st.one_of(st.none(), st.floats(0, 10))
+words = st.sampled_from(
+    ["refused", "connected", "accepted", "relayed", "direct", "predicted", ""]
+)
 anyStep = st.one_of(
     st.sampled_from([steps.Sought(), steps.Reached(), steps.Said()]),
     st.sampled_from([steps.Confirmed(), steps.Over(), steps.Step()]),
@@ -416,13 +612,15 @@ anyStep = st.one_of(
     st.builds(steps.Learned, remotes, words),
     st.builds(steps.Trying, remotes),
     st.builds(steps.Tried, remotes, words),
-    st.builds(steps.Joined, remotes, words, words, words),
-    st.builds(steps.Secured, remotes, st.booleans()),
-    st.builds(steps.Recognized, remotes),
-    st.builds(steps.Rejected, remotes, words),
+    st.builds(steps.Searching, words),
+    st.builds(steps.Searched, words),
+    st.builds(steps.Joined, remotes, words, locals_, words, tooks),
+    st.builds(steps.Secured, remotes, locals_, st.booleans()),
+    st.builds(steps.Recognized, remotes, locals_),
+    st.builds(steps.Rejected, remotes, locals_, words),
     st.builds(steps.Approached, words),
-    st.builds(steps.Won, remotes, words, words),
-    st.builds(steps.Lost, words, words),
+    st.builds(steps.Won, remotes, locals_, words, words),
+    st.builds(steps.Lost, words, words, words),
 )
 
 

@@ -26,6 +26,7 @@ from punch.events import (
     PathChanged,
     Rehearsed,
     Resumed,
+    Searched,
     Suspended,
     Waiting,
     fieldsOf,
@@ -75,6 +76,13 @@ EXAMPLES: list[tuple[Event, str, dict[str, Any], str]] = [
         {"remote": "192.0.2.1:1", "kind": "host", "outcome": "timed out"},
         "Tried 192.0.2.1:1 (host): timed out.",
     ),
+    (
+        Searched(600),
+        "searched",
+        {"connects": 600},
+        "Searched for a port with 600 connects.",
+    ),
+    (Searched(1), "searched", {"connects": 1}, "Searched for a port with 1 connect."),
     (
         Connected(
             path="direct",

@@ -28,9 +28,10 @@ from punch.arrival import Arrival
 from punch.candidate import Candidate, Kind
 from punch.checklist import Checklist
 from punch.connection import Connection, How
-from punch.events import Attempted, Event
+from punch.events import Attempted, Event, Searched
 from punch.race import Race
-from punch.steps import Joined, Learned, Over, Step, Tried, Trying, Won
+from punch.steps import Joined, Learned, Over, Searching, Step, Tried, Trying, Won
+from punch.steps import Searched as SearchedStep
 from punch.win import Win
 from tests.doubles import OURS, MemoryTransport, PunchTestCase, connectionWith
 
@@ -616,7 +617,7 @@ class RaceTests(PunchTestCase):
             Trying(remote),
             Tried(remote, "connected"),
             Joined(remote, kind, formatAddress(OURS), "connected"),
-            Won(remote, "direct", ""),
+            Won(remote, formatAddress(OURS), "direct", ""),
             Over(),
         ]
 
@@ -696,11 +697,11 @@ class JoiningTests(PunchTestCase):
         connecting.callback(racing.network.made(STRANGER, How.CONNECTED))
         racing.run(1.0)
         assert (racing.win.kind, racing.win.remote) == (Kind.PREDICTED, STRANGER)
-        assert not racing.events
+        assert racing.events == [Searched(1)]
 
     def test_unmade(self) -> None:
         """
-        Of one that is not made nothing is said, and the race goes on.
+        Of one that is not made nothing is told, and the race goes on.
         """
         racing = _Racing({PEER.address: [(0.5, "connected")]}, {})
         racing.race.add(PEER)
@@ -724,6 +725,32 @@ class JoiningTests(PunchTestCase):
         racing.race.fail(errors.NoAnswer())
         assert connecting.called
         assert over == [None]
+
+    def test_accounted(self) -> None:
+        """
+        Each is drawn; how many there were is told once, at the end, and is in the
+        reason of a failure.
+        """
+        racing = _Racing({}, {STRANGER: [(1.0, "valid")]})
+        noted: list[Step] = []
+        racing.race._pen = noted.append
+        connecting: Deferred[Connection] = Deferred()
+        racing.race.join(connecting, Kind.PREDICTED, "where it is")
+        racing.race.join(fail(FAILURES["refused"]), Kind.PREDICTED, "where it is")
+        racing.clock.advance(0.5)
+        connecting.callback(racing.network.made(STRANGER, How.CONNECTED))
+        remote, local = formatAddress(STRANGER), formatAddress(OURS)
+        joined = Joined(remote, "predicted", local, "connected", 0.5)
+        assert noted == [
+            Searching("where it is"),
+            Searching("where it is"),
+            SearchedStep("refused"),
+            joined,
+        ]
+        racing.race.timeOut()
+        assert racing.events == [Searched(2)]
+        assert isinstance(racing.error, errors.NoAnswer)
+        assert racing.error.detail == "tried 2 connects of a search"
 
     def test_late(self) -> None:
         """

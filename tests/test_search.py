@@ -9,6 +9,8 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from punch.attempt import outcomeOf
+from punch.checklist import Outcome
 from punch.connection import Connection
 from punch.search import PATIENCE, RATE, Search, Sockets
 
@@ -85,6 +87,17 @@ def test_sockets() -> None:
     assert len(connects.made) == 11
     connects.run(PATIENCE)
     assert len(connects.made) == 21
+
+
+def test_outcome() -> None:
+    """
+    One that was given up has timed out.
+    """
+    connects = _Connects(most=1)
+    connects.run(PATIENCE + 1)
+    [end] = connects.ends
+    assert isinstance(end, Failure)
+    assert outcomeOf(end) is Outcome.TIMED_OUT
 
 
 def test_shared() -> None:

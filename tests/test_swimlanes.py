@@ -24,6 +24,10 @@ STYLES = {
     Span(0, 1, "connect", "stopped"): "stopped",
     Span(0, 1, "connect", "relay-busy"): "pending",
     Span(0, 1, "ask", "introduced"): "ask",
+    Span(0, 1, "connect", "begun", 9): "begun",
+    Span(0, 1, "answers awaited"): "pending",
+    Span(0, 1, "answers awaited", "over"): "pending",
+    Span(0, 1, "answers awaited", "stopped"): "stopped",
     Span(0, 1, "TLS"): "tls",
     Span(0, 1, "TLS", "done"): "tls",
     Span(0, 1, "pin awaited", "wrong pin"): "bad",
@@ -128,6 +132,38 @@ def test_cut() -> None:
     assert not any("won, 330" in each for each in shown)
     assert "connecting" in shown
     assert "stopped" not in shown
+
+
+def test_later() -> None:
+    """
+    A lane of which all comes after the picture is not in it.
+    """
+    later = told([*RENDEZVOUS, (5.0, steps.Trying(HOST)), (6.0, steps.Over())])
+    assert HOST not in textsOf(parsed([later], until=1.0))
+    assert HOST in textsOf(parsed([later], until=7.0))
+
+
+def test_nearMarks() -> None:
+    """
+    Marks that are near to each other all have their words.
+    """
+    marks = ["the first of three", "the second of three", "the third of three"]
+    many: Steps = [(0.2 + n / 100, steps.Approached(w)) for n, w in enumerate(marks)]
+    shown = textsOf(parsed([told([*RENDEZVOUS, *many])]))
+    assert set(marks) <= set(shown)
+
+
+def test_run() -> None:
+    """
+    A run of what was done often has its number if it ends in the picture, and keeps
+    its color if it does not.
+    """
+    lane = Lane("x", "", (Span(0, 2, "connect", "refused", 60),))
+    trace = Trace("dialer", "", 0.0, 2.0, "", "failed", (lane,))
+    for until, words in ((3.0, "60 x refused"), (1.0, "refused")):
+        picture = parsed([trace], until)
+        assert words in textsOf(picture)
+        assert picture.find(f".//{SVG}rect[@class='refused']") is not None
 
 
 def test_deterministic() -> None:

@@ -17,8 +17,9 @@ from twisted.logger import LogLevel
 
 from punch import steps
 from punch.errors import BadOption
+from punch.meetings import MOST_MEETINGS
+from punch.trace import Trace
 from punch.tracefile import (
-    MOST_MEETINGS,
     TraceFile,
     drawAgain,
     replaceFile,
@@ -103,7 +104,7 @@ RELAYED: Steps = [
     *RENDEZVOUS,
     (0.2, steps.Trying(steps.RELAY)),
     (0.3, steps.Joined(steps.RELAY, "relayed", PEER, "connected")),
-    (0.4, steps.Won(steps.RELAY, "relayed", "no-answer")),
+    (0.4, steps.Won(steps.RELAY, PEER, "relayed", "no-answer")),
 ]
 
 
@@ -162,6 +163,97 @@ def test_inVain(tmp_path: Path) -> None:
     clock.advance(1.0)
     [meeting] = meetings(path)
     assert meeting["state"] == "connected"
+
+
+def _give(file: TraceFile, steps_: Steps, isReunion: bool = False) -> None:
+    pen = file("listener", isReunion)
+    for _, step in steps_:
+        pen(step)
+
+
+STRANGERS: Steps = [(0.0, steps.Met("dead", PEER, 0.0)), (0.0, steps.Over())]
+
+
+def test_inVainTakesNoPlace(tmp_path: Path) -> None:
+    """
+    Meetings that were not needed, however many, take no other's place.
+    """
+    clock, path = Clock(), tmp_path / "t.json"
+    file = TraceFile(clock, path, lambda: 0.0)
+    for _ in range(MOST_MEETINGS):
+        _give(file, ANSWERED)
+    for _ in range(3 * MOST_MEETINGS):
+        _give(file, [(0.0, steps.Sought()), (0.0, steps.Over())], isReunion=True)
+        clock.advance(1.0)
+    assert [each["state"] for each in meetings(path)] == ["connected"] * MOST_MEETINGS
+
+
+def test_strangers(tmp_path: Path) -> None:
+    """
+    Strangers who only know a listener's name have one place, if the others are taken:
+    that of the latest.  One that is proven only when many others have begun is there.
+    """
+    clock, path = Clock(), tmp_path / "t.json"
+    file = TraceFile(clock, path, lambda: 0.0)
+    for _ in range(MOST_MEETINGS - 2):
+        _give(file, ANSWERED)
+    slow = file("listener", False)
+    slow(steps.Met("510f", PEER, 0.0))
+    for _ in range(5 * MOST_MEETINGS):
+        _give(file, STRANGERS)
+    slow(steps.Heard(1))
+    slow(steps.Lost("no-answer", "Nobody."))
+    slow(steps.Over())
+    clock.advance(1.0)
+    found = [each["introduction"] for each in meetings(path)]
+    assert found == ["dead", "510f", *["ab12"] * (MOST_MEETINGS - 2)]
+
+
+def test_drawnOnce(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A meeting of which there is nothing new is not drawn again.
+    """
+    drawn: list[str] = []
+
+    def section(trace: Trace) -> str:
+        drawn.append(trace.introduction)
+        return f"<p>{trace.introduction}</p>"
+
+    monkeypatch.setattr("punch.tracefile._section", section)
+    clock, path = Clock(), tmp_path / "t.html"
+    file = TraceFile(clock, path, lambda: 0.0)
+    _give(file, ANSWERED)
+    clock.advance(1.0)
+    for _ in range(3):
+        _give(file, STRANGERS)
+        clock.advance(1.0)
+    assert drawn == ["ab12", "dead", "dead", "dead"]
+    assert path.read_text().count("<p>dead</p>") == 3
+    assert path.read_text().count("<p>ab12</p>") == 1
+
+
+def test_link(tmp_path: Path) -> None:
+    """
+    If the name is a link, what it leads to is written, and it stays one.
+    """
+    (tmp_path / "sub").mkdir()
+    target, link = tmp_path / "sub" / "t.json", tmp_path / "t.json"
+    link.symlink_to("sub/t.json")
+    assert traceOption(str(link), []) == link
+    recorded(link)
+    assert link.is_symlink()
+    assert len(meetings(target)) == 1
+    assert os.listdir(tmp_path / "sub") == ["t.json"]
+
+
+def test_linkToNowhere(tmp_path: Path) -> None:
+    """
+    A link into a directory that is not there is said at once.
+    """
+    link = tmp_path / "t.json"
+    link.symlink_to("no/t.json")
+    with pytest.raises(BadOption, match=r"cannot write in .*/no: No such file"):
+        tracePath(str(link))
 
 
 def test_cannotWrite(tmp_path: Path) -> None:

@@ -139,6 +139,17 @@ def test_bothSides() -> None:
     assert len(list(page.iter("pre"))) == 2
 
 
+def test_detail() -> None:
+    """
+    What exactly was tried stands below the heading, and not in it.
+    """
+    lost = steps.Lost("no-answer", "Nobody.", "tried 24 predicted ports")
+    page = parsed([told([*RENDEZVOUS, (9.0, lost)])])
+    assert headings(page) == ["Failed (no-answer). Nobody."]
+    facts = [each.text or "" for each in page.iter("p")]
+    assert facts[0] == "The dialer tried 24 predicted ports."
+
+
 def test_nothing() -> None:
     """
     A page without meetings says so.

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from punch.chronicle import Chronicle
-from punch.events import Connected, PathChanged
+from punch.events import Connected, PathChanged, Searched
 from punch.policy import RelayPolicy
 from punch.steps import Pen, Step
 from punch.trace import Lane, Trace, merged
 from punch.tracepage import tracePage
 
+from .test_hard import KEEPS, RANDOM, behind
 from .world import T, World, pair
 
 RELAYING: dict[str, Any] = {"relay": RelayPolicy.FALLBACK, "resumeFor": 600.0}
@@ -162,6 +163,74 @@ def test_better() -> None:
     for each in world.programs:
         each.link.loseConnection()
     world.run(30.0)
+    world.end()
+
+
+def searching(**settings: Any) -> tuple[World, Album]:
+    """
+    A meeting of two of whom one's NAT maps at random, and the other's keeps its port.
+    """
+    world = World(1)
+    world.rendezvous.look()
+    world.cast(behind(world, RANDOM), behind(world, KEEPS))
+    album = Album(world)
+    world.meet(draw=album, relay=RelayPolicy.NEVER, **settings)
+    return world, album
+
+
+@pytest.mark.parametrize("program", [0, 1], ids=["listener", "dialer"])
+def test_searchFailed(program: int) -> None:
+    """
+    A search that found nothing is in the picture, in the reason of the failure, and in
+    one event.
+    """
+    world, album = searching(timeout=12.0, search=20)
+    trace = album.first(("listener", "dialer")[program])
+    [lane] = [each for each in trace.lanes if each.title == "search"]
+    begun = sum(each.count for each in lane.spans if each.outcome == "begun")
+    assert begun >= 20
+    over = sum(each.count for each in lane.stages if each.outcome == "timed out")
+    assert lane.result in (
+        f"{over} timed out; {begun - over} no answer yet",
+        f"{begun - over} no answer yet; {over} timed out",
+    )
+    assert f"{begun} connects of a search" in trace.detail
+    assert world.programs[program].told(Searched) == [Searched(begun)]
+    world.end()
+
+
+def test_searchWon() -> None:
+    """
+    Of a search that has found the other side, the winner is drawn apart, and the lane
+    of connects from the shared port tells of these alone.
+    """
+    world, album = searching(timeout=30.0)
+    world.run(1.0)
+    for trace in (album.first("listener"), album.first("dialer")):
+        lane = winner(trace)
+        [connect] = lane.spans
+        assert connect.outcome == "connected"
+        assert [each.what for each in lane.stages][-1] == "link"
+        assert all(each.outcome for each in lane.stages[:-1])
+        assert trace.lanes[2].result == "no answer yet"
+        assert trace.lanes[2].stages == ()
+    for each in world.programs:
+        each.link.loseConnection()
+    world.run(2.0)
+    world.end()
+
+
+def test_noSearch() -> None:
+    """
+    Where no search is to be made none is begun, and nothing says that it is.
+    """
+    world, album = searching(timeout=8.0, search=0)
+    for role, program in zip(("listener", "dialer"), world.programs, strict=True):
+        trace = album.first(role)
+        assert "search" not in [each.title for each in trace.lanes]
+        marks = [each.text for each in trace.lanes[1].marks]
+        assert not any(each.startswith("connect from") for each in marks)
+        assert not program.told(Searched)
     world.end()
 
 
