@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from ipaddress import IPv4Address as IPv4
 from ipaddress import IPv6Address as IPv6
-from ipaddress import IPv6Network, ip_address
+from ipaddress import IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -87,6 +87,32 @@ def ipOf(address: Address) -> IPv4 | IPv6:
     The IP address alone, with its questions (C{is_loopback}, C{is_private}...).
     """
     return ip_address(address.host.partition("%")[0])
+
+
+_LOCAL = tuple(
+    ip_network(each)
+    for each in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.168.0.0/16",
+        "::/127",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+
+
+def isLocal(address: Address) -> bool:
+    """
+    Whether it means another host in each network (RFC 6890); no NAT64 leads there.
+    """
+    ip = ipOf(address)
+    return any(ip.version == net.version and ip in net for net in _LOCAL)
 
 
 def addressKey(host: str) -> Hashable:

@@ -38,6 +38,11 @@ THOROUGH = 10.0
 Seconds in which a port is met that can be: of a hundred searches all but one.
 """
 
+MOST_PREDICTED = 48
+"""
+Ports that the other side may have us try.
+"""
+
 
 @dataclass(frozen=True)
 class Ways:
@@ -92,7 +97,7 @@ class Approach:
         # Then our connect to the other side is younger than what the survey saw.
         self._isSurveyed = ways.survey.found.settled
         self._began = ways.clock.seconds()
-        self._notes = 0
+        self._notes = self._taken = 0
         self._offered: list[Candidate] = []
         # When the other side has what we offer.
         self._ready = inf
@@ -123,7 +128,10 @@ class Approach:
             return
         # Nobody sends us anywhere but to a host that is theirs.
         host = self._peer.host
-        self._offered += [c for c in note.candidates if c.address.host == host]
+        offered = [c for c in note.candidates if c.address.host == host]
+        offered = offered[: MOST_PREDICTED - self._taken]
+        self._taken += len(offered)
+        self._offered += offered
         self._take()
         if note.account is not None:
             self._heard = note.account
@@ -244,15 +252,16 @@ class Approach:
             self._offer(survey.looked.host, around(own, survey.looked.port))
             isAhead = True
         asked = self._ways.clock.seconds()
-        seen = await survey.ahead()
-        if seen is None or not self._race.goesOn:
+        seen = await survey.ahead() or await survey.ahead()
+        if not self._race.goesOn:
             return
         now = self._ways.clock.seconds()
         # It was a connection and a question: two round trips.  A note takes about one.
         self._ready = now + (now - asked) / 2
-        if not isAhead:
-            self._offer(seen.host, around(own, seen.port))
-        self._offer(seen.host, following(own, seen.port))
+        if seen is not None:
+            if not isAhead:
+                self._offer(seen.host, around(own, seen.port))
+            self._offer(seen.host, following(own, seen.port))
         self._take()
 
     def _offer(self, host: str, ports: Sequence[int]) -> None:

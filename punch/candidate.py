@@ -10,12 +10,19 @@ on and connect from, so C{tcptype so}.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
 
-from punch.address import Address, BadAddress, formatAddress, ipOf, tcpAddress
+from punch.address import (
+    Address,
+    BadAddress,
+    formatAddress,
+    ipOf,
+    isLocal,
+    tcpAddress,
+)
 
 MAXIMUM = 16
 """
@@ -141,6 +148,21 @@ def isUsable(address: Address, overLoopback: bool) -> bool:
     if ip.is_loopback:
         return overLoopback
     return not any(ip.version == net.version and ip in net for net in _NEVER)
+
+
+def trusted(addresses: Sequence[Address]) -> list[Address]:
+    """
+    Those at which whoever is at the first of them may have us ask something: nobody
+    sends us into our own networks who is not there himself.
+    """
+    first = addresses[0]
+    isNear, overLoopback = isLocal(first), ipOf(first).is_loopback
+    return [
+        each
+        for each in addresses
+        if each.host == first.host
+        or (isUsable(each, overLoopback) and (isNear or not isLocal(each)))
+    ]
 
 
 def usable(

@@ -131,6 +131,7 @@ class Checklist:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._checks: dict[Address, _Check] = {}
+        self._told: dict[Address, str] = {}
         self._slot = 0.0
 
     def add(self, candidate: Candidate, now: float) -> bool:
@@ -244,6 +245,14 @@ class Checklist:
         check.rejections += 1
         if not check.isResting:
             check.dueAt = now + min(pause, _LONGEST)
+
+    def isNews(self, address: Address, outcome: str) -> bool:
+        """
+        Whether an attempt did not go as the last one that was told of: a NAT that
+        refuses does so many times a second.
+        """
+        before, self._told[address] = self._told.get(address), outcome
+        return before != outcome
 
     def outcomes(self) -> frozenset[str]:
         """

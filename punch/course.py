@@ -155,7 +155,7 @@ class Course:
             return Want.ANOTHER
         if self._outage.mayEnd and (lead.pulse.isSuspected or self._isUnsure):
             return Want.ANOTHER
-        return Want.BETTER if lead.win.isRelayed else Want.NOTHING
+        return Want.BETTER if lead.win.mayImprove else Want.NOTHING
 
     def _leadBy(self, ride: Ride) -> None:
         """

@@ -167,7 +167,7 @@ class Dialer:
             return
         reason = Reason.DONE
         try:
-            if self._peer.settings.relay.mayMeet:
+            if met.expectsDirect:
                 await adopt(await met.better.wait())
         except PunchError as error:
             reason = error.reason

@@ -25,8 +25,7 @@ class PunchError(Exception):
 
     def __init__(self, detail: str = "") -> None:
         """
-        @param detail: what exactly: a name, an address, a limit.  No secret, but
-            what the user just mistyped.
+        @param detail: what exactly: a name, an address; no secret but one mistyped.
         """
         Exception.__init__(self, detail)
         self.detail = detail

@@ -93,7 +93,6 @@ class Race(Generic[P]):
         # In order, so that what is cancelled is cancelled in the same order always.
         self._running: dict[Deferred[Connection] | Deferred[P], None] = {}
         self._next = Alarm(clock)
-        self._told: dict[Address, str] = {}
         self._over = False
         self._isRelayed = False
         self._searched = 0
@@ -393,12 +392,6 @@ class Race(Generic[P]):
         self._report(address, outcome.value)
 
     def _report(self, address: Address, outcome: str) -> None:
-        """
-        Tell of an attempt, unless it went as the last one did: a NAT that refuses
-        does so many times a second.
-        """
-        if self._told.get(address) == outcome:
-            return
-        self._told[address] = outcome
-        kind = self._checklist.kindOf(address).value
-        self._tell(Attempted(formatAddress(address), kind, outcome))
+        if self._checklist.isNews(address, outcome):
+            kind = self._checklist.kindOf(address).value
+            self._tell(Attempted(formatAddress(address), kind, outcome))

@@ -14,7 +14,6 @@ from twisted.python.failure import Failure
 from punch.errors import PeerSilent, PunchError
 from punch.link import Link
 from punch.nap import Nap
-from punch.pairerrors import NoCommonWay
 from punch.path import Path
 from punch.peer import Abortable, Peer
 from punch.policy import RelayPolicy
@@ -102,8 +101,6 @@ class Redial:
         link.whenEnded().addCallback(lambda _: self._ignoreNetwork())
         self._isAdopting = False
         self._lacked = Want.NOTHING
-        # The other side may take relayed paths only.
-        self._mayMeet = peer.settings.relay.mayMeet
         first.addErrback(self._failed).addBoth(self._begin)
 
     def _begin(self, result: object) -> None:
@@ -114,7 +111,7 @@ class Redial:
         """
         What the link lacks has changed, or the link has ended.
         """
-        want = self._want
+        want = self._link.want
         worse = want is Want.ANOTHER and self._lacked is not want
         self._lacked = want
         if self._first is not None:
@@ -141,16 +138,9 @@ class Redial:
         """
         What did not work may work now, and what did may not.
         """
-        if self._want is not Want.NOTHING:
+        if self._link.want is not Want.NOTHING:
             self.hurry()
         self._link.probe(self._link.getHost().host not in self._peer.addresses())
-
-    @property
-    def _want(self) -> Want:
-        want = self._link.want
-        if want is Want.BETTER and not self._mayMeet:
-            return Want.NOTHING
-        return want
 
     def _start(self) -> None:
         self._running = running = Deferred.fromCoroutine(self._run())
@@ -167,22 +157,20 @@ class Redial:
 
     def _stopped(self, pause: float | None) -> None:
         self._running = None
-        if self._want is not Want.NOTHING and self._link.connected:
+        if self._link.want is not Want.NOTHING and self._link.connected:
             self._clock.callLater(pause or 0.0, self.wanted)
 
     async def _run(self) -> None:
         tries = 0
         told: type[Exception] | None = None
-        while self._want is not Want.NOTHING:
+        while self._link.want is not Want.NOTHING:
             try:
                 await self._try(tries)
             except UnknownLink as unknown:
                 # A path that answers knows better than the rendezvous.
-                if self._want is Want.ANOTHER:
+                if self._link.want is Want.ANOTHER:
                     self._link.refused(unknown)
                     return
-            except NoCommonWay:
-                self._mayMeet = False
             except (PunchError, TimeoutError) as wrong:
                 error = wrong if isinstance(wrong, PunchError) else PeerSilent()
                 # Each reason once, or there would be a line each second.
@@ -197,7 +185,7 @@ class Redial:
         Dial, and offer the link what comes of it.
         """
         policy = self._settings.relay
-        if self._want is Want.BETTER:
+        if self._link.want is Want.BETTER:
             policy = RelayPolicy.NEVER
         dial = self._again(self._reunion, policy, tries)
         shortest, longest = _PATIENCE
@@ -209,7 +197,7 @@ class Redial:
         finally:
             self._isAdopting = False
             rest = dial.rest(self._link.adopt)
-            if self._want is not Want.BETTER:
+            if self._link.want is not Want.BETTER:
                 rest.addErrback(self._failed).cancel()
         await rest
 
@@ -218,7 +206,7 @@ class Redial:
         return _Adopted(self._link.adopt(win))
 
     async def _pause(self, tries: int) -> None:
-        want = self._want
+        want = self._link.want
         if want is Want.NOTHING:
             return
         first, longest = _PAUSES[want]

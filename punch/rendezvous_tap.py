@@ -329,6 +329,14 @@ class _STUN:
             if self._knocker is not None and not isAny:
                 self._knocker.addresses.append(host.host)
 
+    def _openedBeside(self, port: IListeningPort) -> None:
+        """
+        Peers are told that it is where we are, which they know better: there may be a
+        NAT before us, too.
+        """
+        host: Any = port.getHost()
+        self._vantages.append(f":{host.port}")
+
     def next(self, port: IListeningPort) -> Door | None:
         """
         A door on the port after this one.
@@ -340,7 +348,12 @@ class _STUN:
         interface = host.host.replace(":", "\\:")
         description = f"tcp:{number}:interface={interface}"
         endpoint = serverFromString(self._reactor, description)
-        return replace(self.kind, description=description, endpoint=endpoint)
+        return replace(
+            self.kind,
+            description=description,
+            endpoint=endpoint,
+            opened=self._openedBeside,
+        )
 
 
 def makeService(options: Options) -> IService:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 
-from punch.address import Address, ipOf, tcpAddress
+from punch.address import Address, ipOf, isLocal, tcpAddress
 
 WELL_KNOWN = IPv6Address("64:ff9b::")
 """
@@ -32,23 +32,6 @@ _LENGTHS = (96, 64, 56, 48, 40, 32)
 _RESERVED = 8
 """
 The byte of a synthesized address that is always zero.
-"""
-
-_LOCAL = tuple(
-    IPv4Network(each)
-    for each in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.0.0.0/24",
-        "192.168.0.0/16",
-    )
-)
-"""
-What means another host in each network: a NAT64 leads to none of these.
 """
 
 
@@ -84,7 +67,7 @@ class Prefix:
         Where we connect to reach C{address}.
         """
         ip = ipOf(address)
-        if isinstance(ip, IPv6Address) or any(ip in each for each in _LOCAL):
+        if isinstance(ip, IPv6Address) or isLocal(address):
             return address
         return tcpAddress(str(self.synthesized(ip)), address.port)
 

@@ -49,6 +49,11 @@ Open files that a process wants beside those of a search: forwards have two for 
 their connections.
 """
 
+_LEAST_FILES = 128
+"""
+Those that a search leaves to the rest.
+"""
+
 
 class Options(RepeatableOptions):
     """
@@ -269,6 +274,23 @@ def _completeIntroduced(options: Options, given: list[str]) -> None:
     options["parsed-code"] = readCode(code) if code else None
 
 
+def _makeRoom(options: Options) -> None:
+    """
+    A search must not take the files that everything else needs.
+    """
+    wanted = _FILES + options["search"]
+    allowed = allowFiles(wanted)
+    most = max(0, allowed - _LEAST_FILES)
+    if options["search"] > most:
+        _log.warn(
+            "The system allows {files} open files, so a search gets {most} sockets;"
+            " see ulimit -n.",
+            files=allowed,
+            most=most,
+        )
+        options["search"] = most
+
+
 def makeService(options: Options) -> IService:
     """
     The service that the options ask for.  When it has nothing more to do, the
@@ -276,7 +298,7 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    allowFiles(_FILES + options["search"])
+    _makeRoom(options)
     try:
         ends = Ends(reactor, options["expose"], options["forward"])
         # First: it may take the standard streams, which --events may name.

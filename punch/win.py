@@ -11,6 +11,7 @@ from punch.address import Address, formatAddress
 from punch.candidate import Kind
 from punch.connection import How
 from punch.events import Connected
+from punch.reasons import Reason
 
 P = TypeVar("P")
 
@@ -43,6 +44,13 @@ class Win(Generic[P]):
         C{"direct"} or C{"relayed"}.
         """
         return "relayed" if self.isRelayed else "direct"
+
+    @property
+    def mayImprove(self) -> bool:
+        """
+        Whether a direct path would do for both sides, and be better.
+        """
+        return self.isRelayed and self.why != Reason.RELAY_ONLY.value
 
     def event(self, elapsed: float) -> Connected:
         """

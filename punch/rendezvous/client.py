@@ -28,6 +28,7 @@ from twisted.python.failure import Failure
 
 from punch import errors
 from punch.address import Address, addressesIn, ipOf
+from punch.candidate import trusted
 from punch.reasons import Reason
 from punch.rendezvous import commands
 
@@ -185,13 +186,13 @@ class RendezvousClient(amp.AMP):
     def vantages(self) -> list[Address]:
         """
         First the rendezvous itself, then where else we can ask how we are seen; none
-        if the connection has ended.
+        if the connection has ended.  Nobody sends us into our own networks.
         """
         peer: Any = self.transport.getPeer() if self.transport else None
         if peer is None:
             return []
         texts = [f":{peer.port}", *self._vantages[:_MOST_VANTAGES]]
-        return addressesIn(texts, peer.host)
+        return trusted(addressesIn(texts, peer.host))
 
     async def allocate(self, owner: bytes) -> str:
         """
