@@ -10,10 +10,11 @@ import pytest
 
 from punch.events import Attempted, Connected, Introduced, Judged
 from punch.policy import RelayPolicy
+from punch.rendezvous.stunserver import STUNFactory
 from punch.testing import Allocation, Mapping, NATBehavior
 
 from .test_hard import DEAF, KEEPS, NEXT, RANDOM, behind, judged
-from .world import PORT, RENDEZVOUS, T, World
+from .world import LEG, PORT, RENDEZVOUS, T, World
 
 FALLBACK, ONLY, NEVER = RelayPolicy
 BY_ADDRESS = NATBehavior(
@@ -113,6 +114,24 @@ def test_observerIsVantage(pair: tuple[NATBehavior, NATBehavior]) -> None:
     settings: Any = ({"relay": NEVER, "stun": (f"{RENDEZVOUS}:{PORT + 1}",)},) * 2
     world = met(*pair, settings)
     assert all(each.links for each in world.programs), world
+    world.end()
+
+
+def test_observerElsewhere() -> None:
+    """
+    Whose NAT has another port for each address, which one rendezvous cannot see, is
+    crossed if a STUN server elsewhere tells.
+    """
+    settings: Any = ({"relay": NEVER, "stun": (f"{STUN}:3478",)},) * 2
+    world = World(1)
+    server = world.network.host(STUN, latency=LEG)
+    listening = server.listenTCP(3478, STUNFactory(server))
+    met(BY_ADDRESS, KEEPS, settings, world)
+    assert all(each.links for each in world.programs), world
+    for each in world.programs:
+        each.end()
+    listening.stopListening()
+    world.run(2.0)
     world.end()
 
 
