@@ -196,7 +196,7 @@ class Chronicle:
 
     @_take.register
     def _winner(self, step: steps.Won, at: float) -> None:
-        lane, isFirst = self._lanes.win(at, step.remote, step.local), self._won is None
+        lane, isFirst = self._lanes.win(step.remote, step.local), self._won is None
         for each in self._lanes.tracks:
             if each.hasWon and each is not lane:
                 each.overtaken(at)

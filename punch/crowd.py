@@ -92,11 +92,17 @@ class Crowd:
             if not self._unnamed:
                 return None
             self._unnamed -= 1
-        self._outcomes.add(at, outcome)
-        self._counts[outcome] += 1
+        self.note(at, outcome)
         if not self._left:
             self._waited(at, "over")
         return began
+
+    def note(self, at: float, outcome: str) -> None:
+        """
+        More has come of one that was over.
+        """
+        self._outcomes.add(at, outcome)
+        self._counts[outcome] += 1
 
     def stop(self, at: float, isLost: bool) -> None:
         """

@@ -3,7 +3,7 @@ The lanes of a race, in the making: which connect, and which connection, is draw
 
 Connects from the shared port have a lane for each address of the other side, as far as
 there is room; predicted ports, and a search's connects, are crowds.  A connection has
-the lane of the connect that it came of, or else its own.
+the lane of the connect that it came of, or else its own, if there is room.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ Lanes there may be, and those of them that are crowds'.  (The winner has its own
 so.)
 """
 
+_MOST_APART = 4
+"""
+Connections of a search, or with predicted ports, that have lanes of their own: where
+all ports were foretold rightly there are dozens.
+"""
+
 
 class Lanes:
     """
@@ -36,6 +42,11 @@ class Lanes:
         self._shown: dict[Track | Crowd, None] = {}
         self._connects: dict[str, Track] = {}
         self._connections: dict[tuple[str, str], Track] = {}
+        self._apart = 0
+        # Those of which a connect to a predicted port has just become one.
+        self._made: dict[str, Track] = {}
+        # Those that have no lane of their own, and whose they are.
+        self._hidden: dict[Track, Crowd] = {}
 
     def __iter__(self) -> Iterator[Track | Crowd]:
         return iter(self._shown)
@@ -74,7 +85,7 @@ class Lanes:
         """
         It came to its outcome.
         """
-        if outcome == "connected":
+        if outcome == "connected" and self._isPort(remote):
             self._separate(at, remote)
         self._toward(remote).tried(at, outcome, remote)
 
@@ -89,17 +100,29 @@ class Lanes:
         self._shown.setdefault(lane)
         return lane
 
+    def _isPort(self, remote: str) -> bool:
+        return remote in self._ports and remote not in self._connects
+
     def _separate(self, at: float, remote: str) -> None:
         """
-        A predicted port leads to a connection: from here on it is drawn apart.
+        A predicted port leads to a connection: it is drawn apart, if there is room.
         """
-        if remote in self._connects or remote not in self._ports or self._isFull:
-            return
-        track = self._connects[remote] = Track(remote, Kind.PREDICTED.value)
+        track = Track(remote, Kind.PREDICTED.value)
         began = self._ports.tried(at, "connected", remote)
         if began is not None:
             track.begin(began)
-        self._shown.setdefault(track)
+        if self._showApart(track):
+            self._connects[remote] = track
+        else:
+            track.tried(at, "connected")
+            self._made[remote] = track
+
+    def _showApart(self, track: Track) -> bool:
+        if self._isFull or self._apart >= _MOST_APART:
+            return False
+        self._apart += 1
+        self._shown[track] = None
+        return True
 
     @property
     def _isFull(self) -> bool:
@@ -135,9 +158,6 @@ class Lanes:
         track = self._connections.get((remote, local)) or self._came(at, joined)
         track.local, track.how = local, joined.how
         self._connections[remote, local] = track
-        if track not in self._shown:
-            self._shown.setdefault(self._others)
-            self._others.begin(at, f"{remote} {local}")
         return track
 
     def _came(self, at: float, joined: Joined) -> Track:
@@ -145,17 +165,38 @@ class Lanes:
         The track of a connection that is new: that of the connect it came of, if that
         has one.
         """
-        if joined.took is None:
-            self._separate(at, joined.remote)
-            lane = self._toward(joined.remote, joined.kind)
-            if isinstance(lane, Track) and lane.local in ("", joined.local):
-                return lane
-        track = Track(joined.remote, joined.kind)
         if joined.took is not None:
-            track.begin(max(0.0, at - joined.took))
-            track.tried(at, "connected")
+            return self._found(at, joined, joined.took)
+        remote = joined.remote
+        if remote not in self._made and self._isPort(remote):
+            self._separate(at, remote)
+        made = self._made.pop(remote, None)
+        if made is not None:
+            self._hidden[made] = self._ports
+            return made
+        lane = self._toward(remote, joined.kind)
+        if isinstance(lane, Track) and lane.local in ("", joined.local):
+            return lane
+        track = Track(remote, joined.kind)
         if not self._isFull:
-            self._shown.setdefault(track)
+            self._shown[track] = None
+            return track
+        self._shown.setdefault(self._others)
+        self._hidden[track] = self._others
+        if joined.how == "accepted":
+            # No connect of ours is counted.
+            self._others.note(at, "connected")
+        return track
+
+    def _found(self, at: float, joined: Joined, took: float) -> Track:
+        """
+        The track of a connection that a search has made.
+        """
+        track = Track(joined.remote, joined.kind)
+        track.begin(max(0.0, at - took))
+        track.tried(at, "connected")
+        if not self._showApart(track):
+            self._hidden[track] = self._search
         return track
 
     def of(self, remote: str, local: str) -> Track:
@@ -173,16 +214,16 @@ class Lanes:
             self._toward(remote).tried(at, outcome, remote)
         track = self.of(remote, local)
         track.rejected(at, outcome)
-        if track not in self._shown:
-            self._connections.pop((remote, local), None)
-            self._others.tried(at, outcome, f"{remote} {local}")
+        home = self._hidden.pop(track, None)
+        if home is not None:
+            del self._connections[remote, local]
+            home.note(at, outcome)
 
-    def win(self, at: float, remote: str, local: str) -> Track:
+    def win(self, remote: str, local: str) -> Track:
         """
         A connection won: it is drawn, whether there is room or not.
         """
         track = self.of(remote, local)
-        if track not in self._shown:
-            self._others.tried(at, "connected", f"{remote} {local}")
-            self._shown[track] = None
+        self._hidden.pop(track, None)
+        self._shown.setdefault(track)
         return track

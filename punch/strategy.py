@@ -27,7 +27,7 @@ class Part(Enum):
 
     REST = "nothing: the race will do, or nothing will"
     PREDICT = "tell the other side which of our ports to try"
-    PREDICT_NEXT = "the same, while it does so too"
+    PREDICT_NEXT = "tell the other side which of our ports to try, as it does"
     SPREAD = "connect from many ports to the other side's one"
     GUESS = "connect from our one port to many of the other side's"
 

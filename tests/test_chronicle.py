@@ -433,6 +433,31 @@ def test_predictedWon(how: str) -> None:
     assert winner.spans == (Span(0.2, 0.3, "connect", end),)
 
 
+@pytest.mark.parametrize("isSearch", [False, True], ids=["predicted", "search"])
+def test_manyConnected(isSearch: bool) -> None:
+    """
+    Where many of them lead to connections few are drawn apart, and of the others it is
+    counted what came of them; the winner is drawn always.
+    """
+    took = 0.1 if isSearch else None
+    happened: Steps = [(0.3, steps.Searching("")) for _ in PREDICTED if isSearch]
+    for remote in PREDICTED:
+        if not isSearch:
+            happened.append((0.3, steps.Tried(remote, "connected")))
+        joined = steps.Joined(remote, "predicted", HOST, "connected", took)
+        happened.append((0.3, joined))
+    happened += [(0.4, steps.Rejected(r, HOST, "rejected")) for r in PREDICTED[:-1]]
+    happened.append((0.5, steps.Won(PREDICTED[-1], HOST, "direct", "")))
+    happened.append((0.5, steps.Over()))
+    trace = told([*RENDEZVOUS, *happened]) if isSearch else predicted(*happened)
+    many, *apart = trace.lanes[2:]
+    assert many.result == "24 connected; 19 rejected"
+    assert [each.title for each in apart] == [*PREDICTED[:4], PREDICTED[-1]]
+    assert [each.result for each in apart] == ["rejected"] * 4 + ["won"]
+    assert all(len(each.spans) == 1 for each in apart)
+    assert all(each.stages for each in apart)
+
+
 def test_waves() -> None:
     """
     Where a lane is many's, those that begin together are one span, and it is seen how

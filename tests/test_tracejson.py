@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from punch import steps
 from punch.swimlanes import drawing
 from punch.trace import Lane, Mark, Span, Trace
 from punch.tracejson import MOST_BYTES, BadTrace, tracesFromJSON, tracesToJSON
 from punch.tracepage import tracePage
-from tests.traces import ANSWERED, DIRECT, told
+from tests.traces import ANSWERED, DIRECT, RENDEZVOUS, told
 
 times = st.floats(0, 1e9).map(lambda at: round(at, 6))
 texts = st.text(max_size=40)
@@ -182,3 +183,18 @@ def test_unknownFields() -> None:
     good = json.loads(tracesToJSON([told(DIRECT)]))
     good["more"] = good["meetings"][0]["more"] = 1
     assert tracesFromJSON(json.dumps(good).encode()) == [told(DIRECT)]
+
+
+def test_detail() -> None:
+    """
+    What was tried comes back; a file of before it was there has none, and a text that
+    is too long ends between two words.
+    """
+    lost = steps.Lost("no-answer", "Nobody.", "tried it " * 100)
+    written = json.loads(tracesToJSON([told([*RENDEZVOUS, (1.0, lost)])]))
+    [read] = tracesFromJSON(json.dumps(written).encode())
+    assert read.detail.startswith("tried it tried it")
+    assert read.detail.endswith((" tried …", " it …"))
+    del written["meetings"][0]["detail"]
+    [read] = tracesFromJSON(json.dumps(written).encode())
+    assert read.detail == ""
