@@ -274,7 +274,7 @@ def _completeIntroduced(options: Options, given: list[str]) -> None:
     options["parsed-code"] = readCode(code) if code else None
 
 
-def _makeRoom(options: Options) -> None:
+def makeRoom(options: Options) -> None:
     """
     A search must not take the files that everything else needs.
     """
@@ -298,7 +298,7 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    _makeRoom(options)
+    makeRoom(options)
     try:
         ends = Ends(reactor, options["expose"], options["forward"])
         # First: it may take the standard streams, which --events may name.

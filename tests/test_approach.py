@@ -10,11 +10,11 @@ from random import Random
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from punch.address import Address, tcpAddress
-from punch.approach import Approach, Ways
+from punch.approach import MOST_PREDICTED, Approach, Ways
 from punch.candidate import Candidate, Kind
 from punch.checklist import Checklist
 from punch.connection import Connection
@@ -24,6 +24,7 @@ from punch.race import Race
 from punch.role import Role
 from punch.search import Sockets
 from punch.steps import Approached, Step
+from punch.stunerrors import STUNSilent
 from punch.survey import Survey
 from punch.translation import Allocation, Mapping, Translation
 from punch.verdict import Account
@@ -238,4 +239,41 @@ def test_account() -> None:
         verdict = meeting.approach.verdict(role, False)
         assert verdict is not None
         assert verdict.reason.value == "both-random-mapping"
+    meeting.end()
+
+
+@pytest.mark.parametrize("answers", [0, 1])
+def test_aheadLost(answers: int) -> None:
+    """
+    A look that is lost is repeated once; and if nobody tells our next port, the other
+    side's are tried nevertheless.
+    """
+    meeting = _Meeting(*range(7001, 7010))
+    looks: list[Deferred[Address]] = [fail(STUNSilent()), fail(STUNSilent())]
+    if answers:
+        looks[1] = succeed(tcpAddress("203.0.113.1", 7010))
+    meeting.survey._look = lambda vantage, isShared: (
+        succeed(meeting.seen.pop(0)) if meeting.seen else looks.pop(0)
+    )
+    meeting.begin(NEXT)
+    meeting.approach.heard(offered(5001))
+    meeting.clock.advance(0.1)
+    assert not looks
+    assert meeting.connects == [tcpAddress(PEER.host, 5001)]
+    assert len(meeting.notes) == 1 + answers
+    meeting.end()
+
+
+def test_mostPredicted() -> None:
+    """
+    However many ports the other side offers, only so many are tried.
+    """
+    meeting = _Meeting(7000)
+    meeting.begin(NEXT)
+    for first in range(5000, 5000 + 16 * MOST, 16):
+        ports = range(first, first + 16)
+        meeting.approach.heard(
+            Note(candidates=tuple(offered(port).candidates[0] for port in ports))
+        )
+    assert len(meeting.connects) == MOST_PREDICTED < 16 * MOST
     meeting.end()

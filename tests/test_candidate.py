@@ -15,6 +15,7 @@ from punch.candidate import (
     Candidate,
     Kind,
     isUsable,
+    trusted,
     usable,
 )
 
@@ -233,3 +234,28 @@ def test_str() -> None:
     A person reads the address and how it was found.
     """
     assert str(host("2001:db8::1")) == "[2001:db8::1]:4040 (host)"
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "isTrusted"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", True),
+        ("192.0.2.1", "2001:db8::1", True),
+        ("192.0.2.1", "10.0.0.1", False),
+        ("192.0.2.1", "127.0.0.1", False),
+        ("192.0.2.1", "fd00::1", False),
+        ("192.0.2.1", "224.0.0.1", False),
+        ("10.0.0.1", "10.0.0.2", True),
+        ("10.0.0.1", "127.0.0.1", False),
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "127.0.0.2", True),
+        ("127.0.0.1", "224.0.0.1", False),
+    ],
+)
+def test_trusted(first: str, other: str, isTrusted: bool) -> None:
+    """
+    Nobody from outside sends us into our own networks, or onto our own host.
+    """
+    known = [tcpAddress(first, 4040), tcpAddress(other, 4041)]
+    assert trusted(known) == (known if isTrusted else known[:1])

@@ -384,3 +384,40 @@ def test_rest() -> None:
     checklist.release(seen.address, Outcome.REJECTED, 1.0)
     assert checklist.due(9.0) == []
     assert checklist.outcomes() == {"refused", "rejected"}
+
+
+@given(st.integers(1, 48), st.floats(0.0, 0.02), st.integers(0, 99))
+def test_predictedPace(ports: int, took: float, seed: int) -> None:
+    """
+    However many ports are predicted, and however fast they refuse, together they are
+    tried anew two hundred times a second.
+    """
+    addresses = [tcpAddress("192.0.2.1", 5000 + each) for each in range(ports)]
+    candidates = [Candidate(Kind.PREDICTED, each) for each in addresses]
+    checklist = listing(*candidates, seed=seed)
+    pending = [(took, each) for each in addresses]
+    attempts = 0
+    while pending:
+        now, address = pending.pop(0)
+        checklist.conclude(address, Outcome.REFUSED, now)
+        while (due := checklist.nextDue()) is not None and (
+            not pending or due <= pending[0][0]
+        ):
+            if due > 1.0:
+                break
+            for each in checklist.due(due):
+                attempts += 1
+                pending.append((due + took, each.address))
+        pending.sort(key=lambda each: each[0])
+    assert attempts <= 201
+
+
+def test_isNews() -> None:
+    """
+    What comes again as it was is told once; until it is otherwise.
+    """
+    checklist = listing(PEER, OTHER)
+    outcomes = ["started", "refused", "refused", "timed out", "refused"]
+    news = [checklist.isNews(PEER.address, each) for each in outcomes]
+    assert news == [True, True, False, True, True]
+    assert checklist.isNews(OTHER.address, "refused")

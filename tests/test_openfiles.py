@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from punch import tap
 from punch.openfiles import allowFiles
 
 UNLIMITED = resource.RLIM_INFINITY
@@ -59,3 +60,15 @@ def test_limits(
     asked = limited(limits)
     assert allowFiles(5000) == allowed
     assert asked == asks
+
+
+@pytest.mark.parametrize(("allowed", "search"), [(8192, 600), (600, 472), (100, 0)])
+def test_search(monkeypatch: pytest.MonkeyPatch, allowed: int, search: int) -> None:
+    """
+    A search gets what is left when everything else has its files.
+    """
+    options = tap.Options()
+    options["search"] = 600
+    monkeypatch.setattr(tap, "allowFiles", lambda wanted: min(wanted, allowed))
+    tap.makeRoom(options)
+    assert options["search"] == search

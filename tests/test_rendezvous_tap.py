@@ -494,3 +494,17 @@ def test_stopped() -> None:
     service.stopService().addCallback(stopped.append)
     assert stopped == [None]
     assert said == []
+
+
+def test_vantages(start: Start) -> None:
+    """
+    Peers are told of the port beside the first by its number alone: where it is they
+    know, also where another address leads here.
+    """
+    rendezvous = start("--listen", LOCAL)
+    first, beside = rendezvous.port(), rendezvous.port()
+    assert beside == first + 1
+    with socket.create_connection(("127.0.0.1", first)) as sock:
+        told = hello(sock)[b"vantages"]
+    assert f":{beside}".encode() in told
+    assert b"127.0.0.1" not in told

@@ -11,12 +11,13 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from punch.address import Address, tcpAddress
-from punch.stunerrors import STUNSilent
+from punch.stunerrors import STUNSilent, STUNUnreachable
 from punch.survey import PATIENCE, SAMPLES, Survey
 from punch.translation import Allocation, Mapping, Translation
 
 RENDEZVOUS = tcpAddress("192.0.2.1", 4040)
 VANTAGE = tcpAddress("192.0.2.1", 4041)
+ELSEWHERE = tcpAddress("192.0.2.5", 3478)
 
 
 def us(port: int) -> Address:
@@ -162,3 +163,51 @@ def test_aheadUnknown() -> None:
     seen: list[Any] = []
     Deferred.fromCoroutine(looks.survey.ahead()).addCallback(seen.append)
     assert seen == [None]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_elsewhere(again: bool) -> None:
+    """
+    What others have seen by then is heeded; and counts once, if they are where we have
+    looked ourselves.
+    """
+    looks = _Looks(us(5000), *[us(6000 + 777 * n) for n in range(SAMPLES)])
+    others = [(ELSEWHERE, us(5777))] * (2 if again else 1)
+    looks.survey.begin(RENDEZVOUS, us(5000), [VANTAGE], lambda: others)
+    [found] = looks.found
+    assert found is not None
+    assert found.mapping is Mapping.ADDRESS_DEPENDENT
+
+
+def test_elsewhereAlone() -> None:
+    """
+    Two that see us at one port each, at two addresses, tell not whether it depends on
+    the port too, however often they are asked.
+    """
+    looks = _Looks(*[us(6000 + 777 * n) for n in range(SAMPLES)])
+    others = [(ELSEWHERE, us(5777))] * 2
+    looks.survey.begin(RENDEZVOUS, us(5000), [], lambda: others)
+    [found] = looks.found
+    assert found is not None
+    assert found.mapping is Mapping.ADDRESS_AND_PORT_DEPENDENT
+
+
+@pytest.mark.parametrize(
+    ("vantages", "answers", "isBlocked"),
+    [
+        ((VANTAGE,), (STUNSilent(),), True),
+        ((VANTAGE,), (STUNUnreachable(),), True),
+        ((VANTAGE,), (us(5000),), False),
+        ((VANTAGE, ELSEWHERE), (STUNSilent(), us(5000)), False),
+        ((), (), False),
+    ],
+)
+def test_isBlocked(
+    vantages: tuple[Address, ...], answers: tuple[Any, ...], isBlocked: bool
+) -> None:
+    """
+    Whoever came to the rendezvous, and to nobody else who would look, is blocked.
+    """
+    looks = _Looks(*answers)
+    looks.begin(*vantages)
+    assert looks.survey.isBlocked is isBlocked

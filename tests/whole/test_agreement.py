@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from punch.address import tcpAddress
 from punch.events import Attempted, Connected, Introduced, Judged
 from punch.policy import RelayPolicy
+from punch.rendezvous.client import RendezvousClient
 from punch.rendezvous.stunserver import STUNFactory
 from punch.testing import Allocation, Mapping, NATBehavior
 
@@ -142,4 +144,25 @@ def test_observerIsRendezvous() -> None:
     settings: Any = ({"relay": NEVER, "stun": (f"{RENDEZVOUS}:{PORT}",)},) * 2
     world = met(KEEPS, KEEPS, settings)
     assert all(each.links for each in world.programs), world
+    world.end()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "224.0.0.1"])
+def test_sentHome(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    An evil rendezvous that has the other side's port searched on our own host, or on
+    none, has nothing searched.
+    """
+    dial = RendezvousClient.dial
+
+    async def misled(client: RendezvousClient, name: str, message: bytes) -> Any:
+        identifier, _, wait, ticket = await dial(client, name, message)
+        return identifier, tcpAddress(host, 22), wait, ticket
+
+    monkeypatch.setattr(RendezvousClient, "dial", misled)
+    world = World(1)
+    passed = world.network.trace()
+    met(RANDOM, KEEPS, ({"relay": NEVER}, {"relay": NEVER}), world)
+    assert not [line for line in passed if f"> {host}." in line]
+    assert not world.dialer.links
     world.end()
