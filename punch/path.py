@@ -4,6 +4,7 @@ A path: one verified connection, and the records that pass on it.
 
 from __future__ import annotations
 
+from typing import Any
 from typing import Protocol as Shape
 
 from twisted.internet.defer import Deferred
@@ -178,6 +179,14 @@ class Path(Protocol):
         End the path cleanly, after what was sent.
         """
         self.transport.loseConnection()
+
+    def part(self) -> None:
+        """
+        Wait for the other side no longer: what was written is the kernel's to deliver.
+        """
+        if not self._isGone:
+            tls: Any = self.transport
+            tls.transport.loseConnection()
 
     def abort(self) -> None:
         """

@@ -23,7 +23,9 @@ from punch.win import Win
 
 FAREWELL = 1.0
 """
-Seconds that a path which we end has to deliver what was written on it.
+Seconds for which we wait for the other side to end a path that we end, too.  Then what
+was written on it is the kernel's to deliver; what that does not take in as many seconds
+is lost.
 """
 
 _MOST_ASKED = 8
@@ -203,8 +205,15 @@ class Ride:
         self.whenAttached.arrive(False)
         if not self._isLeaving:
             self._isLeaving = True
-            self._parting.set(FAREWELL, self.path.abort)
+            self._parting.set(FAREWELL, self._part)
             self.path.finish()
+
+    def _part(self) -> None:
+        """
+        Our last words may be lost on the way, and be sent again for longer than we wait.
+        """
+        self._parting.set(FAREWELL, self.path.abort)
+        self.path.part()
 
     def drop(self, why: LinkError | None = None) -> None:
         """
