@@ -210,7 +210,7 @@ class Ride:
 
     def _part(self) -> None:
         """
-        Our last words may be lost on the way, and be sent again for longer than we wait.
+        Our last words may be lost on the way, and sent again for longer than we wait.
         """
         self._parting.set(FAREWELL, self.path.abort)
         self.path.part()
