@@ -170,7 +170,7 @@ def searching(**settings: Any) -> tuple[World, Album]:
     """
     A meeting of two of whom one's NAT maps at random, and the other's keeps its port.
     """
-    world = World(1)
+    world = World(2)
     world.rendezvous.look()
     world.cast(behind(world, RANDOM), behind(world, KEEPS))
     album = Album(world)
