@@ -65,9 +65,8 @@ class Dialer:
         @param policy: C{None}: that of the peer's settings.
         @param rehearses: no link is wanted (L{punch.rehearsal}).
         """
-        policy = policy or peer.settings.relay
-        rehearsal = {REHEARSAL} if rehearses else set()
-        self._features = policy.features | rehearsal
+        told = (policy or peer.settings.relay).features
+        self._features = frozenset({REHEARSAL}) if rehearses else told
         # A path that nobody attaches is not waited for.
         self._farewell = Reason.CANCELLED if rehearses else Reason.DONE
         self._peer = peer
