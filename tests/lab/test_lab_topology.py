@@ -7,7 +7,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import closing
-from statistics import median
 from time import monotonic
 
 import pytest
@@ -43,8 +42,9 @@ def test_threeRoundTrips(lab: Laboratory) -> None:
     """
     All three round trips are 80 ms.
 
-    The wire wakes up four times in one, each time as late as busy processors let it;
-    so the quickest of some trips is what it means, within two milliseconds.
+    The wire wakes up four times in one, each time as late as the machine lets it, be
+    that a millisecond or two; what it means to the microsecond, its rules are tested
+    for (L{tests.lab.test_lab_core}).
     """
     for host, other in [
         (lab.a, lab.b),
@@ -52,7 +52,7 @@ def test_threeRoundTrips(lab: Laboratory) -> None:
         (lab.b, lab.rendezvous),
     ]:
         trips = [roundTrip(host, other) for _ in range(9)]
-        assert 0.08 <= min(trips) < 0.082
+        assert 0.08 <= min(trips) < 0.09
 
 
 def test_setLatency(lab: Laboratory) -> None:
@@ -61,7 +61,7 @@ def test_setLatency(lab: Laboratory) -> None:
     """
     lab.wire.set("b", latency=0.05)
     try:
-        assert 0.14 <= median(roundTrip(lab.a, lab.b) for _ in range(3)) < 0.145
+        assert 0.14 <= min(roundTrip(lab.a, lab.b) for _ in range(3)) < 0.15
         assert roundTrip(lab.a, lab.rendezvous) < 0.1
     finally:
         lab.wire.set("b", latency=0.02)
