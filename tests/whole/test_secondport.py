@@ -9,6 +9,7 @@ import pytest
 from punch.events import Connected, Listening
 from punch.secondport import HEAD_START
 
+from .test_hard import finish
 from .world import LEG, PORT, RENDEZVOUS, T, World, pair
 
 CALLED = f"> {RENDEZVOUS}.{PORT}"
@@ -41,16 +42,6 @@ def elapsed(world: World) -> float:
     assert world.until(lambda: world.dialer.ended and world.listener.ended), world
     [connected] = world.dialer.told(Connected)
     return connected.elapsed
-
-
-def finish(world: World) -> None:
-    """
-    A clean end, after which nothing is left.
-    """
-    for each in world.programs:
-        each.link.loseConnection()
-    world.run(2.0)
-    world.end()
 
 
 def test_firstLost() -> None:
