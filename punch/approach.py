@@ -21,14 +21,14 @@ from twisted.logger import Logger
 
 from punch.address import Address, formatAddress, tcpAddress
 from punch.alarm import Alarm
-from punch.candidate import Candidate, Kind
+from punch.candidate import MAXIMUM, Candidate, Kind
 from punch.note import MOST, Note
 from punch.pairerrors import NoDirectPath
 from punch.race import Connect, Race
 from punch.role import Role
 from punch.search import Search, Sockets
 from punch.steps import Approached, Pen, noPen
-from punch.strategy import Part, around, drawn, following, partOf
+from punch.strategy import Part, around, drawn, following, partOf, skipping
 from punch.survey import Survey
 from punch.translation import Translation
 from punch.verdict import Account, foretell, judge
@@ -76,17 +76,20 @@ class Approach:
         ways: Ways,
         race: Race[Any],
         peer: Address,
+        role: Role,
         send: Callable[[Note], None],
         pen: Pen = noPen,
     ) -> None:
         """
         @param peer: the other side, as the rendezvous sees it.
+        @param role: ours.
         @param send: tells the other side.
         @param pen: draws the introduction.
         """
         self._ways = ways
         self._race = race
         self._peer = peer
+        self._role = role
         self._send = send
         self._pen = pen
         self._told: Account | None = None
@@ -172,18 +175,17 @@ class Approach:
         searches = self._ways.searches
         return Account(self._own, outcomes, searches, isThorough, isBlocked)
 
-    def verdict(self, role: Role, isBehindOne: bool) -> type[NoDirectPath] | None:
+    def verdict(self, isBehindOne: bool) -> type[NoDirectPath] | None:
         """
         Why there is no direct path, as far as it can be told.
 
-        @param role: ours.
         @param isBehindOne: see L{judge}.
         """
         if self._heard is None:
             # Nor has the other side heard ours, perhaps: what both know is the NATs.
             return foretell(self._own, self.theirs)
         ours, theirs = self._told or self._account(), self._heard
-        both = (theirs, ours) if role is Role.DIALER else (ours, theirs)
+        both = (theirs, ours) if self._role is Role.DIALER else (ours, theirs)
         return judge(*both, isBehindOne)
 
     def _surveyed(self, own: Translation | None, told: Translation | None) -> None:
@@ -249,7 +251,8 @@ class Approach:
         assert own is not None
         isAhead = part is Part.PREDICT_NEXT
         if not (isAhead or self._isSurveyed) and survey.looked is not None:
-            self._offer(survey.looked.host, around(own, survey.looked.port))
+            ports = around(own, survey.looked.port, survey.strays)
+            self._offer(survey.looked.host, ports)
             isAhead = True
         asked = self._ways.clock.seconds()
         seen = await survey.ahead() or await survey.ahead()
@@ -260,14 +263,17 @@ class Approach:
         self._ready = now + (now - asked) / 2
         if seen is not None:
             if not isAhead:
-                self._offer(seen.host, around(own, seen.port))
-            self._offer(seen.host, following(own, seen.port))
+                self._offer(seen.host, around(own, seen.port, survey.strays))
+            isNext = part is Part.PREDICT_NEXT and self._role is Role.LISTENER
+            ports = (skipping if isNext else following)(own, seen.port, survey.strays)
+            self._offer(seen.host, ports)
         self._take()
 
     def _offer(self, host: str, ports: Sequence[int]) -> None:
         addresses = [tcpAddress(host, port) for port in ports]
-        candidates = [Candidate(Kind.PREDICTED, each) for each in addresses]
-        self._send(Note(candidates=tuple(candidates)))
+        candidates = tuple(Candidate(Kind.PREDICTED, each) for each in addresses)
+        for first in range(0, len(candidates), MAXIMUM):
+            self._send(Note(candidates=candidates[first : first + MAXIMUM]))
 
     def _stop(self) -> None:
         self._starting.clear()

@@ -123,7 +123,7 @@ class Introduction:
         self._policy = means.policy
         self._headStart = HeadStart(means.clock, meeting.own, meeting.peer)
         self._approach = Approach(
-            means.ways, self.race, meeting.peer, self._note, meeting.pen
+            means.ways, self.race, meeting.peer, self.role, self._note, meeting.pen
         )
         self._timers = [
             means.clock.callLater(meeting.wait, self._start),
@@ -264,7 +264,7 @@ class Introduction:
         Time is up: come to a verdict.
         """
         isBehindOne = self._headStart.isBehindOne
-        self._conclude(self._approach.verdict(self.role, isBehindOne))
+        self._conclude(self._approach.verdict(isBehindOne))
 
     def _conclude(self, verdict: type[NoDirectPath] | None) -> None:
         if verdict is not None and self.proven and self.expectsDirect:

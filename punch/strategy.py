@@ -16,7 +16,18 @@ from punch.translation import Translation
 WINDOW = 8
 """
 Ports before and behind one that was just seen, among which a sequential NAT's mapping
-for the other side is looked for.
+for the other side is looked for, at least: there are more if others use it much.
+"""
+
+WIDEST = 12
+"""
+The same, at most.
+"""
+
+
+ALIKE = 2
+"""
+Connects that count on as many ports to be taken by others.
 """
 
 
@@ -50,18 +61,19 @@ def partOf(own: Translation | None, other: Translation | None) -> Part:
     return Part.REST
 
 
-def around(own: Translation, seen: int) -> list[int]:
+def around(own: Translation, seen: int, strays: int) -> list[int]:
     """
     The ports of ours that the other side is to try where it keeps its own: our connect
     to it is under way and has its mapping, near one that was made at about that time.
 
     @param seen: that one's outside port.
+    @param strays: mappings that others made, in about the time between the two.
     """
-    near = range(1, WINDOW + 1)
+    near = range(1, min(WINDOW + strays, WIDEST) + 1)
     return _valid(seen + sign * own.step * each for each in near for sign in (-1, 1))
 
 
-def following(own: Translation, seen: int) -> list[int]:
+def following(own: Translation, seen: int, strays: int) -> list[int]:
     """
     The ports of ours that are next, in order.  If neither side keeps ports, each
     connect of either gets one of its own: the first of ours and the first of theirs
@@ -69,8 +81,21 @@ def following(own: Translation, seen: int) -> list[int]:
     anew again and again, each time from the next port.
 
     @param seen: the outside port of a connection that we made just now.
+    @param strays: see L{around}.
     """
-    return _valid(seen + own.step * each for each in range(1, 2 * WINDOW + 1))
+    count = min(2 * WINDOW + strays, 2 * WIDEST)
+    return _valid(seen + own.step * each for each in range(1, count + 1))
+
+
+def skipping(own: Translation, seen: int, strays: int) -> list[int]:
+    """
+    The same from one of two sides that both keep no ports, with a port left out after
+    each L{ALIKE}.  If others have taken I{s} ports of both sides' since they were seen,
+    no connect meets another whose number is its own; those behind the I{s}th gap do.
+    """
+    count = min(2 * WINDOW + strays, 2 * WIDEST)
+    numbers = (1 + each + each // ALIKE for each in range(count))
+    return _valid(seen + own.step * each for each in numbers)
 
 
 def _valid(ports: Iterable[int]) -> list[int]:

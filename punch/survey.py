@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from punch.address import Address
 from punch.arrival import Arrival
 from punch.stunerrors import STUNError
-from punch.translation import Mapping, Translation, dependent, mappingOf
+from punch.translation import Mapping, Translation, dependent, mappingOf, strays
 
 PATIENCE = 3.0
 """
@@ -30,6 +30,12 @@ Seconds that a vantage has to answer.
 SAMPLES = 8
 """
 Connections from other ports of ours, if our NAT maps each one anew.
+"""
+
+OURS = 4
+"""
+Connections of our own that may have had ports among those that were seen: to the other
+side and its own addresses, and to the relay.
 """
 
 _NO_ANSWER = (STUNError, TimeoutError, CancelledError)
@@ -53,6 +59,7 @@ class Survey:
 
     C{found}: arrives with what was found, C{None} if that was too little.
     C{looked}: as what the second vantage saw our shared port, if it did.
+    C{strays}: of a sequential NAT, the mappings that others made meanwhile.
     C{isBlocked}: there are other vantages, and we came to none of them.
     """
 
@@ -63,6 +70,7 @@ class Survey:
         self.translation: Translation | None = None
         self.looked: Address | None = None
         self.isBlocked = False
+        self.strays = 0
         self._clock = clock
         self._look = look
         self._vantages: Sequence[Address] = ()
@@ -121,7 +129,10 @@ class Survey:
                 return
             more = await self._lookFrom(SAMPLES * [*self._vantages[:1]], isShared=False)
             ports += [outside.port for _, outside in more]
-            self._conclude(dependent(mapping, ports))
+            found = dependent(mapping, ports)
+            if found.isSequential:
+                self.strays = max(0, strays(ports, found.step) - OURS)
+            self._conclude(found)
         else:
             self._conclude(None)
 

@@ -182,6 +182,14 @@ def dependent(mapping: Mapping, ports: Sequence[int]) -> Translation:
     return Translation(mapping, Allocation.RANDOM, ports=(ports[0], ports[1]))
 
 
+def strays(ports: Sequence[int], step: int) -> int:
+    """
+    How many mappings others made while a sequential NAT gave us these ports.
+    """
+    found = sorted(set(ports))
+    return max(0, (found[-1] - found[0]) // step - (len(found) - 1))
+
+
 def _blockOf(lowest: int, highest: int) -> tuple[int, int]:
     """
     The smallest block that has both, if there is one of a size that blocks have.

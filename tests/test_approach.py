@@ -6,6 +6,7 @@ C{tests/whole/test_hard.py}.)
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -25,7 +26,7 @@ from punch.role import Role
 from punch.search import Sockets
 from punch.steps import Approached, Step
 from punch.stunerrors import STUNSilent
-from punch.survey import Survey
+from punch.survey import OURS, Survey
 from punch.translation import Allocation, Mapping, Translation
 from punch.verdict import Account
 
@@ -52,7 +53,9 @@ class _Meeting:
     C{seen}: as what the vantage sees us, one look after another.
     """
 
-    def __init__(self, *seen: int, searches: bool = True) -> None:
+    def __init__(
+        self, *seen: int, searches: bool = True, role: Role = Role.DIALER
+    ) -> None:
         self.clock = Clock()
         self.seen = [tcpAddress("203.0.113.1", port) for port in seen]
         self.connects: list[Address] = []
@@ -78,7 +81,7 @@ class _Meeting:
             searches=searches,
         )
         self.approach = Approach(
-            ways, self.race, PEER, self.notes.append, self.steps.append
+            ways, self.race, PEER, role, self.notes.append, self.steps.append
         )
 
     def _look(self, vantage: Address, isShared: bool) -> Deferred[Address]:
@@ -222,12 +225,35 @@ def test_unreadable() -> None:
     assert tcpAddress(PEER.host, 5001) not in meeting.connects
 
 
-def test_account() -> None:
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("between", [1, 4, 9, 200])
+def test_crossTraffic(role: Role, between: int) -> None:
+    """
+    The more ports others have taken while we looked, the more of ours are offered, in
+    notes of what one may hold; where neither keeps ports one side leaves some out.
+    """
+    first = 7000 + between
+    meeting = _Meeting(*range(first, first + 10), role=role)
+    meeting.begin(NEXT)
+    offers = [note.candidates for note in meeting.notes if note.candidates]
+    assert all(len(each) <= 16 for each in offers)
+    ports = [each.address.port for offer in offers for each in offer]
+    if between == 200:
+        assert not ports
+    else:
+        assert len(ports) == 16 + max(0, between - 1 - OURS)
+        gaps = {after - before for before, after in pairwise(ports)}
+        assert gaps == ({1, 2} if role is Role.LISTENER else {1})
+    meeting.end()
+
+
+@pytest.mark.parametrize("role", Role)
+def test_account(role: Role) -> None:
     """
     What we have seen is told once, and what both have seen is judged alike on both
     sides.
     """
-    meeting = _Meeting(*range(20_000, 60_000, 4000))
+    meeting = _Meeting(*range(20_000, 60_000, 4000), role=role)
     meeting.begin(ANY)
     meeting.approach.report()
     meeting.approach.report()
@@ -235,10 +261,9 @@ def test_account() -> None:
     assert len(accounts) == 1
     assert accounts[0].translation is not None
     meeting.approach.heard(Note(account=Account(ANY)))
-    for role in Role:
-        verdict = meeting.approach.verdict(role, False)
-        assert verdict is not None
-        assert verdict.reason.value == "both-random-mapping"
+    verdict = meeting.approach.verdict(False)
+    assert verdict is not None
+    assert verdict.reason.value == "both-random-mapping"
     meeting.end()
 
 

@@ -118,6 +118,18 @@ def test_bothNext(listener: NATBehavior, dialer: NATBehavior) -> None:
     finish(world)
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("base", [NEXT, NEXT_ANSWERS], ids=["silent", "answers"])
+def test_crossTraffic(base: NATBehavior, seed: int) -> None:
+    """
+    Also where others take some ports of both meanwhile.
+    """
+    busy = replace(base, crossTraffic=2.0)
+    world = meeting(busy, busy, seed=seed)
+    assert elapsed(world) < 14 * T
+    finish(world)
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("other", [KEEPS, ANSWERS], ids=["silent", "answers"])
 @pytest.mark.parametrize("isDialer", [False, True], ids=["listener", "dialer"])
