@@ -155,6 +155,8 @@ def trusted(addresses: Sequence[Address]) -> list[Address]:
     Those at which whoever is at the first of them may have us ask something: nobody
     sends us into our own networks who is not there himself.
     """
+    if not addresses:
+        return []
     first = addresses[0]
     isNear, overLoopback = isLocal(first), ipOf(first).is_loopback
     return [

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punch.address import tcpAddress
+from punch.address import addressesIn, tcpAddress
 from punch.candidate import (
     MAXIMUM,
     BadCandidate,
@@ -259,3 +259,10 @@ def test_trusted(first: str, other: str, isTrusted: bool) -> None:
     """
     known = [tcpAddress(first, 4040), tcpAddress(other, 4041)]
     assert trusted(known) == (known if isTrusted else known[:1])
+
+
+def test_trustedNobody() -> None:
+    """
+    A rendezvous whose own address has a zone has no vantages that we could name.
+    """
+    assert trusted(addressesIn([":4040", ":4041"], "fe80::1%eth0")) == []
