@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from types import TracebackType
 
-from typing_extensions import Self
-
+from .built import Built
 from .core import Leg
 from .host import Host
 from .namespaces import Namespaces, sh
@@ -27,7 +25,7 @@ _CARRIER = "100.64.0.2"
 _LATENCY = 0.02
 
 
-class Homes:
+class Homes(Built):
     """
     Two homes, a rendezvous and the wire, while its C{with} block runs: a
     L{tests.lab.topology.Place}.
@@ -54,20 +52,6 @@ class Homes:
         self._seed = seed
         self._homes = [] if isOneLAN else ["a", "b"]
         self.neighbors: dict[str, Host] = {}
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._build(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.close()
 
     def forget(self) -> None:
         """

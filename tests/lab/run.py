@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 
-from typing_extensions import Self
-
+from .built import Built
 from .eventfile import Event, EventFile
 from .host import Host, Program
 from .topology import Place
@@ -68,7 +66,7 @@ class Outcome:
         )
 
 
-class Meeting:
+class Meeting(Built):
     """
     A rendezvous and a listener that waits, while its C{with} block runs; dialers
     meet it one after another.
@@ -97,20 +95,9 @@ class Meeting:
         self._dials = 0
         self._port = place.rendezvousPort
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._startRendezvous(stack)
-            self._startListener(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.close()
+    def _build(self, stack: ExitStack) -> None:
+        self._startRendezvous(stack)
+        self._startListener(stack)
 
     @property
     def code(self) -> str:

@@ -15,8 +15,7 @@ from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep, time
 
-from typing_extensions import Self
-
+from .built import Built
 from .eventfile import Event, EventFile
 from .host import Host, Program
 from .load import Echo, Transfer
@@ -112,7 +111,7 @@ class Part:
         return now, since - time() + monotonic()
 
 
-class StandingPair:
+class StandingPair(Built):
     """
     The three programs, connected, while its C{with} block runs: C{a} listens and
     exposes two services, C{b} dials and forwards to them.
@@ -153,21 +152,15 @@ class StandingPair:
         forwards = [*common, "--dial", *_forwarded(), *dialer]
         self.dialer = self._part("dialer", lab.b, forwards)
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            for part in self.parts:
-                stack.callback(self._end, part)
-            self.startRendezvous()
-            self.listener.start()
-            self.listener.wait("waiting")
-            self.dialer.start()
-            self.dialer.wait("connected")
-            self.listener.wait("connected")
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
+    def _build(self, stack: ExitStack) -> None:
+        for part in self.parts:
+            stack.callback(self._end, part)
+        self.startRendezvous()
+        self.listener.start()
+        self.listener.wait("waiting")
+        self.dialer.start()
+        self.dialer.wait("connected")
+        self.listener.wait("connected")
 
     @property
     def parts(self) -> list[Part]:

@@ -11,11 +11,9 @@ import socket
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from random import SystemRandom
-from types import TracebackType
 from typing import Protocol
 
-from typing_extensions import Self
-
+from .built import Built
 from .core import Leg
 from .firewalls import NETWORKS, Firewall, address6, layPublic, layRouted
 from .host import Host
@@ -86,7 +84,7 @@ class Loopback:
         """
 
 
-class Laboratory:
+class Laboratory(Built):
     """
     Two peers, C{a} and C{b}, and a C{rendezvous}, while its C{with} block runs.
     """
@@ -130,20 +128,6 @@ class Laboratory:
             if side.isSixOnly
         }
         self._latency, self._loss, self._hops = latency, loss, hops
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._build(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.close()
 
     def forget(self) -> None:
         """
