@@ -115,6 +115,14 @@ def isLocal(address: Address) -> bool:
     return any(ip.version == net.version and ip in net for net in _LOCAL)
 
 
+def isOutward(host: str) -> bool:
+    """
+    Whether an IP address of ours may lead beyond our link.
+    """
+    ip = ip_address(host)
+    return not (ip.is_loopback or ip.is_link_local)
+
+
 def addressKey(host: str) -> Hashable:
     """
     What counts as one address where there is a limit for each: an IPv6 host chooses

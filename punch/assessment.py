@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any
 
-from punch.address import Address, formatAddress, ipOf
+from punch.address import Address, formatAddress, ipOf, isOutward
 from punch.prospect import Prospect
 from punch.report import Evidence, Report, Value, Verdict
 from punch.translation import (
@@ -146,9 +146,7 @@ class Findings:
         """
         Those of this host's addresses that lead beyond it and its link.
         """
-        ips = [ip_address(each) for each in self.addresses]
-        far = [each for each in ips if not (each.is_loopback or each.is_link_local)]
-        return sorted(str(each) for each in far)
+        return sorted(filter(isOutward, self.addresses))
 
     @property
     def observed(self) -> Address | None:

@@ -52,11 +52,3 @@ def _retired() -> set[str]:
         if int(flags, 16) & (_DAD_FAILED | _DEPRECATED | _TENTATIVE):
             found.add(str(ip_address(bytes.fromhex(digits))))
     return found
-
-
-def isOutward(address: str) -> bool:
-    """
-    Whether an address of ours may lead beyond our link.
-    """
-    ip = ip_address(address)
-    return not (ip.is_loopback or ip.is_link_local)

@@ -25,7 +25,8 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from punch.hosts import HostAddresses, isOutward
+from punch.address import isOutward
+from punch.hosts import HostAddresses
 from punch.nat64 import prefixAround
 
 

@@ -18,6 +18,7 @@ from punch.address import (
     BadAddress,
     formatAddress,
     ipOf,
+    isOutward,
     parseAddress,
     tcpAddress,
 )
@@ -135,3 +136,23 @@ def test_ipOfZoned() -> None:
     A zone is no part of the IP address.
     """
     assert ipOf(IPv6Address("TCP", "fe80::1%eth0", 1)) == IPv6("fe80::1")
+
+
+@pytest.mark.parametrize(
+    ("address", "leads"),
+    [
+        ("192.0.2.1", True),
+        ("10.0.0.1", True),
+        ("2001:db8::1", True),
+        ("fd00::1", True),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("169.254.1.1", False),
+        ("fe80::1", False),
+    ],
+)
+def test_isOutward(address: str, leads: bool) -> None:
+    """
+    Loopback and link-local addresses lead nowhere.
+    """
+    assert isOutward(address) is leads

@@ -11,7 +11,7 @@ from pathlib import Path
 import ifaddr
 import pytest
 
-from punch.hosts import hostAddresses, isOutward
+from punch.hosts import hostAddresses
 
 
 @dataclass
@@ -74,23 +74,3 @@ def test_noTable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """
     monkeypatch.setattr("punch.hosts._TABLE", tmp_path / "nothing")
     assert "127.0.0.1" in hostAddresses()
-
-
-@pytest.mark.parametrize(
-    ("address", "leads"),
-    [
-        ("192.0.2.1", True),
-        ("10.0.0.1", True),
-        ("2001:db8::1", True),
-        ("fd00::1", True),
-        ("127.0.0.1", False),
-        ("::1", False),
-        ("169.254.1.1", False),
-        ("fe80::1", False),
-    ],
-)
-def test_isOutward(address: str, leads: bool) -> None:
-    """
-    Loopback and link-local addresses lead nowhere.
-    """
-    assert isOutward(address) is leads
