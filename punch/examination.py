@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet.defer import Deferred, TimeoutError, gatherResults
-from twisted.internet.interfaces import Binding, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import Binding, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.protocols import amp
 
@@ -152,8 +152,10 @@ class Examination:
         finally:
             for connection in self._connections:
                 connection.abort()
+            # A connection that ends in order would hold our port's way to the
+            # rendezvous for a minute more (TIME-WAIT), and the next check may want it.
             for client in self._clients:
-                _hangUp(client)
+                client.abort()
             closing = [each.disconnect() for each in self._clients]
             await gatherResults([self._shared.close(), *closing])
         return replace(self._found, evidence=tuple(self._notes.evidence))
@@ -375,12 +377,3 @@ class Examination:
 
 def _family(isSix: bool) -> str:
     return "IPv6" if isSix else "IPv4"
-
-
-def _hangUp(client: RendezvousClient) -> None:
-    """
-    End it at once: a connection that ends in order would hold our port's way to the
-    rendezvous for a minute more (TIME-WAIT), and the next check may want it.
-    """
-    if client.transport is not None:
-        cast(ITCPTransport, client.transport).abortConnection()

@@ -5,7 +5,6 @@ sections 6.2.2 and 6.3).
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 from dataclasses import dataclass
@@ -26,6 +25,8 @@ from twisted.python.failure import Failure
 
 from punch.address import Address
 from punch.arrival import Arrival
+from punch.attempt import outcomeOf
+from punch.checklist import Outcome
 from punch.stun import (
     TRANSACTION_BYTES,
     Framer,
@@ -56,8 +57,6 @@ who dials has long found another way by then.
 """
 
 _LONGEST_PHRASE = 128
-
-_TAKEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
 
 
 class STUNClient(Protocol):
@@ -203,7 +202,7 @@ def _unreachable(failure: Failure) -> Failure:
         return failure
     if isinstance(why, DNSLookupError):
         return Failure(STUNUnreachable("no such host"))
-    if isinstance(why, ConnectError) and why.osError in _TAKEN:
+    if outcomeOf(failure) is Outcome.TAKEN:
         return Failure(STUNTaken())
     if isinstance(why, ConnectError) and why.osError:
         return Failure(STUNUnreachable(os.strerror(why.osError)))

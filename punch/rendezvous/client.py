@@ -228,12 +228,7 @@ class RendezvousClient(amp.AMP):
         @raise punch.errors.NoSuchName: nobody does.
         """
         answer = await self._ask(commands.Dial, name=name, message=message)
-        return (
-            answer["introduction"],
-            answer["peer"],
-            answer["wait"],
-            answer["ticket"],
-        )
+        return answer["introduction"], answer["peer"], answer["wait"], answer["ticket"]
 
     def relay(self, introduction: bytes, message: bytes) -> None:
         """
@@ -270,12 +265,12 @@ class RendezvousClient(amp.AMP):
         @param isDoubtful: we have reason to think that it is not.
         """
         if isDoubtful and not self._down:
-            self._abort()
+            self.abort()
         elif not self._down and not self._isProbing:
             self._isProbing = True
             alive = Deferred.fromCoroutine(self._ask(commands.Ping))
             alive.addTimeout(PROBE_TIMEOUT, self._clock)
-            alive.addErrback(lambda failure: self._abort())
+            alive.addErrback(lambda failure: self.abort())
             alive.addBoth(self._probed)
 
     def _probed(self, result: object) -> None:
@@ -290,15 +285,17 @@ class RendezvousClient(amp.AMP):
         if not self._down and self.transport is not None:
             self._down = True
             self.transport.loseConnection()
-            self._patience = self._clock.callLater(GOODBYE, self._abort)
+            self._patience = self._clock.callLater(GOODBYE, self.abort)
         return self._gone
 
     def _checkAlive(self) -> None:
-        Deferred.fromCoroutine(self._ask(commands.Ping)).addErrback(
-            lambda failure: self._abort()
-        )
+        alive = Deferred.fromCoroutine(self._ask(commands.Ping))
+        alive.addErrback(lambda failure: self.abort())
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
+        """
+        End the connection at once.
+        """
         if self.transport is not None:
             cast(ITCPTransport, self.transport).abortConnection()
 
@@ -345,7 +342,7 @@ class RendezvousClient(amp.AMP):
         """
         What came is no AMP of ours: the connection is of no use.
         """
-        self._abort()
+        self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._keepalive is not None:
