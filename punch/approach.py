@@ -255,7 +255,11 @@ class Approach:
             self._offer(survey.looked.host, ports)
             isAhead = True
         asked = self._ways.clock.seconds()
-        seen = await survey.ahead() or await survey.ahead()
+        seen = await survey.ahead()
+        if seen is None:
+            # One may be lost.
+            asked = self._ways.clock.seconds()
+            seen = await survey.ahead()
         if not self._race.goesOn:
             return
         now = self._ways.clock.seconds()

@@ -26,7 +26,7 @@ from punch.role import Role
 from punch.search import Sockets
 from punch.steps import Approached, Step
 from punch.stunerrors import STUNSilent
-from punch.survey import OURS, Survey
+from punch.survey import OURS, PATIENCE, Survey
 from punch.translation import Allocation, Mapping, Translation
 from punch.verdict import Account
 
@@ -286,6 +286,26 @@ def test_aheadLost(answers: int) -> None:
     assert not looks
     assert meeting.connects == [tcpAddress(PEER.host, 5001)]
     assert len(meeting.notes) == 1 + answers
+    meeting.end()
+
+
+def test_aheadLate() -> None:
+    """
+    The time that a lost look took is not taken for the way to the other side.
+    """
+    meeting = _Meeting(*range(7001, 7010))
+    looks: list[Deferred[Address]] = [
+        Deferred(),
+        succeed(tcpAddress("203.0.113.1", 7010)),
+    ]
+    meeting.survey._look = lambda vantage, isShared: (
+        succeed(meeting.seen.pop(0)) if meeting.seen else looks.pop(0)
+    )
+    meeting.begin(NEXT)
+    meeting.approach.heard(offered(5001))
+    meeting.clock.advance(PATIENCE)
+    meeting.clock.advance(0.1)
+    assert meeting.connects == [tcpAddress(PEER.host, 5001)]
     meeting.end()
 
 
