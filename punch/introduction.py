@@ -263,8 +263,7 @@ class Introduction:
         """
         Time is up: come to a verdict.
         """
-        isBehindOne = self._headStart.isBehindOne
-        self._conclude(self._approach.verdict(isBehindOne))
+        self._conclude(self._approach.verdict(self._headStart.isBehindOne))
 
     def _conclude(self, verdict: type[NoDirectPath] | None) -> None:
         if verdict is not None and self.proven and self.expectsDirect:

@@ -12,7 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    fail,
+    gatherResults,
+    succeed,
+)
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import Binding, IReactorTime
 from twisted.logger import Logger
@@ -25,7 +31,7 @@ from punch.hostport import HostPort
 from punch.nap import Nap
 from punch.settings import Settings
 from punch.stunclient import CONNECT_TIMEOUT, STUNClient, connectSTUN
-from punch.stunerrors import STUNError
+from punch.stunerrors import STUNError, STUNTaken
 
 _log = Logger(namespace="punch")
 
@@ -198,7 +204,10 @@ class Observers:
         Where the one that is at C{place} sees us.
 
         @return: fires when it has told; not before it is cancelled, if none is there.
+        @raise STUNTaken: nobody is asked.
         """
+        if not self._asked:
+            return fail(STUNTaken())
         awaited: Deferred[Address] = Deferred()
         self._awaited.append((place, awaited))
         self._tellAwaited()
@@ -252,17 +261,16 @@ class Observers:
         return gatherResults([each.end() for each in asked])
 
 
-def observersOf(reactor: Any, settings: Settings) -> Observers | None:
+def observersOf(reactor: Any, settings: Settings) -> Observers:
     """
-    The STUN servers that are to be asked, if any are; by the relay alone nobody
-    comes to what they see.
+    The STUN servers that are to be asked; by the relay alone nobody comes to what they
+    see.
 
     @raise BadOption: one of them is not C{HOST:PORT}.
     """
     servers = [_stunServer(each) for each in settings.stun]
-    if not servers or not settings.relay.mayMeet:
-        return None
-    return Observers(reactor, servers, settings.tell)
+    asked = servers if settings.relay.mayMeet else []
+    return Observers(reactor, asked, settings.tell)
 
 
 def _stunServer(text: str) -> HostPort:

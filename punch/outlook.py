@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from punch.address import Address
-from punch.observers import Observers, observersOf
+from punch.observers import observersOf
 from punch.settings import Settings
 from punch.sharedport import SharedPort
 from punch.stunclient import look
@@ -38,7 +38,7 @@ class Outlook:
         self._reactor = reactor
         self._clock = IReactorTime(reactor)
         self._shared = shared
-        self._observers: Observers | None = observersOf(reactor, settings)
+        self._observers = observersOf(reactor, settings)
         self.survey = self._blank()
 
     def _blank(self) -> Survey:
@@ -60,9 +60,8 @@ class Outlook:
         Survey our NATs; see L{Survey.begin}.
         """
         self.forget()
-        observers = self._observers
-        elsewhere = (lambda: []) if observers is None else observers.sightings
-        self.survey.begin(rendezvous, observed, vantages, elsewhere)
+        seen = self._observers.sightings
+        self.survey.begin(rendezvous, observed, vantages, seen)
 
     def _look(self, vantage: Address, isShared: bool) -> Deferred[Address]:
         """
@@ -73,12 +72,12 @@ class Outlook:
         seen = look(self._clock, self._reactor, vantage, binding)
         return seen.addErrback(self._askThere, vantage) if isShared else seen
 
-    def _askThere(self, failure: Failure, vantage: Address) -> Any:
+    def _askThere(self, failure: Failure, vantage: Address) -> Deferred[Address]:
         """
         Our port is connected there already: somebody else looks, who tells us.
         """
         failure.trap(STUNTaken)
-        return failure if self._observers is None else self._observers.see(vantage)
+        return self._observers.see(vantage)
 
     # The STUN servers.
 
@@ -87,21 +86,19 @@ class Outlook:
         """
         Where STUN servers see us, as far as they have told.
         """
-        return [] if self._observers is None else self._observers.addresses
+        return self._observers.addresses
 
     def observe(self) -> None:
         """
         Ask the STUN servers from the shared port, again if they have been asked.
         """
-        if self._observers is not None:
-            self._observers.begin(self._shared().binding)
+        self._observers.begin(self._shared().binding)
 
     def hurry(self) -> None:
         """
         STUN servers may see us elsewhere now.
         """
-        if self._observers is not None:
-            self._observers.hurry()
+        self._observers.hurry()
 
     def rest(self) -> Deferred[Any]:
         """
@@ -109,7 +106,7 @@ class Outlook:
 
         @return: fires when no connection is left.
         """
-        return succeed(None) if self._observers is None else self._observers.end()
+        return self._observers.end()
 
     def end(self) -> Deferred[Any]:
         """
