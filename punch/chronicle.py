@@ -68,13 +68,26 @@ class Chronicle:
         """
         return self._isProven
 
+    @property
+    def isBlank(self) -> bool:
+        """
+        Whether there is nothing to be drawn.
+        """
+        return not (self._common or self._lanes)
+
+    @property
+    def _common(self) -> list[Track]:
+        """
+        The lanes of others than the race: none, if we meet without a rendezvous.
+        """
+        if self._introduction:
+            return [self._server, self._peer]
+        return [self._server] if self._server.spans else []
+
     def trace(self) -> Trace:
         """
         What there is to be drawn.
         """
-        common = [self._server, self._peer] if self._introduction else [self._server]
-        if self._server.at(0).spans == () and not self._introduction:
-            common = []  # A meeting without a rendezvous.
         again = "For a link that lives: " if self._isReunion else ""
         return Trace(
             role=self._role,
@@ -84,7 +97,7 @@ class Chronicle:
             verdict=again + self._verdict,
             detail=self._detail,
             state=self._state,
-            lanes=tuple(lane.at(self._now) for lane in (*common, *self._lanes)),
+            lanes=tuple(lane.at(self._now) for lane in (*self._common, *self._lanes)),
             start=self._start,
             won=self._won,
         )

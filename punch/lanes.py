@@ -51,6 +51,12 @@ class Lanes:
     def __iter__(self) -> Iterator[Track | Crowd]:
         return iter(self._shown)
 
+    def __bool__(self) -> bool:
+        """
+        Whether there are any.
+        """
+        return bool(self._shown)
+
     @property
     def tracks(self) -> list[Track]:
         """

@@ -78,7 +78,7 @@ class Meetings:
         """
         Those that are to be drawn, the latest first.
         """
-        there = [each for each in self._kept if each.chronicle.trace().lanes]
+        there = [each for each in self._kept if not each.chronicle.isBlank]
         return iter(_best(there, MOST_MEETINGS))
 
 

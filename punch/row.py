@@ -57,6 +57,12 @@ class Row:
         if len(spans) < MOST_SPANS:
             spans.append(span)
 
+    def __bool__(self) -> bool:
+        """
+        Whether there is any.
+        """
+        return bool(self._spans) or self._open is not None
+
     def at(self, now: float) -> tuple[Span, ...]:
         """
         What there is at C{now}.
