@@ -12,7 +12,7 @@ demo: $(READY) system
 	$(BIN)/python -m tests.lab --demo
 
 # Side by side, but for what needs the machine to itself: namespaces and processes.
-ALONE = $(wildcard tests/lab tests/bench tests/test_tap*.py tests/*_processes.py)
+ALONE = $(wildcard tests/lab tests/bench tests/cli/test_tap*.py tests/*/*_processes.py)
 # Of those, what waits more than it works, four at a time.
 WAITING = tests/lab/test_check.py tests/lab/test_pairs.py
 
@@ -24,6 +24,7 @@ test: $(READY) system
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 docs: $(READY)
@@ -48,8 +49,8 @@ starts: $(READY)
 # forward.
 soak: $(READY)
 	PUNCH_SOAK=20000 $(BIN)/python -m pytest -n auto tests/whole/test_soak.py \
-		tests/whole/test_endurance.py tests/test_course_soak.py
-	PUNCH_SOAK=1 $(BIN)/python -m pytest tests/test_tap_load.py
+		tests/whole/test_endurance.py tests/link/test_paths_soak.py
+	PUNCH_SOAK=1 $(BIN)/python -m pytest tests/cli/test_tap_load.py
 
 # Our yamux with py-libp2p's, which has an environment of its own.
 interop: $(READY) $(INTEROP)/.ready

@@ -11,12 +11,12 @@ from twisted.internet import reactor
 from twisted.internet.protocol import Factory
 
 from digest import Digester
-from punch.descriptions import rendezvousEndpoint
+from punch.peer.description import rendezvousEndpoint
 from punch.eventlog import EventLog
-from punch.peer import Peer
-from punch.settings import Settings
-from punch.place import Place
-from punch.secretfile import readSecret
+from punch.peer.peer import Peer
+from punch.peer.settings import Settings
+from punch.signaling.meetingpoint import Place
+from punch.signaling.secretfile import readSecret
 from punch.service import ListeningService
 
 application = Application("digest")

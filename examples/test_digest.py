@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from punch import Settings, dial, listen
 from punch.events import CodeAllotted, Event
-from punch.rendezvous.factory import RendezvousFactory
-from punch.resumeerrors import ResumeExpired
+from punch.link.errors import ResumeExpired
+from punch.rendezvous.server.factory import RendezvousFactory
 from punch.testing import NAT_KINDS, MemoryHost, MemoryNetwork, spin
 
 RENDEZVOUS = "tcp:192.0.2.1:4040"

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from punch import PunchClientEndpoint, PunchServerEndpoint, Settings
 from punch.events import Connected, Event
-from punch.rendezvous.factory import RendezvousFactory
+from punch.rendezvous.server.factory import RendezvousFactory
 from punch.testing import NAT_KINDS, MemoryHost, MemoryNetwork, spin
 
 RENDEZVOUS = "tcp:192.0.2.1:4040"

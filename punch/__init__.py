@@ -1,8 +1,9 @@
 """
 punch: two programs behind NATs, one direct, authenticated, encrypted TCP link.
 
-L{punch.api} is the door for programs, L{punch.endpoints} for those that know Twisted's
-endpoints, L{punch.service} for applications; C{twist punch} for everybody else.
+Programs begin with L{punch.api}, those that know Twisted's endpoints with
+L{punch.endpoints}, applications with L{punch.service}, everybody else with C{twist
+punch}.
 
 The names here are imported when they are asked for: C{twist} imports our plugins for
 whatever it runs.
@@ -13,12 +14,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from punch.api import dial, dialName, listen, listenName
-    from punch.endpoints import PunchClientEndpoint, PunchServerEndpoint
+    from punch.endpoints.endpoints import PunchClientEndpoint, PunchServerEndpoint
     from punch.errors import PunchError
-    from punch.link import Link
-    from punch.punchaddress import PunchAddress
+    from punch.link.transport import Link
+    from punch.net.address import PunchAddress
+    from punch.peer.settings import Settings
     from punch.reasons import Reason
-    from punch.settings import Settings
 
 __all__ = [
     "Link",
@@ -35,13 +36,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Link": "link",
-    "PunchAddress": "punchaddress",
-    "PunchClientEndpoint": "endpoints",
+    "Link": "link.transport",
+    "PunchAddress": "net.address",
+    "PunchClientEndpoint": "endpoints.endpoints",
     "PunchError": "errors",
-    "PunchServerEndpoint": "endpoints",
+    "PunchServerEndpoint": "endpoints.endpoints",
     "Reason": "reasons",
-    "Settings": "settings",
+    "Settings": "peer.settings",
     "dial": "api",
     "dialName": "api",
     "listen": "api",

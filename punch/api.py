@@ -1,9 +1,9 @@
 """
 For programs: to dial and to listen.
 
-Each takes the reactor, says where the rendezvous is, and gives a Deferred of a
-L{punch.link.Link} that can be cancelled at any instant.  The link waits until it
-is given a protocol: C{link.start(protocol)}.
+Each takes the reactor, is told where the rendezvous is, and gives a Deferred of a
+L{punch.Link} that can be cancelled at any instant.  The link waits until it is given a
+protocol: C{link.start(protocol)}.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from punch.code import parseCode
-from punch.descriptions import rendezvousEndpoint
-from punch.dialer import Dialer
-from punch.link import Link
-from punch.listener import listenOnce
-from punch.peer import Peer
-from punch.place import Place
-from punch.seat import fileSeats
-from punch.settings import Settings
+from punch.link.transport import Link
+from punch.peer.description import rendezvousEndpoint
+from punch.peer.dialer import Dialer
+from punch.peer.instancelock import fileSeats
+from punch.peer.listener import listenOnce
+from punch.peer.peer import Peer
+from punch.peer.settings import Settings
+from punch.signaling.code import parseCode
+from punch.signaling.meetingpoint import Place
 
 
 def dial(

@@ -4,7 +4,7 @@ What can go wrong, and what to say about it.
 Each error's docstring is the text that a person reads: whose fault it is and
 what to do next.  Its C{reason} is the code that a program reads.  Six branches say
 where the fault lies: L{Misuse}, L{RendezvousError}, L{ConnectError}, L{LinkError},
-L{punch.streamerrors.StreamError} and L{punch.stunerrors.STUNError};
+L{punch.streams.errors.StreamError} and L{punch.nat.errors.STUNError};
 L{AuthenticationError} cuts across, for a peer that is not the one we meant.
 """
 

@@ -3,7 +3,7 @@ What happened, for people and for scripts.
 
 Events are frozen and in the past tense; their fields are plain values, ready
 for JSON.  Each has its name as scripts see it (C{event}) and its sentence as a
-person reads it (C{sentence}).  Addresses are in text form (L{punch.address}),
+person reads it (C{sentence}).  Addresses are in text form (L{punch.net.address}),
 durations in seconds.
 """
 

@@ -24,7 +24,6 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from punch.arrival import Arrival, shield
 from punch.errors import (
     AuthenticationError,
     Bug,
@@ -38,11 +37,12 @@ from punch.errors import (
 )
 from punch.events import Failed, Tell
 from punch.interfaces import IFarewell
-from punch.link import Link
-from punch.listener import Listener, listenOnce
-from punch.peer import Peer, Rendezvous
-from punch.place import Place
-from punch.plain import PlainLink
+from punch.link.plaintext import PlainLink
+from punch.link.transport import Link
+from punch.peer.listener import Listener, listenOnce
+from punch.peer.peer import Peer, Rendezvous
+from punch.signaling.meetingpoint import Place
+from punch.util.deferreds import Arrival, shield
 
 AnyLink = Link | PlainLink
 

@@ -1,7 +1,5 @@
 """
-Tests for L{punch.errors}, L{punch.forwarderrors}, L{punch.relayerrors},
-L{punch.pairerrors}, L{punch.resumeerrors}, L{punch.stdioerrors}, L{punch.streamerrors},
-L{punch.stunerrors} and L{punch.reasons}.
+Tests for L{punch.errors}, for the errors of the packages, and for L{punch.reasons}.
 """
 
 from __future__ import annotations
@@ -10,16 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from punch import (
-    errors,
-    forwarderrors,
-    pairerrors,
-    relayerrors,
-    resumeerrors,
-    stdioerrors,
-    streamerrors,
-    stunerrors,
-)
+from punch import errors
 from punch.errors import (
     AuthenticationError,
     Bug,
@@ -32,10 +21,15 @@ from punch.errors import (
     RendezvousError,
     WrongCode,
 )
-from punch.pairerrors import NoDirectPath
+from punch.forwarding import errors as forwardingErrors
+from punch.link import errors as linkErrors
+from punch.nat import errors as natErrors
+from punch.nat.errors import NoDirectPath, STUNError
+from punch.protocols import stdio
 from punch.reasons import Reason
-from punch.streamerrors import StreamError
-from punch.stunerrors import STUNError
+from punch.rendezvous import relayerrors
+from punch.streams import errors as streamErrors
+from punch.streams.errors import StreamError
 
 BRANCHES = {
     Misuse,
@@ -58,13 +52,12 @@ def concrete(kind: type[PunchError] = PunchError) -> Iterator[type[PunchError]]:
     """
     modules = (
         errors,
-        forwarderrors,
+        forwardingErrors,
+        linkErrors,
+        natErrors,
         relayerrors,
-        pairerrors,
-        resumeerrors,
-        stdioerrors,
-        streamerrors,
-        stunerrors,
+        stdio,
+        streamErrors,
     )
     ours = {each.__name__ for each in modules}
     below = [each for each in kind.__subclasses__() if each.__module__ in ours]

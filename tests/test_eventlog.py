@@ -23,7 +23,7 @@ from punch.events import (
     Listening,
     Waiting,
 )
-from tests.doubles import Log, watching
+from tests.support.doubles import Log, watching
 
 TRIED = Attempted("192.0.2.1:1", "host", "refused")
 

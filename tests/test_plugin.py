@@ -11,10 +11,12 @@ import punch
 
 LIGHT = {
     "punch",
-    "punch.endpointparser",
+    "punch.endpoints",
+    "punch.endpoints.parser",
     "punch.errors",
     "punch.interfaces",
     "punch.protocols",
+    "punch.protocols.simple",
     "punch.reasons",
 }
 

@@ -13,7 +13,6 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 
-from punch.arrival import Arrival
 from punch.errors import (
     BadOption,
     LinkError,
@@ -31,7 +30,8 @@ from punch.errors import (
     WrongPin,
 )
 from punch.service import ABSENCE, DialingService
-from tests.doubles import watching
+from punch.util.deferreds import Arrival
+from tests.support.doubles import watching
 
 
 class _Peer:

@@ -15,22 +15,16 @@ from epytext import translate
 from sphinx.util.docutils import SphinxDirective
 from twisted.protocols import amp
 
-from punch import (
-    errors,
-    events,
-    forwarderrors,
-    pairerrors,
-    reasons,
-    relayerrors,
-    resumeerrors,
-    stdioerrors,
-    streamerrors,
-    stunerrors,
-    tap,
-)
-from punch.rendezvous import commands
-from punch.rendezvous.limits import Limits
-from punch.rendezvous_tap import optionName
+from punch import errors, events, reasons
+from punch.cli import tap
+from punch.cli.rendezvous_tap import optionName
+from punch.forwarding import errors as forwardingErrors
+from punch.link import errors as linkErrors
+from punch.nat import errors as natErrors
+from punch.protocols import stdio
+from punch.rendezvous import commands, relayerrors
+from punch.rendezvous.server.limits import Limits
+from punch.streams import errors as streamErrors
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -71,13 +65,12 @@ def reasonRows() -> Iterator[Row]:
         each.__dict__["reason"]: each
         for module in (
             errors,
-            forwarderrors,
+            forwardingErrors,
+            linkErrors,
+            natErrors,
             relayerrors,
-            pairerrors,
-            resumeerrors,
-            stdioerrors,
-            streamerrors,
-            stunerrors,
+            stdio,
+            streamErrors,
         )
         for each in _own(module, errors.PunchError)
         if "reason" in each.__dict__

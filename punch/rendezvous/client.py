@@ -27,8 +27,8 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from punch import errors
-from punch.address import Address, addressesIn, ipOf
-from punch.candidate import trusted
+from punch.ice.candidate import trusted
+from punch.net.address import Address, addressesIn, ipOf
 from punch.reasons import Reason
 from punch.rendezvous import commands
 

@@ -19,8 +19,8 @@ from typing import ClassVar
 from twisted.protocols import amp
 
 from punch import errors
-from punch.address import Address as TCPAddress
-from punch.address import formatAddress, parseAddress
+from punch.net.address import Address as TCPAddress
+from punch.net.address import formatAddress, parseAddress
 
 VERSION = 1
 
@@ -44,7 +44,7 @@ _REFUSALS: dict[type[Exception], bytes] = {
 
 class Address(amp.Argument):
     """
-    An IP address and TCP port in its text form (see L{punch.address}).
+    An IP address and TCP port in its text form (see L{punch.net.address}).
     """
 
     def toString(self, inObject: TCPAddress) -> bytes:
@@ -132,7 +132,7 @@ class Dial(amp.Command):
 
     C{message} is the dialer's PAKE message, which the listener gets with its
     L{Introduce}.  The answer is the dialer's half of the introduction, and its
-    C{ticket} for the relay (see L{punch.relaying}), if there is one.
+    C{ticket} for the relay (see L{punch.rendezvous.relaypreamble}), if there is one.
     """
 
     arguments = [(b"name", amp.Unicode()), (b"message", amp.String())]
@@ -188,7 +188,7 @@ class Knock(amp.Command):
     at once.
 
     C{elsewhere}: from another address of its own, too, than the client has contacted.
-    C{answer}: what came of it, a value of L{punch.assessment.Answer}.  Whose feature
+    C{answer}: what came of it, a value of L{punch.net.outcome.Answer}.  Whose feature
     list has C{"knock"} does so; C{"knock-elsewhere"}: from another address, too.
     """
 

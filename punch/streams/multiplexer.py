@@ -24,15 +24,16 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import Attribute, implementer
 
-from punch.arrival import Arrival
 from punch.errors import PathLost, ProtocolViolation
-from punch.punchaddress import PunchAddress
+from punch.net.address import PunchAddress
 from punch.role import Role
-from punch.streamerrors import GoingAway, StreamReset, TooManyStreams
-from punch.streams.call import Call, Offers
-from punch.streams.request import Request
+from punch.streams.errors import GoingAway, StreamReset, TooManyStreams
+from punch.streams.inbound import Call, Offers
+from punch.streams.outbound import Request
 from punch.streams.stream import Stream
-from punch.yamux import refusals
+from punch.util.deferreds import Arrival
+from punch.yamux import errors as refusals
+from punch.yamux.batching import Portion
 from punch.yamux.events import (
     Closed,
     Drained,
@@ -45,7 +46,6 @@ from punch.yamux.events import (
 )
 from punch.yamux.frames import HEADER_SIZE
 from punch.yamux.limits import Limits
-from punch.yamux.portion import Portion
 from punch.yamux.session import Session
 
 MOST_STREAMS = 2000
@@ -66,7 +66,7 @@ _NO_STREAMS = "does the other side use --expose or --forward too?"
 
 class ILinkTransport(ITransport, IConsumer):
     """
-    What a multiplexer needs of the link that it runs on (L{punch.link.Link}).
+    What a multiplexer needs of the link that it runs on (L{punch.link.transport.Link}).
     """
 
     role: Role = Attribute("Ours in the link.")
@@ -137,8 +137,8 @@ class Multiplexer(Protocol):
         Ask the peer for a service.  Fires at once, or when the peer has
         acknowledged earlier requests.
 
-        @raise punch.streamerrors.GoingAway: one side opens no more streams.
-        @raise punch.streamerrors.TooManyStreams: too many requests wait.
+        @raise punch.streams.errors.GoingAway: one side opens no more streams.
+        @raise punch.streams.errors.TooManyStreams: too many requests wait.
         """
         if len(self._waiting) >= MOST_WAITING:
             return fail(TooManyStreams())

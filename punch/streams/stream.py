@@ -28,11 +28,10 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from punch.arrival import Arrival
-from punch.options import FixedOptions
-from punch.pulling import PushFromPull
-from punch.punchaddress import PunchAddress
-from punch.yamux.outgoing import HIGH_MARK
+from punch.net.address import PunchAddress
+from punch.util.deferreds import Arrival
+from punch.util.producers import FixedOptions, PushFromPull
+from punch.yamux.stream import HIGH_MARK
 
 LINGER = 30.0
 """

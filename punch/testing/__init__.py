@@ -18,6 +18,7 @@ refusals included, and so is what NATs make of it; from then on it is a reliable
 stream with latency, loss and flow control.
 """
 
+from punch.nat.behavior import Allocation, Mapping
 from punch.testing.behavior import (
     NAT_KINDS,
     Filtering,
@@ -29,7 +30,6 @@ from punch.testing.nat import MemoryNAT
 from punch.testing.nat64 import MemoryNAT64
 from punch.testing.network import MemoryNetwork
 from punch.testing.waiting import NeverHappened, spin
-from punch.translation import Allocation, Mapping
 
 __all__ = [
     "NAT_KINDS",

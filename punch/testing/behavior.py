@@ -8,7 +8,7 @@ from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass
 from enum import Enum
 
-from punch.translation import Allocation, Mapping
+from punch.nat.behavior import Allocation, Mapping
 
 
 class Filtering(Enum):

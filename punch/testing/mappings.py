@@ -10,9 +10,9 @@ from math import inf
 from random import Random
 from typing import TypeAlias
 
+from punch.nat.behavior import Allocation, Mapping
 from punch.testing.behavior import Filtering, NATBehavior
 from punch.testing.segment import SocketAddress
-from punch.translation import Allocation, Mapping
 
 _Key: TypeAlias = (
     tuple[SocketAddress]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING
 
-from punch.synthesis import Prefix
+from punch.net.nat64 import Prefix
 from punch.testing.behavior import NATBehavior
 from punch.testing.nat import MemoryNAT
 from punch.testing.realm import Realm, Step

@@ -1,7 +1,7 @@
 """
-Yamux: many streams on one ordered stream of bytes, without I/O.
+Yamux, the multiplexing protocol: many streams on one ordered stream of bytes, sans-IO.
 
-The specification is U{https://github.com/hashicorp/yamux/blob/master/spec.md};
-where it is silent, the modules here say what they hold to.  L{session} is the
-way in; what it tells is in L{events <punch.yamux.events>}.
+Written after U{the specification <https://github.com/hashicorp/yamux/blob/master/spec.md>}.
+Bytes and calls go in, bytes and events come out; L{punch.streams} puts it on a link.
+Imports C{util} and the vocabulary.
 """

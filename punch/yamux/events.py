@@ -63,8 +63,8 @@ class Closed:
 class Drained:
     """
     What is queued on this stream was over
-    L{HIGH_MARK <punch.yamux.outgoing.HIGH_MARK>} and has now fallen to
-    L{LOW_MARK <punch.yamux.outgoing.LOW_MARK>}: its writer may resume.
+    L{HIGH_MARK <punch.yamux.stream.HIGH_MARK>} and has now fallen to
+    L{LOW_MARK <punch.yamux.stream.LOW_MARK>}: its writer may resume.
     """
 
     stream: int

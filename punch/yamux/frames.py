@@ -12,7 +12,7 @@ import struct
 from typing import Final, NamedTuple
 
 from punch.errors import ProtocolViolation
-from punch.pieces import PieceDecoder
+from punch.util.framing import PieceDecoder
 
 # Plain numbers, not enums: every frame is compared with them.
 

@@ -21,6 +21,7 @@ from typing import Final
 from punch.errors import Bug, ProtocolViolation
 from punch.role import Role
 from punch.yamux.control import Control
+from punch.yamux.errors import GoneAway
 from punch.yamux.events import (
     Closed,
     Drained,
@@ -48,7 +49,6 @@ from punch.yamux.frames import (
     encode,
 )
 from punch.yamux.limits import DEFAULT_LIMITS, Limits
-from punch.yamux.refusals import GoneAway
 from punch.yamux.roundtrip import RoundTrip
 from punch.yamux.stream import Half, Stream
 from punch.yamux.streams import Streams

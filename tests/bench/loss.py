@@ -14,8 +14,8 @@ from random import Random
 from statistics import mean
 from unittest.mock import patch
 
-from punch import secondport
 from punch.events import Introduced
+from punch.peer import hedgedport
 from tests.whole.world import World, pair
 
 LOSSES = (0.01, 0.02, 0.05)
@@ -76,7 +76,7 @@ def dialByOnePort(loss: float, seed: int) -> float:
     """
     The same without a second port.
     """
-    with patch.object(secondport, "HEAD_START", NEVER):
+    with patch.object(hedgedport, "HEAD_START", NEVER):
         return dial(loss, seed)
 
 
@@ -98,7 +98,7 @@ def atBest(races: Sequence[float], random: Random) -> list[float]:
     The earlier of a race and of another, from ports of its own, that begins after the
     head start: no second port in the race could do better.
     """
-    return [min(each, secondport.HEAD_START + random.choice(races)) for each in races]
+    return [min(each, hedgedport.HEAD_START + random.choice(races)) for each in races]
 
 
 def line(name: str, loss: float, seconds: Sequence[float]) -> str:

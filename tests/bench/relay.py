@@ -23,7 +23,7 @@ from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from punch.identity import Identity
+from punch.net.identity import Identity
 
 
 class Half(Protocol):

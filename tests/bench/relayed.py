@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from time import monotonic, sleep
 
-from punch.relaying import encodePreamble
 from punch.rendezvous.commands import Dial
+from punch.rendezvous.relaypreamble import encodePreamble
 from tests.bench.bulk import SLOW, WARM_UP
 from tests.bench.connections import receive
 from tests.bench.couples import ALLOCATE, HELLO, Place, command, connect, value

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from punch.identity import Identity
+from punch.net.identity import Identity
 from tests.bench.connections import reach
 from tests.bench.pair import pairing
 from tests.bench.program import PATIENCE, PLUGIN, Program, freePort

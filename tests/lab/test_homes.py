@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from punch.identity import Identity
+from punch.net.identity import Identity
 
 from .eventfile import EventFile
 from .homes import Homes

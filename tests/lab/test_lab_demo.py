@@ -24,7 +24,9 @@ def test_ours() -> None:
     """
     A line of ours is told without its date and system, after its program's name.
     """
-    (text,) = heard("2026-01-31T12:00:00+0000 [punch.peer.Peer#info] Waiting: here.")
+    (text,) = heard(
+        "2026-01-31T12:00:00+0000 [punch.peer.peer.Peer#info] Waiting: here."
+    )
     assert text == "listener   |  0.00 s  Waiting: here."
 
 

@@ -1,5 +1,5 @@
 """
-Network changes, as a real kernel tells of them: L{punch.networkchange} in a network
+Network changes, as a real kernel tells of them: L{punch.net.networkwatch} in a network
 namespace whose addresses, links and routes really change.
 """
 
@@ -29,7 +29,7 @@ Seconds within which a change is told.
 _WATCHER = """
 import json, os, sys, time
 from twisted.internet import reactor
-from punch.networkchange import networkWatch
+from punch.net.networkwatch import networkWatch
 
 def say(**what):
     print(json.dumps({"time": time.monotonic(), **what}), flush=True)

@@ -14,9 +14,9 @@ from twisted.test.iosim import FakeTransport, IOPump, connect
 from twisted.trial.unittest import SynchronousTestCase
 
 from punch.errors import NoSuchName
-from punch.relaying import TICKET_BYTES
 from punch.rendezvous.commands import Allocate, Dial, Hello, Introduce, Leave, Relay
-from punch.rendezvous.factory import RendezvousFactory
+from punch.rendezvous.relaypreamble import TICKET_BYTES
+from punch.rendezvous.server.factory import RendezvousFactory
 
 
 class OlderDial(Dial):

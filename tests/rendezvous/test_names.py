@@ -26,7 +26,7 @@ from punch.rendezvous.commands import (
     Publish,
     Withdraw,
 )
-from punch.rendezvous.directory import MemoryDirectory
+from punch.rendezvous.server.directory import MemoryDirectory
 
 from .visitor import OWNER, Place
 

@@ -17,9 +17,9 @@ from twisted.python.failure import Failure
 
 from punch.interfaces import IDirectory
 from punch.rendezvous import commands
-from punch.rendezvous.factory import RendezvousFactory
-from punch.rendezvous.limits import Limits
-from punch.rendezvous.server import RendezvousServer
+from punch.rendezvous.server.factory import RendezvousFactory
+from punch.rendezvous.server.handlers import RendezvousServer
+from punch.rendezvous.server.limits import Limits
 
 OWNER = b"an owner's secret"
 

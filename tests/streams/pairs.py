@@ -11,11 +11,11 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Protocol
 
-from punch.punchaddress import PunchAddress
-from punch.streams.call import Offer
+from punch.net.address import PunchAddress
+from punch.streams.inbound import Offer
 from punch.streams.multiplexer import Multiplexer
-from punch.streams.request import Request
-from tests.doubles import Pair
+from punch.streams.outbound import Request
+from tests.support.doubles import Pair
 from tests.testing.programs import HalfCloser, Recorder
 
 P = TypeVar("P", bound=Protocol)

@@ -1,6 +1,6 @@
 """
-Tests for L{punch.streams.multiplexer}, L{punch.streams.request} and
-L{punch.streams.call}.
+Tests for L{punch.streams.multiplexer}, L{punch.streams.outbound} and
+L{punch.streams.inbound}.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IProtocol
 
 from punch.errors import PathLost, ProtocolViolation, PunchError
-from punch.protocols import Echo
-from punch.punchaddress import PunchAddress
-from punch.streamerrors import (
+from punch.net.address import PunchAddress
+from punch.protocols.simple import Echo
+from punch.streams.errors import (
     GoingAway,
     NoSuchService,
     StreamRefused,
@@ -25,8 +25,8 @@ from punch.streamerrors import (
     TooManyStreams,
 )
 from punch.streams.multiplexer import MOST_STREAMS, MOST_WAITING
-from tests.doubles import PunchTestCase, watching
 from tests.streams.pairs import Streams, requests
+from tests.support.doubles import PunchTestCase, watching
 from tests.testing.programs import HalfCloser, Recorder
 
 

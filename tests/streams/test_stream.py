@@ -1,5 +1,5 @@
 """
-Tests for L{punch.streams.stream} and L{punch.pulling}.
+Tests for L{punch.streams.stream} and L{punch.util.producers}.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from punch.streams.stream import LINGER
-from punch.yamux.outgoing import HIGH_MARK
+from punch.yamux.stream import HIGH_MARK
 from punch.yamux.window import INITIAL_WINDOW
-from tests.doubles import PunchTestCase
 from tests.streams.pairs import Streams
+from tests.support.doubles import PunchTestCase
 from tests.testing.programs import HalfCloser, Recorder
 
 

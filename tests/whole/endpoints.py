@@ -10,10 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol
 from twisted.python.failure import Failure
 
-from punch.endpoints import PunchClientEndpoint, PunchServerEndpoint
+from punch.endpoints.endpoints import PunchClientEndpoint, PunchServerEndpoint
+from punch.endpoints.server import ServicePort
 from punch.events import Connected
-from punch.opening import DEFAULT
-from punch.serviceport import ServicePort
+from punch.streams.servicename import DEFAULT
 
 from .program import Program, Talker
 from .services import NAME, SECRET, Talkers

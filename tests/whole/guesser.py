@@ -8,12 +8,12 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
-from punch.address import Address
-from punch.details import Details
 from punch.errors import PunchError, RendezvousError, WrongCode
-from punch.greeting import DialersGreeting
+from punch.net.address import Address
 from punch.reasons import Reason
 from punch.rendezvous.client import RendezvousClient, connect
+from punch.signaling.greeting import DialersGreeting
+from punch.signaling.messages import Details
 from punch.testing import MemoryHost
 
 from .world import PORT, RENDEZVOUS

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 
-from punch.identity import Identity
+from punch.net.identity import Identity
 
 _NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "punch")])
 

@@ -12,9 +12,9 @@ from twisted.python.failure import Failure
 
 from punch.errors import PunchError
 from punch.events import CodeAllotted, Event
-from punch.link import Link
-from punch.policy import RelayPolicy
-from punch.settings import Settings
+from punch.link.transport import Link
+from punch.peer.relaypolicy import RelayPolicy
+from punch.peer.settings import Settings
 from punch.testing import MemoryHost, MemoryNetwork
 from tests.testing.programs import HalfCloser, Recorder
 

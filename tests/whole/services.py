@@ -11,12 +11,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
-from punch.code import parseCode
-from punch.descriptions import rendezvousEndpoint
-from punch.dialer import Dialer
-from punch.peer import Peer
-from punch.place import Place
+from punch.peer.description import rendezvousEndpoint
+from punch.peer.dialer import Dialer
+from punch.peer.peer import Peer
 from punch.service import DialingService, ListeningService, PunchService
+from punch.signaling.code import parseCode
+from punch.signaling.meetingpoint import Place
 from punch.testing import MemoryNetwork
 
 from .program import Program, Talker

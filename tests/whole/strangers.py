@@ -14,11 +14,11 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol, ServerFactory
 
-from punch.connection import Connection, How
-from punch.records import Type, encode
+from punch.link.records import Type, encode
+from punch.net.connection import Connection, How
+from punch.net.tls import Secured, Security
 from punch.role import Role
 from punch.testing import MemoryHost, MemoryNetwork
-from punch.tls import Secured, Security
 
 from .identities import fixedIdentity
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from punch.address import tcpAddress
 from punch.events import Attempted, Connected, Introduced, Judged
-from punch.policy import RelayPolicy
+from punch.net.address import tcpAddress
+from punch.peer.relaypolicy import RelayPolicy
 from punch.rendezvous.client import RendezvousClient
-from punch.rendezvous.stunserver import STUNFactory
+from punch.rendezvous.server.stunserver import STUNFactory
 from punch.testing import Allocation, Mapping, NATBehavior
 
 from .test_hard import DEAF, KEEPS, NEXT, RANDOM, behind, judged

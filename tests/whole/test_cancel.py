@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.error import ConnectionDone
 
 from punch.events import Failed, Introduced
-from punch.ride import FAREWELL
+from punch.link.path import FAREWELL
 from punch.testing import MemoryHost
 
 from .program import Program

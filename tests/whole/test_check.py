@@ -12,16 +12,16 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.tcp import makeBinding
 
-from punch.assessment import Findings, Reach, assess
-from punch.descriptions import rendezvousEndpoint
-from punch.examination import Examination
-from punch.hostport import HostPort
+from punch.check.assessment import Findings, Reach, assess
+from punch.check.probes import Examination
+from punch.check.report import Report, State
+from punch.net.address import HostPort
+from punch.peer.description import rendezvousEndpoint
+from punch.peer.settings import Settings
 from punch.rendezvous.client import GOODBYE
-from punch.rendezvous.knocking import Knocker
-from punch.rendezvous.limits import Limits
-from punch.rendezvous.stunserver import STUNFactory
-from punch.report import Report, State
-from punch.settings import Settings
+from punch.rendezvous.server.limits import Limits
+from punch.rendezvous.server.probe import Knocker
+from punch.rendezvous.server.stunserver import STUNFactory
 from punch.testing import (
     Allocation,
     Filtering,

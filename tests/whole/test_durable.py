@@ -20,9 +20,9 @@ from punch.events import (
     Resumed,
     Suspended,
 )
-from punch.policy import RelayPolicy
-from punch.ride import FAREWELL
-from punch.seat import NoSeat
+from punch.link.path import FAREWELL
+from punch.peer.instancelock import NoSeat
+from punch.peer.relaypolicy import RelayPolicy
 
 from .endpoints import Connecting, Serving, endpointOf
 from .guesser import Guesser

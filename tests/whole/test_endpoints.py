@@ -10,13 +10,13 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.amp import AMP
 from twisted.spread import pb
 
-from punch.endpoints import PunchClientEndpoint
+from punch.endpoints.endpoints import PunchClientEndpoint
+from punch.endpoints.server import ServiceAddress
 from punch.errors import NoSuchName, RendezvousRefused, WrongCode
 from punch.events import CodeAllotted, Failed
-from punch.punchaddress import PunchAddress
-from punch.serviceport import ServiceAddress
-from punch.streamerrors import NoSuchService, ServiceSilent, StreamRefused
-from tests.endpointprograms import Calculator, Root, Sum
+from punch.net.address import PunchAddress
+from punch.streams.errors import NoSuchService, ServiceSilent, StreamRefused
+from tests.support.endpointprograms import Calculator, Root, Sum
 from tests.testing.programs import Recorder
 
 from .endpoints import (

@@ -16,9 +16,9 @@ from twisted.internet.error import ConnectionDone
 from twisted.logger import LogEvent, eventAsText
 
 from punch.events import Suspended
-from punch.identity import Identity
-from punch.policy import RelayPolicy
-from punch.ride import FAREWELL
+from punch.link.path import FAREWELL
+from punch.net.identity import Identity
+from punch.peer.relaypolicy import RelayPolicy
 
 from .identities import nextIdentity
 from .program import Program

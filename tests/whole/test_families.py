@@ -8,10 +8,10 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from punch import api
-from punch.address import tcpAddress
 from punch.events import Connected, Observed
-from punch.peer import Peer
-from punch.settings import Settings
+from punch.net.address import tcpAddress
+from punch.peer.peer import Peer
+from punch.peer.settings import Settings
 from punch.testing import MemoryHost, NATBehavior, spin
 
 from .test_meet import bothLinked

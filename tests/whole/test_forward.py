@@ -11,15 +11,15 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 
-from punch.descriptions import rendezvousEndpoint
-from punch.dialer import Dialer
 from punch.events import Failed
 from punch.events import Forwarding as Opened
-from punch.forwarderrors import CannotListen
-from punch.forwarding import Ends, Forwarding
-from punch.peer import Peer
-from punch.place import Place
+from punch.forwarding.errors import CannotListen
+from punch.forwarding.service import Ends, Forwarding
+from punch.peer.description import rendezvousEndpoint
+from punch.peer.dialer import Dialer
+from punch.peer.peer import Peer
 from punch.service import DialingService, ListeningService, PunchService
+from punch.signaling.meetingpoint import Place
 from punch.testing import MemoryHost
 from tests.testing.programs import HalfCloser, Recorder, Service, connect
 

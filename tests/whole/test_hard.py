@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from twisted.internet.defer import succeed
 
-from punch import approach
-from punch.address import tcpAddress
 from punch.events import Connected, Judged
-from punch.peer import Peer
-from punch.policy import RelayPolicy
-from punch.strategy import Part, partOf
+from punch.nat.behavior import Translation
+from punch.nat.prediction import Part, partOf
+from punch.net.address import tcpAddress
+from punch.peer import porttraversal
+from punch.peer.peer import Peer
+from punch.peer.relaypolicy import RelayPolicy
 from punch.testing import (
     Allocation,
     Filtering,
@@ -24,7 +25,6 @@ from punch.testing import (
     NATBehavior,
     Unsolicited,
 )
-from punch.translation import Translation
 
 from .services import standing
 from .world import HOP, LEG, T, World
@@ -162,7 +162,7 @@ def test_byAddress(
         known.update({own, theirs})
         return partOf(own, theirs)
 
-    monkeypatch.setattr(approach, "partOf", part)
+    monkeypatch.setattr(porttraversal, "partOf", part)
     moves = replace(moves, mapping=Mapping.ADDRESS_DEPENDENT)
     world = World(1)
     world.rendezvous.look()

@@ -10,8 +10,8 @@ import pytest
 
 from punch import api
 from punch.events import Connected, Observed
-from punch.policy import RelayPolicy
-from punch.synthesis import NAME
+from punch.net.nat64 import NAME
+from punch.peer.relaypolicy import RelayPolicy
 from punch.testing import Allocation, MemoryHost, NATBehavior
 
 from .program import Program

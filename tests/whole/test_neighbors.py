@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from punch.events import Connected, Judged
-from punch.headstart import HEAD_START
-from punch.policy import RelayPolicy
+from punch.peer.lanpreference import HEAD_START
+from punch.peer.relaypolicy import RelayPolicy
 from punch.role import Role
 from punch.testing import MemoryHost, NATBehavior
 

@@ -2,8 +2,8 @@
 Two sides out of step: behind NATs that answer what comes too early, so that each side's
 door closes with every refused connect, and begun at any distance in time.
 
-The rendezvous has both begin at one instant (L{punch.rendezvous.pacing}); this is about
-what becomes of those for whom that fails.
+The rendezvous has both begin at one instant (L{punch.rendezvous.server.introductions});
+this is about what becomes of those for whom that fails.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from hypothesis import strategies as st
 from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 
-from punch.address import Address, tcpAddress
-from punch.candidate import Candidate, Kind
-from punch.checklist import SHIFT_AFTER, Checklist, Outcome
-from punch.connection import Connection
 from punch.events import Attempted
-from punch.race import Race
-from punch.rendezvous import connection
-from punch.sharedport import SharedPort
+from punch.ice.candidate import Candidate, Kind
+from punch.ice.checklist import SHIFT_AFTER, Checklist
+from punch.ice.race import Race
+from punch.ice.selected import Win
+from punch.net.address import Address, tcpAddress
+from punch.net.connection import Connection
+from punch.net.outcome import Outcome
+from punch.net.sharedport import SharedPort
+from punch.rendezvous.server import connection
 from punch.testing import NAT_KINDS, MemoryHost, MemoryNetwork
-from punch.win import Win
 
 from .test_meet import UNEVEN
 from .world import LEG, World

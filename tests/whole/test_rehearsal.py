@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
-from punch import introduction
-from punch.code import parseCode
-from punch.descriptions import rendezvousEndpoint
+from punch.check.report import Verdict
+from punch.check.trialdial import TIMEOUT, Rehearsal
+from punch.check.trialresult import Prospect
 from punch.events import CodeAllotted, Failed, Rehearsed
-from punch.prospect import Prospect
-from punch.rehearsal import TIMEOUT, Rehearsal
+from punch.peer import introduction
+from punch.peer.description import rendezvousEndpoint
 from punch.rendezvous.client import GOODBYE
-from punch.report import Verdict
+from punch.signaling.code import parseCode
 from punch.testing import NATBehavior
 
 from .services import NAME, SECRET, listening, standing

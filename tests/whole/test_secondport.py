@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from punch.events import Connected, Listening
-from punch.secondport import HEAD_START
+from punch.peer.hedgedport import HEAD_START
 
 from .test_hard import finish
 from .world import LEG, PORT, RENDEZVOUS, T, World, pair

@@ -11,7 +11,7 @@ from twisted.internet.error import ConnectionDone
 
 from punch.errors import PunchError
 from punch.events import CodeAllotted, Failed, Listening, Waiting
-from punch.ride import FAREWELL
+from punch.link.path import FAREWELL
 
 from .program import Program
 from .services import Running, dialing, listening

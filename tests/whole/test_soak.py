@@ -12,7 +12,7 @@ import os
 import pytest
 from twisted.logger import LogEvent, eventAsText
 
-from punch.identity import Identity
+from punch.net.identity import Identity
 
 from .course import Course
 from .identities import nextIdentity

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from punch.events import Connected, Listening
-from punch.gate import MOST_STRANGERS
+from punch.ice.gate import MOST_STRANGERS
 from punch.role import Role
 from punch.testing import MemoryHost
 

@@ -12,10 +12,10 @@ from twisted.internet.protocol import Factory
 
 from punch.errors import BadOption
 from punch.events import Attempted, Connected, Observed, Resumed, Suspended
-from punch.policy import RelayPolicy
-from punch.rendezvous.factory import RendezvousFactory
-from punch.rendezvous.stunserver import STUNFactory
-from punch.ride import FAREWELL
+from punch.link.path import FAREWELL
+from punch.peer.relaypolicy import RelayPolicy
+from punch.rendezvous.server.factory import RendezvousFactory
+from punch.rendezvous.server.stunserver import STUNFactory
 from punch.testing import MemoryHost
 
 from .world import LEG, T, World, pair

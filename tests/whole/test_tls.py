@@ -7,12 +7,12 @@ from __future__ import annotations
 import pytest
 from twisted.internet.defer import Deferred
 
-from punch.code import parseCode
-from punch.dialer import Dialer
 from punch.events import Connected
-from punch.listener import listenOnce
-from punch.peer import Peer
+from punch.peer.dialer import Dialer
+from punch.peer.listener import listenOnce
+from punch.peer.peer import Peer
 from punch.rendezvous.client import GOODBYE
+from punch.signaling.code import parseCode
 
 from .program import Program
 from .tls import NAME, endpointOf, secure

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from punch.chronicle import Chronicle
 from punch.events import Connected, PathChanged, Searched
-from punch.policy import RelayPolicy
-from punch.steps import Pen, Step
-from punch.trace import Lane, Trace, merged
-from punch.tracepage import tracePage
+from punch.peer.relaypolicy import RelayPolicy
+from punch.trace.html import tracePage
+from punch.trace.model import Lane, Trace, merged
+from punch.trace.recorder import Chronicle
+from punch.traceevents import Pen, Step
 
 from .test_hard import KEEPS, RANDOM, behind
 from .world import T, World, pair
@@ -23,7 +23,7 @@ RELAYING: dict[str, Any] = {"relay": RelayPolicy.FALLBACK, "resumeFor": 600.0}
 
 class Album:
     """
-    Draws all meetings of a world (L{punch.steps.Draw}).
+    Draws all meetings of a world (L{punch.traceevents.Draw}).
     """
 
     def __init__(self, world: World) -> None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 import pytest
 
 from punch import api
-from punch.code import parseCode
 from punch.events import CodeAllotted
-from punch.place import NAME_GUESSES, NAME_REFILL
 from punch.reasons import Reason
-from punch.rendezvous.limits import Limits
+from punch.rendezvous.server.limits import Limits
+from punch.signaling.code import parseCode
+from punch.signaling.meetingpoint import NAME_GUESSES, NAME_REFILL
 
 from .guesser import Guesser
 from .services import NAME, SECRET, listening, standing

@@ -26,9 +26,9 @@ from twisted.internet.ssl import (
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
-from punch.descriptions import CONNECT_TIMEOUT
-from punch.identity import Identity
-from punch.peer import Rendezvous
+from punch.net.identity import Identity
+from punch.peer.description import CONNECT_TIMEOUT
+from punch.peer.peer import Rendezvous
 from punch.testing import MemoryHost
 
 from .world import PORT, RENDEZVOUS, World

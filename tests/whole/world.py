@@ -13,10 +13,10 @@ from twisted.internet.task import Clock
 
 from punch import api
 from punch.rendezvous.client import GOODBYE
-from punch.rendezvous.directory import MemoryDirectory
-from punch.rendezvous.factory import RendezvousFactory
-from punch.rendezvous.limits import Limits
-from punch.rendezvous.stunserver import STUNFactory
+from punch.rendezvous.server.directory import MemoryDirectory
+from punch.rendezvous.server.factory import RendezvousFactory
+from punch.rendezvous.server.limits import Limits
+from punch.rendezvous.server.stunserver import STUNFactory
 from punch.testing import (
     NAT_KINDS,
     MemoryHost,

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punch.role import Role
+from punch.yamux.errors import CannotOpen
 from punch.yamux.events import (
     Closed,
     Drained,
@@ -23,7 +24,6 @@ from punch.yamux.events import (
     WentAway,
 )
 from punch.yamux.limits import Limits
-from punch.yamux.refusals import CannotOpen
 from punch.yamux.session import Session
 from punch.yamux.window import INITIAL_WINDOW
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from punch.yamux.errors import GoneAway
 from punch.yamux.events import (
     Drained,
     Opened,
@@ -23,10 +24,9 @@ from punch.yamux.frames import (
     Header,
     encode,
 )
-from punch.yamux.outgoing import HIGH_MARK
-from punch.yamux.refusals import GoneAway
 from punch.yamux.roundtrip import PERIOD
 from punch.yamux.session import PIECE, Session
+from punch.yamux.stream import HIGH_MARK
 from punch.yamux.window import INITIAL_WINDOW
 from tests.yamux.wire import (
     data,

@@ -23,8 +23,8 @@ from time import monotonic
 import pytest
 
 from punch.role import Role
+from punch.yamux.errors import GoneAway
 from punch.yamux.events import Event, Finished, Opened, Received, Reset, WentAway
-from punch.yamux.refusals import GoneAway
 from punch.yamux.session import NORMAL, Session
 
 PEER = Path(__file__).with_name("libp2p_peer.py")

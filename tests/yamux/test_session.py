@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from punch.errors import Bug
+from punch.yamux.errors import CannotOpen, TooManyStreams
 from punch.yamux.events import (
     Closed,
     Drained,
@@ -25,7 +26,6 @@ from punch.yamux.frames import (
     WINDOW_UPDATE,
     Header,
 )
-from punch.yamux.refusals import CannotOpen, TooManyStreams
 from punch.yamux.window import INITIAL_WINDOW
 from tests.yamux.wire import (
     data,

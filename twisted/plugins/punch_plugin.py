@@ -6,26 +6,26 @@ from __future__ import annotations
 
 from twisted.application.service import ServiceMaker
 
-from punch.endpointparser import PunchParser
-from punch.protocols import Echo, Hello, SimpleProtocol, StdioProtocol
+from punch.endpoints.parser import PunchParser
+from punch.protocols.simple import Echo, Hello, SimpleProtocol, StdioProtocol
 
 punch = ServiceMaker(
     "Punch",
-    "punch.tap",
+    "punch.cli.tap",
     "One direct, authenticated link to a program behind another NAT.",
     "punch",
 )
 
 rendezvous = ServiceMaker(
     "Punch rendezvous",
-    "punch.rendezvous_tap",
+    "punch.cli.rendezvous_tap",
     "Introduce peers behind NATs to each other.",
     "punch-rendezvous",
 )
 
 check = ServiceMaker(
     "Punch check",
-    "punch.check_tap",
+    "punch.cli.check_tap",
     "What the NATs before this host do, and what that means for direct links.",
     "punch-check",
 )

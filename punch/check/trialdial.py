@@ -1,0 +1,119 @@
+"""
+The rehearsal: a dial that is to tell how two peers would meet, and makes no link.
+
+It is a dial in earnest up to the instant at which the dialer would attach the path
+that has won: so what it tells is what happened, not what was concluded.  It says by a
+feature in its details what it is, so that the listener goes on waiting, and knows of no
+failure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from twisted.internet.interfaces import IReactorTCP
+
+from punch.check.probelog import Notebook
+from punch.check.report import Evidence
+from punch.check.trialresult import Prospect
+from punch.errors import PunchError
+from punch.events import Attempted, Event, Introduced
+from punch.ice.selected import Win
+from punch.link.path import Path
+from punch.net.address import formatAddress
+from punch.net.connection import How
+from punch.peer.dialer import Dialer
+from punch.peer.peer import Peer, Rendezvous
+from punch.peer.relaypolicy import RelayPolicy
+from punch.peer.settings import Settings
+
+TIMEOUT = 12.0
+"""
+Seconds from the introduction to giving up, if nothing else is said: as long as a search
+for a port takes (L{punch.peer.porttraversal.THOROUGH}), and the other side's account.
+"""
+
+
+@dataclass(frozen=True)
+class _Dropped:
+    """
+    A path that won, and that nobody wants.  C{way}: how it came about, for a person.
+    """
+
+    way: str
+
+    def abortConnection(self) -> None:
+        """
+        It is gone already.
+        """
+
+
+class Rehearsal:
+    """
+    One.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorTCP,
+        rendezvous: Rendezvous,
+        name: str,
+        secret: bytes,
+        settings: Settings,
+    ) -> None:
+        """
+        @param name: under which the other side waits.
+        @param secret: what it knows too.
+        """
+        chosen = replace(settings, tell=self._tell, relay=RelayPolicy.NEVER)
+        self._peer = Peer(reactor, chosen)
+        self._clock = self._peer.clock
+        self._dialer = Dialer(self._peer, rendezvous, name, secret, rehearses=True)
+        self._name = name
+        self._met = ""
+        self._started: dict[str, float] = {}
+        self._tried: dict[str, Evidence] = {}
+
+    async def run(self) -> Prospect:
+        """
+        Meet, and leave.  Cancelling it leaves nothing behind.
+        """
+        notes = Notebook(self._clock)
+        began = self._clock.seconds()
+
+        def drop(win: Win[Path]) -> _Dropped:
+            win.path.abort()
+            return _Dropped(wayOf(win, self._clock.seconds() - began))
+
+        asked = f"meeting whoever waits under {self._name}"
+        way, why = "", None
+        try:
+            dialed = self._dialer.reach(drop)
+            way = (await notes.note(asked, dialed, lambda met: "direct")).way
+        except PunchError as error:
+            why = error
+        evidence = (*self._tried.values(), *notes.evidence)
+        return Prospect(self._met, self._dialer.theirs, way, why, evidence)
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, Introduced):
+            self._met = event.peer
+        elif isinstance(event, Attempted):
+            now = self._clock.seconds()
+            since = self._started.setdefault(event.remote, now)
+            if event.outcome == "started":
+                return
+            asked = f"connect to {event.remote} ({event.kind}), the peer's"
+            lasted = round((now - since) * 1000, 1)
+            self._tried[event.remote] = Evidence(asked, event.outcome, lasted)
+
+
+def wayOf(win: Win[Path], elapsed: float) -> str:
+    """
+    How a direct path came about, for a person.
+    """
+    towards = "to" if win.how is How.CONNECTED else "from"
+    return (
+        f"direct after {elapsed * 1000:.0f} ms, {win.how.value} {towards}"
+        f" {formatAddress(win.remote)}, {win.kind.value}"
+    )

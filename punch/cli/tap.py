@@ -1,0 +1,391 @@
+"""
+C{twist punch}: options, and the service that they ask for.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
+from twisted.python.usage import UsageError
+
+from punch.cli.options import RepeatableOptions, endWith, giveUp, number, readCode
+from punch.cli.rlimit import allowFiles
+from punch.errors import BadOption, Bug, LinkError, Misuse, PunchError
+from punch.eventlog import EventLog, openEvents
+from punch.forwarding.service import Ends, Forwarding
+from punch.interfaces import IOutcome, IStandardStreamsProtocol
+from punch.nat.portsearch import DEFAULT_SOCKETS, MOST_SOCKETS
+from punch.net.identity import Identity, keepIdentity, parsePin
+from punch.peer.description import peerEndpoint, rendezvousEndpoint
+from punch.peer.dialer import Dialer
+from punch.peer.direct import Direct
+from punch.peer.instancelock import fileSeats
+from punch.peer.peer import Peer
+from punch.peer.relaypolicy import RelayPolicy
+from punch.peer.settings import RESUME_FOR, Settings
+from punch.protocols.simple import describeProtocols, findProtocol
+from punch.service import DialingService, ListeningService, PunchService
+from punch.signaling.code import Code
+from punch.signaling.meetingpoint import Place
+from punch.signaling.secretfile import readSecret
+from punch.trace.file import traceFile, traceOption
+
+_log = Logger(namespace="punch")
+
+PROGRAM = "punch"
+
+_FILES = 4096
+"""
+Open files that a process wants beside those of a search: forwards have two for each of
+their connections.
+"""
+
+_LEAST_FILES = 128
+"""
+Those that a search leaves to the rest.
+"""
+
+
+class Options(RepeatableOptions):
+    """
+    The options of C{twist punch}.
+    """
+
+    program: ClassVar[str] = PROGRAM
+    synopsis = "[options]"
+    longdesc = (
+        "Connect to a program behind another NAT.  Without --code, --name or --peer:"
+        " wait for the other side, under a code that is printed."
+    )
+
+    optParameters = [
+        [
+            "rendezvous",
+            None,
+            None,
+            "The rendezvous: tcp:HOST:PORT or tls:HOST:PORT (or $PUNCH_RENDEZVOUS).",
+        ],
+        [
+            "code",
+            None,
+            None,
+            "Dial this code; - asks for it (or $PUNCH_CODE).",
+        ],
+        ["name", None, None, "Meet under this standing name (with --secret-file)."],
+        ["secret-file", None, None, "The file with the name's secret."],
+        ["peer", None, None, "No rendezvous: the other side is at HOST:PORT."],
+        ["identity", None, None, "With --peer: our key's file, made on first use."],
+        ["trust", None, None, "With --peer: the other side's pin."],
+        ["port", None, 0, "The shared port (default: any).", number("port", int)],
+        ["interface", None, "", "The local IP address to use (default: all)."],
+        [
+            "protocol",
+            None,
+            None,
+            "What runs on the link: NAME[:ARGS]; see --help-protocols"
+            " (default: hello).",
+        ],
+        [
+            "timeout",
+            None,
+            30.0,
+            "Seconds from the introduction to giving up.",
+            number("timeout", float),
+        ],
+        [
+            "relay",
+            None,
+            "fallback",
+            "What the rendezvous' relay may be used for: fallback, only or never.",
+        ],
+        [
+            "search",
+            None,
+            DEFAULT_SOCKETS,
+            "Sockets for the search of a port of a NAT that maps at random; 0: none.",
+            number("search", int),
+        ],
+        [
+            "resume-for",
+            None,
+            RESUME_FOR,
+            "Seconds for which a link whose path died waits for another.",
+            number("resume-for", float),
+        ],
+        ["events", None, None, "Append events to this file, one JSON object a line."],
+        ["trace", None, None, "Draw each meeting: in FILE.html, or FILE.json."],
+    ]
+
+    optFlags = [
+        ["dial", None, "With --name: be the one who dials."],
+        ["plaintext", None, "With --peer: no TLS; whoever is there is trusted."],
+        ["show-pin", None, "Print the pin of --identity and exit."],
+        ["help-protocols", None, "List what --protocol knows and exit."],
+        ["once", None, "One link, then exit: 0 if it ended cleanly, else 1."],
+    ]
+
+    def postOptions(self) -> None:
+        """
+        See that the options fit together.
+        """
+        if self["help-protocols"]:
+            print(describeProtocols())
+            raise SystemExit(0)
+        try:
+            self["trace-path"] = traceOption(self["trace"], self["draw"])
+            _complete(self)
+        except Misuse as mistake:
+            raise UsageError(str(mistake)) from mistake
+        if self["show-pin"]:
+            print(self["own-identity"].pin.hex())
+            raise SystemExit(0)
+
+
+_NEEDS = {
+    "secret-file": "name",
+    "dial": "name",
+    "plaintext": "peer",
+    "trust": "peer",
+    "name": "secret-file",
+}
+
+
+def _complete(options: Options) -> None:
+    """
+    Check the options, and read what they name.
+
+    @raise Misuse: they do not fit together.
+    """
+    for each in ("code", "name", "peer", "secret-file", "identity", "trust"):
+        if options[each] == "":
+            raise BadOption(f"--{each} is empty")
+    given = [each for each in ("code", "name", "peer") if options[each]]
+    if len(given) > 1:
+        raise BadOption(f"--{given[0]} and --{given[1]}: one of them only")
+    for option, needed in _NEEDS.items():
+        if options[option] and not options[needed]:
+            raise BadOption(f"--{option} needs --{needed}")
+    _checkNumbers(options)
+    _completeProtocol(options)
+    if options["show-pin"] or options["peer"]:
+        _completeDirect(options)
+    else:
+        _completeIntroduced(options, given)
+
+
+def _checkNumbers(options: Options) -> None:
+    if not 0 <= options["port"] < 65536:
+        raise BadOption(f"--port {options['port']}: a port is below 65536")
+    if not 0 < options["timeout"] < 1e6:
+        raise BadOption("--timeout takes seconds, more than 0")
+    if not 0 <= options["search"] <= MOST_SOCKETS:
+        raise BadOption(f"--search takes a number of sockets, 0 to {MOST_SOCKETS}")
+    if not 0 <= options["resume-for"] < 1e9:
+        raise BadOption("--resume-for takes seconds, 0 or more")
+    options["relay-policy"] = RelayPolicy.named(options["relay"])
+
+
+def _completeProtocol(options: Options) -> None:
+    """
+    Find the protocol; if it has the standard streams, nobody else has.
+    """
+    for each in ("expose", "forward"):
+        if options[each]:
+            _completeStreams(options, each)
+            return
+    plugin, options["protocol-args"] = findProtocol(options["protocol"] or "hello")
+    options["protocol-plugin"] = plugin
+    if not IStandardStreamsProtocol.providedBy(plugin):
+        return
+    if "-" in (options["code"], os.environ.get("PUNCH_CODE")):
+        raise BadOption(
+            f"--protocol {plugin.name} reads standard input itself, so --code -"
+            " cannot: put the code in $PUNCH_CODE"
+        )
+    options["once"] = True
+    options.keepOffOutput()
+
+
+def _completeStreams(options: Options, given: str) -> None:
+    """
+    Streams are what runs on the link, and they need one that is ours.
+    """
+    if options["protocol"]:
+        raise BadOption(f"--protocol and --{given}: one of them only")
+    if options["plaintext"]:
+        raise BadOption(f"--{given} cannot be had in --plaintext")
+
+
+def _completeDirect(options: Options) -> None:
+    """
+    For C{--peer}, where we must know who and where, and be known.
+    """
+    if options["stun"]:
+        raise BadOption("--stun needs a rendezvous: --peer tells nobody our address")
+    if options["show-pin"] and not options["identity"]:
+        raise BadOption("--show-pin needs --identity")
+    if not options["show-pin"]:
+        _completeWhereabouts(options)
+    if options["identity"]:
+        options["own-identity"] = keepIdentity(Path(options["identity"]))
+
+
+def _completeWhereabouts(options: Options) -> None:
+    options["whereabouts"] = peerEndpoint(options["peer"])
+    if not options["port"]:
+        raise BadOption("--peer needs --port: the other side must know ours")
+    _completeTrust(options)
+
+
+def _completeTrust(options: Options) -> None:
+    secured = [each for each in ("identity", "trust") if options[each]]
+    if options["plaintext"] and secured:
+        raise BadOption(f"--plaintext and --{secured[0]}: one of them only")
+    if not options["plaintext"] and len(secured) < 2:
+        raise BadOption("--peer needs --identity and --trust, or --plaintext")
+    if options["trust"]:
+        try:
+            options["trusted"] = parsePin(options["trust"])
+        except ValueError as bad:
+            raise BadOption("--trust: a pin has 64 hexadecimal digits") from bad
+
+
+def _completeIntroduced(options: Options, given: list[str]) -> None:
+    """
+    For a rendezvous, and a code or a name.
+    """
+    if options["identity"]:
+        raise BadOption("--identity needs --peer")
+    options["rendezvous"] = options["rendezvous"] or os.environ.get("PUNCH_RENDEZVOUS")
+    if not options["rendezvous"]:
+        raise BadOption("--rendezvous (or $PUNCH_RENDEZVOUS) says where to meet")
+    if options["name"]:
+        options["secret"] = readSecret(Path(options["secret-file"]))
+    code = options["code"] or (None if given else os.environ.get("PUNCH_CODE"))
+    options["parsed-code"] = readCode(code) if code else None
+
+
+def makeRoom(options: Options) -> None:
+    """
+    A search must not take the files that everything else needs.
+    """
+    wanted = _FILES + options["search"]
+    allowed = allowFiles(wanted)
+    most = max(0, allowed - _LEAST_FILES)
+    if options["search"] > most:
+        _log.warn(
+            "The system allows {files} open files, so a search gets {most} sockets;"
+            " see ulimit -n.",
+            files=allowed,
+            most=most,
+        )
+        options["search"] = most
+
+
+def makeService(options: Options) -> IService:
+    """
+    The service that the options ask for.  When it has nothing more to do, the
+    process exits, with a status that tells.
+    """
+    from twisted.internet import reactor
+
+    makeRoom(options)
+    try:
+        ends = Ends(reactor, options["expose"], options["forward"])
+        # First: it may take the standard streams, which --events may name.
+        factory = _factoryFor(reactor, options, ends)
+        settings = Settings(
+            port=options["port"],
+            interface=options["interface"],
+            timeout=options["timeout"],
+            search=options["search"],
+            resumeFor=options["resume-for"],
+            relay=options["relay-policy"],
+            seats=fileSeats,
+            stun=tuple(options["stun"]),
+            tell=EventLog(time.time, openEvents(options["events"])),
+            draw=traceFile(reactor, options["trace-path"], time.time),
+        )
+        peer = _serviceFor(reactor, options, factory, settings)
+    except Misuse as mistake:
+        giveUp(PROGRAM, str(mistake))
+    service: PunchService | Forwarding = peer
+    if factory is ends.streaming:
+        service = Forwarding(reactor, peer, ends, settings.tell)
+
+    def ended(error: PunchError | None) -> None:
+        if error is None:
+            endWith(reactor, 0)
+            return
+        if isinstance(error, LinkError):
+            # The event of its end has but the reason.
+            _log.error("{error}", error=error)
+        endWith(reactor, 1, f"{PROGRAM}: {error}", options.logIsSeen())
+
+    Deferred.fromCoroutine(_outcome(service, factory)).addCallback(ended)
+    return service
+
+
+def _factoryFor(reactor: Any, options: Options, ends: Ends) -> IProtocolFactory:
+    """
+    What builds a protocol for each link.
+    """
+    if options["expose"] or options["forward"]:
+        return ends.streaming
+    plugin = options["protocol-plugin"]
+    factory: IProtocolFactory = plugin.factory(reactor, options["protocol-args"])
+    return factory
+
+
+async def _outcome(
+    service: PunchService | Forwarding, factory: IProtocolFactory
+) -> PunchError | None:
+    error = await service.whenDone()
+    if not IOutcome.providedBy(factory):
+        return error
+    try:
+        return await IOutcome(factory).outcome(error)
+    except Exception:
+        _log.failure("The protocol's plugin does not know what to end with.")
+        return error or Bug()
+
+
+def _serviceFor(
+    reactor: Any, options: Options, factory: IProtocolFactory, settings: Settings
+) -> PunchService:
+    once = bool(options["once"])
+    identity: Identity | None = options.get("own-identity")
+    peer = Peer(reactor, settings, identity)
+    if options["peer"]:
+        return DialingService(peer, _direct(reactor, peer, options), factory, once)
+    rendezvous = rendezvousEndpoint(reactor, options["rendezvous"])
+    name, secret = options["name"], options.get("secret", b"")
+    code: Code | None = options["parsed-code"]
+    if code is not None:
+        name, secret = code.name, code.secret
+    if code is not None or options["dial"]:
+        return DialingService(
+            peer,
+            lambda: Dialer(peer, rendezvous, name, secret).run(),
+            factory,
+            once,
+            lasting=bool(options["dial"]),
+        )
+    place = Place.standing(name, secret) if name else None
+    return ListeningService(peer, rendezvous, place, factory, once)
+
+
+def _direct(reactor: Any, peer: Peer, options: Options) -> Callable[[], Any]:
+    where = options["whereabouts"]
+    if options["plaintext"]:
+        return lambda: Direct(reactor, peer, where).plain()
+    pin = options["trusted"]
+    return lambda: Direct(reactor, peer, where).secured(pin)

@@ -1,0 +1,218 @@
+"""
+Endpoint strings: what a C{punch:} endpoint's string means, and what is wrong with
+one.  (Twisted reads them by L{punch.endpoints.parser}.)
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.endpoints import quoteStringArgument
+
+from punch.endpoints.endpoints import PunchClientEndpoint, PunchServerEndpoint
+from punch.errors import BadEndpoint, PunchError
+from punch.eventlog import EventLog
+from punch.nat.portsearch import DEFAULT_SOCKETS, MOST_SOCKETS
+from punch.net.address import HostPort
+from punch.peer.instancelock import fileSeats
+from punch.peer.relaypolicy import RelayPolicy
+from punch.peer.settings import RESUME_FOR, Settings
+from punch.signaling.secretfile import readSecret
+
+_SERVER = (
+    "name",
+    "secretfile",
+    "rendezvous",
+    "service",
+    "port",
+    "interface",
+    "timeout",
+    "search",
+    "relay",
+    "resumefor",
+    "stun",
+)
+_CLIENT = ("code", *_SERVER)
+
+
+class BadEndpointString(BadEndpoint, ValueError):
+    """
+    This punch: endpoint string does not do; the detail says why not.
+    """
+
+    def __str__(self) -> str:
+        return f"punch: {self.detail}"
+
+
+def serverEndpoint(
+    reactor: Any, args: Sequence[object], kwargs: Mapping[str, object]
+) -> PunchServerEndpoint:
+    """
+    Where a string says to listen.
+
+    @param args: its values without a key, of which there should be none.
+    @param kwargs: its values by their keys.
+    @raise BadEndpointString: it does not do.
+    """
+    with _explained():
+        if "code" in kwargs:
+            raise BadEndpointString("a listener's code is made for it: no code=")
+        values = _checked(args, kwargs, _SERVER)
+        return PunchServerEndpoint(reactor, **_whom(values), **_how(values))
+
+
+def clientEndpoint(
+    reactor: Any, args: Sequence[object], kwargs: Mapping[str, object]
+) -> PunchClientEndpoint:
+    """
+    Where a string says to connect to; otherwise as L{serverEndpoint}.
+    """
+    with _explained():
+        values = _checked(args, kwargs, _CLIENT)
+        whom = _whom(values) or _byCode(values)
+        return PunchClientEndpoint(reactor, **whom, **_how(values))
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """
+    Whatever is wrong, it is wrong with the string.
+    """
+    try:
+        yield
+    except BadEndpointString:
+        raise
+    except (PunchError, ValueError) as mistake:
+        raise BadEndpointString(str(mistake)) from None
+
+
+def _checked(
+    args: Sequence[object], kwargs: Mapping[str, object], known: Sequence[str]
+) -> dict[str, str]:
+    """
+    The values by their keys, each of which is known.
+    """
+    if args:
+        raise BadEndpointString(_aboutColons([str(each) for each in args], kwargs))
+    for key, value in kwargs.items():
+        if key not in known:
+            keys = ", ".join(f"{each}=" for each in known)
+            raise BadEndpointString(f"there is no {key}=; there are {keys}")
+        if not value:
+            raise BadEndpointString(f"{key}= is empty")
+    return {key: str(value) for key, value in kwargs.items()}
+
+
+def _aboutColons(args: Sequence[str], kwargs: Mapping[str, object]) -> str:
+    """
+    What to do about values that have no key.
+    """
+    rendezvous = kwargs.get("rendezvous")
+    if rendezvous in ("tcp", "tls"):
+        meant = quoteStringArgument(":".join([rendezvous, *args]))
+        return (
+            rf"write \: for a colon inside a value: rendezvous={meant}"
+            " (and quote it for your shell)"
+        )
+    return (
+        f"{args[0]!r} has no KEY= before it; if it belongs to the value before it,"
+        r" write \: for the colon (and quote that for your shell)"
+    )
+
+
+def _whom(kwargs: Mapping[str, str]) -> dict[str, Any]:
+    """
+    The name and secret, if there are any.
+    """
+    if "code" in kwargs and "name" in kwargs:
+        raise BadEndpointString("code= and name=: one of them only")
+    for key, needed in (("name", "secretfile"), ("secretfile", "name")):
+        if key in kwargs and needed not in kwargs:
+            raise BadEndpointString(f"{key}= needs {needed}=")
+    if "name" not in kwargs:
+        return {}
+    secret = readSecret(Path(kwargs["secretfile"]))
+    return {"name": kwargs["name"], "secret": secret}
+
+
+def _byCode(kwargs: Mapping[str, str]) -> dict[str, Any]:
+    code = kwargs.get("code") or os.environ.get("PUNCH_CODE")
+    if not code:
+        raise BadEndpointString(
+            "say code= (or $PUNCH_CODE), or name= and secretfile=: whom to meet"
+        )
+    return {"code": code}
+
+
+def _how(kwargs: Mapping[str, str]) -> dict[str, Any]:
+    """
+    The rest of what both endpoints take.
+    """
+    rendezvous = kwargs.get("rendezvous") or os.environ.get("PUNCH_RENDEZVOUS")
+    if not rendezvous:
+        raise BadEndpointString(
+            "say rendezvous= (or $PUNCH_RENDEZVOUS): where to meet, like"
+            r" rendezvous=tls\:rv.example.org\:4041"
+        )
+    how: dict[str, Any] = {"rendezvous": rendezvous, "settings": _settings(kwargs)}
+    if "service" in kwargs:
+        how["service"] = kwargs["service"]
+    return how
+
+
+def _settings(kwargs: Mapping[str, str]) -> Settings:
+    port = _number("port", kwargs.get("port", "0"))
+    if port != int(port) or not 0 <= port < 65536:
+        raise BadEndpointString(f"port={kwargs['port']}: a port is below 65536")
+    timeout = _number("timeout", kwargs.get("timeout", "30"))
+    if not 0 < timeout < 1e6:
+        raise BadEndpointString("timeout= takes seconds, more than 0")
+    resumeFor = _number("resumefor", kwargs.get("resumefor", str(RESUME_FOR)))
+    if resumeFor < 0:
+        raise BadEndpointString("resumefor= takes seconds, 0 or more")
+    search = _number("search", kwargs.get("search", str(DEFAULT_SOCKETS)))
+    if search != int(search) or not 0 <= search <= MOST_SOCKETS:
+        raise BadEndpointString(f"search= takes sockets, 0 to {MOST_SOCKETS}")
+    return Settings(
+        port=int(port),
+        interface=kwargs.get("interface", ""),
+        timeout=timeout,
+        search=int(search),
+        resumeFor=resumeFor,
+        relay=RelayPolicy.named(kwargs.get("relay", "fallback")),
+        seats=fileSeats,
+        stun=_stunServers(kwargs),
+        tell=EventLog(time.time),
+    )
+
+
+def _stunServers(kwargs: Mapping[str, str]) -> tuple[str, ...]:
+    """
+    The STUN servers, with commas between them.
+    """
+    if "stun" not in kwargs:
+        return ()
+    servers = tuple(kwargs["stun"].split(","))
+    for server in servers:
+        try:
+            HostPort.parse(server)
+        except ValueError as bad:
+            raise BadEndpointString(
+                rf"stun={server}: {bad}; write stun=HOST\:PORT, and a comma between two"
+            ) from None
+    return servers
+
+
+def _number(key: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not abs(number) < 1e9:
+        raise BadEndpointString(f"{key}= takes a number, not {text!r}")
+    return number

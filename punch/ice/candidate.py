@@ -1,0 +1,194 @@
+"""
+A candidate: an address that a peer may be reached at.
+
+Kinds and priorities are those of ICE (RFC 8445 section 5.1) for TCP (RFC 6544
+section 4).  The text form is the candidate attribute's (RFC 8839 section 5.1,
+RFC 6544 section 4.5); we write one component, and the port that we both listen
+on and connect from, so C{tcptype so}.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
+
+from punch.net.address import (
+    Address,
+    BadAddress,
+    formatAddress,
+    ipOf,
+    isLocal,
+    tcpAddress,
+)
+
+MAXIMUM = 16
+"""
+How many candidates are taken from one peer.
+"""
+
+
+class Kind(Enum):
+    """
+    How the address was found.  Values are those that events show.
+    """
+
+    HOST = "host"
+    SERVER_REFLEXIVE = "server-reflexive"
+    PEER_REFLEXIVE = "peer-reflexive"
+    PREDICTED = "predicted"
+    """
+    Nobody has seen it yet: a port that the peer's NAT is likely to give it next.
+    """
+    RELAYED = "relayed"
+
+
+_SHORT = {
+    Kind.HOST: "host",
+    Kind.SERVER_REFLEXIVE: "srflx",
+    Kind.PEER_REFLEXIVE: "prflx",
+    Kind.PREDICTED: "pred",
+    Kind.RELAYED: "relay",
+}
+_TYPE_PREFERENCE = {
+    Kind.HOST: 126,
+    Kind.PEER_REFLEXIVE: 110,
+    Kind.SERVER_REFLEXIVE: 100,
+    Kind.PREDICTED: 90,
+    Kind.RELAYED: 0,
+}
+
+_LINE = re.compile(
+    r"candidate:(?P<foundation>[A-Za-z0-9+/]{1,32}) 1 TCP (?P<priority>[0-9]{1,10})"
+    r" (?P<host>[0-9A-Fa-f.:]{2,45}) (?P<port>[0-9]{1,5})"
+    r" typ (?P<type>host|srflx|prflx|pred) tcptype so(?: .{0,200})?"
+)
+
+
+class BadCandidate(ValueError):
+    """
+    This text is not a candidate.
+    """
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """
+    One address of a peer and how it was found.
+    """
+
+    kind: Kind
+    address: Address
+
+    @property
+    def priority(self) -> int:
+        """
+        RFC 8445 section 5.1.2.1, with RFC 6544's local preference for
+        simultaneous open; IPv6 before IPv4 (RFC 8421).
+        """
+        family = 2 if isinstance(ipOf(self.address), IPv6Address) else 1
+        localPreference = (4 << 13) + family
+        return (_TYPE_PREFERENCE[self.kind] << 24) + (localPreference << 8) + 255
+
+    @property
+    def foundation(self) -> str:
+        """
+        The same for candidates of one kind and family (RFC 8445 section 5.1.1.3).
+        """
+        return f"{_SHORT[self.kind]}{ipOf(self.address).version}"
+
+    def __str__(self) -> str:
+        return f"{formatAddress(self.address)} ({self.kind.value})"
+
+    def toText(self) -> str:
+        """
+        The candidate attribute's value.
+        """
+        return (
+            f"candidate:{self.foundation} 1 TCP {self.priority}"
+            f" {self.address.host} {self.address.port}"
+            f" typ {_SHORT[self.kind]} tcptype so"
+        )
+
+    @classmethod
+    def fromText(cls, text: str) -> Candidate:
+        """
+        Read a candidate attribute's value; its priority is ours to compute.
+
+        @raise BadCandidate: it is no candidate that we could connect to.
+        """
+        match = _LINE.fullmatch(text)
+        if match is None:
+            raise BadCandidate(text[:80])
+        kind = next(kind for kind, short in _SHORT.items() if short == match["type"])
+        try:
+            return cls(kind, tcpAddress(match["host"], int(match["port"])))
+        except BadAddress as bad:
+            raise BadCandidate(text[:80]) from bad
+
+
+_NEVER = (
+    IPv4Network("0.0.0.0/8"),
+    IPv4Network("224.0.0.0/3"),
+    IPv6Network("::/128"),
+    IPv6Network("ff00::/8"),
+    # Without its zone a link-local address names no interface.
+    IPv6Network("fe80::/10"),
+)
+
+
+def isUsable(address: Address, overLoopback: bool) -> bool:
+    """
+    Whether a peer's address may be dialed at all: no multicast, broadcast or
+    unspecified one, and loopback only where the peer was met over loopback.
+    """
+    ip = ipOf(address)
+    if ip.is_loopback:
+        return overLoopback
+    return not any(ip.version == net.version and ip in net for net in _NEVER)
+
+
+def trusted(addresses: Sequence[Address]) -> list[Address]:
+    """
+    Those at which whoever is at the first of them may have us ask something: nobody
+    sends us into our own networks who is not there himself.
+    """
+    if not addresses:
+        return []
+    first = addresses[0]
+    isNear, overLoopback = isLocal(first), ipOf(first).is_loopback
+    return [
+        each
+        for each in addresses
+        if each.host == first.host
+        or (isUsable(each, overLoopback) and (isNear or not isLocal(each)))
+    ]
+
+
+def usable(
+    offered: Iterable[Candidate], overLoopback: bool, most: int = MAXIMUM
+) -> list[Candidate]:
+    """
+    What we take of a peer's candidates: the usable ones, each address once, best
+    first, at most C{most}.  Where there are more, IPv4 and IPv6 have half of the places
+    each, if they want them (RFC 8421 section 4): a host may have dozens of addresses of
+    IPv6.
+    """
+    byAddress: dict[Address, Candidate] = {}
+    for candidate in sorted(offered, key=_worth):
+        if isUsable(candidate.address, overLoopback):
+            byAddress.setdefault(candidate.address, candidate)
+    ranks = {4: 0, 6: 0}
+    byRank: list[tuple[int, Candidate]] = []
+    for candidate in byAddress.values():
+        version = ipOf(candidate.address).version
+        byRank.append((ranks[version], candidate))
+        ranks[version] += 1
+    byRank.sort(key=lambda each: each[0])
+    return sorted([each for _, each in byRank[:most]], key=_worth)
+
+
+def _worth(candidate: Candidate) -> int:
+    return -candidate.priority

@@ -1,0 +1,399 @@
+"""
+The continuity of a link over successive paths: what passes on each of them, and
+what of it is new.
+
+A direction of the link is counted in I{units}: its bytes, and then one for CLOSE,
+as TCP counts its FIN (RFC 9293 section 3.4).  An I{offset} is a number of units.
+DATA carries none: on each path each direction begins at an offset that both sides
+know from ATTACH and ATTACHED, and goes on from there.  So where a path begins
+again before what came on another, both sides know by how much, and the receiver
+drops just that.
+
+Paths are named by their I{generation}.  Only the dialer makes them, and only the
+newest is sent on; older ones are read until they end.
+"""
+
+from __future__ import annotations
+
+from punch.errors import Bug, ProtocolViolation
+from punch.link.attach import Attach, Attached
+from punch.link.records import MAXIMUM_DATA, decodeOffset, encodeOffset
+from punch.link.sendbuffer import DEFAULT_LIMITS, Limits, Piece, Written
+from punch.role import Role
+
+
+class Stale(Exception):
+    """
+    This path was overtaken by a newer one before it was attached: it is to be
+    dropped, and is nobody's fault.
+    """
+
+
+class Continuity:
+    """
+    One side's part in it.
+
+    @ivar current: the generation of the path to send on; L{None} while there is
+        none: before the first, and while the link is suspended.
+    @ivar received: units that arrived.
+    @ivar roundTrip: seconds, the least that was L{measured} on the current path.
+    """
+
+    __slots__ = (
+        "_asked",
+        "_isFinished",
+        "_limits",
+        "_link",
+        "_newest",
+        "_older",
+        "_owes",
+        "_positions",
+        "_role",
+        "_secret",
+        "_taken",
+        "_told",
+        "_written",
+        "current",
+        "received",
+        "roundTrip",
+    )
+
+    def __init__(
+        self,
+        role: Role,
+        link: bytes,
+        secret: bytes,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        """
+        @param link: the link's id, 16 bytes.
+        @param secret: the link's, by which each side knows the other again.
+        """
+        self.current: int | None = None
+        self.received = 0
+        self.roundTrip: float | None = None
+        self._role = role
+        self._link = link
+        self._secret = secret
+        self._limits = limits
+        self._written = Written(limits)
+        self._newest = 0
+        # Of the paths that the peer sends on: the offset of the next unit there.
+        self._positions: dict[int, int] = {}
+        # Of the paths that were asked for: what we said that we had received.
+        self._asked: dict[int, int] = {}
+        # Of the paths that were current once: the offsets up to which we sent,
+        # and up to which the peer had.
+        self._older: dict[int, tuple[int, int]] = {}
+        self._isFinished = False
+        self._taken = 0
+        self._told = 0
+        # Whether what we told may have been lost with a path.
+        self._owes = False
+
+    # Paths.
+
+    def attach(self, binding: bytes) -> tuple[int, bytes]:
+        """
+        On the dialer: a new path is to be attached.  The first is current at once;
+        until a later one's ATTACHED comes, the one before it stays current.
+
+        @param binding: the path's own, which ties the proof to it.
+        @return: the path's generation, and the payload of the ATTACH to send on it.
+        """
+        self._newest += 1
+        generation = self._newest
+        self._asked[generation] = self.received
+        if generation == 1:
+            self.current = 1
+        attach = Attach(self._link, generation, self.received)
+        return generation, attach.toBytes(self._secret, binding)
+
+    def attachReceived(self, payload: bytes, binding: bytes) -> tuple[int, bytes]:
+        """
+        On the listener: an ATTACH came on a new path, which is current now.
+
+        @return: the path's generation, and the payload of the ATTACHED to send on
+            it, before anything else.
+        @raise ProtocolViolation: it proves nothing, or is of another link, or
+            cannot be.  The path is to be ended; to the link nothing happened.
+        @raise Stale: it is not newer than the last.  The path is to be dropped.
+        """
+        attach = Attach.verified(payload, self._secret, binding)
+        if attach.link != self._link:
+            raise ProtocolViolation("an ATTACH of another link")
+        if attach.generation <= self._newest:
+            raise Stale()
+        written = self._written
+        # By another path the dialer may have told us of more, after it wrote this:
+        # that we no longer have, so that we begin behind it, and say so.
+        start = max(attach.received, written.acknowledged)
+        sent = written.sent
+        leaving = written.cursor
+        written.restart(start)
+        self._newest = attach.generation
+        self._switch(attach.generation, self.received, (leaving, 0))
+        attached = Attached(attach.generation, self.received, sent, start)
+        return attach.generation, attached.toBytes(self._secret, binding, self._link)
+
+    def attachedReceived(self, generation: int, payload: bytes, binding: bytes) -> bool:
+        """
+        On the dialer: the ATTACHED came on the path of that generation.
+
+        @return: whether it is the current path now; if not, it was superseded and
+            is to be dropped (it need not be told to L{pathLost}).
+        @raise ProtocolViolation: it proves nothing, or cannot be.  The path is to
+            be ended (and told to L{pathLost}); else nothing happened to the link.
+        """
+        attached = Attached.verified(payload, self._secret, binding, self._link)
+        if attached.generation != generation or generation not in self._asked:
+            raise ProtocolViolation("an ATTACHED that was not asked for")
+        if generation != self._newest and generation != self.current:
+            self._forget(generation)
+            return False
+        self._check(attached, self._asked[generation])
+        if generation != self.current:
+            leaving = self._written.cursor
+            self._written.restart(attached.received)
+            self._switch(generation, attached.start, (leaving, attached.sent))
+        elif attached.received:
+            raise ProtocolViolation("an ATTACHED of more than the link's beginning")
+        self._positions[generation] = attached.start
+        del self._asked[generation]
+        return True
+
+    def _check(self, attached: Attached, named: int) -> None:
+        """
+        What the listener says of its own direction must fit what came of it.
+        """
+        if not named <= attached.start <= self.received <= attached.sent:
+            raise ProtocolViolation(
+                f"an ATTACHED from {attached.start} to {attached.sent} of the"
+                f" {self.received} received"
+            )
+
+    def _switch(self, generation: int, position: int, ends: tuple[int, int]) -> None:
+        if self.current is not None:
+            self._older[self.current] = ends
+        self.current = generation
+        self._positions[generation] = position
+        self.roundTrip = None
+        self._owes = self._taken > 0
+
+    def pathLost(self, generation: int) -> list[int]:
+        """
+        A path is gone, by whosever doing.
+
+        @return: the generations of older paths that are to be ended now: without
+            them the other side notices that the current one is gone.
+        """
+        self._forget(generation)
+        if generation != self.current:
+            return []
+        self.current = None
+        self.roundTrip = None
+        return sorted(self._older)
+
+    def _forget(self, generation: int) -> None:
+        self._asked.pop(generation, None)
+        self._positions.pop(generation, None)
+        self._older.pop(generation, None)
+
+    @property
+    def drained(self) -> list[int]:
+        """
+        On the dialer: the generations of older paths that may be ended now,
+        because all has arrived that either side sent on them.
+        """
+        if not self._older or self._role is Role.LISTENER:
+            return []
+        acknowledged, received = self._written.acknowledged, self.received
+        return [
+            generation
+            for generation, (ours, theirs) in self._older.items()
+            if ours <= acknowledged and theirs <= received
+        ]
+
+    def measured(self, seconds: float) -> None:
+        """
+        A round trip on the current path took so long: from PING to PONG, or from
+        ATTACH to ATTACHED.  Without it the bound on what is under way never grows.
+        """
+        if self.roundTrip is None or seconds < self.roundTrip:
+            self.roundTrip = seconds
+
+    # What comes in.
+
+    def dataReceived(self, generation: int, data: bytes) -> bytes:
+        """
+        Bytes of a DATA record came on a path that lives.
+
+        @return: those that are new, at the end of it; often all, maybe none.
+        @raise ProtocolViolation: the path is not attached, or it is more than the
+            peer may send.
+        """
+        end = self._position(generation) + len(data)
+        fresh = end - self.received
+        if self._isFinished and fresh >= 0:
+            # The last unit was CLOSE, in whose place this has bytes.
+            raise ProtocolViolation("DATA after CLOSE")
+        if fresh <= 0:
+            self._positions[generation] = end
+            return b""
+        if end - self._taken > self._limits.maximum + MAXIMUM_DATA:
+            raise ProtocolViolation(f"{end - self._taken} bytes sent ahead")
+        self._positions[generation] = self.received = end
+        return data if fresh == len(data) else data[-fresh:]
+
+    def closeReceived(self, generation: int) -> bool:
+        """
+        CLOSE came on a path that lives.
+
+        @return: whether it is new: the application is to hear of the end.
+        @raise ProtocolViolation: the path is not attached, or the end is elsewhere.
+        """
+        end = self._position(generation) + 1
+        fresh = end > self.received
+        if fresh is self._isFinished or end < self.received:
+            raise ProtocolViolation("CLOSE in another place")
+        self._isFinished = True
+        self._positions[generation] = self.received = end
+        return fresh
+
+    def _position(self, generation: int) -> int:
+        """
+        The offset at which a path is.  It is never beyond C{received}, so what
+        comes there leaves nothing out.
+        """
+        try:
+            return self._positions[generation]
+        except KeyError:
+            raise ProtocolViolation("a path is used that is not attached") from None
+
+    def ackReceived(self, generation: int, payload: bytes, now: float) -> None:
+        """
+        ACK or PONG came on a path that lives.
+
+        @raise ProtocolViolation: the path is not attached, or so much was never
+            sent.
+        """
+        self._position(generation)
+        self._written.acknowledge(decodeOffset(payload), now, self.roundTrip)
+
+    def skipReceived(self, generation: int, payload: bytes) -> None:
+        """
+        SKIP came on a path that lives: what follows there begins further on.
+
+        @raise ProtocolViolation: the path is not attached, or it is not from where
+            that is to at most what we told to have taken.
+        """
+        position, offset = self._position(generation), decodeOffset(payload)
+        if not position <= offset <= self._told:
+            raise ProtocolViolation(f"SKIP from {position} to {offset}")
+        self._positions[generation] = offset
+
+    def taken(self, count: int) -> None:
+        """
+        The application has taken C{count} more units: bytes, or the news of the
+        end, which is one.
+        """
+        self._taken += count
+        if self._taken > self.received:
+            raise Bug(f"{count} units taken that had not arrived")
+
+    @property
+    def owesAck(self) -> bool:
+        """
+        Whether the peer is to be told soon what was taken.
+        """
+        return self._owes or self._taken > self._told
+
+    @property
+    def wantsAck(self) -> bool:
+        """
+        Whether it is to be told at once: it is much, or all.
+        """
+        if self.current is None or not self.owesAck:
+            return False
+        isAll = self._isFinished and self._taken == self.received
+        interval = self._limits.early if self._older else self._limits.interval
+        return isAll or self._owes or self._taken - self._told >= interval
+
+    def acknowledgment(self) -> bytes:
+        """
+        The payload of an ACK, which is sent now on the current path.
+        """
+        self._told = self._taken
+        self._owes = False
+        return encodeOffset(self._taken)
+
+    def pong(self, generation: int) -> bytes:
+        """
+        The payload of a PONG, which is sent now on the path on which PING came.
+
+        It is an acknowledgment, too, but on an older path it says nothing: there
+        it could be quicker than an ATTACHED that was sent before it.
+        """
+        if generation == self.current:
+            return self.acknowledgment()
+        return encodeOffset(0)
+
+    # What goes out.
+
+    def write(self, pieces: list[bytes]) -> None:
+        """
+        Keep what the application wrote until the peer has taken it.
+        """
+        self._written.write(pieces)
+
+    def finish(self) -> None:
+        """
+        CLOSE is to follow what was written.
+        """
+        self._written.finish()
+
+    def nextPiece(self) -> Piece | None:
+        """
+        What to send next on the current path (L{Written.nextPiece}); L{None} too
+        while there is no path.
+        """
+        if self.current is None:
+            return None
+        return self._written.nextPiece()
+
+    @property
+    def isFull(self) -> bool:
+        """
+        Whether the application should write no more for now.
+        """
+        return self._written.isFull
+
+    @property
+    def sent(self) -> int:
+        """
+        Units that were ever sent.
+        """
+        return self._written.sent
+
+    @property
+    def acknowledged(self) -> int:
+        """
+        Units that the peer has taken.
+        """
+        return self._written.acknowledged
+
+    @property
+    def outstanding(self) -> int:
+        """
+        Units that were sent on the current path and not taken yet.
+        """
+        return 0 if self.current is None else self._written.outstanding
+
+    @property
+    def isComplete(self) -> bool:
+        """
+        Whether nothing is left to do: the peer has told that it took our CLOSE, and
+        we have told that we took its.
+        """
+        mayTell = self._isFinished and self._taken == self.received
+        return mayTell and not self.owesAck and self._written.isDone

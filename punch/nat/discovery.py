@@ -1,0 +1,170 @@
+"""
+The survey: what NATs make of our shared port, found out by being looked at from
+several addresses (RFC 5780 section 4.3; here by STUN over TCP).
+
+The rendezvous' own view of us is the first.  A second, from another port of its,
+tells whether the port looks the same from everywhere.  Only if it does not, a few
+connections from other ports tell which one our NAT gives next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from punch.nat.behavior import Mapping, Translation, dependent, mappingOf, strays
+from punch.nat.errors import STUNError
+from punch.net.address import Address
+from punch.util.deferreds import Arrival
+
+PATIENCE = 3.0
+"""
+Seconds that a vantage has to answer.
+"""
+
+SAMPLES = 8
+"""
+Connections from other ports of ours, if our NAT maps each one anew.
+"""
+
+OURS = 4
+"""
+Connections of our own that may have had ports among those that were seen: to the other
+side and its own addresses, and to the relay.
+"""
+
+_NO_ANSWER = (STUNError, TimeoutError, CancelledError)
+
+Look = Callable[[Address, bool], Deferred[Address]]
+"""
+Asks at an address as what it sees us: from our shared port if the second argument is
+true, else from any other.  Fails with L{STUNError}.
+"""
+
+
+Sightings = list[tuple[Address, Address]]
+"""
+Who saw our shared port, and as what.
+"""
+
+
+class Survey:
+    """
+    One, of one shared port.
+
+    C{found}: arrives with what was found, C{None} if that was too little.
+    C{looked}: as what the second vantage saw our shared port, if it did.
+    C{strays}: of a sequential NAT, the mappings that others made meanwhile.
+    C{isBlocked}: there are other vantages, and we came to none of them.
+    """
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, look: Look) -> None:
+        self.found: Arrival[Translation | None] = Arrival()
+        self.translation: Translation | None = None
+        self.looked: Address | None = None
+        self.isBlocked = False
+        self.strays = 0
+        self._clock = clock
+        self._look = look
+        self._vantages: Sequence[Address] = ()
+        self._elsewhere: Callable[[], Sightings] = list
+        self._running: Deferred[None] | None = None
+
+    def begin(
+        self,
+        observer: Address,
+        observed: Address,
+        vantages: Sequence[Address],
+        elsewhere: Callable[[], Sightings] = list,
+    ) -> None:
+        """
+        Start it.
+
+        @param observer: the address of the rendezvous, who sees us at C{observed}.
+        @param vantages: other addresses that can look at us.
+        @param elsewhere: asks for what others have seen by now, for whom nobody waits.
+        """
+        self._vantages, self._elsewhere = vantages, elsewhere
+        running = Deferred.fromCoroutine(self._run(observer, observed))
+        self._running = running.addErrback(self._failed)
+
+    def end(self) -> None:
+        """
+        Nobody wants to know any more.
+        """
+        self.found.arrive(None)
+        if self._running is not None:
+            self._running.cancel()
+
+    def _failed(self, failure: Failure) -> None:
+        self._log.failure("A mistake of ours.", failure)
+        self.found.arrive(None)
+
+    async def ahead(self) -> Address | None:
+        """
+        As what a connection of ours is seen that is made now; C{None} if nobody tells.
+        """
+        seen = await self._lookFrom(self._vantages[:1], isShared=False)
+        return seen[0][1] if seen else None
+
+    async def _run(self, observer: Address, observed: Address) -> None:
+        seen = await self._lookFrom(self._vantages, isShared=True)
+        self.looked = seen[0][1] if seen else None
+        self.isBlocked = bool(self._vantages) and not seen
+        told = [(observer, observed), *seen, *self._elsewhere()]
+        seen = list(dict.fromkeys(told))
+        mapping = mappingOf(seen)
+        if mapping is Mapping.ENDPOINT_INDEPENDENT:
+            self._conclude(Translation(mapping))
+        elif mapping is not None:
+            ports = [outside.port for _, outside in seen]
+            if self.found.settled:
+                return
+            more = await self._lookFrom(SAMPLES * [*self._vantages[:1]], isShared=False)
+            ports += [outside.port for _, outside in more]
+            found = dependent(mapping, ports)
+            if found.isSequential:
+                self.strays = max(0, strays(ports, found.step) - OURS)
+            self._conclude(found)
+        else:
+            self._conclude(None)
+
+    def _conclude(self, translation: Translation | None) -> None:
+        if not self.found.settled:
+            self.translation = translation
+        self.found.arrive(translation)
+
+    async def _lookFrom(self, vantages: Sequence[Address], isShared: bool) -> Sightings:
+        """
+        The answers of those who give any, each with who gave it.
+        """
+        looks = [self._look(vantage, isShared) for vantage in vantages]
+        results = await _all(self._clock, looks)
+        return [
+            (vantage, outside)
+            for vantage, outside in zip(vantages, results, strict=True)
+            if outside is not None
+        ]
+
+
+async def _all(
+    clock: IReactorTime, looks: Sequence[Deferred[Address]]
+) -> list[Address | None]:
+    """
+    What each came to; C{None} for those that failed, or took too long, or that nobody
+    waits for any more.
+    """
+    results: list[Address | None] = [None] * len(looks)
+    for number, look in enumerate(looks):
+        look.addTimeout(PATIENCE, clock)
+        look.addCallback(partial(results.__setitem__, number))
+        look.addErrback(lambda why: why.trap(*_NO_ANSWER) and None)
+    await DeferredList(looks, fireOnOneErrback=True, consumeErrors=True)
+    return results

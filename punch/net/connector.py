@@ -1,0 +1,114 @@
+"""
+The attempt: one connect from the shared port, and what came of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet import error
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    Binding,
+    IAddress,
+    IConnector,
+    IReactorTCP,
+)
+from twisted.internet.protocol import ClientFactory
+from twisted.python.failure import Failure
+
+from punch.net.address import Address
+from punch.net.connection import Connection, How
+from punch.net.nat64 import Prefix
+from punch.net.outcome import Outcome
+
+_PATIENCE = 600.0  # Longer than any kernel's: attempts end by theirs.
+
+_ABRUPTLY = struct.pack("ii", 1, 0)
+
+_OUTCOMES = {
+    errno.ECONNREFUSED: Outcome.REFUSED,
+    errno.ECONNRESET: Outcome.REFUSED,
+    # ICMPv6's "administratively prohibited": a firewall's answer (RFC 6092).
+    errno.EACCES: Outcome.REFUSED,
+    errno.ETIMEDOUT: Outcome.TIMED_OUT,
+    # The four-tuple lives already: look at what was accepted.
+    errno.EADDRNOTAVAIL: Outcome.TAKEN,
+    errno.EADDRINUSE: Outcome.TAKEN,
+}
+
+
+def outcomeOf(failure: Failure) -> Outcome:
+    """
+    What a failed connect means.
+    """
+    why = failure.value
+    if isinstance(why, error.TimeoutError):
+        return Outcome.TIMED_OUT
+    if isinstance(why, error.ConnectError):
+        return _OUTCOMES.get(why.osError or 0, Outcome.UNREACHABLE)
+    return Outcome.UNREACHABLE
+
+
+def tooLong(attempt: object, seconds: float) -> Failure:
+    """
+    An attempt was cancelled because it took this long.
+    """
+    return Failure(error.TimeoutError(string=f"nothing in {seconds:.1f} s"))
+
+
+class Attempt(ClientFactory):
+    """
+    One attempt.
+
+    C{made}: fires with the connection.  To cancel it closes the socket abruptly:
+    one that is half open by then (SYN_RECV, of a simultaneous open) would else
+    linger as an orphan of the kernel's, and hold its four-tuple for minutes.
+    """
+
+    noisy = False
+
+    def __init__(self, prefix: Prefix | None = None) -> None:
+        """
+        @param prefix: of the NAT64 that we are behind.
+        """
+        self._prefix = prefix
+        self.made: Deferred[Connection] = Deferred(self._cancel)
+        self._connector: Any = None
+
+    def start(self, reactor: IReactorTCP, address: Address, binding: Binding) -> None:
+        """
+        Connect to C{address} from C{binding}.
+        """
+        if self._prefix is not None:
+            address = self._prefix.inward(address)
+        reactor.connectTCP(
+            address.host,
+            address.port,
+            self,
+            _PATIENCE,
+            binding,  # type: ignore[arg-type]
+        )
+
+    def startedConnecting(self, connector: IConnector) -> None:
+        self._connector = connector
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection:
+        return Connection(How.CONNECTED, self.made.callback, self._prefix)
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        if self._connector is not None:
+            self._connector = None
+            self.made.errback(reason)
+
+    def _cancel(self, made: Deferred[Connection]) -> None:
+        connector, self._connector = self._connector, None
+        # It has no socket if the system refused to make one, and is just failing.
+        with suppress(AttributeError, OSError):
+            handle = connector.transport.getHandle()
+            handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABRUPTLY)
+        connector.stopConnecting()

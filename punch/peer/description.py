@@ -1,0 +1,63 @@
+"""
+Endpoint descriptions: how to reach the rendezvous.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import Binding, IStreamClientEndpoint
+from twisted.internet.ssl import optionsForClientTLS
+
+from punch.errors import BadEndpoint, BadOption
+from punch.net.address import splitHostPort
+from punch.net.hostaddresses import HostAddresses, hostAddresses
+from punch.net.resolver import Preference
+from punch.peer.direct import Whereabouts
+from punch.peer.peer import Rendezvous
+
+CONNECT_TIMEOUT = 15.0
+"""
+Seconds to wait for the rendezvous to accept a connection.
+"""
+
+
+def rendezvousEndpoint(
+    reactor: Any, description: str, hostAddresses: HostAddresses = hostAddresses
+) -> Rendezvous:
+    """
+    The rendezvous at C{tcp:HOST:PORT} or C{tls:HOST:PORT}; with TLS its
+    certificate must be valid for HOST.  Of several addresses those of IPv4 are tried
+    first, as long as this host has IPv4 (L{punch.net.resolver}).
+
+    @param hostAddresses: asks for this host's addresses.
+    @raise BadEndpoint: C{description} is neither.
+    """
+    kind, _, rest = description.partition(":")
+    try:
+        host, port = splitHostPort(rest.replace("\\:", ":"))
+        security = optionsForClientTLS(host) if kind == "tls" else None
+    except ValueError as bad:
+        raise BadEndpoint(f"{description!r}: {bad}") from bad
+    if kind not in ("tcp", "tls"):
+        raise BadEndpoint(f"{description!r}: it begins with neither tcp: nor tls:")
+
+    def fromPort(binding: Binding | None) -> IStreamClientEndpoint:
+        preferred = Preference(reactor, hostAddresses)
+        endpoint = HostnameEndpoint(preferred, host, port, CONNECT_TIMEOUT, binding)
+        return endpoint if security is None else wrapClientTLS(security, endpoint)
+
+    return fromPort
+
+
+def peerEndpoint(text: str) -> Whereabouts:
+    """
+    The peer at C{HOST:PORT}.
+
+    @raise BadOption: C{text} is something else.
+    """
+    try:
+        return Whereabouts(*splitHostPort(text))
+    except ValueError as bad:
+        raise BadOption(f"--peer {text}: {bad}") from bad

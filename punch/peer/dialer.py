@@ -1,0 +1,283 @@
+"""
+The dialer: from a name and a secret to a link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from punch.errors import PunchError, RendezvousError
+from punch.events import Introduced
+from punch.ice.gate import Gate
+from punch.ice.race import Race
+from punch.ice.selected import Win
+from punch.link.path import Path
+from punch.link.transport import Link
+from punch.nat.behavior import Translation
+from punch.net.address import Address, formatAddress
+from punch.peer.instancelock import NoSeat, Seat
+from punch.peer.introduction import Dialed, Meeting
+from punch.peer.peer import L, Peer, Rendezvous
+from punch.peer.reconnect import Redial
+from punch.peer.relaypolicy import RelayPolicy
+from punch.reasons import Reason
+from punch.rendezvous.client import ANSWER_TIMEOUT, RendezvousClient
+from punch.signaling.greeting import DialersGreeting
+from punch.signaling.messages import REHEARSAL
+from punch.signaling.rejoin import Reunion
+from punch.traceevents import (
+    Confirmed,
+    Lost,
+    Met,
+    Over,
+    Pen,
+    Reached,
+    Seen,
+    Sought,
+    noPen,
+)
+
+
+class Dialer:
+    """
+    One dial.  (To the rendezvous it is a L{punch.rendezvous.client.Guest}.)
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        rendezvous: Rendezvous,
+        name: str,
+        secret: bytes,
+        reunion: Reunion | None = None,
+        policy: RelayPolicy | None = None,
+        rehearses: bool = False,
+    ) -> None:
+        """
+        @param name: the published name.
+        @param secret: what the listener knows too.
+        @param reunion: for which link, if it is not for a new one.
+        @param policy: C{None}: that of the peer's settings.
+        @param rehearses: no link is wanted (L{punch.check.trialdial}).
+        """
+        told = (policy or peer.settings.relay).features
+        self._features = frozenset({REHEARSAL}) if rehearses else told
+        # A path that nobody attaches is not waited for.
+        self._farewell = Reason.CANCELLED if rehearses else Reason.DONE
+        self._peer = peer
+        self._rendezvous = rendezvous
+        self._name = name
+        self._policy = policy
+        self._preface = b"" if reunion is None else reunion.preface
+        self._greeting = (
+            DialersGreeting(name, secret)
+            if reunion is None
+            else DialersGreeting(reunion.name, reunion.secret)
+        )
+        self._client: RendezvousClient | None = None
+        self._id = b""
+        self._introduction: Dialed | None = None
+        self._isRelayed = False
+        self._pen: Pen = noPen
+        self._seat: Seat = NoSeat()
+        self._gate = Gate(peer.clock, self._races)
+
+    async def run(self) -> Link:
+        """
+        Dial, and again whenever the link wants another path.  Cancelling it leaves
+        nothing behind.
+
+        @raise PunchError: why there is no link.
+        """
+        started = self._peer.clock.seconds()
+        seat = self._seat = self._peer.settings.seats(self._name)
+        try:
+            link = await self.reach(
+                lambda win: self._peer.link(win, Dialed.role, started)
+            )
+        except BaseException:
+            seat.leave()
+            raise
+        link.whenEnded().addCallback(lambda _: seat.leave())
+
+        def improve(win: Win[Path]) -> Deferred[Any]:
+            # The listener must know the link before it can go on elsewhere.
+            return link.whenConfirmed().addCallback(
+                lambda isKnown: link.adopt(win) if isKnown else win.path.abort()
+            )
+
+        link.whenConfirmed().addCallback(self._confirmed)
+        link.seekBy(Redial(self._peer, link, self._again, self.rest(improve)))
+        return link
+
+    @property
+    def theirs(self) -> Translation | None:
+        """
+        What the other side's NATs do, as far as it has told.
+        """
+        met = self._introduction
+        return None if met is None else met.theirs
+
+    def _confirmed(self, isKnown: bool) -> None:
+        if isKnown:
+            self._pen(Confirmed())
+
+    def _again(self, reunion: Reunion, policy: RelayPolicy, tries: int) -> Dialer:
+        """
+        A dial for a link that lives.  Under a standing name we ask now and then, too:
+        if its listener was restarted, it can say so.
+        """
+        met = self._introduction
+        name = met.again if met is not None and met.again else self._name
+        if tries % 2 and not self._name.isdigit():
+            name = self._name
+        peer = self._peer.twin()
+        return Dialer(peer, self._rendezvous, name, b"", reunion, policy)
+
+    async def reach(self, ride: Callable[[Win[Path]], L]) -> L:
+        """
+        Dial once.
+
+        @param ride: makes something of the path that wins.  If that is relayed,
+            L{rest} is to be called after it.
+        @raise PunchError: why there is no path.
+        """
+        self._pen = self._peer.settings.draw(Dialed.role.value, bool(self._preface))
+        return await self._peer.meet(self._gate.admit, self._introduce, ride)
+
+    def rest(self, adopt: Callable[[Win[Path]], Deferred[Any]]) -> Deferred[None]:
+        """
+        The race behind a relayed path that has won it.
+
+        @param adopt: is given a direct path, if there comes one; fires when it is
+            known what came of that.
+        @return: fires when the race is over.
+        """
+        return Deferred.fromCoroutine(self._rest(adopt))
+
+    async def _rest(self, adopt: Callable[[Win[Path]], Deferred[Any]]) -> None:
+        met = self._introduction
+        if met is None or not self._isRelayed:
+            return
+        reason = Reason.DONE
+        try:
+            if met.expectsDirect:
+                await adopt(await met.better.wait())
+        except PunchError as error:
+            reason = error.reason
+        except CancelledError:
+            met.race.end()
+            self._leave(Reason.CANCELLED)
+            self._peer.close()
+            raise
+        self._leave(reason)
+        await self._peer.close()
+
+    def _races(self) -> list[Race[Path]]:
+        met = self._introduction
+        return [met.race] if met is not None and met.expectsDirect else []
+
+    async def _introduce(self) -> Win[Path]:
+        """
+        Go to the rendezvous, race, and leave the introduction.
+        """
+        reason = Reason.CANCELLED
+        try:
+            win = await self._meet()
+            reason = self._farewell
+            self._isRelayed = win.isRelayed
+            return win
+        except PunchError as error:
+            reason = error.reason
+            if self._introduction is None:
+                self._pen(Lost(reason.value, error.text, error.detail))
+            raise
+        finally:
+            if self._introduction is None:
+                self._pen(Over())
+            if not self._isRelayed:
+                self._leave(reason)
+
+    def _leave(self, reason: Reason) -> None:
+        if self._client is not None and self._id:
+            self._client.leave(self._id, reason)
+
+    async def _meet(self) -> Win[Path]:
+        """
+        Be introduced, and race.
+        """
+        self._pen(Sought())
+        client = self._client = await self._peer.connect(
+            self._rendezvous, self, mayMove=True
+        )
+        self._pen(Reached())
+        hello = Deferred.fromCoroutine(self._peer.greet(client, ANSWER_TIMEOUT))
+        message = self._preface + self._greeting.message
+        dialed = Deferred.fromCoroutine(client.dial(self._name, message))
+        try:
+            observed = await hello
+            self._pen(Seen(formatAddress(observed)))
+            self._id, peer, wait, ticket = await dialed
+        finally:
+            dialed.addErrback(lambda failure: None)
+        self._peer.tell(Introduced(formatAddress(peer)))
+        self._pen(Met(self._id.hex(), formatAddress(peer), wait))
+        self._introduction = Dialed(
+            self._peer.means(self._rendezvous, self._policy),
+            Meeting(
+                observed,
+                peer,
+                wait,
+                client.overLoopback,
+                lambda m: client.relay(self._id, m),
+                ticket,
+                self._pen,
+            ),
+            self._greeting,
+            partial(
+                self._peer.details,
+                observed,
+                seat=self._seat.token.hex(),
+                features=self._features,
+            ),
+        )
+        return await self._introduction.won
+
+    # What the rendezvous says.
+
+    def introduced(
+        self,
+        introduction: bytes,
+        peer: Address,
+        wait: float,
+        message: bytes,
+        ticket: bytes | None,
+    ) -> None:
+        """
+        We published nothing: a rendezvous that introduces others to us errs.
+        """
+
+    def relayed(self, introduction: bytes, message: bytes) -> None:
+        """
+        The listener sent its message.
+        """
+        if self._introduction is not None and introduction == self._id:
+            self._introduction.received(message)
+
+    def left(self, introduction: bytes, reason: str) -> None:
+        """
+        The listener gave up.
+        """
+        if self._introduction is not None and introduction == self._id:
+            self._introduction.left(reason)
+
+    def rendezvousLost(self, why: RendezvousError) -> None:
+        """
+        Once the other side's details are here, we can do without.
+        """
+        if self._introduction is not None and not self._introduction.proven:
+            self._introduction.race.fail(why)

@@ -1,0 +1,170 @@
+"""
+The direct meeting: no rendezvous, because we are told where the peer is.
+
+Both sides are told, so neither is the dialer by its nature: over TLS the one with
+the lower pin is.  In plain text the first connection is the link; between two
+shared ports there can be but one, since both directions share its four-tuple.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
+from twisted.internet.interfaces import IReactorPluggableNameResolver
+
+from punch.errors import NotAttached, PeerNotFound
+from punch.ice.candidate import Candidate, Kind
+from punch.ice.checklist import Checklist
+from punch.ice.gate import Gate
+from punch.ice.race import Race, Verify
+from punch.ice.selected import Win
+from punch.link.path import Path
+from punch.link.plaintext import PlainLink
+from punch.link.transport import Link
+from punch.net.address import Address, ipOf
+from punch.net.connection import Connection
+from punch.net.resolver import resolve
+from punch.peer.introduction import verifyDrawn
+from punch.peer.peer import Peer
+from punch.role import Role
+from punch.traceevents import Confirmed, Pen, noPen
+
+P = TypeVar("P")
+L = TypeVar("L", Link, PlainLink)
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """
+    Where the peer is said to be: a host name or IP address, and a TCP port.
+    """
+
+    host: str
+    port: int
+
+
+class Direct:
+    """
+    One direct meeting.
+    """
+
+    def __init__(
+        self, reactor: IReactorPluggableNameResolver, peer: Peer, where: Whereabouts
+    ) -> None:
+        self._reactor = reactor
+        self._peer = peer
+        self._where = where
+        self._attaching = DeferredLock()
+        self._race: Race[Any] | None = None
+        self._pen: Pen = noPen
+        self._gate = Gate(peer.clock, lambda: [self._race] if self._race else [])
+
+    async def secured(self, pin: bytes) -> Link:
+        """
+        Meet the peer whose pin is C{pin}.
+
+        @raise punch.errors.PunchError: why there is no link.
+        """
+        security = self._peer.security
+        role = Role.DIALER if security.pin < pin else Role.LISTENER
+
+        async def agree(connection: Connection) -> Path:
+            path = await verifyDrawn(
+                security, connection, role, lambda: succeed(pin), self._pen
+            )
+            if role is Role.DIALER:
+                await self._attach(path)
+            return path
+
+        def secure(connection: Connection) -> Deferred[Path]:
+            return Deferred.fromCoroutine(agree(connection))
+
+        started = self._peer.clock.seconds()
+        self._pen = self._peer.settings.draw(role.value, False)
+        return await self._run(
+            secure, lambda win: self._peer.link(win, role, started), everyAddress=True
+        )
+
+    async def _attach(self, path: Path) -> None:
+        """
+        Attach a path, one at a time, and see that the other side agrees: it may not
+        trust our pin, and has no other way to say so.
+        """
+        try:
+            await self._attaching.run(self._attachNow, path)
+        except BaseException:
+            path.abort()
+            raise
+
+    def _attachNow(self, path: Path) -> Deferred[Path]:
+        path.begin(Role.DIALER)
+        return path.whenAttached()
+
+    async def plain(self) -> PlainLink:
+        """
+        Meet whoever is there.
+
+        @raise punch.errors.PunchError: why there is no link.
+        """
+
+        def familiar(connection: Connection) -> Deferred[Connection]:
+            assert self._race is not None
+            if self._race.expectsHost(connection.remote):
+                return succeed(connection)
+            connection.abort()
+            return fail(NotAttached())
+
+        started = self._peer.clock.seconds()
+        self._pen = self._peer.settings.draw("peer", False)
+        return await self._run(
+            familiar, lambda win: self._peer.plainLink(win, started), everyAddress=False
+        )
+
+    async def _run(
+        self, verify: Verify[P], ride: Callable[[Win[P]], L], everyAddress: bool
+    ) -> L:
+        found = await self._addresses()
+
+        async def meet() -> Win[P]:
+            return await self._meet(verify, found if everyAddress else found[:1])
+
+        return await self._peer.meet(self._gate.admit, meet, ride)
+
+    async def _meet(self, verify: Verify[P], addresses: list[Address]) -> Win[P]:
+        """
+        Race.  Nothing is waited for before the first attempt: from the moment that
+        we listen, who comes in has a race to enter.
+        """
+        peer, clock = self._peer, self._peer.clock
+        race: Race[P] = Race(
+            clock,
+            Checklist(peer.settings.random),
+            peer.shared.connect,
+            verify,
+            peer.tell,
+            pen=self._pen,
+        )
+        self._race = race
+        timer = clock.callLater(peer.settings.timeout, race.timeOut)
+        try:
+            for address in addresses:
+                race.add(Candidate(Kind.HOST, address))
+            win = await race.won
+            # Here the dialer hears the other side agree before a path counts.
+            self._pen(Confirmed())
+            return win
+        finally:
+            if timer.active():
+                timer.cancel()
+
+    async def _addresses(self) -> list[Address]:
+        """
+        Where the peer is, IPv4 first: both sides must come to one choice.
+        """
+        found = await resolve(self._reactor, self._where.host, self._where.port)
+        if not found:
+            raise PeerNotFound(self._where.host)
+        return sorted(found, key=lambda address: ipOf(address).version)

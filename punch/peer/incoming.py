@@ -1,0 +1,486 @@
+"""
+The reception: where a listener meets those who want a link, or a link's other path.
+
+The lobby: strangers whose TLS is done, until it is known whose they are.
+
+A dialer's connection may come in before its introduction does, or from a port
+that nobody told us of, while others are being met too.  Its pin says to which
+introduction it belongs; that pin may still be on its way.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from punch.errors import NoSuchName, PunchError, RendezvousError
+from punch.events import Failed, Introduced
+from punch.ice.gate import Gate
+from punch.ice.race import Race
+from punch.ice.selected import Win
+from punch.link.errors import PeerRestarted
+from punch.link.interfaces import Want
+from punch.link.path import Path
+from punch.link.transport import Link
+from punch.net.address import Address, formatAddress
+from punch.net.connection import Connection
+from punch.net.tls import Secured, Security
+from punch.peer.introduction import PROOF_TIMEOUT, Answered, Introduction, Meeting
+from punch.peer.peer import Peer, Rendezvous
+from punch.reasons import Reason
+from punch.rendezvous.client import RendezvousClient
+from punch.role import Role
+from punch.signaling.greeting import ListenersGreeting
+from punch.signaling.meetingpoint import Place
+from punch.signaling.rejoin import Reunion, splitPreface
+from punch.traceevents import Met, Pen, Seen
+from punch.util.deferreds import Arrival
+from punch.util.timers import Alarm
+
+MOST_WAITING = 16
+"""
+How many may wait for an introduction's details at once.
+"""
+
+
+class Lobby:
+    """
+    Brings strangers to the listener's introductions.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        security: Security,
+        introductions: Callable[[], Iterable[Introduction]],
+    ) -> None:
+        """
+        @param introductions: asks for those that go on.
+        """
+        self._clock = clock
+        self._security = security
+        self._introductions = introductions
+        self._greeting: dict[Deferred[None], None] = {}
+        self._waiting: dict[Secured, IDelayedCall] = {}
+
+    def receive(self, connection: Connection) -> Deferred[None]:
+        """
+        Speak TLS with a stranger.
+
+        @return: fires when that is done, well or not.
+        """
+        greeting = Deferred.fromCoroutine(self._receive(connection))
+        self._greeting[greeting] = None
+        return greeting.addBoth(self._greeted, greeting)
+
+    def _greeted(self, result: object, greeting: Deferred[None]) -> None:
+        """
+        A handshake is over; why one failed is of no interest.
+        """
+        self._greeting.pop(greeting, None)
+
+    async def _receive(self, connection: Connection) -> None:
+        secured = await self._security.handshake(connection, Role.LISTENER)
+        if len(self._waiting) >= MOST_WAITING:
+            secured.abort()
+            return
+        patience = self._clock.callLater(PROOF_TIMEOUT, secured.abort)
+        self._waiting[secured] = patience
+        secured.whenLost.addCallback(lambda _: self._leave(secured))
+        self.sort()
+
+    def sort(self) -> None:
+        """
+        An introduction's details have come: is somebody here for it?
+        """
+        pins = {each.pin: each for each in self._introductions() if each.pin}
+        for secured in list(self._waiting):
+            introduction = pins.get(secured.pin)
+            if introduction is not None:
+                self._leave(secured)
+                introduction.race.accept(secured)
+
+    def close(self) -> None:
+        """
+        Nobody is met any more.
+        """
+        for greeting in list(self._greeting):
+            greeting.cancel()
+        for secured in list(self._waiting):
+            self._leave(secured)
+            secured.abort()
+
+    def _leave(self, secured: Secured) -> None:
+        patience = self._waiting.pop(secured, None)
+        if patience is not None and patience.active():
+            patience.cancel()
+
+
+MOST_INTRODUCTIONS = 64
+"""
+Introductions that may go on at once.
+"""
+
+
+class Reception:
+    """
+    All that a listener is in the middle of.  (To the rendezvous it is a
+    L{punch.rendezvous.client.Guest}, to its links a L{punch.link.interfaces.Seeker}.)
+
+    C{client}: our connection to the rendezvous, C{None} while there is none.
+    C{observed}: our address as the rendezvous sees it.  C{place}: where we wait;
+    C{None} while we have no name.  C{again}: the name for those who come back; empty
+    if nobody can.  C{gone}: arrives when C{client} is lost.  C{isRetired}: no new
+    links are made.  C{gate}: for connections that come in.
+    """
+
+    _log = Logger()
+
+    observed: Address
+
+    def __init__(
+        self,
+        peer: Peer,
+        rendezvous: Rendezvous,
+        linked: Callable[[Link], None],
+        failed: Callable[[PunchError], None],
+        spent: Callable[[str], None],
+    ) -> None:
+        """
+        @param linked: is given each link.
+        @param failed: see L{punch.peer.listener.Listener}.
+        @param spent: is told of a name whose code a guess has used up.
+        """
+        self.client: RendezvousClient | None = None
+        self.place: Place | None = None
+        self.again = ""
+        self.isRetired = False
+        self.gone: Arrival[RendezvousError] = Arrival()
+        self._peer = peer
+        self._rendezvous = rendezvous
+        self._linked = linked
+        self._failed = failed
+        self._spent = spent
+        self._introductions: dict[bytes, Answered] = {}
+        self._links: dict[bytes, Link] = {}
+        self._seats: dict[str, Link] = {}
+        self._reunions: set[bytes] = set()
+        self._empty: Arrival[None] = Arrival()
+        # Those who wait for their guess, and those who had it.
+        self._unanswered: deque[tuple[bytes, Answered]] = deque()
+        self._guessing: dict[bytes, Place] = {}
+        self._nextGuess = Alarm(peer.clock)
+        self._lobby = Lobby(peer.clock, peer.security, self._introductions.values)
+        self.gate = Gate(peer.clock, self._races, self._lobby.receive)
+
+    @property
+    def isBusy(self) -> bool:
+        """
+        Whether somebody is just being met.
+        """
+        return bool(self._introductions)
+
+    @property
+    def hasLinks(self) -> bool:
+        """
+        Whether there are links that may want another path.
+        """
+        return bool(self._links)
+
+    def whenEmpty(self) -> Deferred[None]:
+        """
+        Fires when no link is left that may want another path.
+        """
+        self._checkEmpty()
+        return self._empty.wait()
+
+    def _checkEmpty(self) -> None:
+        if self.isRetired and not self._links:
+            self._empty.arrive(None)
+
+    def close(self) -> None:
+        """
+        Meet nobody any more; links live on.
+        """
+        self._nextGuess.clear()
+        self._lobby.close()
+        for met in list(self._introductions.values()):
+            met.won.cancel()
+            met.race.end()
+
+    def rendezvousLost(self, why: RendezvousError) -> None:
+        """
+        Meetings whose details have been exchanged go on without it.
+        """
+        self.client = None
+        for met in list(self._introductions.values()):
+            if not met.proven:
+                met.race.fail(why)
+        self.gone.arrive(why)
+
+    def _races(self) -> list[Race[Path]]:
+        met = self._introductions.values()
+        return [each.race for each in met if each.expectsDirect]
+
+    # Somebody comes.
+
+    def introduced(
+        self,
+        introduction: bytes,
+        peer: Address,
+        wait: float,
+        message: bytes,
+        ticket: bytes | None,
+    ) -> None:
+        """
+        Somebody dialed us.
+        """
+        client = self.client
+        if client is None:
+            return
+        linkId, pake = splitPreface(message)
+        refusal = self._refusal(linkId)
+        if refusal is not None:
+            client.leave(introduction, refusal)
+            return
+        self._peer.tell(Introduced(formatAddress(peer)))
+        meeting = Meeting(
+            self.observed,
+            peer,
+            wait,
+            client.overLoopback,
+            lambda m: client.relay(introduction, m),
+            ticket,
+            self._draw(introduction, peer, wait, linkId is not None),
+        )
+        if linkId is not None:
+            self._reunite(introduction, meeting, self._links[linkId], pake)
+        elif self.place is not None:
+            self._meet(introduction, meeting, self.place, pake)
+
+    def _draw(
+        self, introduction: bytes, peer: Address, wait: float, isReunion: bool
+    ) -> Pen:
+        pen = self._peer.settings.draw(Answered.role.value, isReunion)
+        pen(Seen(formatAddress(self.observed)))
+        pen(Met(introduction.hex(), formatAddress(peer), wait))
+        return pen
+
+    def _refusal(self, linkId: bytes | None) -> Reason | None:
+        """
+        Why we won't meet them.
+        """
+        if len(self._introductions) >= MOST_INTRODUCTIONS:
+            return Reason.TOO_MANY
+        if linkId is not None and linkId not in self._links:
+            return Reason.UNKNOWN_LINK
+        if linkId is None and (self.isRetired or self.place is None):
+            return Reason.NO_SUCH_NAME
+        return None
+
+    def _meet(
+        self, introduction: bytes, meeting: Meeting, place: Place, pake: bytes
+    ) -> None:
+        """
+        A dialer who wants a new link.
+        """
+        means = self._peer.means(self._rendezvous)
+        met = Answered(means, meeting, place.greeting(), pake)
+        self._introductions[introduction] = met
+        self._unanswered.append((introduction, met))
+        started = self._peer.clock.seconds()
+        met.won.addCallback(self._won, introduction, met, started)
+        met.won.addErrback(self._unmet, introduction, met)
+        # The first SYN goes out before the arithmetic of the PAKE.
+        self._scheduleGuess(0.0)
+
+    def _reunite(
+        self, introduction: bytes, meeting: Meeting, link: Link, pake: bytes
+    ) -> None:
+        """
+        A dialer who wants another path for a link.
+        """
+        means = self._peer.means(self._rendezvous)
+        reunion = Reunion(link.id, link.secret)
+        greeting = ListenersGreeting(reunion.name, reunion.secret)
+        met = Answered(means, meeting, greeting, pake)
+        self._introductions[introduction] = met
+        self._reunions.add(introduction)
+        met.won.addCallback(self._reunited, introduction, link)
+        met.won.addErrback(self._missed, introduction)
+        self._peer.clock.callLater(0, self._answerNow, introduction)
+
+    def _answerNow(self, introduction: bytes) -> None:
+        met = self._introductions.get(introduction)
+        if met is not None:
+            met.answer(self._peer.details(self.observed, self.again))
+
+    def _scheduleGuess(self, pause: float) -> None:
+        if not self._nextGuess.isSet:
+            self._nextGuess.set(pause, self._answer)
+
+    def _answer(self) -> None:
+        """
+        Let those who wait have their guess, as far as guesses go.
+        """
+        place, now = self.place, self._peer.clock.seconds()
+        while self._unanswered and place is not None:
+            introduction, met = self._unanswered[0]
+            if introduction not in self._introductions:
+                self._unanswered.popleft()
+            elif place.guesses.take(now):
+                self._unanswered.popleft()
+                self._guessing[introduction] = place
+                met.answer(self._peer.details(self.observed, self.again))
+                place.prepare()
+            else:
+                next = place.guesses.nextAt(now)
+                if next is not None:
+                    self._scheduleGuess(next - now)
+                return
+
+    def relayed(self, introduction: bytes, message: bytes) -> None:
+        """
+        A dialer sent its sealed details.
+        """
+        met = self._introductions.get(introduction)
+        if met is None:
+            return
+        met.received(message)
+        if met.proven:
+            guessed = self._guessing.pop(introduction, None)
+            if guessed is not None:
+                guessed.guesses.right()
+                self._scheduleGuess(0.0)
+            self._lobby.sort()
+
+    def left(self, introduction: bytes, reason: str) -> None:
+        """
+        A dialer left.
+        """
+        met = self._introductions.get(introduction)
+        if met is not None:
+            met.left(reason)
+
+    # What came of it.
+
+    def _won(
+        self, win: Win[Path], introduction: bytes, met: Answered, started: float
+    ) -> None:
+        link = self._peer.link(win, Answered.role, started)
+        self._links[link.id] = link
+        link.whenEnded().addCallback(self._dropped, link, met.seat)
+        self._seatOn(met.seat, link)
+        self._goOn(introduction, link)
+        link.seekBy(self)
+        self._linked(link)
+
+    def _seatOn(self, seat: str, link: Link) -> None:
+        """
+        Who had the dialer's seat before it is no more.
+        """
+        if not seat:
+            return
+        before, self._seats[seat] = self._seats.get(seat), link
+        if before is not None:
+            before.refused(PeerRestarted())
+
+    def _dropped(self, error: object, link: Link, seat: str) -> None:
+        self._links.pop(link.id, None)
+        if self._seats.get(seat) is link:
+            del self._seats[seat]
+        self._checkEmpty()
+
+    def _reunited(self, win: Win[Path], introduction: bytes, link: Link) -> None:
+        link.adopt(win)
+        self._goOn(introduction, link)
+
+    def _goOn(self, introduction: bytes, link: Link) -> None:
+        """
+        An introduction is over, if not a better path may still come of it.
+        """
+        met = self._introductions[introduction]
+        if not met.race.goesOn:
+            self._leave(introduction, Reason.DONE)
+            return
+        better = met.better.wait()
+        better.addCallback(link.adopt)
+        better.addErrback(lambda failure: failure.trap(PunchError, CancelledError))
+        better.addBoth(lambda _: self._leave(introduction, Reason.DONE))
+        link.whenEnded().addCallback(lambda _: met.race.end())
+
+    def _unmet(self, failure: Failure, introduction: bytes, met: Answered) -> None:
+        """
+        A dialer was not met.
+        """
+        error = self._missed(failure, introduction)
+        if error is None:
+            return
+        guessed = self._guessing.pop(introduction, None)
+        if guessed is not None:
+            guessed.guesses.wrong()
+            self._scheduleGuess(0.0)
+        if guessed is not None and guessed.guesses.exhausted:
+            self._giveUp(guessed.name)
+            self._failed(error)
+        elif met.proven:
+            self._failed(error)
+        else:
+            self._peer.tell(Failed(error.reason.value, str(error)))
+
+    def _missed(self, failure: Failure, introduction: bytes) -> PunchError | None:
+        """
+        One introduction came to nothing.
+
+        @return: why, if it counts.
+        """
+        error = failure.value
+        if isinstance(error, PunchError):
+            self._leave(introduction, error.reason)
+            return error
+        self._leave(introduction, Reason.CANCELLED)
+        if not isinstance(error, CancelledError):
+            self._log.failure("in an introduction", failure)
+        return None
+
+    def _giveUp(self, name: str) -> None:
+        """
+        A guess has used up the code: who waits for one of his own waits in vain.
+        """
+        self.place = None
+        for introduction, met in list(self._introductions.items()):
+            if not met.proven and introduction not in self._reunions:
+                met.race.fail(NoSuchName(name))
+        self._spent(name)
+
+    def _leave(self, introduction: bytes, reason: Reason) -> None:
+        """
+        An introduction is over, and with the last one strangers have no business.
+        """
+        self._introductions.pop(introduction, None)
+        self._reunions.discard(introduction)
+        if not self._introductions:
+            self._lobby.close()
+        if self.client is not None:
+            self.client.leave(introduction, reason)
+
+    def probe(self) -> None:
+        """
+        See at once whether our links' paths still answer.
+        """
+        ours = self._peer.addresses()
+        for link in list(self._links.values()):
+            link.probe(link.getHost().host not in ours)
+
+    def wanted(self) -> None:
+        """
+        A link lacks a path: its dialer finds one, if the rendezvous still has us.
+        """
+        lacking = any(each.want is Want.ANOTHER for each in self._links.values())
+        if lacking and self.client is not None:
+            self.client.probe()

@@ -1,0 +1,489 @@
+"""
+An introduction: one dialer meeting one listener, from the rendezvous' word to the
+path that wins.
+
+Three things go on at once: the race (L{punch.ice.race}), the greeting through the
+rendezvous (L{punch.signaling.greeting}), and on each connection TLS.  A connection is a
+path when its TLS is done, its pin is the one in the other side's details, and,
+on the listener, the dialer has attached it.
+
+The meeting: what an introduction is given, of whom to meet and of what to work with.
+
+A verification that is drawn: when TLS was done, and when the pin was known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from punch.errors import (
+    NoSuchName,
+    PeerLeft,
+    PeerSilent,
+    PunchError,
+    Unproven,
+    WrongCode,
+)
+from punch.events import Judged, Rehearsed, Tell
+from punch.ice.candidate import Candidate, Kind, isUsable, usable
+from punch.ice.checklist import Checklist
+from punch.ice.race import Connect, Race
+from punch.ice.selected import Win
+from punch.link.errors import UnknownLink
+from punch.link.path import Path, verify
+from punch.nat.behavior import Translation
+from punch.nat.errors import VERDICTS, NoCommonWay, NoDirectPath
+from punch.net.address import Address, formatAddress, ipOf
+from punch.net.connection import Connection
+from punch.net.tls import Pin, Security
+from punch.net.tls import Secured as SecuredConnection
+from punch.peer.lanpreference import HeadStart
+from punch.peer.porttraversal import Approach, Ways
+from punch.peer.relaypolicy import RelayPolicy
+from punch.reasons import Reason
+from punch.rendezvous.relayclient import Relayed
+from punch.role import Role
+from punch.signaling.greeting import DialersGreeting, Greeting, ListenersGreeting
+from punch.signaling.messages import REHEARSAL, BadNote, Details, Note
+from punch.traceevents import (
+    RELAY,
+    Heard,
+    PeerGone,
+    Pen,
+    Recognized,
+    Said,
+    Secured,
+    noPen,
+)
+from punch.util.deferreds import Arrival
+
+
+@dataclass(frozen=True)
+class Means:
+    """
+    What an introduction works with.
+
+    C{timeout}: seconds from the introduction to giving up.  C{relay}: connects to
+    the relay with a ticket.  C{ways}: for NATs that do not keep ports.
+    """
+
+    clock: IReactorTime
+    security: Security
+    connect: Connect
+    random: Random
+    tell: Tell
+    timeout: float
+    policy: RelayPolicy
+    relay: Callable[[bytes], Deferred[Any]]
+    ways: Ways
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """
+    What the rendezvous said: whom we meet, when to start, and the way to send
+    the other side a message.
+
+    C{own}: our own address as the rendezvous sees it.  C{local}: the rendezvous is on
+    our own host, as we see it ourselves.  C{ticket}: for its relay, if it is one.
+    C{pen}: draws the introduction.
+    """
+
+    own: Address
+    peer: Address
+    wait: float
+    local: bool
+    relay: Callable[[bytes], None]
+    ticket: bytes | None = field(default=None, repr=False)
+    pen: Pen = noPen
+
+    @property
+    def overLoopback(self) -> bool:
+        """
+        Whether both of us are on one host with the rendezvous.
+        """
+        return self.local and ipOf(self.peer).is_loopback
+
+
+def verifyDrawn(
+    security: Security, connection: Connection, role: Role, pin: Pin, pen: Pen
+) -> Deferred[Path]:
+    """
+    L{verify}, for who draws it.
+    """
+    isRelayed = isinstance(connection, Relayed)
+    remote = RELAY if isRelayed else formatAddress(connection.remote)
+    local = formatAddress(connection.local)
+    # A stranger, until its pin was known.
+    earlier = isinstance(connection, SecuredConnection)
+
+    def asked() -> Deferred[bytes]:
+        # The pin is asked for when TLS is done.
+        pen(Secured(remote, local, earlier))
+        return pin().addCallback(recognized)
+
+    def recognized(expected: bytes) -> bytes:
+        pen(Recognized(remote, local))
+        return expected
+
+    return verify(security, connection, role, asked)
+
+
+_log = Logger()
+
+PROOF_TIMEOUT = 10.0
+"""
+Seconds that the other side has to send its sealed details.
+"""
+
+REPORT = 0.9
+"""
+The part of the time to the dialer's giving up after which each side tells what it has
+seen.
+"""
+
+LAST_WORDS = 0.5
+"""
+Seconds by which the dialer gives up before the listener does, at most: the choice
+of a path that it makes at the last moment must still arrive.
+"""
+
+_TIME_IS_UP = VERDICTS.keys() | {
+    Reason.NO_ANSWER.value,
+    Reason.REFUSED.value,
+    Reason.UNREACHABLE.value,
+    Reason.NOT_ATTACHED.value,
+}
+"""
+What the other side says when it has given up; without a verdict each side knows its own
+part of why.
+"""
+
+_FAREWELLS: dict[str, type[PunchError]] = {
+    Reason.WRONG_CODE.value: WrongCode,
+    Reason.NO_SUCH_NAME.value: NoSuchName,
+    Reason.UNKNOWN_LINK.value: UnknownLink,
+}
+"""
+What the other side's reason to leave means for us, if not that it gave up.
+"""
+
+
+def _dialersPatience(means: Means) -> float:
+    return means.timeout - min(LAST_WORDS, means.timeout / 4)
+
+
+class Introduction:
+    """
+    One introduction, seen from either side.
+
+    C{won}: fires with the path, or with one of L{punch.errors}.  Cancelling it
+    ends everything.  C{better}: see L{Race}.  C{pin}, C{again}, C{seat}: see
+    L{Details}, once the other side's are here.
+    """
+
+    role: Role
+    silence: type[PunchError]
+
+    _greeting: Greeting
+    _told: Details
+
+    def __init__(self, means: Means, meeting: Meeting) -> None:
+        self._means = means
+        self._meeting = meeting
+        self._details: Arrival[Details] = Arrival()
+        self.pin: bytes | None = None
+        self.again = self.seat = ""
+        self.race: Race[Path] = Race(
+            means.clock,
+            Checklist(means.random),
+            means.connect,
+            self._verify,
+            means.tell,
+            means.policy.mayMeet,
+            meeting.pen,
+        )
+        self._policy = means.policy
+        self._headStart = HeadStart(means.clock, meeting.own, meeting.peer)
+        self._approach = Approach(
+            means.ways, self.race, meeting.peer, self.role, self._note, meeting.pen
+        )
+        self._timers = [
+            means.clock.callLater(meeting.wait, self._start),
+            means.clock.callLater(self._patience(), self._timeOut),
+            means.clock.callLater(_dialersPatience(means) * REPORT, self._report),
+            means.clock.callLater(PROOF_TIMEOUT, self._unproven),
+        ]
+        self.won: Deferred[Win[Path]] = self.race.won
+        self.won.addBoth(self._settled)
+        self.better = self.race.better
+        if meeting.ticket is not None and means.policy.mayRelay:
+            self.race.relay(means.relay(meeting.ticket))
+
+    def _patience(self) -> float:
+        """
+        Seconds from the introduction to giving up.
+        """
+        return self._means.timeout
+
+    def _verify(self, connection: Connection) -> Deferred[Path]:
+        security, pen = self._means.security, self._meeting.pen
+        path = verifyDrawn(security, connection, self.role, self.whenPin, pen)
+        return path.addCallback(self._headStart.over)
+
+    @property
+    def proven(self) -> bool:
+        """
+        Whether the other side has shown that it knows our secret.
+        """
+        return self._details.settled
+
+    @property
+    def theirs(self) -> Translation | None:
+        """
+        What the other side's NATs do, as far as it has told.
+        """
+        return self._approach.theirs
+
+    def whenPin(self) -> Deferred[bytes]:
+        """
+        The other side's pin, when its details have come.
+        """
+        return self._details.wait().addCallback(lambda details: details.pin)
+
+    def received(self, message: bytes) -> None:
+        """
+        The other side sent a message through the rendezvous: its details, or once
+        they are here a note.
+        """
+        if not self.proven:
+            self._greeted(message)
+            return
+        try:
+            note = self._greeting.readNote(message)
+        except BadNote as bad:
+            _log.debug("{bad}", bad=bad)
+            return
+        if self._mayDial:
+            self._approach.heard(note)
+
+    def _greeted(self, message: bytes) -> None:
+        raise NotImplementedError()
+
+    def _note(self, note: Note) -> None:
+        self._meeting.relay(self._greeting.writeNote(note))
+
+    def left(self, reason: str) -> None:
+        """
+        The other side left.  When it has attached a path that may overtake the
+        path; and when only its connection to the rendezvous broke, we can do
+        without, once its details are here.
+        """
+        self._meeting.pen(PeerGone(reason))
+        settled = reason == Reason.PEER_LEFT.value and self.proven
+        if reason in _TIME_IS_UP:
+            # Whoever gives up first has judged, for both.
+            self._conclude(VERDICTS.get(reason))
+        elif reason != Reason.DONE.value and not settled:
+            self.race.fail(_FAREWELLS.get(reason, PeerLeft)())
+
+    @property
+    def expectsDirect(self) -> bool:
+        """
+        Whether connections that come in may be the other side's.
+        """
+        return self._policy.mayMeet
+
+    @property
+    def _mayDial(self) -> bool:
+        """
+        Whether we connect to where the rendezvous sees the other side.
+        """
+        where = self._meeting
+        return self.expectsDirect and isUsable(where.peer, where.overLoopback)
+
+    def _start(self) -> None:
+        if self._mayDial:
+            self.race.add(Candidate(Kind.SERVER_REFLEXIVE, self._meeting.peer))
+
+    def _learn(self, details: Details) -> None:
+        """
+        The other side's details are here, and it knows the words.
+        """
+        self._meeting.pen(Heard(len(details.candidates)))
+        self.pin = details.pin
+        self.again, self.seat = details.again, details.seat
+        if self.role is Role.DIALER:
+            self._headStart.begin(self._told.candidates, details.candidates)
+        self._details.arrive(details)
+        self._agree(details.features)
+        if self.expectsDirect:
+            for candidate in usable(details.candidates, self._meeting.overLoopback):
+                self.race.add(candidate)
+        if self._mayDial:
+            self._approach.begin(self._told.translation, details.translation)
+
+    def _agree(self, features: frozenset[str]) -> None:
+        """
+        What will do is what will do for both.
+        """
+        policy = self._policy.beside(features)
+        if policy is None:
+            self._judge(NoCommonWay)
+        elif not policy.mayMeet:
+            self._policy = policy
+            self.race.forgo()
+
+    def _say(self, message: bytes) -> None:
+        self._meeting.relay(message)
+        self._meeting.pen(Said())
+
+    def _report(self) -> None:
+        if self.proven and self.expectsDirect:
+            self._approach.report()
+
+    def _timeOut(self) -> None:
+        """
+        Time is up: come to a verdict.
+        """
+        self._conclude(self._approach.verdict(self._headStart.isBehindOne))
+
+    def _conclude(self, verdict: type[NoDirectPath] | None) -> None:
+        if verdict is not None and self.proven and self.expectsDirect:
+            self._judge(verdict)
+        else:
+            self.race.timeOut()
+
+    def _judge(self, verdict: type[NoDirectPath]) -> None:
+        if self.race.goesOn:
+            reason, message = verdict.reason.value, str(verdict())
+            self._means.tell(Judged(reason, message, verdict.advice))
+            self.race.timeOut(verdict)
+
+    def _unproven(self) -> None:
+        if not self.proven:
+            self.race.fail(self.silence())
+
+    def _settled(self, result: object) -> object:
+        if isinstance(result, Win) and self.race.goesOn:
+            self.better.wait().addBoth(self._stopTimers).addErrback(lambda _: None)
+        else:
+            self._stopTimers(result)
+        return result
+
+    def _stopTimers(self, result: object) -> object:
+        for timer in self._timers:
+            if timer.active():
+                timer.cancel()
+        return result
+
+
+class Dialed(Introduction):
+    """
+    An introduction that we asked for.
+    """
+
+    role = Role.DIALER
+    silence = PeerSilent
+
+    def __init__(
+        self,
+        means: Means,
+        meeting: Meeting,
+        greeting: DialersGreeting,
+        own: Callable[[], Details],
+    ) -> None:
+        """
+        @param own: asks for what we tell the other side; not before it is sent, as
+            more may be known by then.
+        """
+        self._greeting: DialersGreeting = greeting
+        self._own = own
+        Introduction.__init__(self, means, meeting)
+
+    def _patience(self) -> float:
+        return _dialersPatience(self._means)
+
+    def _greeted(self, message: bytes) -> None:
+        try:
+            self._told = self._own()
+            details, answer = self._greeting.answer(message, self._told)
+        except WrongCode as wrong:
+            self.race.fail(wrong)
+            return
+        self._say(answer)
+        self._learn(details)
+
+
+class Answered(Introduction):
+    """
+    An introduction that somebody else asked for.
+
+    C{proven} comes to be with the message that opens; until then the other side
+    may be guessing.
+    """
+
+    role = Role.LISTENER
+    silence = Unproven
+
+    def __init__(
+        self,
+        means: Means,
+        meeting: Meeting,
+        greeting: ListenersGreeting,
+        dialed: bytes,
+    ) -> None:
+        """
+        @param dialed: the dialer's PAKE message.
+        """
+        self._greeting: ListenersGreeting = greeting
+        self._dialed = dialed
+        self._isRehearsal = False
+        Introduction.__init__(self, means, meeting)
+
+    def answer(self, own: Details) -> None:
+        """
+        Let the other side have its guess.
+        """
+        self._told = own
+        self._attempt(lambda: self._say(self._greeting.answer(self._dialed, own)))
+
+    def _greeted(self, message: bytes) -> None:
+        self._attempt(lambda: self._learn(self._greeting.finish(message)))
+
+    def _learn(self, details: Details) -> None:
+        self._isRehearsal = REHEARSAL in details.features
+        Introduction._learn(self, details)
+
+    def left(self, reason: str) -> None:
+        if self._isRehearsal:
+            self._rehearsed()
+        else:
+            Introduction.left(self, reason)
+
+    def _timeOut(self) -> None:
+        if self._isRehearsal:
+            self._rehearsed()
+        else:
+            Introduction._timeOut(self)
+
+    def _rehearsed(self) -> None:
+        """
+        Nothing has failed, as nothing was wanted.
+        """
+        if self.race.goesOn:
+            self._means.tell(Rehearsed(formatAddress(self._meeting.peer)))
+            self.race.end()
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except PunchError as wrong:
+            self.race.fail(wrong)

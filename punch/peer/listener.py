@@ -1,0 +1,277 @@
+"""
+The listener: publishes a name and waits, again and again.
+
+It comes back by itself when the rendezvous goes away, and meets any number of
+dialers, each in an introduction of its own.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from punch.errors import (
+    BadName,
+    NameTaken,
+    PortHeld,
+    PunchError,
+    RendezvousError,
+    RendezvousTimedOut,
+    UnsupportedVersion,
+)
+from punch.events import CodeAllotted, Waiting
+from punch.link.transport import Link
+from punch.peer.incoming import Reception
+from punch.peer.peer import Peer, Rendezvous
+from punch.rendezvous.client import ANSWER_TIMEOUT, RendezvousClient
+from punch.signaling.code import Code, chooseWords
+from punch.signaling.meetingpoint import Place
+from punch.util.deferreds import Arrival
+from punch.util.timers import Nap
+
+_PAUSES = (0.5, 30.0)
+_LINKED_PAUSES = (0.1, 1.0)
+"""
+Seconds from one try to come back to the next, at first and at most; and where links
+may want us back.
+"""
+
+_LINKED_PATIENCE = 2.0
+
+
+class Listener:
+    """
+    One listener.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        peer: Peer,
+        rendezvous: Rendezvous,
+        place: Place | None,
+        linked: Callable[[Link], None],
+        failed: Callable[[PunchError], None],
+    ) -> None:
+        """
+        @param place: where to wait; C{None}: under a code that is made now.
+        @param linked: is given each link.
+        @param failed: is told of each meeting that failed with a peer that knew
+            our secret, and of a code that a guess has used up.  Of other failures
+            there is but an event.
+        """
+        self._peer = peer
+        self._rendezvous = rendezvous
+        self._owner = secrets.token_bytes(16)
+        self._nap = Nap(peer.clock)
+        self._trying: Deferred[None] | None = None
+        self._isHurried = False
+        self._reception = Reception(peer, rendezvous, linked, failed, self._renewCode)
+        self._reception.place = place
+        if peer.settings.resumeFor:
+            self._reception.again = f"again-{secrets.token_hex(16)}"
+
+    async def run(self) -> None:
+        """
+        Listen until cancelled, which leaves nothing behind but the links; or until
+        L{retire}d, and the last link has ended.
+
+        @raise PunchError: why we cannot begin, or go on.
+        """
+        await self._peer.open(self._reception.gate.admit, self._peer.settings.port)
+        changes = self._peer.watchNetwork(self._networkChanged)
+        try:
+            await self._publish()
+            while True:
+                why = await self._reception.gone.wait()
+                self._log.warn("{why} Coming back.", why=why)
+                await self._comeBack()
+        except Exception:
+            # No "finally": collected half-done, a coroutine may not wait.
+            changes()
+            self._reception.close()
+            await self._peer.close()
+            raise
+
+    def retire(self) -> Deferred[None]:
+        """
+        Make no more links, but be there for those that live.
+
+        @return: fires when none does.
+        """
+        self._reception.isRetired = True
+        return self._reception.whenEmpty()
+
+    def _networkChanged(self) -> None:
+        """
+        Our address may be another: see whether the rendezvous still has us.
+        """
+        client = self._reception.client
+        if client is not None:
+            client.probe(client.localHost not in self._peer.addresses())
+        self._peer.askAgain()
+        self._reception.probe()
+        self._nap.wake()
+        if self._trying is not None:
+            self._isHurried = True
+            self._trying.cancel()
+
+    async def _publish(self) -> None:
+        """
+        Wait at the rendezvous.
+        """
+        client = await self._peer.connect(self._rendezvous, self._reception)
+        self._reception.gone = Arrival()
+        try:
+            observed = await self._peer.greet(client, self._patience())
+            self._reception.observed = observed
+            self._reception.client = client
+            await self._takeName(client)
+        except BaseException:
+            self._reception.client = None
+            client.disconnect()
+            raise
+        client.keepAlive()
+        self._peer.tell(Waiting())
+        if self._reception.again:
+            published = client.publish(self._reception.again, self._owner)
+            Deferred.fromCoroutine(published).addErrback(self._unpublished)
+
+    def _unpublished(self, failure: Failure) -> None:
+        """
+        Those who come back find us under our name, as long as we have it.
+        """
+        self._log.debug("no name for those who come back: {why}", why=failure.value)
+
+    async def _takeName(self, client: RendezvousClient) -> None:
+        place = self._reception.place
+        if place is not None:
+            try:
+                await client.publish(place.name, self._owner)
+                return
+            except NameTaken:
+                if place.lasting:
+                    raise
+                # While we were gone the number was given to somebody else.
+        if not self._reception.isRetired:
+            await self._takeNumber(client)
+
+    async def _takeNumber(self, client: RendezvousClient) -> None:
+        code = Code(await client.allocate(self._owner), chooseWords())
+        self._reception.place = Place.coded(code)
+        self._peer.tell(CodeAllotted(str(code)))
+
+    async def _comeBack(self) -> None:
+        """
+        The rendezvous is gone: try until it is there again.
+        """
+        shortest, longest = self._pauses()
+        pause = shortest
+        while True:
+            try:
+                await self._publishSoon()
+                return
+            except (NameTaken, BadName, UnsupportedVersion):
+                raise
+            except RendezvousError as error:
+                self._log.info("{error} Trying again.", error=error)
+                if isinstance(error, (PortHeld, RendezvousTimedOut)):
+                    # The way to R from this port may be stuck in our NAT.
+                    await self._movePort()
+            except CancelledError:
+                if not self._isHurried:
+                    raise
+                self._isHurried = False
+                continue
+            await self._nap.sleep(pause * self._peer.settings.random.uniform(0.8, 1.2))
+            pause = min(pause * 2, longest)
+
+    def _patience(self) -> float:
+        """
+        How long the rendezvous may take to answer our hello.
+        """
+        return _LINKED_PATIENCE if self._reception.hasLinks else ANSWER_TIMEOUT
+
+    def _pauses(self) -> tuple[float, float]:
+        return _LINKED_PAUSES if self._reception.hasLinks else _PAUSES
+
+    async def _publishSoon(self) -> None:
+        """
+        Wait at the rendezvous again; where links may want us, without long waits for
+        an answer that may not come.
+        """
+        self._trying = trying = Deferred.fromCoroutine(self._publish())
+        if self._reception.hasLinks:
+            trying.addTimeout(2 * _LINKED_PATIENCE, self._peer.clock)
+        try:
+            await trying
+        except TimeoutError:
+            raise RendezvousTimedOut() from None
+        finally:
+            self._trying = None
+
+    async def _movePort(self) -> None:
+        """
+        The system won't let us connect from our port again; unless it was chosen
+        for us, or somebody is just being met on it, take another.
+        """
+        if self._peer.settings.port or self._reception.isBusy:
+            return
+        try:
+            await self._peer.open(self._reception.gate.admit, 0)
+        except PunchError as error:
+            self._log.info("{error}", error=error)
+
+    def _renewCode(self, name: str) -> None:
+        """
+        The code of C{name} is dead: make another.
+        """
+        client = self._reception.client
+        if client is not None and not self._reception.isRetired:
+            renewed = Deferred.fromCoroutine(self._renew(client, name))
+            renewed.addErrback(lambda failure: None)
+
+    async def _renew(self, client: RendezvousClient, name: str) -> None:
+        await client.withdraw(name)
+        await self._takeNumber(client)
+
+
+async def listenOnce(peer: Peer, rendezvous: Rendezvous, place: Place | None) -> Link:
+    """
+    The first link of a listener, or its first failure that counts.
+    """
+    first: Deferred[Link] = Deferred()
+
+    def failed(error: PunchError) -> None:
+        if not first.called:
+            first.errback(error)
+
+    def linked(link: Link) -> None:
+        if first.called:
+            link.abortConnection()
+        else:
+            first.callback(link)
+
+    listener = Listener(peer, rendezvous, place, linked, failed)
+    running = Deferred.fromCoroutine(listener.run())
+    running.addErrback(lambda failure: None if first.called else first.errback(failure))
+    try:
+        link = await first
+    except BaseException:
+        running.cancel()
+        raise
+    if peer.settings.resumeFor:
+        listener.retire().addCallback(lambda _: running.cancel())
+        return link
+    running.cancel()
+    try:
+        await running
+    except BaseException:
+        link.abortConnection()
+        raise
+    return link

@@ -1,0 +1,383 @@
+"""
+The peer: one of the two programs, and what it owns while it meets others: an
+identity, the shared port, a way to the rendezvous.
+
+This is where the parts are put together; what to do with them is the dialer's
+business, or the listener's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from copy import copy
+from typing import Any, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import (
+    Binding,
+    IReactorTCP,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.internet.task import deferLater
+from twisted.internet.tcp import makeBinding
+
+from punch.errors import LinkError, PortHeld, PunchError
+from punch.events import Closed, Listening, Observed
+from punch.ice.gathering import gathered
+from punch.ice.selected import Win
+from punch.link.path import Path
+from punch.link.plaintext import PlainLink
+from punch.link.transport import Link
+from punch.nat.portsearch import Sockets
+from punch.nat.reflexive import Outlook
+from punch.net.address import Address, formatAddress
+from punch.net.connection import Connection
+from punch.net.identity import Identity
+from punch.net.networkwatch import networkWatch
+from punch.net.resolver import prefixBetween
+from punch.net.sharedport import SharedPort
+from punch.net.tls import Security
+from punch.peer.hedgedport import SecondPort
+from punch.peer.introduction import Means
+from punch.peer.porttraversal import Ways
+from punch.peer.relaypolicy import RelayPolicy
+from punch.peer.settings import Settings
+from punch.reasons import Reason
+from punch.rendezvous.client import Guest, RendezvousClient, connect
+from punch.rendezvous.relayclient import connectRelay
+from punch.role import Role
+from punch.signaling.messages import Details
+from punch.util.deferreds import shield
+
+P = TypeVar("P")
+
+Rendezvous = Callable[[Binding | None], IStreamClientEndpoint]
+"""
+Gives an endpoint that connects to the rendezvous from the shared port, or from any.
+"""
+
+
+_HELD_PAUSES = (0.1, 0.2, 0.4, 0.8)
+
+
+class Abortable(Protocol):
+    """
+    What becomes of a path that won.
+    """
+
+    def abortConnection(self) -> None:
+        """
+        It is not wanted after all.
+        """
+
+
+L = TypeVar("L", bound=Abortable)
+
+
+class Peer:
+    """
+    One peer at work.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorTCP,
+        settings: Settings,
+        identity: Identity | None = None,
+    ) -> None:
+        """
+        @param reactor: provides L{IReactorTCP} and L{IReactorTime}.
+        @param identity: a lasting one; by default a new one is made.
+        @raise punch.errors.BadOption: a STUN server is not C{HOST:PORT}.
+        """
+        self._reactor = reactor
+        self.clock = IReactorTime(reactor)
+        self.settings = settings
+        self.tell = settings.tell
+        self.security = Security(self.clock, identity or Identity.make())
+        self._shared: SharedPort | None = None
+        self._accepted: Callable[[Connection], None]
+        self._sockets = Sockets(settings.search)
+        self._client: RendezvousClient | None = None
+        self._outlook = self._outside()
+
+    def _outside(self) -> Outlook:
+        # By the relay alone nobody comes to what STUN servers see.
+        asked = self.settings.stunServers if self.settings.relay.mayMeet else []
+        return Outlook(self._reactor, asked, self.tell, lambda: self.shared)
+
+    def watchNetwork(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """
+        Hear of it when this host's network has changed.
+
+        @return: what ends that.
+        """
+        watch = networkWatch(self.clock, self.settings.hostAddresses)
+        return watch.watch(changed)
+
+    def addresses(self) -> frozenset[str]:
+        """
+        The IP addresses that this host has now.
+        """
+        return frozenset(self.settings.hostAddresses())
+
+    def twin(self) -> Peer:
+        """
+        The same peer, with a shared port of its own.
+        """
+        twin = copy(self)
+        twin._shared = twin._client = None
+        twin._outlook = twin._outside()
+        return twin
+
+    def means(self, rendezvous: Rendezvous, policy: RelayPolicy | None = None) -> Means:
+        """
+        What an introduction works with.
+
+        @param policy: C{None}: that of the settings.
+        """
+        return Means(
+            clock=self.clock,
+            security=self.security,
+            connect=self.shared.connect,
+            random=self.settings.random,
+            tell=self.tell,
+            timeout=self.settings.timeout,
+            policy=policy or self.settings.relay,
+            relay=lambda ticket: connectRelay(
+                self.clock, rendezvous(self._anyPort()), ticket
+            ),
+            ways=Ways(
+                clock=self.clock,
+                random=self.settings.random,
+                survey=self._outlook.survey,
+                sockets=self._sockets,
+                connect=self.shared.connect,
+                connectAnew=self.shared.connectAnew,
+                searches=self.settings.search > 0,
+            ),
+        )
+
+    def _ips(self) -> Iterable[str]:
+        if self.settings.interface:
+            return [self.settings.interface]
+        return self.settings.hostAddresses()
+
+    def _anyPort(self) -> Binding | None:
+        interface = self.settings.interface
+        return makeBinding(interface, 0) if interface else None
+
+    @property
+    def shared(self) -> SharedPort:
+        """
+        The shared port, once it is open.
+        """
+        assert self._shared is not None
+        return self._shared
+
+    async def open(self, accepted: Callable[[Connection], None], port: int) -> None:
+        """
+        Open the shared port; another one that was open is closed after that.
+
+        @param port: its number, 0 for any.
+        @raise punch.errors.PortInUse: another program has it.
+        """
+        before, self._shared = self._shared, self._opened(accepted, port)
+        self._accepted = accepted
+        self._outlook.forget()
+        if before is not None:
+            await before.close()
+        self.tell(Listening(self.shared.port))
+
+    def _opened(
+        self, accepted: Callable[[Connection], None], port: int = 0
+    ) -> SharedPort:
+        shared = SharedPort(
+            self._reactor, accepted, self.settings.interface, self.settings.probe
+        )
+        try:
+            shared.open(port)
+        except PunchError:
+            shared.close()
+            raise
+        return shared
+
+    def close(self) -> Deferred[Any]:
+        """
+        Leave the rendezvous and close the shared port.  To cancel is to wait no
+        longer.
+        """
+        closed = [self.shared.close(), self._outlook.end()]
+        if self._client is not None:
+            closed.append(self._client.disconnect())
+        return shield(gatherResults(closed))
+
+    async def connect(
+        self, rendezvous: Rendezvous, guest: Guest, mayMove: bool = False
+    ) -> RendezvousClient:
+        """
+        Connect to the rendezvous from the shared port.  STUN servers are asked
+        beside it, and nobody waits for them.
+
+        @param mayMove: nobody knows the shared port yet, so that it may become
+            another (L{SecondPort}) if none was asked for.
+        @raise punch.errors.RendezvousError: it can't be reached.
+        """
+        self._outlook.observe()
+        try:
+            return await self._connect(rendezvous, guest, mayMove)
+        except PortHeld as held:
+            return await self._connectLater(rendezvous, guest, mayMove, held)
+
+    async def _connectLater(
+        self, rendezvous: Rendezvous, guest: Guest, mayMove: bool, held: PortHeld
+    ) -> RendezvousClient:
+        """
+        An earlier connection from our port may be just ending; or what was named as a
+        STUN server is the rendezvous itself.
+        """
+        await self._outlook.rest()
+        for pause in _HELD_PAUSES:
+            await deferLater(self.clock, pause)
+            try:
+                client = await self._connect(rendezvous, guest, mayMove)
+            except PortHeld as again:
+                held = again
+            else:
+                self._outlook.observe()
+                return client
+        raise held
+
+    async def _connect(
+        self, rendezvous: Rendezvous, guest: Guest, mayMove: bool
+    ) -> RendezvousClient:
+        def reach(shared: SharedPort) -> Deferred[RendezvousClient]:
+            made = connect(self.clock, rendezvous(shared.binding), guest)
+            return Deferred.fromCoroutine(made)
+
+        if not mayMove or self.settings.port:
+            self._client = await reach(self.shared)
+            return self._client
+        second = SecondPort(self.clock, reach, lambda: self._opened(self._accepted))
+        shared, self._client = await second.beside(self.shared)
+        if shared is not self.shared:
+            self._move(shared)
+        return self._client
+
+    def _move(self, shared: SharedPort) -> None:
+        self.shared.close()
+        self._shared = shared
+        self.tell(Listening(shared.port))
+        self._outlook.observe()
+
+    async def greet(self, client: RendezvousClient, patience: float) -> Address:
+        """
+        Say hello to the rendezvous, and begin to survey our NATs.
+
+        @return: our address as it sees it.
+        @raise punch.errors.RendezvousError: it is no use.
+        """
+        observed = await client.hello(patience)
+        self.tell(Observed(formatAddress(observed)))
+        rendezvous, *others = client.vantages or [observed]
+        prefix = await prefixBetween(self._reactor, rendezvous, observed)
+        self.shared.translateBy(prefix)
+        self._outlook.begin(
+            rendezvous, observed, others if self.settings.relay.mayMeet else []
+        )
+        return observed
+
+    def askAgain(self) -> None:
+        """
+        STUN servers may see us elsewhere now.
+        """
+        self._outlook.hurry()
+
+    def details(
+        self,
+        observed: Address,
+        again: str = "",
+        seat: str = "",
+        features: frozenset[str] | None = None,
+    ) -> Details:
+        """
+        What we tell the other side: our pin, the addresses of our interfaces, and
+        those at which STUN servers see us, as far as these have answered.
+
+        @param observed: our own address as the rendezvous sees it.
+        @param again: see L{Details}.
+        @param seat: likewise.
+        @param features: likewise; C{None}: those of the settings.
+        """
+        port, elsewhere = self.shared.port, self._outlook.elsewhere
+        return Details(
+            self.security.pin,
+            gathered(self._ips(), port, observed, elsewhere),
+            self.settings.relay.features if features is None else features,
+            again=again,
+            seat=seat,
+            translation=self._outlook.survey.translation,
+        )
+
+    async def meet(
+        self,
+        accepted: Callable[[Connection], None],
+        race: Callable[[], Awaitable[Win[P]]],
+        ride: Callable[[Win[P]], L],
+    ) -> L:
+        """
+        One meeting: the shared port is open while C{race} goes on, and C{ride}
+        makes a link of what won.  Cancelling leaves nothing behind.
+
+        If that is relayed, a direct path may yet come: the shared port stays open,
+        and to close it is the caller's business.
+        """
+        await self.open(accepted, self.settings.port)
+        try:
+            win = await race()
+        except Exception:
+            await self.close()
+            raise
+        if win.isRelayed:
+            return ride(win)
+        closed = self.close()
+        link = ride(win)
+        try:
+            await closed
+        except BaseException:
+            link.abortConnection()
+            raise
+        return link
+
+    def link(self, win: Win[Path], role: Role, started: float) -> Link:
+        """
+        Let a link ride on the path that won.
+
+        @param started: when the wait for it began, on our clock.
+        """
+        elapsed = self.clock.seconds() - started
+        self.tell(win.event(elapsed))
+        link = Link(
+            self.clock,
+            role,
+            self.security.pin,
+            win,
+            self.settings.resumeFor,
+            self.tell,
+        )
+        link.whenEnded().addCallback(self._tellClosed, link)
+        return link
+
+    def plainLink(self, win: Win[Connection], started: float) -> PlainLink:
+        """
+        The connection that won, as it is.
+        """
+        link = PlainLink(win.path)
+        self.tell(win.event(self.clock.seconds() - started))
+        link.whenEnded().addCallback(self._tellClosed, link)
+        return link
+
+    def _tellClosed(self, error: LinkError | None, link: Link | PlainLink) -> None:
+        reason = Reason.DONE if error is None else error.reason
+        self.tell(Closed(reason.value, link.sent, link.received))

@@ -1,0 +1,288 @@
+"""
+The approach: what an introduction does about NATs that do not keep shared ports,
+beside its race.
+
+It tells the other side what is known of our own NATs, hears of theirs, and acts on
+both (L{punch.nat.prediction}).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from punch.ice.candidate import MAXIMUM, Candidate, Kind
+from punch.ice.race import Connect, Race
+from punch.nat.behavior import Translation
+from punch.nat.discovery import Survey
+from punch.nat.errors import NoDirectPath
+from punch.nat.portsearch import Search, Sockets
+from punch.nat.prediction import Part, around, drawn, following, partOf, skipping
+from punch.nat.verdict import Account, foretell, judge
+from punch.net.address import Address, formatAddress, tcpAddress
+from punch.role import Role
+from punch.signaling.messages import MOST, Note
+from punch.traceevents import Approached, Pen, noPen
+from punch.util.timers import Alarm
+
+THOROUGH = 10.0
+"""
+Seconds in which a port is met that can be: of a hundred searches all but one.
+"""
+
+MOST_PREDICTED = 48
+"""
+Ports that the other side may have us try.
+"""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """
+    What an approach works with.
+
+    C{connect}: from the shared port; C{connectAnew}: from any other.  C{searches}:
+    whether there are sockets for a search.
+    """
+
+    clock: IReactorTime
+    random: Random
+    survey: Survey
+    sockets: Sockets
+    connect: Connect
+    connectAnew: Connect
+    searches: bool = True
+
+
+class Approach:
+    """
+    One introduction's.
+
+    C{theirs}: what the other side's NATs do, as far as it has told.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        ways: Ways,
+        race: Race[Any],
+        peer: Address,
+        role: Role,
+        send: Callable[[Note], None],
+        pen: Pen = noPen,
+    ) -> None:
+        """
+        @param peer: the other side, as the rendezvous sees it.
+        @param role: ours.
+        @param send: tells the other side.
+        @param pen: draws the introduction.
+        """
+        self._ways = ways
+        self._race = race
+        self._peer = peer
+        self._role = role
+        self._send = send
+        self._pen = pen
+        self._told: Account | None = None
+        self._heard: Account | None = None
+        self._own: Translation | None = None
+        self.theirs: Translation | None = None
+        self._part = Part.REST
+        # Then our connect to the other side is younger than what the survey saw.
+        self._isSurveyed = ways.survey.found.settled
+        self._began = ways.clock.seconds()
+        self._notes = self._taken = 0
+        self._offered: list[Candidate] = []
+        # When the other side has what we offer.
+        self._ready = inf
+        self._starting = Alarm(ways.clock)
+        self._search: Search | None = None
+        self._predicting: Deferred[None] | None = None
+        self._surveying: Deferred[None] | None = None
+        race.over.wait().addCallback(lambda _: self._stop())
+
+    def begin(self, told: Translation | None, theirs: Translation | None) -> None:
+        """
+        The two sides know each other.
+
+        @param told: what we have told the other side of our NATs already.
+        @param theirs: what it has told us.
+        """
+        self.theirs = theirs
+        surveying = self._ways.survey.found.wait()
+        surveying.addCallback(self._surveyed, told)
+        self._surveying = surveying.addErrback(lambda why: why.trap(CancelledError))
+
+    def heard(self, note: Note) -> None:
+        """
+        The other side knows more.
+        """
+        self._notes += 1
+        if self._notes > MOST or not self._race.goesOn:
+            return
+        # Nobody sends us anywhere but to a host that is theirs.
+        host = self._peer.host
+        offered = [c for c in note.candidates if c.address.host == host]
+        offered = offered[: MOST_PREDICTED - self._taken]
+        self._taken += len(offered)
+        self._offered += offered
+        self._take()
+        if note.account is not None:
+            self._heard = note.account
+            # Its time is nearly up, whatever ours is.
+            self.report()
+        if note.translation is not None and self.theirs is None:
+            self.theirs = note.translation
+            self._act()
+
+    def _take(self) -> None:
+        """
+        Try what the other side has offered.
+
+        Where each connect of either side uses up a port, both begin at once: as soon
+        as both have heard each other.
+        """
+        now = self._ways.clock.seconds()
+        if self._part is Part.PREDICT_NEXT and now < self._ready:
+            if self._ready < inf:
+                self._starting.set(self._ready - now, self._take)
+            return
+        offered, self._offered = self._offered, []
+        for candidate in offered:
+            self._race.add(candidate)
+
+    def report(self) -> None:
+        """
+        Tell the other side what we have seen so far; by that both judge.
+        """
+        if self._told is None and self._race.goesOn:
+            self._told = self._account()
+            self._send(Note(account=self._told))
+
+    def _account(self) -> Account:
+        isThorough = self._ways.clock.seconds() - self._began >= THOROUGH
+        outcomes = self._race.outcomes()
+        isBlocked = self._ways.survey.isBlocked
+        searches = self._ways.searches
+        return Account(self._own, outcomes, searches, isThorough, isBlocked)
+
+    def verdict(self, isBehindOne: bool) -> type[NoDirectPath] | None:
+        """
+        Why there is no direct path, as far as it can be told.
+
+        @param isBehindOne: see L{judge}.
+        """
+        if self._heard is None:
+            # Nor has the other side heard ours, perhaps: what both know is the NATs.
+            return foretell(self._own, self.theirs)
+        ours, theirs = self._told or self._account(), self._heard
+        both = (theirs, ours) if self._role is Role.DIALER else (ours, theirs)
+        return judge(*both, isBehindOne)
+
+    def _surveyed(self, own: Translation | None, told: Translation | None) -> None:
+        self._own = own
+        if not self._race.goesOn:
+            return
+        if own is not None and own != told:
+            self._send(Note(own))
+        self._act()
+
+    def _act(self) -> None:
+        """
+        Do our part, once it is known what that is.
+        """
+        if self._part is not Part.REST:
+            return
+        self._part = part = partOf(self._own, self.theirs)
+        if part is Part.REST:
+            return
+        if part in (Part.SPREAD, Part.GUESS) and not self._ways.searches:
+            self._pen(Approached("nothing: a search might do, but we are to make none"))
+            return
+        self._log.debug("{part}", part=part.value)
+        self._pen(Approached(part.value))
+        if part is Part.SPREAD:
+            among = f"from many ports to {formatAddress(self._peer)}"
+            self._begin(lambda: self._ways.connectAnew(self._peer), among, None)
+        elif part is Part.GUESS:
+            assert self.theirs is not None
+            ports = drawn(self.theirs.ports, self._ways.random)
+            among = f"from our one port to many of {self._peer.host}"
+            self._begin(partial(self._guess, ports), among, Kind.PREDICTED)
+        else:
+            if part is Part.PREDICT_NEXT:
+                # What the rendezvous sees is of no use, and would use up ports.
+                self._race.rest(Kind.SERVER_REFLEXIVE)
+            predicting = Deferred.fromCoroutine(self._predict(part))
+            predicting.addErrback(lambda why: why.trap(CancelledError))
+            self._predicting = predicting
+
+    def _guess(self, ports: Iterator[int]) -> Deferred[Any] | None:
+        port = next(ports, None)
+        if port is None:
+            return None
+        return self._ways.connect(tcpAddress(self._peer.host, port))
+
+    def _begin(
+        self,
+        connect: Callable[[], Deferred[Any] | None],
+        among: str,
+        kind: Kind | None,
+    ) -> None:
+        race, ways = self._race, self._ways
+        join = partial(race.join, kind=kind, among=among)
+        self._search = Search(ways.clock, ways.sockets, connect, join)
+        self._search.start()
+
+    async def _predict(self, part: Part) -> None:
+        """
+        Tell the other side which ports of ours to try.
+        """
+        own, survey = self._own, self._ways.survey
+        assert own is not None
+        isAhead = part is Part.PREDICT_NEXT
+        if not (isAhead or self._isSurveyed) and survey.looked is not None:
+            ports = around(own, survey.looked.port, survey.strays)
+            self._offer(survey.looked.host, ports)
+            isAhead = True
+        asked = self._ways.clock.seconds()
+        seen = await survey.ahead()
+        if seen is None:
+            # One may be lost.
+            asked = self._ways.clock.seconds()
+            seen = await survey.ahead()
+        if not self._race.goesOn:
+            return
+        now = self._ways.clock.seconds()
+        # It was a connection and a question: two round trips.  A note takes about one.
+        self._ready = now + (now - asked) / 2
+        if seen is not None:
+            if not isAhead:
+                self._offer(seen.host, around(own, seen.port, survey.strays))
+            isNext = part is Part.PREDICT_NEXT and self._role is Role.LISTENER
+            ports = (skipping if isNext else following)(own, seen.port, survey.strays)
+            self._offer(seen.host, ports)
+        self._take()
+
+    def _offer(self, host: str, ports: Sequence[int]) -> None:
+        addresses = [tcpAddress(host, port) for port in ports]
+        candidates = tuple(Candidate(Kind.PREDICTED, each) for each in addresses)
+        for first in range(0, len(candidates), MAXIMUM):
+            self._send(Note(candidates=candidates[first : first + MAXIMUM]))
+
+    def _stop(self) -> None:
+        self._starting.clear()
+        if self._search is not None:
+            self._search.stop()
+        for each in (self._surveying, self._predicting):
+            if each is not None:
+                each.cancel()

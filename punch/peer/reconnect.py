@@ -1,0 +1,215 @@
+"""
+The redial: the dialer's side of a link that wants another path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from punch.errors import PeerSilent, PunchError
+from punch.ice.selected import Win
+from punch.link.errors import UnknownLink
+from punch.link.interfaces import Want
+from punch.link.path import Path
+from punch.link.transport import Link
+from punch.peer.peer import Abortable, Peer
+from punch.peer.relaypolicy import RelayPolicy
+from punch.signaling.rejoin import Reunion
+from punch.util.timers import Nap
+
+_PATIENCE = (2.5, 10.0)
+"""
+Seconds that the first try may take, and a later one at most.
+"""
+
+_ADOPTION = 3.0
+"""
+Seconds that the other side may take to agree to a path.
+"""
+
+_PAUSES = {Want.ANOTHER: (0.1, 1.0), Want.BETTER: (1.0, 300.0)}
+"""
+Seconds from one try to the next, at first and at most.
+"""
+
+_AFTER_MISTAKES = 5.0
+
+
+class Dial(Protocol):
+    """
+    One try (L{punch.peer.dialer.Dialer}).
+    """
+
+    async def reach(self, ride: Callable[[Win[Path]], _Adopted]) -> _Adopted:
+        """
+        Dial once.
+        """
+
+    def rest(self, adopt: Callable[[Win[Path]], Deferred[Any]]) -> Deferred[None]:
+        """
+        What goes on behind a relayed path.
+        """
+
+
+Again = Callable[[Reunion, RelayPolicy, int], Dial]
+
+
+class _Adopted(Abortable):
+    """
+    A path that our link has been given.
+    """
+
+    def __init__(self, attached: Deferred[bool]) -> None:
+        self.attached = attached
+
+    def abortConnection(self) -> None:
+        """
+        It is the link's now.
+        """
+
+
+class Redial:
+    """
+    Dials again, for as long as the link lacks something.  (To the link it is a
+    L{punch.link.interfaces.Seeker}.)
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, peer: Peer, link: Link, again: Again, first: Deferred[None]
+    ) -> None:
+        """
+        @param again: makes a dial.
+        @param first: what still goes on of the dial that made the link.
+        """
+        self._peer = peer
+        self._clock = peer.clock
+        self._settings = peer.settings
+        self._link = link
+        self._again = again
+        self._reunion = Reunion(link.id, link.secret)
+        self._first: Deferred[None] | None = first
+        self._running: Deferred[None] | None = None
+        self._nap = Nap(peer.clock)
+        self._ignoreNetwork = peer.watchNetwork(self._networkChanged)
+        link.whenEnded().addCallback(lambda _: self._ignoreNetwork())
+        self._isAdopting = False
+        self._lacked = Want.NOTHING
+        first.addErrback(self._failed).addBoth(self._begin)
+
+    def _begin(self, result: object) -> None:
+        self._first = None
+        self.wanted()
+
+    def wanted(self) -> None:
+        """
+        What the link lacks has changed, or the link has ended.
+        """
+        want = self._link.want
+        worse = want is Want.ANOTHER and self._lacked is not want
+        self._lacked = want
+        if self._first is not None:
+            if not self._link.connected or worse:
+                self._first.cancel()
+        elif want is Want.NOTHING:
+            if self._running is not None and not self._isAdopting:
+                self._running.cancel()
+        elif self._running is None:
+            self._start()
+        elif worse and not self._isAdopting:
+            self._running.cancel()
+
+    def hurry(self) -> None:
+        """
+        Something has changed: try now, by any way that will do.
+        """
+        if self._nap.isAsleep:
+            self._nap.wake()
+        elif self._running is not None and not self._isAdopting:
+            self._running.cancel()
+
+    def _networkChanged(self) -> None:
+        """
+        What did not work may work now, and what did may not.
+        """
+        if self._link.want is not Want.NOTHING:
+            self.hurry()
+        self._link.probe(self._link.getHost().host not in self._peer.addresses())
+
+    def _start(self) -> None:
+        self._running = running = Deferred.fromCoroutine(self._run())
+        running.addErrback(self._failed).addCallback(self._stopped)
+
+    def _failed(self, failure: Failure) -> float:
+        """
+        @return: seconds until it makes sense to try again.
+        """
+        if failure.check(CancelledError):
+            return 0.0
+        self._log.failure("A mistake of ours.", failure)
+        return _AFTER_MISTAKES
+
+    def _stopped(self, pause: float | None) -> None:
+        self._running = None
+        if self._link.want is not Want.NOTHING and self._link.connected:
+            self._clock.callLater(pause or 0.0, self.wanted)
+
+    async def _run(self) -> None:
+        tries = 0
+        told: type[Exception] | None = None
+        while self._link.want is not Want.NOTHING:
+            try:
+                await self._try(tries)
+            except UnknownLink as unknown:
+                # A path that answers knows better than the rendezvous.
+                if self._link.want is Want.ANOTHER:
+                    self._link.refused(unknown)
+                    return
+            except (PunchError, TimeoutError) as wrong:
+                error = wrong if isinstance(wrong, PunchError) else PeerSilent()
+                # Each reason once, or there would be a line each second.
+                say = self._log.debug if type(error) is told else self._log.info
+                say("{error} Trying again.", error=error)
+                told = type(error)
+            await self._pause(tries)
+            tries += 1
+
+    async def _try(self, tries: int) -> None:
+        """
+        Dial, and offer the link what comes of it.
+        """
+        policy = self._settings.relay
+        if self._link.want is Want.BETTER:
+            policy = RelayPolicy.NEVER
+        dial = self._again(self._reunion, policy, tries)
+        shortest, longest = _PATIENCE
+        patience = min(shortest + 2 * tries, longest)
+        reaching = Deferred.fromCoroutine(dial.reach(self._adopt))
+        try:
+            adopted = await reaching.addTimeout(patience, self._clock)
+            await adopted.attached.addTimeout(_ADOPTION, self._clock)
+        finally:
+            self._isAdopting = False
+            rest = dial.rest(self._link.adopt)
+            if self._link.want is not Want.BETTER:
+                rest.addErrback(self._failed).cancel()
+        await rest
+
+    def _adopt(self, win: Win[Path]) -> _Adopted:
+        self._isAdopting = True
+        return _Adopted(self._link.adopt(win))
+
+    async def _pause(self, tries: int) -> None:
+        want = self._link.want
+        if want is Want.NOTHING:
+            return
+        first, longest = _PAUSES[want]
+        seconds = min(first * 2 ** min(tries, 20), longest)
+        seconds *= self._settings.random.uniform(0.8, 1.2)
+        await self._nap.sleep(seconds)

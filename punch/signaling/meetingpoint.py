@@ -1,0 +1,65 @@
+"""
+A meeting place: the name that the rendezvous knows, the secret that it doesn't,
+and how many guesses at it are left.
+"""
+
+from __future__ import annotations
+
+from punch.errors import BadName
+from punch.signaling.code import Code
+from punch.signaling.greeting import ListenersGreeting
+from punch.signaling.guesslimit import Guesses
+
+CODE_GUESSES = 1
+NAME_GUESSES = 8
+NAME_REFILL = 5.0
+
+
+class Place:
+    """
+    Where a listener waits.
+
+    C{lasting}: it is a standing name, not a code.
+    """
+
+    def __init__(self, name: str, secret: bytes, guesses: Guesses, lasting: bool):
+        self.name = name
+        self.lasting = lasting
+        self.guesses = guesses
+        self._secret = secret
+        self._spare: ListenersGreeting | None = None
+        self.prepare()
+
+    @classmethod
+    def coded(cls, code: Code) -> Place:
+        """
+        The place of a code: one wrong guess and it is dead.
+        """
+        return cls(code.name, code.secret, Guesses(CODE_GUESSES), lasting=False)
+
+    @classmethod
+    def standing(cls, name: str, secret: bytes) -> Place:
+        """
+        A chosen name with a strong secret: wrong guesses slow the next ones.
+
+        @raise BadName: it is a number, as codes have.
+        """
+        if name.isdigit():
+            raise BadName(name)
+        guesses = Guesses(NAME_GUESSES, NAME_REFILL)
+        return cls(name, secret, guesses, lasting=True)
+
+    def greeting(self) -> ListenersGreeting:
+        """
+        A greeting for one dialer.
+        """
+        spare, self._spare = self._spare, None
+        return spare or ListenersGreeting(self.name, self._secret)
+
+    def prepare(self) -> None:
+        """
+        Have the next greeting ready: that takes milliseconds, which its dialer is
+        spared.
+        """
+        if self._spare is None:
+            self._spare = ListenersGreeting(self.name, self._secret)

@@ -1,0 +1,5 @@
+"""
+Small things that Twisted lacks: timers, Deferreds, producers, framing.
+
+Imports nothing else of punch.
+"""

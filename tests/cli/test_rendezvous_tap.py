@@ -1,0 +1,510 @@
+"""
+C{twist punch-rendezvous}.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import fields
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from twisted.application.service import IServiceMaker
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.protocol import Factory
+from twisted.internet.testing import MemoryReactor
+from twisted.plugin import getPlugins
+from twisted.protocols.amp import Command
+from zope.interface import implementer
+
+from punch.cli.rendezvous_tap import Door, ListeningService, Options, optionName
+from punch.cli.sdnotify import Supervisor
+from punch.nat.stun import Request, Success
+from punch.net.address import tcpAddress
+from punch.rendezvous.commands import Dial, Hello, Publish
+from punch.rendezvous.relaypreamble import TICKET_BYTES, encodePreamble
+from punch.rendezvous.server.amp import takeBox, wireOf
+from punch.rendezvous.server.limits import Limits
+
+TWIST = [sys.executable, "-m", "twisted", "--log-format", "text", "punch-rendezvous"]
+LOCAL = "tcp:0:interface=127.0.0.1"
+
+Start = Callable[..., "Rendezvous"]
+Box = dict[bytes, bytes]
+
+
+class Rendezvous:
+    """
+    A rendezvous in a process.
+    """
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [*TWIST, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=os.environ | environment,
+        )
+        self.log = ""
+
+    def port(self) -> int:
+        """
+        The next port that it says it listens on.
+        """
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.log += line.decode()
+            said = re.search(rb"listens on \S+:(\d+) \(", line)
+            if said:
+                return int(said[1])
+        raise AssertionError(f"it does not listen: {self.log}")
+
+    def stop(self) -> str:
+        """
+        Stop it.
+
+        @return: its log.
+        """
+        if self.process.poll() is None:
+            self.process.terminate()
+        assert self.process.stdout is not None
+        self.log += self.process.stdout.read().decode()
+        self.process.wait()
+        return self.log
+
+
+@pytest.fixture(name="start")
+def _start() -> Iterator[Start]:
+    """
+    Starts a rendezvous that is stopped after the test.
+    """
+    started: list[Rendezvous] = []
+
+    def start(*arguments: str, **environment: str) -> Rendezvous:
+        started.append(Rendezvous(*arguments, **environment))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+
+
+def hello(sock: socket.socket) -> Box:
+    """
+    Say hello and have the answer.
+    """
+    return ask(sock, Hello, version=1, features=[])
+
+
+def ask(sock: socket.socket, command: type[Command], **values: Any) -> Box:
+    """
+    Have a command answered.
+    """
+    sock.sendall(wireOf(command).ask(values, b"1"))
+    return box(sock)
+
+
+def box(sock: socket.socket) -> Box:
+    """
+    The next box to arrive.
+    """
+    sock.settimeout(30)
+    heard = b""
+    while True:
+        taken = takeBox(heard, 0, 16_384)
+        if taken is not None:
+            assert taken[1] == len(heard)
+            return taken[0]
+        data = sock.recv(4096)
+        assert data
+        heard += data
+
+
+def mistaken(*arguments: str) -> str:
+    """
+    What a rendezvous that does not start says on standard error.
+    """
+    ended = subprocess.run(
+        [*TWIST, *arguments], capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode not in (0, None)
+    assert "Traceback" not in ended.stdout + ended.stderr
+    return ended.stderr
+
+
+def certificate(folder: Path) -> Path:
+    """
+    A key and a certificate for localhost.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(timezone.utc)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "localhost.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def test_plugins() -> None:
+    """
+    twist knows both of our commands.
+    """
+    names = {plugin.tapname for plugin in getPlugins(IServiceMaker)}
+    assert {"punch", "punch-rendezvous"} <= names
+
+
+def test_optionNames() -> None:
+    """
+    Every limit has its option, under its name with dashes.
+    """
+    assert optionName("dialsPerMinutePerName") == "max-dials-per-minute-per-name"
+    options = Options()
+    options.parseOptions([f"--{optionName(each.name)}=7" for each in fields(Limits)])
+    assert options["limits"] == Limits(**{each.name: 7 for each in fields(Limits)})
+
+
+def test_defaults() -> None:
+    """
+    Without options it listens on port 4040 with the default limits.
+    """
+    options = Options()
+    options.parseOptions([])
+    assert options["limits"] == Limits()
+    assert [each.split(":")[:2] for each in options["listen"]] == [["tcp", "4040"]]
+    assert options["relay"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "relays"),
+    [([], True), (["--relay"], True), (["--no-relay"], False)],
+)
+def test_relayOption(arguments: list[str], relays: bool) -> None:
+    """
+    It is a relay unless it is told not to be.
+    """
+    options = Options()
+    options.parseOptions(arguments)
+    assert options["relay"] is relays
+
+
+def test_listen(start: Start) -> None:
+    """
+    It listens on each endpoint, says where, and tells who comes what it observed.
+    """
+    rendezvous = start("--listen", LOCAL, "--listen", LOCAL)
+    for port in (rendezvous.port(), rendezvous.port()):
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+            host, ours = sock.getsockname()
+            assert hello(sock)[b"observed"] == f"{host}:{ours}".encode()
+    log = rendezvous.stop()
+    assert "Traceback" not in log
+    assert f"({LOCAL})" in log
+
+
+def test_tls(start: Start, tmp_path: Path) -> None:
+    """
+    It speaks TLS where its endpoint does, knows the round trip to who comes by it,
+    and bears who does not speak it.
+    """
+    pem = certificate(tmp_path)
+    rendezvous = start(
+        "--listen", f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
+    )
+    place = ("127.0.0.1", rendezvous.port())
+    for rubbish in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b""):
+        with socket.create_connection(place) as sock:
+            sock.sendall(rubbish)
+    context = ssl.create_default_context(cafile=str(pem))
+    context.check_hostname = False
+    with (
+        socket.create_connection(place) as sock,
+        context.wrap_socket(sock) as secure,
+    ):
+        host, ours = secure.getsockname()
+        assert hello(secure)[b"observed"] == f"{host}:{ours}".encode()
+        if sys.platform == "linux":
+            # Else it would ask within a second, to measure.
+            secure.settimeout(1.6)
+            with pytest.raises(TimeoutError):
+                secure.recv(1)
+    assert "Traceback" not in rendezvous.stop()
+
+
+def relayed(
+    connect: Callable[[], socket.socket], ending: Callable[[socket.socket], Any]
+) -> None:
+    """
+    Have two clients meet, and speak through the relay.
+
+    @param ending: has a client finish.
+    """
+    with connect() as listener, connect() as dialer:
+        for sock in (listener, dialer):
+            hello(sock)
+        ask(listener, Publish, name="here", owner=bytes(16))
+        mine = ask(dialer, Dial, name="here", message=b"PAKE")[b"ticket"]
+        theirs = box(listener)[b"ticket"]
+    with connect() as first, connect() as second:
+        first.sendall(encodePreamble(mine) + b"first")
+        second.sendall(encodePreamble(theirs) + b"second")
+        assert read(first, 7) == b"\0second"
+        assert read(second, 6) == b"\0first"
+        much = os.urandom(4_000_000)
+        sending = threading.Thread(target=first.sendall, args=(much,))
+        sending.start()
+        assert read(second, len(much)) == much
+        sending.join()
+        ending(first)
+        assert second.recv(1) == b""
+
+
+def read(sock: socket.socket, count: int) -> bytes:
+    """
+    So many bytes.
+    """
+    sock.settimeout(30)
+    heard = b""
+    while len(heard) < count:
+        data = sock.recv(count - len(heard))
+        assert data
+        heard += data
+    return heard
+
+
+def test_relay(start: Start) -> None:
+    """
+    It relays, and each direction ends alone.
+    """
+    place = ("127.0.0.1", start("--listen", LOCAL).port())
+
+    def ending(sock: socket.socket) -> None:
+        sock.shutdown(socket.SHUT_WR)
+
+    relayed(lambda: socket.create_connection(place), ending)
+
+
+def test_relayTLS(start: Start, tmp_path: Path) -> None:
+    """
+    It relays inside TLS, too.
+    """
+    pem = certificate(tmp_path)
+    rendezvous = start(
+        "--listen", f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
+    )
+    place = ("127.0.0.1", rendezvous.port())
+    context = ssl.create_default_context(cafile=str(pem))
+
+    def connect() -> ssl.SSLSocket:
+        return context.wrap_socket(
+            socket.create_connection(place),
+            server_hostname="localhost",
+            suppress_ragged_eofs=False,
+        )
+
+    def ending(sock: Any) -> None:
+        sock.unwrap()
+
+    relayed(connect, ending)
+    assert "Traceback" not in rendezvous.stop()
+
+
+def test_noRelay(start: Start) -> None:
+    """
+    With C{--no-relay} nobody gets a ticket, and who shows one is sent away.
+    """
+    place = ("127.0.0.1", start("--no-relay", "--listen", LOCAL).port())
+    with (
+        socket.create_connection(place) as listener,
+        socket.create_connection(place) as dialer,
+    ):
+        for sock in (listener, dialer):
+            hello(sock)
+        ask(listener, Publish, name="here", owner=bytes(16))
+        answer = ask(dialer, Dial, name="here", message=b"PAKE")
+        assert b"introduction" in answer
+        assert b"ticket" not in answer
+        assert b"ticket" not in box(listener)
+    with socket.create_connection(place) as sock:
+        sock.sendall(encodePreamble(bytes(TICKET_BYTES)))
+        assert sock.recv(1) == b""
+
+
+def test_stun(start: Start) -> None:
+    """
+    With C{--stun} it answers STUN, too, on ports of their own.
+    """
+    both = start("--listen", LOCAL, "--stun", LOCAL, "--stun", LOCAL)
+    ports = [both.port() for _ in range(3)]
+    answered = [port for port in ports if _answersSTUN(port)]
+    assert len(answered) == 2
+    log = both.stop()
+    assert log.count("The STUN server listens on 127.0.0.1:") == 2
+    assert "Traceback" not in log
+
+
+def _answersSTUN(port: int) -> bool:
+    """
+    Whether we are told our address there.
+    """
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.sendall(Request(bytes(12)).toBytes())
+        answer = b""
+        with suppress(ConnectionResetError):
+            answer = sock.recv(1000)
+        ours = sock.getsockname()[1]
+    told = Success(bytes(12), tcpAddress("127.0.0.1", ours)).toBytes()
+    return answer == told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no UNIX sockets")
+def test_supervised(start: Start, tmp_path: Path) -> None:
+    """
+    Its supervisor hears when all endpoints are listened on, and that it stops.
+    """
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(path)
+        sock.settimeout(30)
+        rendezvous = start("--listen", LOCAL, "--listen", LOCAL, NOTIFY_SOCKET=path)
+        assert sock.recv(100) == b"READY=1"
+        for port in (rendezvous.port(), rendezvous.port()):
+            socket.create_connection(("127.0.0.1", port)).close()
+        rendezvous.stop()
+        assert sock.recv(100) == b"STOPPING=1"
+        sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            sock.recv(100)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--listen", "tcpx:1"], "--listen tcpx:1: Unknown endpoint type: 'tcpx'"),
+        (["--listen", "tcp:port"], "--listen tcp:port: "),
+        (["--listen", ""], "--listen : "),
+        (["--listen", "ssl:1:privateKey=/none"], "--listen ssl:1:privateKey=/none: "),
+        (["--max-refusals", "x"], "--max-refusals takes a whole number, not 'x'"),
+        (["--max-refusals", "0"], "--max-refusals must be at least 1"),
+        (["--max-nothing", "1"], "option --max-nothing not recognized"),
+        (["--stun", "tcpx:1"], "--stun tcpx:1: Unknown endpoint type: 'tcpx'"),
+        (["--stun", "tcp:1:interface=192.0.2.1"], "cannot listen on tcp:1:"),
+        (["--listen", "tcp:99999:interface=127.0.0.1"], "cannot listen on tcp:99999"),
+        (["--listen", "tcp:1:interface=192.0.2.1"], "cannot listen on tcp:1:"),
+    ],
+)
+def test_mistakes(arguments: list[str], line: str) -> None:
+    """
+    A mistake gets one line.
+    """
+    said = mistaken(*arguments)
+    assert said.startswith(f"punch-rendezvous: {line}")
+    assert said.endswith("\n")
+    assert said.count("\n") == 1
+
+
+def test_portInUse() -> None:
+    """
+    So does a port that another program has, and the process ends.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = mistaken("--listen", f"tcp:{port}:interface=127.0.0.1")
+    assert said == (
+        f"punch-rendezvous: cannot listen on tcp:{port}:interface=127.0.0.1: "
+        "Address already in use\n"
+    )
+
+
+@implementer(IStreamServerEndpoint)
+class Later:
+    """
+    An endpoint that listens when it is told.
+    """
+
+    def __init__(self) -> None:
+        self.listening: Deferred[IListeningPort] = Deferred()
+
+    def listen(self, protocolFactory: Any) -> Deferred[IListeningPort]:
+        """
+        Listen later.
+        """
+        return self.listening
+
+
+def listening(endpoint: Later, said: list[str]) -> ListeningService:
+    """
+    A service that has started, of which nobody is told.
+    """
+    doors = [Door("later", endpoint, Factory())]
+    supervisor = Supervisor(MemoryReactor(), {})
+    service = ListeningService(doors, said.append, supervisor)
+    service.startService()
+    return service
+
+
+def test_fails() -> None:
+    """
+    An endpoint that fails later is told of then.
+    """
+    endpoint, said = Later(), list[str]()
+    listening(endpoint, said)
+    assert said == []
+    endpoint.listening.errback(OSError("no such luck"))
+    assert said == ["cannot listen on later: no such luck"]
+
+
+def test_stopped() -> None:
+    """
+    A service that stops waits no more for an endpoint, and that is no failure.
+    """
+    endpoint, said = Later(), list[str]()
+    service = listening(endpoint, said)
+    stopped: list[object] = []
+    service.stopService().addCallback(stopped.append)
+    assert stopped == [None]
+    assert said == []
+
+
+def test_vantages(start: Start) -> None:
+    """
+    Peers are told of the port beside the first by its number alone: where it is they
+    know, also where another address leads here.
+    """
+    rendezvous = start("--listen", LOCAL)
+    first, beside = rendezvous.port(), rendezvous.port()
+    assert beside == first + 1
+    with socket.create_connection(("127.0.0.1", first)) as sock:
+        told = hello(sock)[b"vantages"]
+    assert f":{beside}".encode() in told
+    assert b"127.0.0.1" not in told

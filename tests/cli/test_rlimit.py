@@ -1,0 +1,74 @@
+"""
+Tests for L{punch.cli.rlimit}.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from punch.cli import tap
+from punch.cli.rlimit import allowFiles
+
+UNLIMITED = resource.RLIM_INFINITY
+
+Limits = tuple[int, int]
+
+
+@pytest.fixture
+def limited(monkeypatch: pytest.MonkeyPatch) -> Callable[[Limits], list[Limits]]:
+    """
+    A system with limits of its own, and what is asked of it.
+    """
+    asked: list[Limits] = []
+
+    def limit(limits: Limits) -> list[Limits]:
+        def ask(kind: int, wanted: Any) -> None:
+            assert kind == resource.RLIMIT_NOFILE
+            asked.append(wanted)
+
+        monkeypatch.setattr(resource, "getrlimit", lambda kind: limits)
+        monkeypatch.setattr(resource, "setrlimit", ask)
+        return asked
+
+    return limit
+
+
+@pytest.mark.parametrize(
+    ("limits", "asks", "allowed"),
+    [
+        ((1024, 20000), [(5000, 20000)], 5000),
+        ((1024, 4096), [(4096, 4096)], 4096),
+        ((4096, 4096), [], 4096),
+        ((8192, 20000), [], 5000),
+        ((1024, UNLIMITED), [(5000, UNLIMITED)], 5000),
+        ((UNLIMITED, UNLIMITED), [], 5000),
+    ],
+)
+def test_limits(
+    limited: Callable[[Limits], list[Limits]],
+    limits: Limits,
+    asks: list[Limits],
+    allowed: int,
+) -> None:
+    """
+    What is wanted is asked for, as far as it is not had and may be had.
+    """
+    asked = limited(limits)
+    assert allowFiles(5000) == allowed
+    assert asked == asks
+
+
+@pytest.mark.parametrize(("allowed", "search"), [(8192, 600), (600, 472), (100, 0)])
+def test_search(monkeypatch: pytest.MonkeyPatch, allowed: int, search: int) -> None:
+    """
+    A search gets what is left when everything else has its files.
+    """
+    options = tap.Options()
+    options["search"] = 600
+    monkeypatch.setattr(tap, "allowFiles", lambda wanted: min(wanted, allowed))
+    tap.makeRoom(options)
+    assert options["search"] == search

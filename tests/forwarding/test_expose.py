@@ -1,0 +1,138 @@
+"""
+Tests for L{punch.forwarding.expose}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.error import ConnectionLost
+
+from punch.errors import BadOption
+from punch.forwarding.expose import CONNECT_TIMEOUT, exposed
+from punch.forwarding.localconnection import Locals
+from punch.streams.errors import NoSuchService, StreamError, TargetRefused
+from punch.streams.outbound import Request
+from tests.support.crossing import Crossing
+from tests.support.doubles import watching
+from tests.testing.programs import HalfCloser, Service
+
+
+def asked(crossing: Crossing, service: str) -> tuple[Request, list[Any], HalfCloser]:
+    """
+    A request of the dialer's, what came of it so far, and who runs on it.
+    """
+    multiplexer = crossing.near.streaming.newest()
+    assert multiplexer is not None
+    request = crossing.spin(multiplexer.open(service))
+    outcome: list[Any] = []
+    request.whenAccepted().addBoth(outcome.append)
+    request.stream.start(protocol := HalfCloser())
+    crossing.run()
+    return request, outcome, protocol
+
+
+def refusal(crossing: Crossing, service: str) -> StreamError:
+    """
+    How a request was refused.
+    """
+    _, [failure], protocol = asked(crossing, service)
+    assert protocol.reason is not None
+    assert protocol.reason.check(ConnectionLost)
+    error: StreamError = failure.value
+    return error
+
+
+def test_named() -> None:
+    """
+    Each name leads to its own target.
+    """
+    targets = ["tcp:192.0.2.4:22", "web=tcp:192.0.2.4:80", "ssh=tcp:192.0.2.4:22"]
+    crossing = Crossing(expose=targets).link()
+    web = Service(crossing.target, 80)
+    for service, target in (
+        ("web", web),
+        ("ssh", crossing.service),
+        ("default", crossing.service),
+    ):
+        before = len(target.accepted)
+        _, outcome, _ = asked(crossing, service)
+        assert outcome == [None]
+        assert len(target.accepted) == before + 1
+
+
+@pytest.mark.parametrize(
+    "service", ["ssh", "", "Default", "tcp:192.0.2.4:22", "\ufffd"]
+)
+def test_noSuchService(service: str) -> None:
+    """
+    What has no name here can't be reached.
+    """
+    crossing = Crossing().link()
+    if service:
+        assert isinstance(refusal(crossing, service), NoSuchService)
+    assert crossing.service.accepted == []
+    assert len(crossing.far.locals) == 0
+
+
+def test_targetRefuses() -> None:
+    """
+    A target that refuses is a refusal there; here the log has the cause.
+    """
+    crossing = Crossing().link()
+    crossing.service.listening.stopListening()
+    with watching() as log:
+        assert isinstance(refusal(crossing, "default"), TargetRefused)
+    [line] = [each for each in log.sentences if "was refused 'default'" in each]
+    assert "TargetRefused" in line
+    assert "Connection was refused by other side" in line
+    assert crossing.isQuiet
+
+
+def test_targetSilent() -> None:
+    """
+    So is one that does not answer within the time it has.
+    """
+    crossing = Crossing(expose=["tcp:192.0.2.4:22:timeout=9999"]).link()
+    crossing.target.cut()
+    _, outcome, _ = asked(crossing, "default")
+    crossing.run(CONNECT_TIMEOUT - 2)
+    assert outcome == []
+    with watching() as log:
+        crossing.run(2)
+    assert isinstance(outcome[0].value, TargetRefused)
+    assert "timeout" in log.sentences[-1]
+    assert crossing.isQuiet
+
+
+def test_openerLeaves() -> None:
+    """
+    If whoever asked has gone, we don't go on to connect.
+    """
+    crossing = Crossing().link()
+    crossing.target.cut()
+    request, outcome, _ = asked(crossing, "default")
+    with watching() as log:
+        request.stream.abortConnection()
+        crossing.run()
+    assert log.sentences == []
+    crossing.target.mend()
+    crossing.run(60)
+    assert crossing.service.accepted == []
+    assert len(outcome) == 1
+    assert crossing.isQuiet
+
+
+def test_mistakes() -> None:
+    """
+    No endpoint, or one name twice, is a mistake.
+    """
+    clock: Any = Crossing().network.clock
+    locals = Locals(clock)
+    with pytest.raises(BadOption, match="--expose"):
+        exposed(clock, ["nonsense"], locals)
+    with pytest.raises(BadOption, match="'default'"):
+        exposed(clock, ["tcp:h:1", "tcp:h:2"], locals)
+    with pytest.raises(BadOption, match="'a'"):
+        exposed(clock, ["a=tcp:h:1", "b=tcp:h:1", "a=tcp:h:2"], locals)

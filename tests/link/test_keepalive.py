@@ -1,0 +1,204 @@
+"""
+Tests for L{punch.link.keepalive}.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from punch.link.keepalive import (
+    GAP,
+    IDLE,
+    PATIENT_GAP,
+    PINGS,
+    SOON,
+    SUSPICION,
+    Beat,
+    Pulse,
+)
+
+
+def beats(
+    pulse: Pulse, until: float, roundTrip: float | None = None
+) -> list[tuple[float, Beat]]:
+    """
+    What a path that says nothing is asked, and when.
+    """
+    found: list[tuple[float, Beat]] = []
+    while (now := pulse.due(roundTrip)) <= until:
+        beat = pulse.look(now, roundTrip)
+        found.append((round(now, 6), beat))
+        if beat is Beat.DIE:
+            break
+    return found
+
+
+def ask(pulse: Pulse) -> float:
+    """
+    Wait until it asks.
+
+    @return: when that was.
+    """
+    now = pulse.due()
+    assert pulse.look(now) is Beat.PING
+    return now
+
+
+def intervals(pulse: Pulse, count: int) -> list[float]:
+    """
+    Seconds from each answer, which comes at once, to the next question.
+    """
+    found, before = [], 0.0
+    for _ in range(count):
+        now = ask(pulse)
+        found.append(now - before)
+        pulse.heard(now, False)
+        before = now
+    return found
+
+
+def test_lessAndLess() -> None:
+    """
+    A path that was used is asked after half a second, one that is not used ever less
+    often.
+    """
+    assert intervals(Pulse(0.0), 7) == [0.5, 1, 2, 4, 8, 16, 20]
+    assert (SOON, IDLE) == (0.5, 20)
+
+
+def test_dataArrives() -> None:
+    """
+    Whatever arrives puts the question off; the application's bytes also let the
+    next one come soon.
+    """
+    pulse = Pulse(0.0)
+    intervals(pulse, 7)
+    pulse.heard(100.0, False)
+    assert pulse.due() == 120
+    assert pulse.isIdle
+    pulse.heard(110.0, True)
+    assert pulse.due() == 110 + SOON
+    assert not pulse.isIdle
+
+
+def test_used() -> None:
+    """
+    What was sent on an idle path is asked after a moment later.
+    """
+    pulse = Pulse(0.0)
+    intervals(pulse, 7)
+    pulse.used(100.0)
+    assert pulse.due() == 100 + SOON
+    assert not pulse.isIdle
+
+
+def test_probed() -> None:
+    """
+    It can be asked at once; once.
+    """
+    pulse = Pulse(0.0)
+    intervals(pulse, 7)
+    pulse.probe(100.0)
+    assert pulse.due() == 100
+    assert ask(pulse) == 100
+    pulse.probe(100.1)
+    assert pulse.due() == 100 + SUSPICION
+    assert pulse.look(100.1) is Beat.NOTHING
+
+
+def test_doubted() -> None:
+    """
+    One that has reason to be doubted is suspected until it answers.
+    """
+    pulse = Pulse(0.0)
+    intervals(pulse, 7)
+    pulse.doubt(100.0)
+    assert pulse.isSuspected
+    assert ask(pulse) == 100
+    assert pulse.isSuspected
+    pulse.heard(100.1, False)
+    assert not pulse.isSuspected
+
+
+@pytest.mark.parametrize("gap", [GAP, PATIENT_GAP])
+def test_silence(gap: float) -> None:
+    """
+    A path that answers nothing is suspected after a moment, asked twice more, and
+    dead after that: within ten seconds where another path can be had, else within
+    a minute, from whenever it was asked last.
+    """
+    pulse = Pulse(0.0)
+    pulse.gap = gap
+    assert beats(pulse, 1000.0) == [
+        (SOON, Beat.PING),
+        (SOON + SUSPICION, Beat.SUSPECT),
+        (round(SOON + gap, 6), Beat.PING),
+        (round(SOON + 2 * gap, 6), Beat.PING),
+        (round(SOON + 3 * gap, 6), Beat.DIE),
+    ]
+    assert SOON + PINGS * GAP < 10
+    assert IDLE + PINGS * PATIENT_GAP < 60
+
+
+def test_answersAtLast() -> None:
+    """
+    An answer ends all suspicion, and the counting begins anew.
+    """
+    pulse = Pulse(0.0)
+    pulse.gap = GAP
+    asked = beats(pulse, 8.0)
+    assert len(asked) == 4
+    assert pulse.isSuspected
+    pulse.heard(8.0, False)
+    assert not pulse.isSuspected
+    assert beats(pulse, 1000.0)[0] == (8.0 + 2 * SOON, Beat.PING)
+
+
+def test_longRoundTrip() -> None:
+    """
+    A path is not suspected before four of its round trips have passed.
+    """
+    for roundTrip, suspected in ((0.02, 0.5), (0.25, 1.0), (0.5, 2.0), (1.0, 4.0)):
+        pulse = Pulse(0.0)
+        pulse.gap = GAP
+        when = {beat: at for at, beat in beats(pulse, 100.0, roundTrip)}
+        assert when[Beat.SUSPECT] == SOON + suspected
+        assert when[Beat.DIE] == pytest.approx(SOON + PINGS * GAP)
+    assert SUSPICION == 0.5
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0.001, 30.0),
+            st.sampled_from(["data", "answer", "used", "probe", "doubt", "look"]),
+        ),
+        max_size=30,
+    ),
+    st.sampled_from([GAP, PATIENT_GAP]),
+)
+def test_anything(course: list[tuple[float, str]], gap: float) -> None:
+    """
+    Whatever was before: left alone, a path is dead not later than the longest
+    interval and three gaps after, and was asked three times since it was heard.
+    """
+    pulse, now, asked = Pulse(0.0), 0.0, 0
+    pulse.gap = gap
+    for pause, what in course:
+        now += pause
+        if what in ("data", "answer"):
+            pulse.heard(now, what == "data")
+            asked = 0
+        elif what == "look":
+            beat = pulse.look(now)
+            asked += beat is Beat.PING
+            if beat is Beat.DIE:
+                assert asked == PINGS
+                return
+        else:
+            getattr(pulse, what)(now)
+    rest = beats(pulse, now + IDLE + PINGS * gap + 0.001)
+    assert rest[-1][1] is Beat.DIE
+    assert asked + [beat for _, beat in rest].count(Beat.PING) == PINGS

@@ -1,0 +1,159 @@
+"""
+Tests for L{punch.nat.behavior}.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from punch.nat.behavior import (
+    ALL_PORTS,
+    Allocation,
+    BadTranslation,
+    Mapping,
+    Translation,
+    dependent,
+    mappingOf,
+)
+from punch.net.address import tcpAddress
+
+FIRST = tcpAddress("192.0.2.1", 4040)
+SECOND = tcpAddress("192.0.2.1", 4041)
+ELSEWHERE = tcpAddress("192.0.2.9", 4040)
+US = tcpAddress("198.51.100.1", 5000)
+ALSO_US = tcpAddress("198.51.100.1", 6000)
+PORT = Mapping.ADDRESS_AND_PORT_DEPENDENT
+
+translations = st.builds(
+    Translation,
+    st.sampled_from(Mapping),
+    st.sampled_from(Allocation),
+    st.integers(0, 8),
+    st.tuples(st.integers(1, 65535), st.integers(1, 65535)).map(
+        lambda pair: (min(pair), max(pair))
+    ),
+)
+jsons = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize(
+    ("seen", "mapping"),
+    [
+        ([], None),
+        ([(FIRST, US)], None),
+        ([(FIRST, US), (FIRST, US)], None),
+        ([(FIRST, US), (SECOND, US)], Mapping.ENDPOINT_INDEPENDENT),
+        ([(FIRST, US), (SECOND, ALSO_US)], PORT),
+        ([(FIRST, US), (SECOND, US), (ELSEWHERE, ALSO_US)], Mapping.ADDRESS_DEPENDENT),
+        ([(FIRST, US), (SECOND, ALSO_US), (ELSEWHERE, US)], PORT),
+        ([(FIRST, US), (ELSEWHERE, ALSO_US)], PORT),
+    ],
+)
+def test_mapping(seen: Any, mapping: Mapping | None) -> None:
+    """
+    The mapping depends on what makes the difference to those who look; of what can't
+    be told apart the worse is assumed.
+    """
+    assert mappingOf(seen) is mapping
+
+
+@pytest.mark.parametrize(
+    ("ports", "allocation", "step"),
+    [
+        ([5000, 5001, 5002], Allocation.SEQUENTIAL, 1),
+        ([5002, 5000, 5001], Allocation.SEQUENTIAL, 1),
+        ([5000, 5002, 5004], Allocation.SEQUENTIAL, 2),
+        ([5000, 5001, 5009, 5010], Allocation.SEQUENTIAL, 1),
+        ([5000, 5000], Allocation.RANDOM, 0),
+        ([5000, 9000], Allocation.RANDOM, 0),
+        ([5000, 5001, 60000], Allocation.RANDOM, 0),
+    ],
+)
+def test_allocation(ports: list[int], allocation: Allocation, step: int) -> None:
+    """
+    Ports that follow each other, others' among them, are foretold; the rest are not.
+    """
+    found = dependent(PORT, ports)
+    assert (found.allocation, found.step) == (allocation, step)
+    assert found.isSequential is (allocation is Allocation.SEQUENTIAL)
+    assert found.isRandom is not found.isSequential
+    assert not found.keepsPort
+
+
+@pytest.mark.parametrize("first", [1024, 20480, 63488])
+def test_block(first: int) -> None:
+    """
+    Of ports from one block the block is found.
+    """
+    for seed in range(100):
+        random = Random(seed)
+        ports = [random.randint(first, first + 1023) for _ in range(10)]
+        low, high = dependent(PORT, ports).ports
+        assert low <= min(ports) <= max(ports) <= high
+        assert high - low < 2048
+
+
+def test_wholeRange() -> None:
+    """
+    Ports from everywhere may be any.
+    """
+    for seed in range(100):
+        random = Random(seed)
+        ports = [random.randint(*ALL_PORTS) for _ in range(10)]
+        assert dependent(PORT, ports).ports == ALL_PORTS
+
+
+@given(translations)
+def test_roundTrip(translation: Translation) -> None:
+    """
+    What one side writes the other reads.
+    """
+    assert Translation.fromFields(translation.toFields()) == translation
+
+
+@given(jsons)
+def test_anything(fields: Any) -> None:
+    """
+    Anything is a translation or L{BadTranslation}.
+    """
+    with suppress(BadTranslation):
+        Translation.fromFields(fields)
+
+
+@given(translations, st.sampled_from(["mapping", "allocation", "step", "ports"]), jsons)
+def test_oneWrong(translation: Translation, name: str, value: Any) -> None:
+    """
+    So it is where one field is not what it should be.
+    """
+    with suppress(BadTranslation):
+        Translation.fromFields({**translation.toFields(), name: value})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ports": [5, 4]},
+        {"ports": [0, 9]},
+        {"ports": [1, 65536]},
+        {"ports": [True, 7]},
+        {"step": -1},
+        {"step": 9},
+        {"mapping": "no such"},
+    ],
+)
+def test_bad(wrong: dict[str, Any]) -> None:
+    """
+    Numbers are within their bounds.
+    """
+    with pytest.raises(BadTranslation):
+        Translation.fromFields({**Translation(PORT).toFields(), **wrong})

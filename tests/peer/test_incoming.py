@@ -1,0 +1,138 @@
+"""
+Tests for L{punch.peer.incoming}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.protocol import Protocol
+from twisted.internet.task import Clock
+
+from punch.errors import WrongPin
+from punch.net.address import tcpAddress
+from punch.net.connection import Connection, How
+from punch.peer.incoming import MOST_WAITING, Lobby
+from punch.peer.introduction import PROOF_TIMEOUT
+from punch.role import Role
+from tests.support.doubles import MemoryTransport, PunchTestCase, connectionWith
+
+STRANGER = tcpAddress("203.0.113.7", 4040)
+
+
+class _Secured(Connection):
+    """
+    A connection whose other side has shown a pin.
+    """
+
+    def __init__(self, pin: bytes) -> None:
+        Connection.__init__(self, How.ACCEPTED)
+        self.pin = pin
+        _, self.wire = connectionWith(STRANGER)
+        wire: Any = self.wire
+        Protocol.makeConnection(self, wire)
+
+
+class _Introduction:
+    """
+    An introduction, with or without details; its race takes what it is given.
+    """
+
+    def __init__(self, pin: bytes | None) -> None:
+        self.pin = pin
+        self.race = self
+        self.given: list[Any] = []
+
+    def accept(self, connection: Any) -> None:
+        """
+        A connection enters the race.
+        """
+        self.given.append(connection)
+
+
+class LobbyTests(PunchTestCase):
+    """
+    Strangers whose handshakes succeed at once.
+    """
+
+    def setUp(self) -> None:
+        """
+        Two introductions; the first one's details are here.
+        """
+        self.clock = Clock()
+        self.introductions = [_Introduction(b"one"), _Introduction(None)]
+        self.next: Deferred[Any] = Deferred()
+        lobby: Any = Lobby
+        self.lobby: Lobby = lobby(self.clock, self, lambda: self.introductions)
+
+    def handshake(self, connection: Connection, role: Role) -> Deferred[Any]:
+        """
+        As L{punch.net.tls.Security} does it.
+        """
+        assert role is Role.LISTENER
+        return self.next
+
+    def come(self, pin: bytes) -> _Secured:
+        """
+        A stranger with this pin comes in.
+        """
+        secured = _Secured(pin)
+        self.next = Deferred()
+        self.next.callback(secured)
+        self.successResultOf(self.lobby.receive(secured))
+        return secured
+
+    def test_known(self) -> None:
+        """
+        Whose pin is known goes to its introduction at once, and no timer is left.
+        """
+        secured = self.come(b"one")
+        assert self.introductions[0].given == [secured]
+        assert self.clock.getDelayedCalls() == []
+
+    def test_later(self) -> None:
+        """
+        Whose details are still on their way waits for them.
+        """
+        secured = self.come(b"two")
+        self.clock.advance(PROOF_TIMEOUT / 2)
+        self.introductions[1].pin = b"two"
+        self.lobby.sort()
+        assert self.introductions[1].given == [secured]
+        assert self.introductions[0].given == []
+        assert self.clock.getDelayedCalls() == []
+
+    def test_nobodys(self) -> None:
+        """
+        Who belongs to nobody is closed in time.
+        """
+        wire: MemoryTransport = self.come(b"three").wire
+        self.clock.advance(PROOF_TIMEOUT - 0.1)
+        assert not wire.aborted
+        self.clock.advance(0.2)
+        assert wire.aborted
+
+    def test_full(self) -> None:
+        """
+        A few may wait; who comes after them is closed.
+        """
+        came = [self.come(b"three").wire for _ in range(MOST_WAITING + 1)]
+        assert [each.aborted for each in came] == [False] * MOST_WAITING + [True]
+
+    def test_closed(self) -> None:
+        """
+        When nobody is met any more, nobody waits.
+        """
+        wire = self.come(b"three").wire
+        self.lobby.close()
+        assert wire.aborted
+        assert self.clock.getDelayedCalls() == []
+
+    def test_noHandshake(self) -> None:
+        """
+        Whose handshake fails is not in the lobby.
+        """
+        self.next = fail(WrongPin())
+        self.successResultOf(self.lobby.receive(_Secured(b"")))
+        assert self.clock.getDelayedCalls() == []

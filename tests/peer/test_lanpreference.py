@@ -1,0 +1,153 @@
+"""
+Tests for L{punch.peer.lanpreference}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from punch.ice.candidate import Candidate, Kind
+from punch.link.path import Path
+from punch.net.address import Address, tcpAddress
+from punch.peer.lanpreference import HEAD_START, HeadStart
+from punch.util.deferreds import Arrival
+
+SHARED = "203.0.113.1"
+OWN, PEER = tcpAddress(SHARED, 4000), tcpAddress(SHARED, 5000)
+ELSEWHERE = tcpAddress("203.0.113.2", 5000)
+OURS = (Candidate(Kind.HOST, tcpAddress("192.168.1.2", 4000)),)
+THEIRS = (Candidate(Kind.HOST, tcpAddress("192.168.1.3", 5000)),)
+
+
+class _Path:
+    """
+    One that may be lost.
+    """
+
+    def __init__(self, remote: Address = PEER) -> None:
+        self.remote = remote
+        self.attached: Arrival[Path] = Arrival()
+        self.aborted = False
+        self.whenAttached = self.attached.wait
+
+    def abort(self) -> None:
+        """
+        End it.
+        """
+        self.aborted = True
+
+
+class _Start:
+    """
+    A head start, and what came of a path.
+    """
+
+    def __init__(self, own: Address = OWN, peer: Address = PEER) -> None:
+        self.clock = Clock()
+        self.headStart = HeadStart(self.clock, own, peer)
+        self.path = _Path()
+
+    def begin(
+        self, ours: Sequence[Candidate] = OURS, theirs: Sequence[Candidate] = THEIRS
+    ) -> _Start:
+        """
+        Both know each other.
+        """
+        self.headStart.begin(ours, theirs)
+        return self
+
+    def over(self) -> Any:
+        """
+        The path, or what waits for it.
+        """
+        return self.headStart.over(cast(Path, self.path))
+
+
+def test_held() -> None:
+    """
+    A path that leads through the NAT before both waits until the head start is over,
+    and not a moment longer.
+    """
+    start = _Start().begin()
+    start.clock.advance(0.03)
+    waiting: Deferred[Path] = start.over()
+    won: list[Any] = []
+    waiting.addCallback(won.append)
+    start.clock.advance(HEAD_START - 0.031)
+    assert not won
+    start.clock.advance(0.0011)
+    assert won == [start.path]
+    assert not start.path.aborted
+    assert start.over() is start.path
+    assert not start.clock.getDelayedCalls()
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        _Start(),
+        _Start(peer=ELSEWHERE).begin(),
+        _Start().begin(theirs=()),
+        _Start().begin(theirs=[Candidate(Kind.SERVER_REFLEXIVE, ELSEWHERE)]),
+        _Start().begin(ours=[Candidate(Kind.HOST, OWN)]),
+    ],
+    ids=["unknown", "two NATs", "no address", "none of its own", "no NAT"],
+)
+def test_nobodyToWaitFor(start: _Start) -> None:
+    """
+    Where nobody could overtake it, it wins at once.
+    """
+    assert start.over() is start.path
+
+
+def test_otherPath() -> None:
+    """
+    So does a path that leads anywhere else, the other side's own address above all.
+    """
+    start = _Start().begin()
+    start.path.remote = THEIRS[0].address
+    assert start.over() is start.path
+
+
+def test_lost() -> None:
+    """
+    A path that is lost meanwhile does not win.
+    """
+    start = _Start().begin()
+    waiting: Deferred[Path] = start.over()
+    failed: list[Failure] = []
+    waiting.addErrback(failed.append)
+    start.path.attached.fail(ConnectionLost())
+    [failure] = failed
+    assert failure.check(ConnectionLost)
+    assert not start.clock.getDelayedCalls()
+
+
+def test_overtaken() -> None:
+    """
+    One that is overtaken ends, and nothing is left of it.
+    """
+    start = _Start().begin()
+    waiting: Deferred[Path] = start.over()
+    failed: list[Failure] = []
+    waiting.addErrback(failed.append)
+    waiting.cancel()
+    [failure] = failed
+    assert failure.check(CancelledError)
+    assert start.path.aborted
+    assert not start.clock.getDelayedCalls()
+
+
+def test_behindOne() -> None:
+    """
+    Two who are seen at one address are behind one NAT.
+    """
+    assert _Start().headStart.isBehindOne
+    assert not _Start(peer=ELSEWHERE).headStart.isBehindOne

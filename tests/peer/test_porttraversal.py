@@ -1,0 +1,324 @@
+"""
+Tests for L{punch.peer.porttraversal}: what it makes of notes.  (What whole peers make
+of it is in C{tests/whole/test_hard.py}.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+
+from punch.errors import NoAnswer
+from punch.ice.candidate import Candidate, Kind
+from punch.ice.checklist import Checklist
+from punch.ice.race import Race
+from punch.nat.behavior import Allocation, Mapping, Translation
+from punch.nat.discovery import OURS, PATIENCE, Survey
+from punch.nat.errors import STUNSilent
+from punch.nat.portsearch import Sockets
+from punch.nat.verdict import Account
+from punch.net.address import Address, tcpAddress
+from punch.net.connection import Connection
+from punch.peer.porttraversal import MOST_PREDICTED, Approach, Ways
+from punch.role import Role
+from punch.signaling.messages import MOST, Note
+from punch.traceevents import Approached, Step
+
+PEER = tcpAddress("198.51.100.1", 5000)
+RENDEZVOUS = tcpAddress("192.0.2.1", 4040)
+VANTAGE = tcpAddress("192.0.2.1", 4041)
+
+KEEPS = Translation(Mapping.ENDPOINT_INDEPENDENT)
+NEXT = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 1)
+ANY = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.RANDOM)
+
+
+def offered(port: int, host: str = PEER.host) -> Note:
+    """
+    A note with one port to try.
+    """
+    return Note(candidates=(Candidate(Kind.PREDICTED, tcpAddress(host, port)),))
+
+
+class _Meeting:
+    """
+    One side of an introduction; nothing comes of its connects.
+
+    C{seen}: as what the vantage sees us, one look after another.
+    """
+
+    def __init__(
+        self, *seen: int, searches: bool = True, role: Role = Role.DIALER
+    ) -> None:
+        self.clock = Clock()
+        self.seen = [tcpAddress("203.0.113.1", port) for port in seen]
+        self.connects: list[Address] = []
+        self.others: list[Address] = []
+        self.notes: list[Note] = []
+        self.steps: list[Step] = []
+        self.survey = Survey(self.clock, self._look)
+        self.race: Race[Any] = Race(
+            self.clock,
+            Checklist(Random(1)),
+            self._noting(self.connects),
+            lambda connection: Deferred(),
+            lambda event: None,
+        )
+        self.race.won.addErrback(lambda failure: None)
+        ways = Ways(
+            clock=self.clock,
+            random=Random(1),
+            survey=self.survey,
+            sockets=Sockets(40),
+            connect=self._noting(self.connects),
+            connectAnew=self._noting(self.others),
+            searches=searches,
+        )
+        self.approach = Approach(
+            ways, self.race, PEER, role, self.notes.append, self.steps.append
+        )
+
+    def _look(self, vantage: Address, isShared: bool) -> Deferred[Address]:
+        return succeed(self.seen.pop(0))
+
+    @staticmethod
+    def _noting(made: list[Address]) -> Callable[[Address], Deferred[Connection]]:
+        def connect(address: Address) -> Deferred[Connection]:
+            made.append(address)
+            return Deferred()
+
+        return connect
+
+    def begin(self, theirs: Translation | None) -> None:
+        """
+        Survey, and know the other side.
+        """
+        self.survey.begin(RENDEZVOUS, tcpAddress("203.0.113.1", 7000), [VANTAGE])
+        self.approach.begin(None, theirs)
+
+    def end(self) -> None:
+        """
+        The race ends; nothing is left of it.
+        """
+        self.race.fail(NoAnswer())
+        assert not self.clock.getDelayedCalls()
+
+
+def test_told() -> None:
+    """
+    The other side is told what was found, once.
+    """
+    meeting = _Meeting(7000)
+    meeting.begin(KEEPS)
+    assert meeting.notes == [Note(KEEPS)]
+    assert not meeting.connects
+    meeting.end()
+
+
+@pytest.mark.parametrize(
+    ("own", "theirs"), [([7000], ANY), (list(range(20_000, 60_000, 4000)), KEEPS)]
+)
+def test_noSearch(own: list[int], theirs: Translation) -> None:
+    """
+    Who is to make no search begins none, and says once why.
+    """
+    for searches in (True, False):
+        meeting = _Meeting(*own, searches=searches)
+        meeting.begin(theirs)
+        meeting.approach.heard(Note(theirs))
+        meeting.clock.pump([0.1] * 20)
+        assert bool(meeting.connects + meeting.others) is searches
+        assert bool(meeting.clock.getDelayedCalls()) is searches
+        [approached] = meeting.steps
+        assert isinstance(approached, Approached)
+        assert approached.part.startswith("connect" if searches else "nothing")
+        meeting.end()
+
+
+def test_elsewhere() -> None:
+    """
+    Ports of another host are not tried, whoever offers them.
+    """
+    meeting = _Meeting(7000)
+    meeting.begin(NEXT)
+    meeting.approach.heard(offered(80, "192.0.2.80"))
+    meeting.approach.heard(offered(5001))
+    assert meeting.connects == [tcpAddress(PEER.host, 5001)]
+    meeting.end()
+
+
+def test_endless() -> None:
+    """
+    So many notes are heard, and no more.
+    """
+    meeting = _Meeting(7000)
+    meeting.begin(NEXT)
+    for port in range(5001, 5001 + 2 * MOST):
+        meeting.approach.heard(offered(port))
+    assert len(meeting.connects) == MOST
+    meeting.end()
+
+
+def test_guess() -> None:
+    """
+    Where theirs may be any port we try many, from the shared port, as we may.
+    """
+    meeting = _Meeting(7000)
+    meeting.begin(None)
+    meeting.approach.heard(Note(ANY))
+    meeting.clock.pump([0.02] * 50)
+    assert len(set(meeting.connects)) == 40
+    assert {each.host for each in meeting.connects} == {PEER.host}
+    meeting.end()
+
+
+def test_spread() -> None:
+    """
+    Where ours may be any port we connect from others, to their one.
+    """
+    meeting = _Meeting(*range(20_000, 60_000, 4000))
+    meeting.begin(KEEPS)
+    meeting.clock.pump([0.02] * 50)
+    assert meeting.others == [PEER] * 40
+    meeting.end()
+
+
+def test_together() -> None:
+    """
+    Where neither keeps ports theirs are tried as soon as ours can have arrived, and
+    what the rendezvous sees is given up.
+    """
+    meeting = _Meeting(*range(7001, 7011))
+    meeting.race.add(Candidate(Kind.SERVER_REFLEXIVE, PEER))
+    asked: list[Deferred[Address]] = [Deferred()]
+    meeting.survey._look = lambda vantage, isShared: (
+        succeed(meeting.seen.pop(0)) if len(meeting.seen) > 1 else asked[0]
+    )
+    meeting.begin(NEXT)
+    meeting.clock.advance(0.16)
+    meeting.approach.heard(offered(5001))
+    assert tcpAddress(PEER.host, 5001) not in meeting.connects
+    asked[0].callback(meeting.seen.pop(0))
+    assert len(meeting.notes[-1].candidates) == 16
+    meeting.clock.advance(0.07)
+    assert tcpAddress(PEER.host, 5001) not in meeting.connects
+    meeting.clock.advance(0.02)
+    assert tcpAddress(PEER.host, 5001) in meeting.connects
+    meeting.end()
+
+
+def test_unreadable() -> None:
+    """
+    Late notes, and notes of a race that has ended, do no harm.
+    """
+    meeting = _Meeting(7000)
+    meeting.begin(ANY)
+    meeting.end()
+    meeting.approach.heard(offered(5001))
+    meeting.approach.report()
+    assert tcpAddress(PEER.host, 5001) not in meeting.connects
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("between", [1, 4, 9, 200])
+def test_crossTraffic(role: Role, between: int) -> None:
+    """
+    The more ports others have taken while we looked, the more of ours are offered, in
+    notes of what one may hold; where neither keeps ports one side leaves some out.
+    """
+    first = 7000 + between
+    meeting = _Meeting(*range(first, first + 10), role=role)
+    meeting.begin(NEXT)
+    offers = [note.candidates for note in meeting.notes if note.candidates]
+    assert all(len(each) <= 16 for each in offers)
+    ports = [each.address.port for offer in offers for each in offer]
+    if between == 200:
+        assert not ports
+    else:
+        assert len(ports) == 16 + max(0, between - 1 - OURS)
+        gaps = {after - before for before, after in pairwise(ports)}
+        assert gaps == ({1, 2} if role is Role.LISTENER else {1})
+    meeting.end()
+
+
+@pytest.mark.parametrize("role", Role)
+def test_account(role: Role) -> None:
+    """
+    What we have seen is told once, and what both have seen is judged alike on both
+    sides.
+    """
+    meeting = _Meeting(*range(20_000, 60_000, 4000), role=role)
+    meeting.begin(ANY)
+    meeting.approach.report()
+    meeting.approach.report()
+    accounts = [note.account for note in meeting.notes if note.account is not None]
+    assert len(accounts) == 1
+    assert accounts[0].translation is not None
+    meeting.approach.heard(Note(account=Account(ANY)))
+    verdict = meeting.approach.verdict(False)
+    assert verdict is not None
+    assert verdict.reason.value == "both-random-mapping"
+    meeting.end()
+
+
+@pytest.mark.parametrize("answers", [0, 1])
+def test_aheadLost(answers: int) -> None:
+    """
+    A look that is lost is repeated once; and if nobody tells our next port, the other
+    side's are tried nevertheless.
+    """
+    meeting = _Meeting(*range(7001, 7010))
+    looks: list[Deferred[Address]] = [fail(STUNSilent()), fail(STUNSilent())]
+    if answers:
+        looks[1] = succeed(tcpAddress("203.0.113.1", 7010))
+    meeting.survey._look = lambda vantage, isShared: (
+        succeed(meeting.seen.pop(0)) if meeting.seen else looks.pop(0)
+    )
+    meeting.begin(NEXT)
+    meeting.approach.heard(offered(5001))
+    meeting.clock.advance(0.1)
+    assert not looks
+    assert meeting.connects == [tcpAddress(PEER.host, 5001)]
+    assert len(meeting.notes) == 1 + answers
+    meeting.end()
+
+
+def test_aheadLate() -> None:
+    """
+    The time that a lost look took is not taken for the way to the other side.
+    """
+    meeting = _Meeting(*range(7001, 7010))
+    looks: list[Deferred[Address]] = [
+        Deferred(),
+        succeed(tcpAddress("203.0.113.1", 7010)),
+    ]
+    meeting.survey._look = lambda vantage, isShared: (
+        succeed(meeting.seen.pop(0)) if meeting.seen else looks.pop(0)
+    )
+    meeting.begin(NEXT)
+    meeting.approach.heard(offered(5001))
+    meeting.clock.advance(PATIENCE)
+    meeting.clock.advance(0.1)
+    assert meeting.connects == [tcpAddress(PEER.host, 5001)]
+    meeting.end()
+
+
+def test_mostPredicted() -> None:
+    """
+    However many ports the other side offers, only so many are tried.
+    """
+    meeting = _Meeting(7000)
+    meeting.begin(NEXT)
+    for first in range(5000, 5000 + 16 * MOST, 16):
+        ports = range(first, first + 16)
+        meeting.approach.heard(
+            Note(candidates=tuple(offered(port).candidates[0] for port in ports))
+        )
+    assert len(meeting.connects) == MOST_PREDICTED < 16 * MOST
+    meeting.end()

@@ -1,0 +1,246 @@
+"""
+Tests for L{punch.rendezvous.server.probe}: whom the rendezvous knocks at, and how
+often.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
+from twisted.protocols import amp
+
+from punch.errors import TooMany
+from punch.net.address import Address, tcpAddress
+from punch.net.outcome import Answer
+from punch.rendezvous import commands
+from punch.rendezvous.server.factory import RendezvousFactory
+from punch.rendezvous.server.limits import Limits
+from punch.rendezvous.server.probe import MOST, PATIENCE, Knocker
+from punch.testing import MemoryNetwork, spin
+from tests.rendezvous.visitor import Visitor
+
+SERVER = "192.0.2.1"
+HOST = "10.0.0.1"
+"""
+To which Twisted's transport in memory is connected.
+"""
+
+CLIENT = tcpAddress("198.51.100.7", 5000)
+
+
+class Place:
+    """
+    Who knocks, and a host to knock at.
+    """
+
+    def __init__(self, refuses: bool = False) -> None:
+        self.network = MemoryNetwork(Clock(), 1, refusesUnknown=refuses)
+        self.server = self.network.host(SERVER)
+        self.client = self.network.host(CLIENT.host)
+        self.knocker = Knocker(self.server)
+
+    def knock(self, address: Address = CLIENT, ours: str = SERVER) -> Deferred[Answer]:
+        """
+        Knock.
+        """
+        return Deferred.fromCoroutine(self.knocker.knock(address, ours))
+
+    def leavesNothing(self) -> None:
+        """
+        See that nothing is left.
+        """
+        self.network.run(1.0)
+        assert not self.network.openSockets()
+        assert not list(self.network.delayedCalls())
+
+
+class Listener(Protocol):
+    """
+    Remembers who came, and what he said.
+    """
+
+    came: list[Any] = []
+    said = b""
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.came.append(self.transport.getPeer())
+
+    def dataReceived(self, data: bytes) -> None:
+        Listener.said += data
+
+
+def test_open() -> None:
+    """
+    Who listens is come to, from the address that he knows us by, and told nothing.
+    """
+    place = Place()
+    Listener.came = []
+    port = place.client.listenTCP(CLIENT.port, Factory.forProtocol(Listener))
+    assert spin(place.knock(), place.network) is Answer.OPEN
+    place.network.run(1.0)
+    [peer] = Listener.came
+    assert peer.host == SERVER
+    assert Listener.said == b""
+    port.stopListening()
+    place.leavesNothing()
+
+
+def test_refused() -> None:
+    """
+    Nobody listens.
+    """
+    place = Place()
+    assert spin(place.knock(), place.network) is Answer.REFUSED
+    place.leavesNothing()
+
+
+def test_silence() -> None:
+    """
+    Nobody is there: the wait for him is short.
+    """
+    place = Place()
+    place.client.cut()
+    assert spin(place.knock(), place.network) is Answer.TIMED_OUT
+    assert place.network.clock.seconds() == pytest.approx(PATIENCE, abs=0.1)
+    place.leavesNothing()
+
+
+def test_notOurs() -> None:
+    """
+    From an address that is not ours we do not knock, as behind a proxy.
+    """
+    place = Place()
+    assert spin(place.knock(ours="192.0.2.99"), place.network) is Answer.FAILED
+    # (Twisted leaves the socket that it could not bind to the garbage collector.)
+    assert not list(place.network.delayedCalls())
+
+
+def test_most() -> None:
+    """
+    So many at a time, and not one more; the end gives them up.
+    """
+    place = Place()
+    place.client.cut()
+    knocks = [place.knock() for _ in range(MOST)]
+    with pytest.raises(TooMany):
+        spin(place.knock(), place.network)
+    place.knocker.end()
+    assert [spin(each, place.network) for each in knocks] == [Answer.FAILED] * MOST
+    place.leavesNothing()
+
+
+class _Recorder(Knocker):
+    """
+    Knocks at nobody's, and remembers at whose it would have.
+    """
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = [*addresses]
+        self.knocked: list[tuple[Address, str]] = []
+
+    async def knock(self, address: Address, ours: str) -> Answer:
+        """
+        See L{Knocker.knock}.
+        """
+        self.knocked.append((address, ours))
+        return Answer.REFUSED
+
+
+def visitor(knocker: Knocker | None, **limits: int) -> Visitor:
+    """
+    A client of a rendezvous that knocks, or not.
+    """
+    factory = RendezvousFactory(Clock(), Limits(**limits))
+    factory.knocker = knocker
+    return Visitor(factory, CLIENT)
+
+
+def test_onlyOwn() -> None:
+    """
+    The one address is that of the client's own connection: the command has no argument
+    to name another, but whether to come from another of ours.
+    """
+    knocker = _Recorder()
+    client = visitor(knocker)
+    assert client.hello()["features"] == ["knock"]
+    assert client.ask(commands.Knock) == {"answer": "refused"}
+    assert [address for address, _ in knocker.knocked] == [CLIENT]
+    [(name, kind)] = commands.Knock.arguments
+    assert (name, type(kind)) == (b"elsewhere", amp.Boolean)
+
+
+def test_often() -> None:
+    """
+    One address may ask for so many a minute.
+    """
+    knocker = _Recorder()
+    client = visitor(knocker, knocksPerMinute=2)
+    client.hello()
+    for _ in range(2):
+        client.ask(commands.Knock)
+    with pytest.raises(Exception, match="at most 2 knocks a minute"):
+        client.ask(commands.Knock)
+    assert len(knocker.knocked) == 2
+
+
+def test_off() -> None:
+    """
+    A rendezvous that does not knock says so, and refuses.
+    """
+    client = visitor(None)
+    assert client.hello()["features"] == []
+    with pytest.raises(TooMany):
+        client.ask(commands.Knock)
+
+
+def test_elsewhere() -> None:
+    """
+    Who has another address knocks from that if asked to; at the same one address, and
+    counted as any knock.
+    """
+    ours = HOST
+    knocker = _Recorder("2001:db8::1", ours, "192.0.2.2")
+    client = visitor(knocker, knocksPerMinute=2)
+    assert client.hello()["features"] == ["knock", "knock-elsewhere"]
+    client.ask(commands.Knock)
+    client.ask(commands.Knock, elsewhere=True)
+    assert knocker.knocked == [(CLIENT, ours), (CLIENT, "192.0.2.2")]
+    with pytest.raises(Exception, match="at most 2 knocks a minute"):
+        client.ask(commands.Knock, elsewhere=True)
+
+
+@pytest.mark.parametrize("addresses", [(), (HOST,), ("2001:db8::1",)])
+def test_nowhereElse(addresses: tuple[str, ...]) -> None:
+    """
+    Who has no other of the same kind says so, and does not knock from where it was not
+    asked to.
+    """
+    knocker = _Recorder(*addresses)
+    client = visitor(knocker)
+    assert client.hello()["features"] == ["knock"]
+    with pytest.raises(TooMany):
+        client.ask(commands.Knock, elsewhere=True)
+    assert knocker.knocked == []
+
+
+def test_noAddress() -> None:
+    """
+    Who has no address that the client knows, as behind a proxy, has no other.
+    """
+    assert _Recorder("192.0.2.2").elsewhere("") == ""
+
+
+def test_helloFirst() -> None:
+    """
+    Nobody is knocked at who has not said hello.
+    """
+    knocker = _Recorder()
+    client = visitor(knocker)
+    with pytest.raises(Exception, match="hello comes first"):
+        client.ask(commands.Knock)
+    assert knocker.knocked == []

@@ -1,0 +1,363 @@
+"""
+Tests for L{punch.rendezvous.server.stunserver}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.address import IPv6Address, UNIXAddress
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
+from twisted.python.failure import Failure
+
+from punch.nat.stun import Indication, Refusal, Request, Success, decode
+from punch.net.address import tcpAddress
+from punch.rendezvous.server.limits import Limits
+from punch.rendezvous.server.statistics import Tally
+from punch.rendezvous.server.stunserver import STUNConnection, STUNFactory
+from punch.testing import spin
+from tests.support.doubles import watching
+from tests.testing.programs import Recorder, connect, network, tcp
+
+ID = bytes(12)
+ASK = Request(ID).toBytes()
+PEER = tcpAddress("198.51.100.7", 4711)
+
+
+class Site:
+    """
+    A STUN server under a clock, and clients by their transports.
+    """
+
+    def __init__(self, **limits: int) -> None:
+        self.clock = Clock()
+        self.factory = STUNFactory(
+            self.clock, Limits(**limits), Tally(self.clock.seconds())
+        )
+        self.factory.doStart()
+
+    def client(self, peer: object = PEER) -> tuple[STUNConnection, StringTransport]:
+        """
+        One more client.
+        """
+        transport = StringTransport(peerAddress=peer)
+        connection = self.factory.buildProtocol(None)
+        connection.makeConnection(transport)
+        return connection, transport
+
+    def run(self, seconds: int) -> None:
+        """
+        Let time pass.
+        """
+        self.clock.pump([1.0] * seconds)
+
+
+@pytest.fixture(name="site")
+def _site() -> Iterator[Site]:
+    site = Site()
+    yield site
+    site.factory.doStop()
+    assert site.clock.getDelayedCalls() == []
+
+
+def isCut(transport: StringTransport) -> bool:
+    """
+    Was the connection closed at once?
+    """
+    return bool(transport.disconnected)
+
+
+@pytest.mark.parametrize(
+    ("peer", "seen"),
+    [
+        (PEER, PEER),
+        (tcpAddress("2001:db8::1", 1), tcpAddress("2001:db8::1", 1)),
+        (
+            IPv6Address("TCP", "::ffff:192.0.2.1", 4),
+            tcpAddress("192.0.2.1", 4),
+        ),
+    ],
+    ids=["IPv4", "IPv6", "IPv4 in IPv6"],
+)
+def test_success(site: Site, peer: object, seen: object) -> None:
+    """
+    Who asks is told where he comes from; and again, and however it is cut.
+    """
+    connection, transport = site.client(peer)
+    connection.dataReceived(ASK[:7])
+    assert transport.value() == b""
+    connection.dataReceived(ASK[7:] + ASK)
+    answer = transport.value()
+    assert answer[: len(answer) // 2] == answer[len(answer) // 2 :]
+    assert decode(answer[: len(answer) // 2]) == Success(ID, seen)  # type: ignore[arg-type]
+    assert not isCut(transport)
+
+
+def test_unknown(site: Site) -> None:
+    """
+    Attributes that must be understood, and are not, are told.
+    """
+    connection, transport = site.client()
+    question = bytearray(ASK + bytes.fromhex("0024 0004 00000000"))
+    question[3] = 8
+    connection.dataReceived(bytes(question))
+    answer = decode(transport.value())
+    assert isinstance(answer, Refusal)
+    assert (answer.code, answer.unknown) == (420, (0x24,))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        Indication(ID).toBytes(),
+        Success(ID, PEER).toBytes(),
+        ASK.replace(b"\0\1", b"\0\3", 1),
+    ],
+    ids=["indication", "an answer", "Allocate"],
+)
+def test_unanswered(site: Site, data: bytes) -> None:
+    """
+    What asks nothing, or something else, gets no answer, and does not harm.
+    """
+    connection, transport = site.client()
+    connection.dataReceived(data)
+    assert transport.value() == b""
+    connection.dataReceived(ASK)
+    assert isinstance(decode(transport.value()), Success)
+
+
+def test_notSTUN(site: Site) -> None:
+    """
+    What is no STUN is cut off, and told in the log.
+    """
+    connection, transport = site.client()
+    with watching() as log:
+        connection.dataReceived(b"GET / HTTP/1.1\r\nHost: example\r\n\r\n")
+    assert isCut(transport)
+    assert transport.value() == b""
+    [line] = log.sentences
+    assert "198.51.100.7:4711" in line
+    assert "rendezvous-violation" in line
+
+
+def test_notIP(site: Site) -> None:
+    """
+    Who comes from no IP address cannot be told one.
+    """
+    connection, transport = site.client(UNIXAddress(b"/tmp/socket"))
+    connection.dataReceived(ASK)
+    assert isCut(transport)
+
+
+@settings(deadline=None)
+@given(st.lists(st.binary(max_size=60), max_size=4))
+def test_anyBytes(pieces: list[bytes]) -> None:
+    """
+    Whatever comes, nothing is raised.
+    """
+    site = Site()
+    connection, transport = site.client()
+    for piece in pieces:
+        if not isCut(transport):
+            connection.dataReceived(piece)
+    site.factory.doStop()
+
+
+def test_noQuestion(site: Site) -> None:
+    """
+    Who says nothing has as long as for a hello.
+    """
+    _, transport = site.client()
+    site.run(9)
+    assert not isCut(transport)
+    site.run(2)
+    assert isCut(transport)
+
+
+def test_idle(site: Site) -> None:
+    """
+    Who has asked has longer; each message, be it an indication, begins it anew, but
+    for those that are discarded.
+    """
+    connection, transport = site.client()
+    connection.dataReceived(ASK)
+    site.run(59)
+    connection.dataReceived(Indication(ID).toBytes())
+    site.run(59)
+    assert not isCut(transport)
+    connection.dataReceived(ASK.replace(b"\0\1", b"\0\3", 1))
+    site.run(2)
+    assert isCut(transport)
+
+
+def test_perAddress() -> None:
+    """
+    One address has so many connections at a time, and others not the fewer.
+    """
+    site = Site(connectionsPerAddress=2)
+    first = [site.client() for _ in range(2)]
+    assert isCut(site.client()[1])
+    assert not isCut(site.client(tcpAddress("198.51.100.8", 1))[1])
+    first[0][0].connectionLost()
+    assert not isCut(site.client()[1])
+
+
+def test_perMinute() -> None:
+    """
+    And so many a minute.
+    """
+    site = Site(connectionsPerMinute=2)
+    for _ in range(2):
+        site.client()[0].connectionLost()
+    assert isCut(site.client()[1])
+    site.run(60)
+    assert not isCut(site.client()[1])
+
+
+def test_inAll() -> None:
+    """
+    All together have so many.
+    """
+    site = Site(connections=1)
+    site.client()
+    assert isCut(site.client(tcpAddress("198.51.100.8", 1))[1])
+
+
+def test_flood() -> None:
+    """
+    One connection asks so often a minute.
+    """
+    site = Site(commandsPerMinute=3)
+    connection, transport = site.client()
+    connection.dataReceived(ASK * 3)
+    assert not isCut(transport)
+    connection.dataReceived(ASK)
+    assert isCut(transport)
+
+
+def test_deaf() -> None:
+    """
+    Who does not read the answers is not read from, so little is held for him, and
+    he goes when he is idle.
+    """
+    net = network()
+    server, host = net.host("192.0.2.1"), net.host("192.0.2.2")
+    factory = STUNFactory(server, Limits(commandsPerMinute=1_000_000))
+    listening = server.listenTCP(3478, factory)
+    client = spin(connect(host, "192.0.2.1", 3478), net)
+    client.transport.pauseProducing()
+    for _ in range(50):
+        client.transport.write(ASK * 1000)
+        net.run(0.1)
+    net.run(5)
+    [held] = factory.clientele
+    unsent = held.transport._tempDataLen + len(held.transport.dataBuffer)
+    assert unsent < 300_000 < 50_000 * len(ASK)
+    net.run(90)
+    assert not factory.clientele
+    tcp(client).abortConnection()
+    listening.stopListening()
+    net.run(2)
+    assert net.openSockets() == []
+    assert list(net.delayedCalls()) == []
+
+
+def test_stopped() -> None:
+    """
+    A server that stops closes its connections.
+    """
+    net = network()
+    server, host = net.host("192.0.2.1"), net.host("192.0.2.2")
+    listening = server.listenTCP(3478, STUNFactory(server))
+    client = spin(connect(host, "192.0.2.1", 3478), net)
+    assert isinstance(client, Recorder)
+    net.run(1)
+    assert client.isOpen
+    listening.stopListening()
+    net.run(1)
+    assert not client.isOpen
+    assert net.openSockets() == []
+    assert list(net.delayedCalls()) == []
+
+
+def test_proxied(site: Site) -> None:
+    """
+    Behind a proxy that tells it (PROXY protocol), the client's own address counts.
+    """
+    proxied = HAProxyWrappingFactory(site.factory)
+    transport = StringTransport(peerAddress=tcpAddress("192.0.2.80", 1))
+    connection = proxied.buildProtocol(transport.getPeer())
+    connection.makeConnection(transport)
+    connection.dataReceived(
+        b"PROXY TCP4 198.51.100.7 192.0.2.80 4711 3478\r\n" + ASK + ASK
+    )
+    answer = transport.value()
+    assert decode(answer[: len(answer) // 2]) == Success(ID, PEER)
+    connection.dataReceived(b"no STUN at all, whatever")
+    assert isCut(transport)
+
+
+def asking(seconds: int) -> bytes:
+    """
+    A request of somebody who wants to be silent then.
+    """
+    return Request(ID, silence=seconds).toBytes()
+
+
+def borne(transport: StringTransport) -> int:
+    """
+    How much of that was granted.
+    """
+    answer = decode(transport.value())
+    transport.clear()
+    assert isinstance(answer, Success)
+    return answer.silence
+
+
+@pytest.mark.parametrize(("seconds", "granted"), [(300, 300), (9999, 600), (20, 20)])
+def test_silence(seconds: int, granted: int) -> None:
+    """
+    Who has asked for it may be silent for longer, within a limit, and then for as long
+    as anybody; after another question it is as before.
+    """
+    site = Site(silenceSeconds=600)
+    connection, transport = site.client()
+    connection.dataReceived(asking(seconds))
+    assert borne(transport) == granted
+    site.run(max(granted, 60) - 2)
+    assert not isCut(transport)
+    connection.dataReceived(ASK)
+    assert borne(transport) == 0
+    site.run(59)
+    assert not isCut(transport)
+    site.run(3)
+    assert isCut(transport)
+    site.factory.doStop()
+
+
+def test_silencesPerAddress() -> None:
+    """
+    One address may have so many at a time; others are not held up, and whoever speaks
+    or goes makes room.
+    """
+    site = Site(silencesPerAddress=2)
+    clients = [site.client() for _ in range(3)]
+    for connection, _ in clients:
+        connection.dataReceived(asking(300))
+    assert [borne(transport) for _, transport in clients] == [300, 300, 0]
+    elsewhere, transport = site.client(tcpAddress("198.51.100.8", 1))
+    elsewhere.dataReceived(asking(300))
+    assert borne(transport) == 300
+    clients[0][0].dataReceived(ASK)
+    clients[1][0].connectionLost(Failure(ConnectionDone()))
+    for connection, transport in (clients[2], site.client()):
+        transport.clear()
+        connection.dataReceived(asking(300))
+        assert borne(transport) == 300
+    site.factory.doStop()

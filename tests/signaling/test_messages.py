@@ -1,0 +1,250 @@
+"""
+Tests for L{punch.signaling.messages}, and how L{punch.signaling.greeting} seals notes.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from punch.ice.candidate import MAXIMUM, Candidate, Kind
+from punch.net.address import tcpAddress
+from punch.signaling.greeting import DialersGreeting, ListenersGreeting
+from punch.signaling.messages import PIN_SIZE, BadDetails, BadNote, Details, Note
+from tests.nat.test_behavior import jsons, translations
+
+PIN = bytes(range(PIN_SIZE))
+HOST = Candidate(Kind.HOST, tcpAddress("192.0.2.1", 4040))
+
+candidates = st.builds(
+    Candidate,
+    st.sampled_from([each for each in Kind if each is not Kind.RELAYED]),
+    st.builds(tcpAddress, st.ip_addresses().map(str), st.integers(1, 65535)),
+)
+everyDetails = st.builds(
+    Details,
+    st.binary(min_size=PIN_SIZE, max_size=PIN_SIZE),
+    st.lists(candidates, max_size=MAXIMUM).map(tuple),
+    st.frozensets(st.text(), max_size=8),
+    st.text(),
+    st.text(),
+)
+
+
+def encoded(**fields: Any) -> bytes:
+    """
+    Details with some fields as given.
+    """
+    return json.dumps({"pin": PIN.hex(), **fields}).encode()
+
+
+@given(everyDetails)
+def test_roundTrip(details: Details) -> None:
+    """
+    What is written is read back as the same details.
+    """
+    assert Details.fromBytes(details.toBytes()) == details
+
+
+@given(st.binary())
+def test_anyBytes(data: bytes) -> None:
+    """
+    Any bytes are details or L{BadDetails}.
+    """
+    try:
+        details = Details.fromBytes(data)
+    except BadDetails:
+        return
+    assert Details.fromBytes(details.toBytes()) == details
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["pin", "candidates", "features", "later"]),
+        jsons | st.just(PIN.hex()) | st.lists(candidates.map(Candidate.toText)),
+    )
+    | jsons
+)
+def test_anyJSON(value: Any) -> None:
+    """
+    Any JSON is details or L{BadDetails}.
+    """
+    try:
+        details = Details.fromBytes(json.dumps(value).encode())
+    except BadDetails:
+        return
+    assert len(details.pin) == PIN_SIZE
+    assert len(details.candidates) <= MAXIMUM
+
+
+@pytest.mark.parametrize("levels", [900, 100_000])
+@pytest.mark.parametrize("inside", ["later", "pin", "features"])
+def test_deep(inside: str, levels: int) -> None:
+    """
+    JSON nested as deeply as one likes does no harm.
+    """
+    nested = "[" * levels + "]" * levels
+    data = f'{{"pin": "{PIN.hex()}", "{inside}": {nested}}}'.encode()
+    try:
+        details = Details.fromBytes(data)
+    except BadDetails:
+        return
+    assert (inside, details) == ("later", Details(PIN))
+
+
+@pytest.mark.parametrize("number", ["9" * 10_000, "1e999", "-1E-999", "NaN"])
+def test_huge(number: str) -> None:
+    """
+    Nor do numbers of any size, wherever they stand.
+    """
+    for field in ("later", "pin", "candidates"):
+        data = f'{{"pin": "{PIN.hex()}", "{field}": {number}}}'.encode()
+        try:
+            details = Details.fromBytes(data)
+        except BadDetails:
+            continue
+        assert (field, details) == ("later", Details(PIN))
+
+
+def test_unknownFields() -> None:
+    """
+    Fields of later versions are ignored, and none but the pin must be there.
+    """
+    assert Details.fromBytes(encoded(later=[1, {"x": None}])) == Details(PIN)
+
+
+def test_unknownFeatures() -> None:
+    """
+    Features are kept as they are said, up to a bound.
+    """
+    details = Details.fromBytes(encoded(features=["a", "later"]))
+    assert details.features == {"a", "later"}
+    many = Details.fromBytes(encoded(features=[str(n) for n in range(1000)]))
+    assert len(many.features) == 32
+
+
+def test_unknownCandidates() -> None:
+    """
+    Candidates of a sort that we don't know are passed over, as are those past the
+    bound.
+    """
+    later = HOST.toText().replace("tcptype so", "tcptype quic")
+    details = Details.fromBytes(encoded(candidates=[later, "rubbish", HOST.toText()]))
+    assert details.candidates == (HOST,)
+    many = [
+        Candidate(Kind.HOST, tcpAddress("192.0.2.1", port)).toText()
+        for port in range(1, 1000)
+    ]
+    details = Details.fromBytes(encoded(candidates=many))
+    assert len(details.candidates) == MAXIMUM
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"pin"',
+        b"{}",
+        b"{",
+        b"\xff\xfe",
+        encoded(pin=None),
+        encoded(pin=1),
+        encoded(pin=""),
+        encoded(pin=PIN.hex()[2:]),
+        encoded(pin=PIN.hex() + "00"),
+        encoded(pin="zz" * PIN_SIZE),
+        encoded(candidates=None),
+        encoded(candidates={}),
+        encoded(candidates="host"),
+        encoded(candidates=[HOST.toText(), 1]),
+        encoded(features=[None]),
+    ],
+)
+def test_bad(data: bytes) -> None:
+    """
+    What has not the shape of details is refused.
+    """
+    with pytest.raises(BadDetails):
+        Details.fromBytes(data)
+
+
+PREDICTED = Candidate(Kind.PREDICTED, tcpAddress("198.51.100.1", 5001))
+
+notes = st.builds(
+    Note,
+    st.none() | translations,
+    st.lists(
+        st.builds(
+            Candidate,
+            st.just(Kind.PREDICTED),
+            st.builds(tcpAddress, st.ip_addresses().map(str), st.integers(1, 65535)),
+        ),
+        max_size=MAXIMUM,
+    ).map(tuple),
+)
+
+
+@given(notes)
+def test_roundTripOfNotes(note: Note) -> None:
+    """
+    What is written is read back.
+    """
+    assert Note.fromBytes(note.toBytes()) == note
+
+
+@given(st.binary() | jsons.map(lambda value: json.dumps(value).encode()))
+def test_anyBytesAsNotes(data: bytes) -> None:
+    """
+    Any bytes are a note or L{BadNote}.
+    """
+    with suppress(BadNote):
+        Note.fromBytes(data)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"later": 1},
+        {"nat": "no such"},
+        {"nat": {"mapping": "a new one"}},
+        {"candidates": ["no candidate"]},
+    ],
+)
+def test_unknown(fields: dict[str, Any]) -> None:
+    """
+    What a later version says is passed over.
+    """
+    assert Note.fromBytes(json.dumps(fields).encode()) == Note()
+
+
+def test_sealed() -> None:
+    """
+    Both sides can send notes once they have exchanged details, in any number.
+    """
+    dialer, listener = DialersGreeting("7", b"words"), ListenersGreeting("7", b"words")
+    details = Details(b"d" * 32)
+    _, last = dialer.answer(listener.answer(dialer.message, details), details)
+    listener.finish(last)
+    for note in (Note(), Note(candidates=(PREDICTED,))):
+        assert listener.readNote(dialer.writeNote(note)) == note
+        assert dialer.readNote(listener.writeNote(note)) == note
+
+
+def test_forged() -> None:
+    """
+    What the rendezvous makes up is no note, and does not spoil the next.
+    """
+    dialer, listener = DialersGreeting("7", b"words"), ListenersGreeting("7", b"words")
+    details = Details(b"d" * 32)
+    _, last = dialer.answer(listener.answer(dialer.message, details), details)
+    listener.finish(last)
+    with pytest.raises(BadNote):
+        listener.readNote(b"forged")
+    assert listener.readNote(dialer.writeNote(Note())) == Note()

@@ -1,0 +1,51 @@
+"""
+Tests for L{punch.signaling.rejoin}.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from punch.link.attach import LINK_SIZE
+from punch.signaling.pake import MESSAGE_SIZE
+from punch.signaling.rejoin import Reunion, splitPreface
+
+_links = st.binary(min_size=LINK_SIZE, max_size=LINK_SIZE)
+_pakes = st.binary(min_size=MESSAGE_SIZE, max_size=MESSAGE_SIZE)
+
+
+@given(_links, st.binary(), _pakes)
+def test_preface(link: bytes, secret: bytes, pake: bytes) -> None:
+    """
+    The listener reads for which link it is, and the PAKE message behind that.
+    """
+    assert splitPreface(Reunion(link, secret).preface + pake) == (link, pake)
+
+
+@given(_pakes)
+def test_fresh(pake: bytes) -> None:
+    """
+    A PAKE message alone is for a new link.
+    """
+    assert splitPreface(pake) == (None, pake)
+
+
+@given(st.binary(max_size=200))
+def test_anything(message: bytes) -> None:
+    """
+    Whatever comes is read as one or the other, and nothing of it is lost.
+    """
+    link, pake = splitPreface(message)
+    assert message.endswith(pake)
+    assert len(message) - len(pake) == (0 if link is None else 1 + LINK_SIZE)
+
+
+def test_secret() -> None:
+    """
+    The secret is the link's own, and does not show it.
+    """
+    one, other = (Reunion(bytes(LINK_SIZE), each).secret for each in (b"a", b"b"))
+    assert one != other
+    assert len(one) == 32
+    assert "sesame" not in repr(Reunion(bytes(LINK_SIZE), b"sesame"))

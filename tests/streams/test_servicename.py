@@ -1,0 +1,103 @@
+"""
+Tests for L{punch.streams.servicename}.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from punch.streams.errors import (
+    NoSuchService,
+    StreamError,
+    StreamRefused,
+    TargetRefused,
+    TooManyStreams,
+)
+from punch.streams.servicename import (
+    Answer,
+    Opening,
+    answerTo,
+    encodeService,
+    isServiceName,
+    refusal,
+)
+
+NAMES = st.text(
+    st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80
+).filter(lambda name: len(name.encode()) <= 255)
+
+
+@given(NAMES, st.binary(max_size=300), st.data())
+def test_roundTrip(service: str, rest: bytes, data: st.DataObject) -> None:
+    """
+    However it arrives in pieces, the service's name is read, and what follows is
+    given back whole.
+    """
+    assert isServiceName(service)
+    sent = encodeService(service) + rest
+    opening = Opening()
+    for at in range(len(sent) + 1):
+        read = opening.feed(sent[at - 1 : at] if at else b"")
+        if read is not None:
+            assert (read[0], read[1] + sent[at:]) == (service, rest)
+            return
+    raise AssertionError("it was never whole")
+
+
+@given(st.lists(st.binary(max_size=100), max_size=8))
+def test_anything(pieces: list[bytes]) -> None:
+    """
+    Whatever arrives, it is a name or not yet one; at most a name's bytes are held.
+    """
+    opening = Opening()
+    for piece in pieces:
+        if opening.feed(piece) is not None:
+            return
+    assert sum(map(len, pieces)) <= 255
+
+
+@pytest.mark.parametrize("name", ["", "x" * 256, "\u00e4" * 128])
+def test_noName(name: str) -> None:
+    """
+    A name has 1 to 255 bytes.
+    """
+    assert not isServiceName(name)
+    with pytest.raises(ValueError, match="1 to 255"):
+        encodeService(name)
+
+
+def test_emptyName() -> None:
+    """
+    Who sends an empty name asks for a service that cannot be.
+    """
+    assert Opening().feed(b"\0abc") == ("", b"abc")
+
+
+@pytest.mark.parametrize(
+    ("error", "answer", "heard"),
+    [
+        (NoSuchService("x"), Answer.NO_SUCH_SERVICE, NoSuchService),
+        (TargetRefused("x"), Answer.TARGET_REFUSED, TargetRefused),
+        (TooManyStreams(), Answer.TOO_MANY_STREAMS, TooManyStreams),
+        (RuntimeError(), Answer.REFUSED, StreamRefused),
+    ],
+)
+def test_refusals(error: Exception, answer: Answer, heard: type[StreamError]) -> None:
+    """
+    Each reason to refuse is heard as the same reason.
+    """
+    assert answerTo(error) is answer
+    [byte] = answer.encode()
+    told = refusal(byte, "web")
+    assert type(told) is heard
+    assert "web" in str(told)
+
+
+@given(st.integers(0, 255))
+def test_answers(byte: int) -> None:
+    """
+    Each byte is an answer; but one, all are refusals.
+    """
+    assert (refusal(byte, "web") is None) == (byte == 0)

@@ -1,0 +1,210 @@
+"""
+What the tests of C{--expose} and C{--forward} share: targets, clients, and two
+programs with a link; real processes on loopback.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from tests.cli.test_tap import PATIENCE, Program, freePort
+
+LOCAL = "tcp:0:interface=127.0.0.1"
+
+Serve = Callable[[socket.socket], None]
+
+
+# What runs behind the forwards.
+
+
+@contextmanager
+def serving(serve: Serve, path: Path | None = None) -> Iterator[int]:
+    """
+    A target whose connections have a thread each.
+
+    @return: its port.
+    """
+    if path is None:
+        listening = socket.create_server(("127.0.0.1", 0), backlog=1000)
+    else:
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(path))
+        listening.listen()
+
+    def take(connection: socket.socket) -> None:
+        with connection, suppress(ConnectionError):
+            connection.settimeout(PATIENCE)
+            serve(connection)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                Thread(target=take, args=(connection,), daemon=True).start()
+
+    Thread(target=accept, daemon=True).start()
+    with listening:
+        yield 0 if path else listening.getsockname()[1]
+        # To close it alone does not wake who accepts.
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def everything(connection: socket.socket) -> bytes:
+    """
+    All until the end.
+    """
+    pieces = []
+    while piece := connection.recv(1 << 16):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def breakOff(connection: socket.socket) -> None:
+    """
+    End a connection by RST.
+    """
+    linger = (1).to_bytes(4, "little") + bytes(4)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    connection.close()
+
+
+def soon(condition: Callable[[], bool]) -> None:
+    """
+    Wait until a condition holds.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def saying(name: bytes) -> Serve:
+    """
+    Answers, after the end, with its name and all that it has heard.
+    """
+    return lambda connection: connection.sendall(name + b": " + everything(connection))
+
+
+def connected(address: str) -> socket.socket:
+    """
+    A connection to a forward, as its event tells the address.
+    """
+    if address.startswith("/"):
+        made = socket.socket(socket.AF_UNIX)
+        made.settimeout(PATIENCE)
+        made.connect(address)
+        return made
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host, int(port)), PATIENCE)
+
+
+def conversation(address: str, words: bytes) -> bytes:
+    """
+    Say something, finish, and hear the answer out.
+    """
+    with connected(address) as client:
+        client.sendall(words)
+        client.shutdown(socket.SHUT_WR)
+        return everything(client)
+
+
+def forwarded(program: Program, service: str = "default") -> str:
+    """
+    Where a program forwards to a service.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        for each in program.told("forwarding"):
+            if each["service"] == service:
+                return str(each["address"])
+        time.sleep(0.02)
+    raise AssertionError(program.log.read_text())
+
+
+# One pair for most of the tests: both sides expose and forward.
+
+
+@dataclass
+class Pair:
+    """
+    Two programs that have a link.
+
+    @ivar serve: what the service C{any} does, for now.
+    @ivar crowd: the port of the service C{crowd}, on which nobody listens yet.
+    """
+
+    listener: Program
+    dialer: Program
+    serve: list[Serve]
+    crowd: int
+
+    def joined(self, serve: Serve) -> socket.socket:
+        """
+        A client's end of a connection whose other end is given to C{serve}.
+        """
+        self.serve[:] = [serve]
+        return connected(forwarded(self.dialer, "any"))
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """
+    The two, and their targets.
+    """
+    place = tmp_path_factory.mktemp("forward")
+    serve: list[Serve] = []
+    with ExitStack() as stack:
+        first, web, back, other = (
+            stack.enter_context(serving(each))
+            for each in (
+                *map(saying, (b"first", b"web", b"back")),
+                lambda connection: serve[0](connection),
+            )
+        )
+        stack.enter_context(serving(saying(b"unix"), place / "target"))
+        crowd = freePort()
+
+        def start(name: str, *args: str, **more: Any) -> Program:
+            program = Program(place, name, *args, **more)
+            stack.callback(program.stop)
+            return program
+
+        port = freePort()
+        listen = f"tcp:{port}:interface=127.0.0.1"
+        start("rv", "punch-rendezvous", "--listen", listen).awaitLine("listens on")
+        where = ("punch", "--rendezvous", f"tcp:localhost:{port}")
+        listener = start(
+            "listener",
+            *where,
+            *("--expose", f"tcp:localhost:{first}"),
+            *("--expose", f"web=tcp:localhost:{web}"),
+            *("--expose", f"ssh=unix:{place / 'target'}"),
+            *("--expose", "ghost=tcp:localhost:1"),
+            *("--expose", f"any=tcp:127.0.0.1:{other}"),
+            *("--expose", f"crowd=tcp:127.0.0.1:{crowd}"),
+            *("--forward", f"back={LOCAL}"),
+        )
+        code = {"PUNCH_CODE": listener.await_("code")["code"]}
+        dialer = start(
+            "dialer",
+            *where,
+            *("--forward", LOCAL),
+            *("--forward", f"web={LOCAL}"),
+            *("--forward", f"ssh=unix:{place / 's'}:mode=600"),
+            *("--forward", f"ghost={LOCAL}", "--forward", f"nobody={LOCAL}"),
+            *("--forward", f"any={LOCAL}"),
+            *("--forward", f"crowd={LOCAL}:backlog=1000"),
+            *("--expose", f"back=tcp:localhost:{back}"),
+            environment=code,
+        )
+        dialer.await_("connected")
+        yield Pair(listener, dialer, serve, crowd)

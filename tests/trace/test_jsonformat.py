@@ -1,0 +1,200 @@
+"""
+Tests for L{punch.trace.jsonformat}.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from punch import traceevents
+from punch.trace.html import tracePage
+from punch.trace.jsonformat import MOST_BYTES, BadTrace, tracesFromJSON, tracesToJSON
+from punch.trace.model import Lane, Mark, Span, Trace
+from punch.trace.svg import drawing
+from tests.support.traces import ANSWERED, DIRECT, RENDEZVOUS, told
+
+times = st.floats(0, 1e9).map(lambda at: round(at, 6))
+texts = st.text(max_size=40)
+spans = st.builds(
+    lambda start, length, what, outcome, count: Span(
+        start, round(start + length, 6), what, outcome, count
+    ),
+    times,
+    times,
+    texts,
+    texts,
+    st.integers(1, 1 << 30),
+)
+lanes = st.builds(
+    Lane,
+    texts,
+    texts,
+    st.lists(spans, max_size=4).map(tuple),
+    st.lists(spans, max_size=4).map(tuple),
+    st.lists(st.builds(Mark, times, texts), max_size=4).map(tuple),
+    texts,
+    st.booleans(),
+)
+everyTrace = st.builds(
+    Trace,
+    texts,
+    texts,
+    times,
+    times,
+    texts,
+    texts,
+    st.lists(lanes, max_size=4).map(tuple),
+    st.none() | times,
+    st.none() | times,
+)
+jsons = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(st.lists(everyTrace, max_size=3))
+def test_roundTrip(traces: list[Trace]) -> None:
+    """
+    What is written is read back as the same traces.
+    """
+    assert tracesFromJSON(tracesToJSON(traces).encode()) == traces
+
+
+def test_shape() -> None:
+    """
+    It is what the documentation says, the latest meeting first.
+    """
+    found = json.loads(tracesToJSON([told(DIRECT), told(ANSWERED, "listener")]))
+    assert found["version"] == 1
+    assert [each["role"] for each in found["meetings"]] == ["dialer", "listener"]
+    [span, *_] = found["meetings"][0]["lanes"][0]["spans"]
+    assert span == {
+        "start": 0.0,
+        "end": 0.08,
+        "what": "connect",
+        "outcome": "connected",
+        "count": 1,
+    }
+
+
+@given(st.binary())
+def test_anyBytes(data: bytes) -> None:
+    """
+    Any bytes are traces or L{BadTrace}.
+    """
+    with suppress(BadTrace):
+        tracesFromJSON(data)
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """
+    The ways to all that is in a JSON value.
+    """
+    found = [path]
+    keys: list[Any] = list(value) if isinstance(value, dict) else []
+    if isinstance(value, list):
+        keys = list(range(len(value)))
+    for key in keys:
+        found += _paths(value[key], (*path, key))
+    return found
+
+
+GOOD = json.loads(tracesToJSON([told(DIRECT)]))
+PATHS = _paths(GOOD)
+
+
+def _with(path: tuple[Any, ...], value: Any) -> bytes:
+    """
+    A good file with one value replaced.
+    """
+    if not path:
+        return json.dumps(value).encode()
+    changed = json.loads(json.dumps(GOOD))
+    inner = changed
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return json.dumps(changed).encode()
+
+
+@given(st.sampled_from(PATHS), jsons)
+def test_anyValueAnywhere(path: tuple[Any, ...], value: Any) -> None:
+    """
+    Whatever stands in the place of any part, there are traces or L{BadTrace}; and
+    what is read can be drawn.
+    """
+    try:
+        traces = tracesFromJSON(_with(path, value))
+    except BadTrace:
+        return
+    assert tracePage([[each] for each in traces])
+    assert all(drawing([each], each.length) for each in traces)
+
+
+BAD = {
+    "not JSON": b"{",
+    "deep": b"[" * 100_000,
+    "a huge number": b'{"version": 1, "meetings": [' + b"9" * 5000 + b"]}",
+    "another version": b'{"version": 2, "meetings": []}',
+    "no object": b"[1]",
+    "no list": b'{"version": 1, "meetings": {}}',
+    "large": b" " * (MOST_BYTES + 1),
+    "no time": _with(("meetings", 0, "began"), float("nan")),
+    "far": _with(("meetings", 0, "length"), 1e300),
+    "endless": _with(("meetings", 0, "length"), 10**400),
+    "before": _with(("meetings", 0, "won"), -1),
+    "a flag": _with(("meetings", 0, "won"), True),
+}
+
+
+@pytest.mark.parametrize("data", BAD.values(), ids=list(BAD))
+def test_bad(data: bytes) -> None:
+    """
+    What is no trace is L{BadTrace}.
+    """
+    with pytest.raises(BadTrace):
+        tracesFromJSON(data)
+
+
+def test_bounded() -> None:
+    """
+    Only so much is read of any list and any text.
+    """
+    good = json.loads(tracesToJSON([told(DIRECT)]))
+    good["meetings"][0]["lanes"] *= 1000
+    good["meetings"][0]["verdict"] = "x" * 10_000
+    [trace] = tracesFromJSON(json.dumps(good).encode())
+    assert len(trace.lanes) <= 80
+    assert len(trace.verdict) <= 500
+
+
+def test_unknownFields() -> None:
+    """
+    What a later version adds is passed over.
+    """
+    good = json.loads(tracesToJSON([told(DIRECT)]))
+    good["more"] = good["meetings"][0]["more"] = 1
+    assert tracesFromJSON(json.dumps(good).encode()) == [told(DIRECT)]
+
+
+def test_detail() -> None:
+    """
+    What was tried comes back; a file of before it was there has none, and a text that
+    is too long ends between two words.
+    """
+    lost = traceevents.Lost("no-answer", "Nobody.", "tried it " * 100)
+    written = json.loads(tracesToJSON([told([*RENDEZVOUS, (1.0, lost)])]))
+    [read] = tracesFromJSON(json.dumps(written).encode())
+    assert read.detail.startswith("tried it tried it")
+    assert read.detail.endswith((" tried …", " it …"))
+    del written["meetings"][0]["detail"]
+    [read] = tracesFromJSON(json.dumps(written).encode())
+    assert read.detail == ""

@@ -1,0 +1,260 @@
+"""
+Tests for L{punch.trace.svg}.
+
+Tests for L{punch.trace.svg}.
+"""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from punch import traceevents
+from punch.trace.html import tracePage
+from punch.trace.model import Lane, Span, Trace, merged
+from punch.trace.svg import WIDTH, Ruler, drawing, styleOf
+from tests.support.traces import ANSWERED, DIRECT, HOST, PEER, RENDEZVOUS, Steps, told
+
+NAMES = {
+    0.0005: ["0 ms", "0.1 ms", "0.2 ms"],
+    0.030: ["0 ms", "5 ms", "10 ms"],
+    0.4: ["0 ms", "50 ms", "100 ms"],
+    30.0: ["0 s", "5 s", "10 s"],
+}
+
+
+@pytest.mark.parametrize("until", NAMES)
+def test_names(until: float) -> None:
+    """
+    Round times are marked, in milliseconds or seconds.
+    """
+    ticks = Ruler(until, 0.0, 100.0).ticks()
+    assert [name for _, name in ticks][:3] == NAMES[until]
+
+
+@given(st.floats(1e-3, 1e10), st.floats(0, 1e10))
+def test_inside(until: float, at: float) -> None:
+    """
+    All lies between the ends, and not many times are marked.
+    """
+    ruler = Ruler(until, 10.0, 20.0)
+    assert 10.0 <= ruler.x(at) <= 20.0
+    ticks = ruler.ticks()
+    assert 2 <= len(ticks) <= 10
+    assert all(ruler.shows(each) for each, _ in ticks[:-1])
+
+
+def test_ends() -> None:
+    """
+    The beginning is on the left, the end on the right.
+    """
+    ruler = Ruler(2.0, 10.0, 20.0)
+    assert (ruler.x(0.0), ruler.x(1.0), ruler.x(2.0)) == (10.0, 15.0, 20.0)
+    assert not ruler.shows(2.1)
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+STYLES = {
+    Span(0, 1, "connect"): "pending",
+    Span(0, 1, "connect", "connected"): "good",
+    Span(0, 1, "connect", "refused"): "refused",
+    Span(0, 1, "connect", "stopped"): "stopped",
+    Span(0, 1, "connect", "relay-busy"): "pending",
+    Span(0, 1, "ask", "introduced"): "ask",
+    Span(0, 1, "connect", "begun", 9): "begun",
+    Span(0, 1, "answers awaited"): "pending",
+    Span(0, 1, "answers awaited", "over"): "pending",
+    Span(0, 1, "answers awaited", "stopped"): "stopped",
+    Span(0, 1, "TLS"): "tls",
+    Span(0, 1, "TLS", "done"): "tls",
+    Span(0, 1, "pin awaited", "wrong pin"): "bad",
+    Span(0, 1, "attach awaited", "attached"): "wait",
+    Span(0, 1, "link"): "link",
+    Span(0, 1, "what nobody knows", "?"): "bad",
+}
+
+
+def parsed(traces: list[Trace], until: float = 0.5) -> Element:
+    """
+    A picture, read as XML.
+    """
+    return ElementTree.fromstring(drawing(traces, until))
+
+
+def textsOf(picture: Element) -> list[str]:
+    """
+    The words that can be seen in a picture.
+    """
+    return [each.text or "" for each in picture.iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("span", STYLES)
+def test_styles(span: Span) -> None:
+    """
+    A span's color tells how it ended, or what it is.
+    """
+    assert styleOf(span) == STYLES[span]
+
+
+def test_dial() -> None:
+    """
+    A picture has who, what and when in words.
+    """
+    shown = textsOf(parsed([told(DIRECT)]))
+    for words in (
+        "dialer",
+        "rendezvous",
+        "sees us as 198.51.100.1:4040",
+        "the other side",
+        PEER,
+        HOST,
+        "both start, 170 ms",
+        "won, 330 ms",
+        "won",
+        "no answer yet",
+        "TLS",
+        "0 ms",
+        "500 ms",
+    ):
+        assert words in shown
+    verdict = f"Direct in 330 ms: connected 10.0.0.2:4040 - {PEER}"
+    assert verdict in shown
+
+
+def test_tooltips() -> None:
+    """
+    What has no room for words has them as a tooltip.
+    """
+    titles = [each.text for each in parsed([told(DIRECT)]).iter(f"{SVG}title")]
+    assert "connect: refused, 170 ms to 180 ms" in titles
+    assert "won, direct, 330 ms" in titles
+
+
+def test_bothSides() -> None:
+    """
+    Both sides' lanes stand below each other.
+    """
+    both = list(merged(told(DIRECT), told(ANSWERED, "listener")))
+    shown = textsOf(parsed(both))
+    assert shown.index("dialer") < shown.index("listener")
+
+
+def test_noOverlap() -> None:
+    """
+    Words of a row do not lie on each other, nor outside of the picture.
+    """
+    manyMarks: Steps = [
+        (0.2 + n / 1000, traceevents.PeerGone("done")) for n in range(12)
+    ]
+    picture = parsed([told([*DIRECT, *manyMarks])])
+    rows: dict[str, list[tuple[float, float]]] = {}
+    for group in picture.iter(f"{SVG}g"):
+        for text in group.findall(f"{SVG}text"):
+            if "words" in text.get("class", ""):
+                start = float(text.get("x", ""))
+                end = start + 6 * len(text.text or "")
+                rows.setdefault(group.get("transform", ""), []).append((start, end))
+    assert rows
+    for placed in rows.values():
+        ends = [0.0] + [end for _, end in sorted(placed)]
+        for (start, end), before in zip(sorted(placed), ends, strict=False):
+            assert start >= before
+            assert end <= WIDTH
+
+
+def test_cut() -> None:
+    """
+    What lies past the end is not drawn; what goes on past it does go on.
+    """
+    picture = parsed([told(DIRECT)], until=0.22)
+    shown = textsOf(picture)
+    assert not any("won, 330" in each for each in shown)
+    assert "connecting" in shown
+    assert "stopped" not in shown
+
+
+def test_later() -> None:
+    """
+    A lane of which all comes after the picture is not in it.
+    """
+    later = told(
+        [*RENDEZVOUS, (5.0, traceevents.Trying(HOST)), (6.0, traceevents.Over())]
+    )
+    assert HOST not in textsOf(parsed([later], until=1.0))
+    assert HOST in textsOf(parsed([later], until=7.0))
+
+
+def test_nearMarks() -> None:
+    """
+    Marks that are near to each other all have their words.
+    """
+    marks = ["the first of three", "the second of three", "the third of three"]
+    many: Steps = [
+        (0.2 + n / 100, traceevents.Approached(w)) for n, w in enumerate(marks)
+    ]
+    shown = textsOf(parsed([told([*RENDEZVOUS, *many])]))
+    assert set(marks) <= set(shown)
+
+
+def test_run() -> None:
+    """
+    A run of what was done often has its number if it ends in the picture, and keeps
+    its color if it does not.
+    """
+    lane = Lane("x", "", (Span(0, 2, "connect", "refused", 60),))
+    trace = Trace("dialer", "", 0.0, 2.0, "", "failed", (lane,))
+    for until, words in ((3.0, "60 x refused"), (1.0, "refused")):
+        picture = parsed([trace], until)
+        assert words in textsOf(picture)
+        assert picture.find(f".//{SVG}rect[@class='refused']") is not None
+
+
+def test_deterministic() -> None:
+    """
+    One trace is drawn one way.
+    """
+    assert drawing([told(DIRECT)], 1.0) == drawing([told(DIRECT)], 1.0)
+
+
+HOSTILE = "</svg><script>alert('1')</script>\0\ud800\u202e\"'&" * 20
+
+
+def test_hostile() -> None:
+    """
+    Whatever another's file says is text, and not much of it.
+    """
+    lane = Lane(HOSTILE, HOSTILE, (Span(0, 1, HOSTILE, HOSTILE),), result=HOSTILE)
+    trace = Trace(HOSTILE, HOSTILE, 0.0, 1.0, HOSTILE, HOSTILE, (lane,))
+    picture = parsed([trace], 1.0)
+    assert picture.find(".//script") is None
+    assert picture.find(f".//{SVG}script") is None
+    for page in (drawing([trace], 1.0), tracePage([[trace]])):
+        assert "<script" not in page
+
+
+def test_manyAttempts() -> None:
+    """
+    A picture of ten thousand attempts is as small as any.
+    """
+    many: Steps = []
+    for number in range(10_000):
+        at = 0.2 + number * 0.02
+        many += [
+            (at, traceevents.Trying(PEER)),
+            (at + 0.01, traceevents.Tried(PEER, "refused")),
+        ]
+    trace = told([*RENDEZVOUS, *many])
+    assert len(drawing([trace], trace.length)) < 30_000
+    assert "9953 x refused" in textsOf(parsed([trace], trace.length))
+
+
+def test_nothing() -> None:
+    """
+    A meeting that has just begun can be drawn.
+    """
+    assert parsed([told([])], 0.0) is not None
