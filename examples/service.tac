@@ -15,7 +15,7 @@ from punch.peer.description import rendezvousEndpoint
 from punch.eventlog import EventLog
 from punch.peer.peer import Peer
 from punch.peer.settings import Settings
-from punch.signaling.meetingpoint import Place
+from punch.signaling.meetingpoint import MeetingPoint
 from punch.signaling.secretfile import readSecret
 from punch.service import ListeningService
 
@@ -23,6 +23,6 @@ application = Application("digest")
 ListeningService(
     Peer(reactor, Settings(tell=EventLog(time.time))),
     rendezvousEndpoint(reactor, "tcp:rv.example.org:4040"),
-    Place.standing("digest", readSecret(Path("secret"))),
+    MeetingPoint.standing("digest", readSecret(Path("secret"))),
     Factory.forProtocol(Digester),
 ).setServiceParent(application)

@@ -15,12 +15,12 @@ from twisted.internet.defer import Deferred
 from punch.link.transport import Link
 from punch.peer.description import rendezvousEndpoint
 from punch.peer.dialer import Dialer
-from punch.peer.instancelock import fileSeats
+from punch.peer.instancelock import fileInstanceLocks
 from punch.peer.listener import listenOnce
 from punch.peer.peer import Peer
 from punch.peer.settings import Settings
 from punch.signaling.code import parseCode
-from punch.signaling.meetingpoint import Place
+from punch.signaling.meetingpoint import MeetingPoint
 
 
 def dial(
@@ -53,7 +53,7 @@ def dialName(
 def _dial(
     reactor: Any, rendezvous: str, name: str, secret: bytes, settings: Settings | None
 ) -> Deferred[Link]:
-    settings = settings or Settings(seats=fileSeats)
+    settings = settings or Settings(seats=fileInstanceLocks)
     endpoint = rendezvousEndpoint(reactor, rendezvous, settings.hostAddresses)
     peer = Peer(reactor, settings)
     return Deferred.fromCoroutine(Dialer(peer, endpoint, name, secret).run())
@@ -79,11 +79,11 @@ def listenName(
     """
     Wait for one peer, under a standing C{name}.
     """
-    return _listen(reactor, rendezvous, Place.standing(name, secret), settings)
+    return _listen(reactor, rendezvous, MeetingPoint.standing(name, secret), settings)
 
 
 def _listen(
-    reactor: Any, rendezvous: str, place: Place | None, settings: Settings | None
+    reactor: Any, rendezvous: str, place: MeetingPoint | None, settings: Settings | None
 ) -> Deferred[Link]:
     settings = settings or Settings()
     endpoint = rendezvousEndpoint(reactor, rendezvous, settings.hostAddresses)

@@ -41,8 +41,8 @@ from punch.link.plaintext import PlainLink
 from punch.link.transport import Link
 from punch.peer.listener import Listener, listenOnce
 from punch.peer.peer import Peer, Rendezvous
-from punch.signaling.meetingpoint import Place
-from punch.util.deferreds import Arrival, shield
+from punch.signaling.meetingpoint import MeetingPoint
+from punch.util.deferreds import SharedResult, shield
 
 AnyLink = Link | PlainLink
 
@@ -81,7 +81,7 @@ class PunchService(Service):
         self._once = once
         self._links: set[AnyLink] = set()
         self._running: Deferred[None] | None = None
-        self._done: Arrival[PunchError | None] = Arrival()
+        self._done: SharedResult[PunchError | None] = SharedResult()
 
     def whenDone(self) -> Deferred[PunchError | None]:
         """
@@ -188,7 +188,7 @@ class ListeningService(PunchService):
         self,
         peer: Peer,
         rendezvous: Rendezvous,
-        place: Place | None,
+        place: MeetingPoint | None,
         factory: IProtocolFactory,
         once: bool = False,
     ) -> None:

@@ -15,56 +15,56 @@ RELAY = "relay"
 
 
 @dataclass(frozen=True)
-class Step:
+class TraceEvent:
     """
     Something that was done, or came, in one meeting.
     """
 
 
-Pen = Callable[[Step], None]
+Tracer = Callable[[TraceEvent], None]
 """
 Who draws one meeting: called with each of its steps, at once; it must not raise.
 """
 
-Draw = Callable[[str, bool], Pen]
+Draw = Callable[[str, bool], Tracer]
 """
 Begins to draw a meeting: for which role of ours, and whether it is for a link that
 lives already.
 """
 
 
-def noPen(step: Step) -> None:
+def noTracer(step: TraceEvent) -> None:
     """
     For a meeting that nobody draws.
     """
 
 
-def drawNothing(role: str, isReunion: bool) -> Pen:
+def drawNothing(role: str, isReunion: bool) -> Tracer:
     """
     For those who want no picture.
     """
-    return noPen
+    return noTracer
 
 
 # The rendezvous, and the other side through it.
 
 
 @dataclass(frozen=True)
-class Sought(Step):
+class Sought(TraceEvent):
     """
     We began to connect to the rendezvous.
     """
 
 
 @dataclass(frozen=True)
-class Reached(Step):
+class Reached(TraceEvent):
     """
     It is connected, and has been asked for what we want.
     """
 
 
 @dataclass(frozen=True)
-class Seen(Step):
+class Seen(TraceEvent):
     """
     It told which address it sees us come from.
     """
@@ -73,7 +73,7 @@ class Seen(Step):
 
 
 @dataclass(frozen=True)
-class Met(Step):
+class Met(TraceEvent):
     """
     It introduced us.
 
@@ -87,14 +87,14 @@ class Met(Step):
 
 
 @dataclass(frozen=True)
-class Said(Step):
+class Said(TraceEvent):
     """
     We sent the other side our message.
     """
 
 
 @dataclass(frozen=True)
-class Heard(Step):
+class Heard(TraceEvent):
     """
     The other side's details came; it knows the secret.  C{candidates}: how many
     addresses it has named.
@@ -104,7 +104,7 @@ class Heard(Step):
 
 
 @dataclass(frozen=True)
-class PeerGone(Step):
+class PeerGone(TraceEvent):
     """
     The other side left the introduction.  C{reason}: a L{punch.reasons.Reason}'s
     value, as it says.
@@ -117,7 +117,7 @@ class PeerGone(Step):
 
 
 @dataclass(frozen=True)
-class Learned(Step):
+class Learned(TraceEvent):
     """
     There is one more address to try.
     """
@@ -127,7 +127,7 @@ class Learned(Step):
 
 
 @dataclass(frozen=True)
-class Trying(Step):
+class Trying(TraceEvent):
     """
     A connect to C{remote} began.
     """
@@ -136,7 +136,7 @@ class Trying(Step):
 
 
 @dataclass(frozen=True)
-class Tried(Step):
+class Tried(TraceEvent):
     """
     It came to its C{outcome}.
     """
@@ -146,7 +146,7 @@ class Tried(Step):
 
 
 @dataclass(frozen=True)
-class Approached(Step):
+class Approached(TraceEvent):
     """
     NATs do not keep ports, so we do something beside the race.  C{part}: what, as of
     L{punch.nat.prediction.Part}.
@@ -156,7 +156,7 @@ class Approached(Step):
 
 
 @dataclass(frozen=True)
-class Searching(Step):
+class Searching(TraceEvent):
     """
     A search began one more connect.  C{among}: what it searches.
     """
@@ -165,7 +165,7 @@ class Searching(Step):
 
 
 @dataclass(frozen=True)
-class Searched(Step):
+class Searched(TraceEvent):
     """
     One came to its C{outcome}, which is no connection.
     """
@@ -174,7 +174,7 @@ class Searched(Step):
 
 
 @dataclass(frozen=True)
-class Joined(Step):
+class Joined(TraceEvent):
     """
     There is a connection; TLS begins.  It is known by both its addresses: a search
     has many that lead to one.  C{how}: as of L{punch.events.Connected}.
@@ -190,7 +190,7 @@ class Joined(Step):
 
 
 @dataclass(frozen=True)
-class Secured(Step):
+class Secured(TraceEvent):
     """
     TLS with C{remote} is done; the pin is to be compared.  C{earlier}: it was before
     the connection joined the race, when we did not know whose it was.
@@ -202,7 +202,7 @@ class Secured(Step):
 
 
 @dataclass(frozen=True)
-class Recognized(Step):
+class Recognized(TraceEvent):
     """
     C{remote} has the pin that we mean.
     """
@@ -212,7 +212,7 @@ class Recognized(Step):
 
 
 @dataclass(frozen=True)
-class Rejected(Step):
+class Rejected(TraceEvent):
     """
     The connection with C{remote} came to nothing; or, if C{local} is empty, the way to
     one did.
@@ -227,7 +227,7 @@ class Rejected(Step):
 
 
 @dataclass(frozen=True)
-class Won(Step):
+class Won(TraceEvent):
     """
     The path to C{remote} won; from here on it is the link's.  Fields: as of
     L{punch.events.Connected}.
@@ -240,14 +240,14 @@ class Won(Step):
 
 
 @dataclass(frozen=True)
-class Confirmed(Step):
+class Confirmed(TraceEvent):
     """
     The listener agreed to the path that we attached.
     """
 
 
 @dataclass(frozen=True)
-class Lost(Step):
+class Lost(TraceEvent):
     """
     Nobody wins any more.  C{reason}: a L{punch.reasons.Reason}'s value.  C{detail}:
     what exactly, such as what was tried.
@@ -259,7 +259,7 @@ class Lost(Step):
 
 
 @dataclass(frozen=True)
-class Over(Step):
+class Over(TraceEvent):
     """
     No further path is looked for.
     """

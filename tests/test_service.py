@@ -30,7 +30,7 @@ from punch.errors import (
     WrongPin,
 )
 from punch.service import ABSENCE, DialingService
-from punch.util.deferreds import Arrival
+from punch.util.deferreds import SharedResult
 from tests.support.doubles import watching
 
 
@@ -55,7 +55,7 @@ class _Link:
 
     def __init__(self) -> None:
         self.ended: Deferred[LinkError | None] = Deferred()
-        end: Arrival[LinkError | None] = Arrival()
+        end: SharedResult[LinkError | None] = SharedResult()
         self.ended.addCallback(end.arrive)
         self.whenEnded = end.wait
         self.whenReleased = lambda: end.wait().addCallback(lambda error: None)

@@ -16,7 +16,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from punch.check.report import Evidence, Report, Value, Verdict
-from punch.check.trialresult import Prospect
+from punch.check.trialresult import TrialResult
 from punch.nat.behavior import (
     Allocation,
     Mapping,
@@ -127,7 +127,7 @@ class Findings:
     hairpin: Knock | Value = _NOT_ASKED
     other: Address | Value = _NOT_ASKED
     idle: Idle | Value = _NOT_LONG
-    pair: Prospect | Value = _NO_PAIR
+    pair: TrialResult | Value = _NO_PAIR
     evidence: tuple[Evidence, ...] = ()
 
     @property
@@ -197,12 +197,12 @@ def assess(found: Findings) -> Report:
         "lifetime": _lifetime(found),
         **_pair(found.pair),
     }
-    more = found.pair.evidence if isinstance(found.pair, Prospect) else ()
+    more = found.pair.evidence if isinstance(found.pair, TrialResult) else ()
     evidence = found.evidence + more
     return Report(verdict, values, evidence, _advice(found, verdict))
 
 
-def _pair(pair: Prospect | Value) -> dict[str, Value]:
+def _pair(pair: TrialResult | Value) -> dict[str, Value]:
     if isinstance(pair, Value):
         return {"peer": pair, "pair": pair}
     return {"peer": pair.peerValue(), "pair": pair.pairValue()}
@@ -338,7 +338,7 @@ def _advice(found: Findings, verdict: Verdict) -> str:
     """
     if found.reach is Reach.NOT:
         return f"the rendezvous cannot be reached: {found.why}"
-    if isinstance(found.pair, Prospect) and found.pair.advice:
+    if isinstance(found.pair, TrialResult) and found.pair.advice:
         return found.pair.advice
     if verdict is Verdict.BLOCKED:
         return (

@@ -25,7 +25,7 @@ from punch.util.deferreds import together
 T = TypeVar("T")
 
 
-class Notebook:
+class ProbeLog:
     """
     One, of one examination.
 
@@ -82,7 +82,7 @@ class Looks:
     Those of one examination.
     """
 
-    def __init__(self, reactor: Any, notes: Notebook) -> None:
+    def __init__(self, reactor: Any, notes: ProbeLog) -> None:
         self._reactor = reactor
         self._clock = IReactorTime(reactor)
         self._notes = notes

@@ -19,7 +19,7 @@ from twisted.internet.task import deferLater
 from twisted.protocols import amp
 
 from punch.check.assessment import Findings, Idle, Knock, Reach
-from punch.check.probelog import Looks, Notebook, seenAs
+from punch.check.probelog import Looks, ProbeLog, seenAs
 from punch.check.report import Evidence, Value
 from punch.errors import PortHeld, PunchError, RendezvousError, RendezvousNotFound
 from punch.net.address import Address, HostPort, formatAddress, tcpAddress
@@ -91,7 +91,7 @@ class _Nobody:
         """
 
 
-class Examination:
+class CheckRun:
     """
     One.
     """
@@ -117,7 +117,7 @@ class Examination:
         self._settings = settings
         self._idle = idle
         self._arrived = 0
-        self._notes = Notebook(self._clock)
+        self._notes = ProbeLog(self._clock)
         self._looks = Looks(reactor, self._notes)
         self._clients: list[RendezvousClient] = []
         self._connections: list[Connection] = []

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 
 from twisted.internet.interfaces import IReactorTCP
 
-from punch.check.probelog import Notebook
+from punch.check.probelog import ProbeLog
 from punch.check.report import Evidence
-from punch.check.trialresult import Prospect
+from punch.check.trialresult import TrialResult
 from punch.errors import PunchError
 from punch.events import Attempted, Event, Introduced
-from punch.ice.selected import Win
+from punch.ice.selected import SelectedPath
 from punch.link.path import Path
 from punch.net.address import formatAddress
 from punch.net.connection import How
@@ -48,7 +48,7 @@ class _Dropped:
         """
 
 
-class Rehearsal:
+class TrialDial:
     """
     One.
     """
@@ -74,14 +74,14 @@ class Rehearsal:
         self._started: dict[str, float] = {}
         self._tried: dict[str, Evidence] = {}
 
-    async def run(self) -> Prospect:
+    async def run(self) -> TrialResult:
         """
         Meet, and leave.  Cancelling it leaves nothing behind.
         """
-        notes = Notebook(self._clock)
+        notes = ProbeLog(self._clock)
         began = self._clock.seconds()
 
-        def drop(win: Win[Path]) -> _Dropped:
+        def drop(win: SelectedPath[Path]) -> _Dropped:
             win.path.abort()
             return _Dropped(wayOf(win, self._clock.seconds() - began))
 
@@ -93,7 +93,7 @@ class Rehearsal:
         except PunchError as error:
             why = error
         evidence = (*self._tried.values(), *notes.evidence)
-        return Prospect(self._met, self._dialer.theirs, way, why, evidence)
+        return TrialResult(self._met, self._dialer.theirs, way, why, evidence)
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, Introduced):
@@ -108,7 +108,7 @@ class Rehearsal:
             self._tried[event.remote] = Evidence(asked, event.outcome, lasted)
 
 
-def wayOf(win: Win[Path], elapsed: float) -> str:
+def wayOf(win: SelectedPath[Path], elapsed: float) -> str:
     """
     How a direct path came about, for a person.
     """

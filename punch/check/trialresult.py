@@ -25,7 +25,7 @@ _HOPELESS = (NoDirectPath, NoAnswer, Refused, Unreachable, NotAttached)
 
 
 @dataclass(frozen=True)
-class Prospect:
+class TrialResult:
     """
     What became of a rehearsal.
 

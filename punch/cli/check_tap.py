@@ -19,10 +19,10 @@ from twisted.python.usage import UsageError
 
 from punch.check.assessment import Findings, Reach, assess
 from punch.check.idletimeout import LONGEST, MOST, silence
-from punch.check.probes import Examination
+from punch.check.probes import CheckRun
 from punch.check.report import Report, Value
-from punch.check.trialdial import TIMEOUT, Rehearsal
-from punch.check.trialresult import Prospect
+from punch.check.trialdial import TIMEOUT, TrialDial
+from punch.check.trialresult import TrialResult
 from punch.cli.options import PlainOptions, endWith, giveUp, number, readCode
 from punch.errors import BadOption, Bug, Misuse, PunchError
 from punch.net.address import HostPort
@@ -169,8 +169,8 @@ class CheckService(Service):
 
     def __init__(
         self,
-        examination: Examination,
-        rehearsal: Rehearsal | None,
+        examination: CheckRun,
+        rehearsal: TrialDial | None,
         ended: Callable[[Findings | PunchError], None],
     ) -> None:
         """
@@ -227,7 +227,7 @@ def statusOf(report: Report, found: Findings) -> tuple[int, str]:
     if found.reach is Reach.NOT:
         return UNKNOWN, found.why
     verdict = report.verdict
-    if isinstance(found.pair, Prospect):
+    if isinstance(found.pair, TrialResult):
         if found.pair.verdict is None:
             return UNKNOWN, str(found.pair.why)
         verdict = found.pair.verdict
@@ -267,9 +267,9 @@ def makeService(options: Options) -> IService:
     idle = None
     if options["longest"] is not None:
         idle = partial(silence, reactor, longest=options["longest"])
-    examination = Examination(reactor, rendezvous, place, settings, idle)
+    examination = CheckRun(reactor, rendezvous, place, settings, idle)
     rehearsal = None
     if options["whom"] is not None:
         name, secret = options["whom"]
-        rehearsal = Rehearsal(reactor, rendezvous, name, secret, settings)
+        rehearsal = TrialDial(reactor, rendezvous, name, secret, settings)
     return CheckService(examination, rehearsal, ended)

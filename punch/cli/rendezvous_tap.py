@@ -26,10 +26,10 @@ from twisted.python.usage import UsageError
 
 from punch.cli.options import PlainOptions, endWith, giveUp
 from punch.cli.rlimit import allowFiles
-from punch.cli.sdnotify import Supervisor
+from punch.cli.sdnotify import SystemdNotifier
 from punch.rendezvous.server.factory import RendezvousFactory
 from punch.rendezvous.server.limits import Limits
-from punch.rendezvous.server.probe import Knocker
+from punch.rendezvous.server.probe import Prober
 
 _log = Logger()
 
@@ -167,7 +167,7 @@ class ListeningService(Service):
         self,
         doors: list[Door],
         failed: Callable[[str], None],
-        supervisor: Supervisor,
+        supervisor: SystemdNotifier,
         next: Callable[[IListeningPort], Door | None] | None = None,
     ) -> None:
         """
@@ -314,7 +314,7 @@ class _STUN:
 
         self._reactor = reactor
         self._vantages: list[str] = factory.vantages
-        self._knocker: Knocker | None = factory.knocker
+        self._knocker: Prober | None = factory.knocker
         stun = STUNFactory(reactor, options["limits"], factory.tally)
         self.kind = Door("", None, stun, "The STUN server", self._opened)
 
@@ -365,7 +365,7 @@ def makeService(options: Options) -> IService:
     limits: Limits = options["limits"]
     factory = RendezvousFactory(reactor, limits, relays=options["relay"])
     if options["stun"] or options["vantage"]:
-        factory.knocker = Knocker(reactor)
+        factory.knocker = Prober(reactor)
     doors = _doors(reactor, options, "listen", Door("", None, factory))
     stun = _STUN(reactor, options, factory)
     doors += _doors(reactor, options, "stun", stun.kind)
@@ -377,4 +377,4 @@ def makeService(options: Options) -> IService:
         endWith(reactor, 1, f"{PROGRAM}: {line}", options.logIsSeen())
 
     next = stun.next if options["vantage"] else None
-    return ListeningService(doors, failed, Supervisor(reactor), next)
+    return ListeningService(doors, failed, SystemdNotifier(reactor), next)

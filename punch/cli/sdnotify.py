@@ -24,7 +24,7 @@ Seconds that a supervisor may take for a message.
 """
 
 
-class Supervisor:
+class SystemdNotifier:
     """
     Whom to tell.
     """

@@ -27,14 +27,14 @@ from punch.net.identity import Identity, keepIdentity, parsePin
 from punch.peer.description import peerEndpoint, rendezvousEndpoint
 from punch.peer.dialer import Dialer
 from punch.peer.direct import Direct
-from punch.peer.instancelock import fileSeats
+from punch.peer.instancelock import fileInstanceLocks
 from punch.peer.peer import Peer
 from punch.peer.relaypolicy import RelayPolicy
 from punch.peer.settings import RESUME_FOR, Settings
 from punch.protocols.simple import describeProtocols, findProtocol
 from punch.service import DialingService, ListeningService, PunchService
 from punch.signaling.code import Code
-from punch.signaling.meetingpoint import Place
+from punch.signaling.meetingpoint import MeetingPoint
 from punch.signaling.secretfile import readSecret
 from punch.trace.file import traceFile, traceOption
 
@@ -309,7 +309,7 @@ def makeService(options: Options) -> IService:
             search=options["search"],
             resumeFor=options["resume-for"],
             relay=options["relay-policy"],
-            seats=fileSeats,
+            seats=fileInstanceLocks,
             stun=tuple(options["stun"]),
             tell=EventLog(time.time, openEvents(options["events"])),
             draw=traceFile(reactor, options["trace-path"], time.time),
@@ -379,7 +379,7 @@ def _serviceFor(
             once,
             lasting=bool(options["dial"]),
         )
-    place = Place.standing(name, secret) if name else None
+    place = MeetingPoint.standing(name, secret) if name else None
     return ListeningService(peer, rendezvous, place, factory, once)
 
 

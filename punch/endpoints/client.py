@@ -34,7 +34,7 @@ from punch.peer.settings import Settings
 from punch.streams.errors import ServiceSilent
 from punch.streams.multiplexer import Multiplexer
 from punch.streams.stream import Stream
-from punch.util.deferreds import Arrival
+from punch.util.deferreds import SharedResult
 
 GOODBYE = 2.0
 """
@@ -169,8 +169,8 @@ class SharedLink:
         self._links: dict[Link, UsedLink] = {}
         self._waiting: dict[Deferred[UsedLink], Settings] = {}
         self._dialing: Deferred[UsedLink] | None = None
-        self._dialed: Arrival[None]
-        self._released: Arrival[None] = Arrival()
+        self._dialed: SharedResult[None]
+        self._released: SharedResult[None] = SharedResult()
         self._shutdown: Any = None
 
     async def connect(
@@ -229,7 +229,7 @@ class SharedLink:
     def _startDial(self) -> None:
         self._holdReactor()
         settings = next(iter(self._waiting.values()))
-        self._dialed = Arrival()
+        self._dialed = SharedResult()
         self._dialing = dialing = Deferred.fromCoroutine(self._dial(settings))
         dialing.addBoth(self._hasDialed, self._dialed)
 
@@ -243,7 +243,9 @@ class SharedLink:
         dialer = Dialer(peer, self._rendezvous, who.name, who.secret)
         return UsedLink(self._clock, await dialer.run())
 
-    def _hasDialed(self, result: UsedLink | Failure, dialed: Arrival[None]) -> None:
+    def _hasDialed(
+        self, result: UsedLink | Failure, dialed: SharedResult[None]
+    ) -> None:
         self._dialing = None
         if isinstance(result, UsedLink):
             self._adopt(result)
@@ -282,7 +284,7 @@ class SharedLink:
         if self._dialing is not None or self._links:
             return
         self._releaseReactor()
-        released, self._released = self._released, Arrival()
+        released, self._released = self._released, SharedResult()
         released.arrive(None)
 
     def _holdReactor(self) -> None:

@@ -23,7 +23,7 @@ from punch.endpoints.client import sharedLinks
 from punch.endpoints.server import sharedListeners
 from punch.endpoints.sharing import Appointment
 from punch.eventlog import EventLog
-from punch.peer.instancelock import fileSeats
+from punch.peer.instancelock import fileInstanceLocks
 from punch.peer.settings import Settings
 from punch.signaling.code import parseCode
 from punch.streams.servicename import DEFAULT, LONGEST_NAME, isServiceName
@@ -154,7 +154,7 @@ def _checked(service: str) -> str:
 
 
 def _logging() -> Settings:
-    return Settings(seats=fileSeats, tell=EventLog(time.time))
+    return Settings(seats=fileInstanceLocks, tell=EventLog(time.time))
 
 
 def _appointment(

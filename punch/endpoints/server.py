@@ -44,11 +44,11 @@ from punch.peer.description import rendezvousEndpoint
 from punch.peer.listener import Listener
 from punch.peer.peer import Peer
 from punch.peer.settings import Settings
-from punch.signaling.meetingpoint import Place
+from punch.signaling.meetingpoint import MeetingPoint
 from punch.streams.errors import StreamError
 from punch.streams.inbound import Offer
 from punch.streams.multiplexer import Multiplexer
-from punch.util.deferreds import Arrival
+from punch.util.deferreds import SharedResult
 
 
 @implementer(IAddress)
@@ -82,7 +82,7 @@ class ServicePort:
         """
         self._where = where
         self._stop = stop
-        self._stopped: Arrival[None] | None = None
+        self._stopped: SharedResult[None] | None = None
 
     def startListening(self) -> None:
         """
@@ -102,7 +102,7 @@ class ServicePort:
             cancel it is to wait no longer.
         """
         if self._stopped is None:
-            self._stopped = Arrival()
+            self._stopped = SharedResult()
             self._stop().addBoth(self._stopped._settle)
         return self._stopped.wait()
 
@@ -134,13 +134,13 @@ class SharedListener:
         self._clock = IReactorTime(reactor)
         self._rendezvous = rendezvousEndpoint(reactor, appointment.rendezvous)
         self._name = name = appointment.name
-        self._place = Place.standing(name, appointment.secret) if name else None
+        self._place = MeetingPoint.standing(name, appointment.secret) if name else None
         self._tell: Tell = tellNobody
         self._offers: dict[str, Offer] = {}
         self._links: dict[Link, Multiplexer] = {}
         self._running: Deferred[None] | None = None
-        self._published: Arrival[None]
-        self._closing: Arrival[None] | None = None
+        self._published: SharedResult[None]
+        self._closing: SharedResult[None] | None = None
 
     async def listen(
         self, service: str, factory: IProtocolFactory, settings: Settings
@@ -178,7 +178,7 @@ class SharedListener:
         while self._closing is not None:
             await self._closing.wait()
         if self._running is None:
-            self._published = Arrival()
+            self._published = SharedResult()
             self._tell = settings.tell
             own = replace(settings, tell=self._hear)
             self._running = Deferred.fromCoroutine(self._run(own))
@@ -248,7 +248,7 @@ class SharedListener:
             return succeed(None)
         closing = self._closing
         if closing is None:
-            closing = self._closing = Arrival()
+            closing = self._closing = SharedResult()
             stopped = Deferred.fromCoroutine(self._stop())
             stopped.addErrback(lambda why: self._log.failure("stopping", why))
             stopped.addCallback(self._closed, closing)
@@ -273,7 +273,7 @@ class SharedListener:
         if link in self._links:
             multiplexer.leave()
 
-    def _closed(self, result: None, closing: Arrival[None]) -> None:
+    def _closed(self, result: None, closing: SharedResult[None]) -> None:
         self._closing = None
         closing.arrive(None)
 

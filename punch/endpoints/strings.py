@@ -19,7 +19,7 @@ from punch.errors import BadEndpoint, PunchError
 from punch.eventlog import EventLog
 from punch.nat.portsearch import DEFAULT_SOCKETS, MOST_SOCKETS
 from punch.net.address import HostPort
-from punch.peer.instancelock import fileSeats
+from punch.peer.instancelock import fileInstanceLocks
 from punch.peer.relaypolicy import RelayPolicy
 from punch.peer.settings import RESUME_FOR, Settings
 from punch.signaling.secretfile import readSecret
@@ -185,7 +185,7 @@ def _settings(kwargs: Mapping[str, str]) -> Settings:
         search=int(search),
         resumeFor=resumeFor,
         relay=RelayPolicy.named(kwargs.get("relay", "fallback")),
-        seats=fileSeats,
+        seats=fileInstanceLocks,
         stun=_stunServers(kwargs),
         tell=EventLog(time.time),
     )

@@ -23,8 +23,8 @@ from punch.forwarding.servicespec import namedEndpoint
 from punch.net.address import formatAddress
 from punch.streams.errors import ServiceSilent
 from punch.streams.multiplexer import Multiplexer
-from punch.streams.outbound import Request
-from punch.streams.pool import Streaming
+from punch.streams.outbound import OutboundRequest
+from punch.streams.pool import MultiplexerPool
 
 USAGE = "--forward ssh=tcp:2222:interface=127.0.0.1"
 
@@ -46,7 +46,7 @@ class Switchboard:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, streaming: Streaming) -> None:
+    def __init__(self, clock: IReactorTime, streaming: MultiplexerPool) -> None:
         self._clock = clock
         self._streaming = streaming
         self._waiting: set[Deferred[Multiplexer]] = set()
@@ -86,7 +86,7 @@ class Switchboard:
             )
         local.abort()
 
-    async def _request(self, service: str) -> Request:
+    async def _request(self, service: str) -> OutboundRequest:
         multiplexer = self._streaming.newest()
         if multiplexer is None:
             multiplexer = await self._nextLink()

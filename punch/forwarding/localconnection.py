@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from punch.net.splice import End, SocketEnd
 from punch.streams.stream import Stream
-from punch.util.deferreds import Arrival
+from punch.util.deferreds import SharedResult
 from punch.yamux.batching import LEAST, MOST
 from punch.yamux.session import PIECE
 
@@ -105,7 +105,7 @@ class Locals:
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._living: set[Local] = set()
-        self._none: Arrival[None] = Arrival()
+        self._none: SharedResult[None] = SharedResult()
 
     def __len__(self) -> int:
         return len(self._living)
@@ -122,7 +122,7 @@ class Locals:
         """
         self._living.discard(local)
         if not self._living:
-            arrived, self._none = self._none, Arrival()
+            arrived, self._none = self._none, SharedResult()
             arrived.arrive(None)
 
     async def end(self, patience: float) -> None:

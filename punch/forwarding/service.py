@@ -22,8 +22,8 @@ from punch.forwarding.expose import exposed
 from punch.forwarding.forward import Forward, Switchboard, addressText, forwards
 from punch.forwarding.localconnection import Locals
 from punch.service import GOODBYE, PunchService
-from punch.streams.pool import Streaming
-from punch.util.deferreds import Arrival
+from punch.streams.pool import MultiplexerPool
+from punch.util.deferreds import SharedResult
 
 
 class Ends:
@@ -43,7 +43,7 @@ class Ends:
         @raise punch.errors.BadOption: one of them does not do.
         """
         self.locals = Locals(reactor)
-        self.streaming = Streaming(reactor, exposed(reactor, expose, self.locals))
+        self.streaming = MultiplexerPool(reactor, exposed(reactor, expose, self.locals))
         self.switchboard = Switchboard(reactor, self.streaming)
         self.forwards = forwards(reactor, forward, self.locals, self.switchboard)
 
@@ -68,7 +68,7 @@ class Forwarding(Service):
         self._tell = tell
         self._ports: list[Any] = []
         self._starting: Deferred[None] | None = None
-        self._done: Arrival[PunchError | None] = Arrival()
+        self._done: SharedResult[PunchError | None] = SharedResult()
         peer.whenDone().addCallback(self._done.arrive)
 
     def whenDone(self) -> Deferred[PunchError | None]:

@@ -22,7 +22,7 @@ from punch.events import Attempted, Tell
 from punch.events import Searched as SearchedEvent
 from punch.ice.candidate import Candidate, Kind
 from punch.ice.checklist import Checklist
-from punch.ice.selected import Win
+from punch.ice.selected import SelectedPath
 from punch.net.address import Address, formatAddress
 from punch.net.connection import Connection
 from punch.net.connector import outcomeOf, tooLong
@@ -34,17 +34,17 @@ from punch.traceevents import (
     Learned,
     Lost,
     Over,
-    Pen,
     Rejected,
     Searched,
     Searching,
+    Tracer,
     Tried,
     Trying,
     Won,
-    noPen,
+    noTracer,
 )
-from punch.util.deferreds import Arrival
-from punch.util.timers import Alarm
+from punch.util.deferreds import SharedResult
+from punch.util.timers import RestartableTimer
 
 P = TypeVar("P")
 
@@ -78,7 +78,7 @@ class Race(Generic[P]):
         verify: Verify[P],
         tell: Tell,
         isDirect: bool = True,
-        pen: Pen = noPen,
+        pen: Tracer = noTracer,
     ) -> None:
         """
         @param isDirect: direct paths are wanted; else the first relayed one ends it.
@@ -93,13 +93,13 @@ class Race(Generic[P]):
         self._pen = pen
         # In order, so that what is cancelled is cancelled in the same order always.
         self._running: dict[Deferred[Connection] | Deferred[P], None] = {}
-        self._next = Alarm(clock)
+        self._next = RestartableTimer(clock)
         self._over = False
         self._isRelayed = False
         self._searched = 0
-        self.better: Arrival[Win[P]] = Arrival()
-        self.over: Arrival[None] = Arrival()
-        self.won: Deferred[Win[P]] = Deferred(lambda _: self._finish())
+        self.better: SharedResult[SelectedPath[P]] = SharedResult()
+        self.over: SharedResult[None] = SharedResult()
+        self.won: Deferred[SelectedPath[P]] = Deferred(lambda _: self._finish())
 
     @property
     def goesOn(self) -> bool:
@@ -313,7 +313,7 @@ class Race(Generic[P]):
         def valid(path: P) -> None:
             self._running.pop(verification, None)
             self._win(
-                Win(
+                SelectedPath(
                     path,
                     kind or self._checklist.kindOf(remote),
                     connection.how,
@@ -347,7 +347,7 @@ class Race(Generic[P]):
         local, how = formatAddress(connection.local), connection.how.value
         self._pen(Joined(remote, kind.value, local, how, took))
 
-    def _win(self, win: Win[P]) -> None:
+    def _win(self, win: SelectedPath[P]) -> None:
         goesOn = win.isRelayed and self._isDirect
         if goesOn:
             win = replace(win, why=self._checklist.verdict().reason.value)

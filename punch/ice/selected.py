@@ -17,7 +17,7 @@ P = TypeVar("P")
 
 
 @dataclass(frozen=True)
-class Win(Generic[P]):
+class SelectedPath(Generic[P]):
     """
     The path that won, and how it came about.
 

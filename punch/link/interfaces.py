@@ -24,7 +24,7 @@ class Want(Enum):
     """
 
 
-class Seeker(Protocol):
+class PathFinder(Protocol):
     """
     Who finds paths for a link.
     """

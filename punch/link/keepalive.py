@@ -40,7 +40,7 @@ Seconds between them, where none can.
 PINGS: Final = 3
 
 
-class Beat(Enum):
+class KeepaliveAction(Enum):
     """
     What is to be done now.
     """
@@ -51,7 +51,7 @@ class Beat(Enum):
     DIE = auto()
 
 
-class Pulse:
+class Keepalive:
     """
     That of one path.
 
@@ -120,25 +120,25 @@ class Pulse:
             return next
         return min(next, self._pingedAt + _suspicion(roundTrip))
 
-    def look(self, now: float, roundTrip: float | None = None) -> Beat:
+    def look(self, now: float, roundTrip: float | None = None) -> KeepaliveAction:
         """
         See what is due.
 
         @param roundTrip: of the path in seconds, if it is known.
         """
         if now < self.due(roundTrip):
-            return Beat.NOTHING
+            return KeepaliveAction.NOTHING
         if self._pingedAt is None:
             self._pingedAt, self._pings = now, 1
             self._interval = min(2 * self._interval, IDLE)
-            return Beat.PING
+            return KeepaliveAction.PING
         if now < self._pingedAt + self._pings * self.gap:
             self.isSuspected = True
-            return Beat.SUSPECT
+            return KeepaliveAction.SUSPECT
         if self._pings == PINGS:
-            return Beat.DIE
+            return KeepaliveAction.DIE
         self._pings += 1
-        return Beat.PING
+        return KeepaliveAction.PING
 
 
 def _suspicion(roundTrip: float | None) -> float:

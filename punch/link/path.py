@@ -18,16 +18,16 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from punch.errors import LinkError, PathLost, PathSilent, ProtocolViolation
-from punch.ice.selected import Win
+from punch.ice.selected import SelectedPath
 from punch.link.attach import LINK_SIZE
-from punch.link.keepalive import Beat, Pulse
+from punch.link.keepalive import Keepalive, KeepaliveAction
 from punch.link.records import Control, Decoder, Record, Type, encode, encodeHeader
-from punch.link.sequencing import Continuity
+from punch.link.sequencing import Sequencing
 from punch.net.connection import Connection, IStreamTransport
 from punch.net.tls import Pin, Secured, Security
 from punch.role import Role
-from punch.util.deferreds import Arrival
-from punch.util.timers import Alarm
+from punch.util.deferreds import SharedResult
+from punch.util.timers import RestartableTimer
 
 
 class PathUser(Shape):
@@ -70,13 +70,13 @@ class Path(Protocol):
         self.link = material[:LINK_SIZE]
         self.secret = material[LINK_SIZE:-_BINDING_SIZE]
         self.binding = material[-_BINDING_SIZE:]
-        self._begun: Continuity | None = None
+        self._begun: Sequencing | None = None
         self._decoder = Decoder()
         self._held: list[Record] = []
         self._rider: PathUser | None = None
         self._lost: Failure | ProtocolViolation | None = None
         self._isGone = False
-        self._attached: Arrival[Path] = Arrival()
+        self._attached: SharedResult[Path] = SharedResult()
         self._first = Type.ATTACH
         connection.take(self)
 
@@ -137,17 +137,17 @@ class Path(Protocol):
         """
         return self._attached.wait()
 
-    def begin(self, role: Role) -> Continuity:
+    def begin(self, role: Role) -> Sequencing:
         """
         Begin a link here, once: the dialer chooses this path for it.
         """
         if self._begun is None:
-            self._begun = Continuity(role, self.link, self.secret)
+            self._begun = Sequencing(role, self.link, self.secret)
             if role is Role.DIALER:
                 self.attach(self._begun)
         return self._begun
 
-    def attach(self, continuity: Continuity) -> int:
+    def attach(self, continuity: Sequencing) -> int:
         """
         On the dialer: choose this path for a link.
 
@@ -281,15 +281,17 @@ class Ride:
     peer has answered something here.
     """
 
-    def __init__(self, clock: IReactorTime, win: Win[Path], rider: Rider) -> None:
+    def __init__(
+        self, clock: IReactorTime, win: SelectedPath[Path], rider: Rider
+    ) -> None:
         self.win = win
         self.path = win.path
         self.generation = 0
         self.isFlowing = True
         self.isOver = False
-        self.whenAttached: Arrival[bool] = Arrival()
-        self.whenAnswered: Arrival[bool] = Arrival()
-        self.pulse = Pulse(clock.seconds())
+        self.whenAttached: SharedResult[bool] = SharedResult()
+        self.whenAnswered: SharedResult[bool] = SharedResult()
+        self.pulse = Keepalive(clock.seconds())
         self.roundTrip: float | None = None
         self._clock = clock
         self._rider = rider
@@ -297,8 +299,8 @@ class Ride:
         self._asked: deque[float] = deque(maxlen=_MOST_ASKED)
         self._producing = False
         self._isLeaving = False
-        self._timer = Alarm(clock)
-        self._parting = Alarm(clock)
+        self._timer = RestartableTimer(clock)
+        self._parting = RestartableTimer(clock)
 
     def start(self) -> None:
         """
@@ -461,12 +463,12 @@ class Ride:
     def _look(self) -> None:
         now = self._clock.seconds()
         beat = self.pulse.look(now, self.roundTrip)
-        if beat is Beat.PING:
+        if beat is KeepaliveAction.PING:
             self.asked()
             self.path.send(Type.PING)
-        elif beat is Beat.SUSPECT:
+        elif beat is KeepaliveAction.SUSPECT:
             self._rider.doubted(self)
-        elif beat is Beat.DIE:
+        elif beat is KeepaliveAction.DIE:
             self.drop(PathSilent())
         if not self.isOver:
             self._plan()

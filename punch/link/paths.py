@@ -15,19 +15,19 @@ from twisted.internet.interfaces import IReactorTime
 
 from punch.errors import LinkError, PathLost, ProtocolViolation
 from punch.events import PathChanged, Tell
-from punch.ice.selected import Win
-from punch.link.interfaces import Seeker, Want
+from punch.ice.selected import SelectedPath
+from punch.link.interfaces import PathFinder, Want
 from punch.link.keepalive import GAP
 from punch.link.path import Path, Ride
-from punch.link.receivebuffer import Inbox
+from punch.link.receivebuffer import ReceiveBuffer
 from punch.link.records import Control, Record, Type
-from punch.link.sequencing import Continuity, Stale
-from punch.link.state import Todo, newLife
-from punch.link.suspension import Outage
+from punch.link.sequencing import Sequencing, Stale
+from punch.link.state import LinkAction, newLife
+from punch.link.suspension import Suspension
 from punch.reasons import Reason
 from punch.role import Role
-from punch.util.deferreds import Arrival
-from punch.util.timers import Alarm
+from punch.util.deferreds import SharedResult
+from punch.util.timers import RestartableTimer
 
 ACK_DELAY = 0.05
 """
@@ -51,7 +51,7 @@ class Traveller(Shape):
         """
 
 
-class Course:
+class LinkPaths:
     """
     All paths of one link.
 
@@ -66,13 +66,13 @@ class Course:
         role: Role,
         resumeFor: float,
         tell: Tell,
-        continuity: Continuity,
+        continuity: Sequencing,
         traveller: Traveller,
     ) -> None:
         self.lead: Ride | None = None
-        self.inbox = Inbox(continuity)
-        self.ended: Arrival[LinkError | None] = Arrival()
-        self.released: Arrival[None] = Arrival()
+        self.inbox = ReceiveBuffer(continuity)
+        self.ended: SharedResult[LinkError | None] = SharedResult()
+        self.released: SharedResult[None] = SharedResult()
         self._clock = clock
         self._role = role
         self._tell = tell
@@ -80,15 +80,15 @@ class Course:
         self._traveller = traveller
         self._life = newLife()
         self._rides: list[Ride] = []
-        self._outage = Outage(clock, resumeFor, tell, self.abort)
+        self._outage = Suspension(clock, resumeFor, tell, self.abort)
         self._error: LinkError | None = None
         self._hasBegun = False
         self._isUnsure = False
-        self._ack = Alarm(clock)
+        self._ack = RestartableTimer(clock)
 
     # Paths come.
 
-    def begin(self, win: Win[Path]) -> Ride:
+    def begin(self, win: SelectedPath[Path]) -> Ride:
         """
         The first path.
         """
@@ -101,7 +101,7 @@ class Course:
         ride.start()
         return ride
 
-    def adopt(self, win: Win[Path]) -> Deferred[bool]:
+    def adopt(self, win: SelectedPath[Path]) -> Deferred[bool]:
         """
         Another path: on the dialer, to attach; on the listener, the dialer has.
 
@@ -133,7 +133,7 @@ class Course:
         if self.lead is not None:
             self.lead.probe(isDoubtful)
 
-    def seekBy(self, seeker: Seeker) -> None:
+    def seekBy(self, seeker: PathFinder) -> None:
         """
         From now on C{seeker} finds paths, as they are wanted.
         """
@@ -355,7 +355,7 @@ class Course:
         self._error = error
         self._do(self._life.gaveUp())
 
-    def _do(self, todo: Todo) -> None:
+    def _do(self, todo: LinkAction) -> None:
         for each, act in self._acts.items():
             if each in todo:
                 act(self)
@@ -389,11 +389,11 @@ class Course:
         if self.ended.settled and not self._rides:
             self.released.arrive(None)
 
-    _acts: dict[Todo, Callable[[Course], None]] = {
-        Todo.SUSPEND: _suspend,
-        Todo.LINGER: lambda self: self._outage.linger(),
-        Todo.RESUME: _resume,
-        Todo.END_PATH: _endPath,
-        Todo.REPORT_CLEAN: lambda self: self._end(None),
-        Todo.REPORT_LOST: lambda self: self._end(self._error or PathLost()),
+    _acts: dict[LinkAction, Callable[[LinkPaths], None]] = {
+        LinkAction.SUSPEND: _suspend,
+        LinkAction.LINGER: lambda self: self._outage.linger(),
+        LinkAction.RESUME: _resume,
+        LinkAction.END_PATH: _endPath,
+        LinkAction.REPORT_CLEAN: lambda self: self._end(None),
+        LinkAction.REPORT_LOST: lambda self: self._end(self._error or PathLost()),
     }

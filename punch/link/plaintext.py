@@ -15,7 +15,7 @@ from zope.interface import alsoProvides
 from punch.errors import LinkError, PathLost
 from punch.net.address import Address
 from punch.net.connection import Connection
-from punch.util.deferreds import Arrival
+from punch.util.deferreds import SharedResult
 
 
 class _Counted(ProtocolWrapper):
@@ -64,7 +64,7 @@ class PlainLink:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._ended: Arrival[LinkError | None] = Arrival()
+        self._ended: SharedResult[LinkError | None] = SharedResult()
         self.sent = 0
         self.received = 0
 

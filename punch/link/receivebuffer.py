@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from punch.link.sequencing import Continuity
+from punch.link.sequencing import Sequencing
 
 
-class Inbox:
+class ReceiveBuffer:
     """
     Gives out in order what has arrived, even if its receiver pauses and resumes from
     within, and counts it as taken only after that.
@@ -20,7 +20,7 @@ class Inbox:
 
     __slots__ = ("_continuity", "_isDelivering", "_pending", "isPaused", "taken")
 
-    def __init__(self, continuity: Continuity) -> None:
+    def __init__(self, continuity: Sequencing) -> None:
         self.isPaused = True
         self.taken = 0
         self._continuity = continuity

@@ -66,7 +66,7 @@ class Limits:
 DEFAULT_LIMITS: Final = Limits()
 
 
-class Written:
+class SendBuffer:
     """
     One direction of a link, on the side that writes.  CLOSE is its last unit.
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from punch.errors import Bug, ProtocolViolation
 from punch.link.attach import Attach, Attached
 from punch.link.records import MAXIMUM_DATA, decodeOffset, encodeOffset
-from punch.link.sendbuffer import DEFAULT_LIMITS, Limits, Piece, Written
+from punch.link.sendbuffer import DEFAULT_LIMITS, Limits, Piece, SendBuffer
 from punch.role import Role
 
 
@@ -29,7 +29,7 @@ class Stale(Exception):
     """
 
 
-class Continuity:
+class Sequencing:
     """
     One side's part in it.
 
@@ -76,7 +76,7 @@ class Continuity:
         self._link = link
         self._secret = secret
         self._limits = limits
-        self._written = Written(limits)
+        self._written = SendBuffer(limits)
         self._newest = 0
         # Of the paths that the peer sends on: the offset of the next unit there.
         self._positions: dict[int, int] = {}
@@ -354,7 +354,7 @@ class Continuity:
 
     def nextPiece(self) -> Piece | None:
         """
-        What to send next on the current path (L{Written.nextPiece}); L{None} too
+        What to send next on the current path (L{SendBuffer.nextPiece}); L{None} too
         while there is no path.
         """
         if self.current is None:

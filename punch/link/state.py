@@ -16,7 +16,7 @@ from typing import Protocol
 from automat import TypeMachineBuilder
 
 
-class Todo(Flag):
+class LinkAction(Flag):
     """
     What the link's owner has to do now.
     """
@@ -36,32 +36,32 @@ class Todo(Flag):
     REPORT_LOST = auto()
 
 
-class Life(Protocol):
+class LinkState(Protocol):
     """
     The inputs.
     """
 
-    def attached(self) -> Todo:
+    def attached(self) -> LinkAction:
         """
         There is a (newer) path.
         """
 
-    def completed(self) -> Todo:
+    def completed(self) -> LinkAction:
         """
         Nothing is left to do.
         """
 
-    def pathDied(self) -> Todo:
+    def pathDied(self) -> LinkAction:
         """
         The path is gone, and the other side did not say so.
         """
 
-    def pathEnded(self) -> Todo:
+    def pathEnded(self) -> LinkAction:
         """
         The other side ended the path on purpose: it will not come back.
         """
 
-    def gaveUp(self) -> Todo:
+    def gaveUp(self) -> LinkAction:
         """
         We will not wait any longer, or cannot.
         """
@@ -74,7 +74,7 @@ class _Nothing:
     """
 
 
-_builder = TypeMachineBuilder(Life, _Nothing)
+_builder = TypeMachineBuilder(LinkState, _Nothing)
 _riding = _builder.state("riding")
 _suspended = _builder.state("suspended")
 _complete = _builder.state("complete")  # It has a path, which we have ended.
@@ -82,63 +82,63 @@ _lingering = _builder.state("lingering")  # It is complete, and has no path.
 _ended = _builder.state("ended")
 
 
-@_suspended.upon(Life.attached).to(_riding)
-def _resume(life: Life, _: _Nothing) -> Todo:
-    return Todo.RESUME
+@_suspended.upon(LinkState.attached).to(_riding)
+def _resume(life: LinkState, _: _Nothing) -> LinkAction:
+    return LinkAction.RESUME
 
 
-@_riding.upon(Life.completed).to(_complete)
-@_complete.upon(Life.attached).loop()
-@_lingering.upon(Life.attached).to(_complete)
-def _endPath(life: Life, _: _Nothing) -> Todo:
-    return Todo.END_PATH
+@_riding.upon(LinkState.completed).to(_complete)
+@_complete.upon(LinkState.attached).loop()
+@_lingering.upon(LinkState.attached).to(_complete)
+def _endPath(life: LinkState, _: _Nothing) -> LinkAction:
+    return LinkAction.END_PATH
 
 
-@_riding.upon(Life.pathDied).to(_suspended)
-def _suspend(life: Life, _: _Nothing) -> Todo:
-    return Todo.SUSPEND
+@_riding.upon(LinkState.pathDied).to(_suspended)
+def _suspend(life: LinkState, _: _Nothing) -> LinkAction:
+    return LinkAction.SUSPEND
 
 
-@_complete.upon(Life.pathDied).to(_lingering)
-def _linger(life: Life, _: _Nothing) -> Todo:
-    return Todo.LINGER
+@_complete.upon(LinkState.pathDied).to(_lingering)
+def _linger(life: LinkState, _: _Nothing) -> LinkAction:
+    return LinkAction.LINGER
 
 
-@_riding.upon(Life.pathEnded).to(_ended)
-@_riding.upon(Life.gaveUp).to(_ended)
-@_suspended.upon(Life.gaveUp).to(_ended)
-def _reportLost(life: Life, _: _Nothing) -> Todo:
-    return Todo.REPORT_LOST
+@_riding.upon(LinkState.pathEnded).to(_ended)
+@_riding.upon(LinkState.gaveUp).to(_ended)
+@_suspended.upon(LinkState.gaveUp).to(_ended)
+def _reportLost(life: LinkState, _: _Nothing) -> LinkAction:
+    return LinkAction.REPORT_LOST
 
 
-@_complete.upon(Life.pathEnded).to(_ended)
-@_complete.upon(Life.gaveUp).to(_ended)
-@_lingering.upon(Life.gaveUp).to(_ended)
-def _reportClean(life: Life, _: _Nothing) -> Todo:
-    return Todo.REPORT_CLEAN
+@_complete.upon(LinkState.pathEnded).to(_ended)
+@_complete.upon(LinkState.gaveUp).to(_ended)
+@_lingering.upon(LinkState.gaveUp).to(_ended)
+def _reportClean(life: LinkState, _: _Nothing) -> LinkAction:
+    return LinkAction.REPORT_CLEAN
 
 
-@_riding.upon(Life.attached).loop()
-@_ended.upon(Life.attached).loop()
-@_complete.upon(Life.completed).loop()
-@_ended.upon(Life.completed).loop()
-@_suspended.upon(Life.completed).loop()
-@_lingering.upon(Life.completed).loop()
-@_suspended.upon(Life.pathDied).loop()
-@_suspended.upon(Life.pathEnded).loop()
-@_lingering.upon(Life.pathDied).loop()
-@_lingering.upon(Life.pathEnded).loop()
-@_ended.upon(Life.pathDied).loop()
-@_ended.upon(Life.pathEnded).loop()
-@_ended.upon(Life.gaveUp).loop()
-def _ignore(life: Life, _: _Nothing) -> Todo:
-    return Todo.NOTHING
+@_riding.upon(LinkState.attached).loop()
+@_ended.upon(LinkState.attached).loop()
+@_complete.upon(LinkState.completed).loop()
+@_ended.upon(LinkState.completed).loop()
+@_suspended.upon(LinkState.completed).loop()
+@_lingering.upon(LinkState.completed).loop()
+@_suspended.upon(LinkState.pathDied).loop()
+@_suspended.upon(LinkState.pathEnded).loop()
+@_lingering.upon(LinkState.pathDied).loop()
+@_lingering.upon(LinkState.pathEnded).loop()
+@_ended.upon(LinkState.pathDied).loop()
+@_ended.upon(LinkState.pathEnded).loop()
+@_ended.upon(LinkState.gaveUp).loop()
+def _ignore(life: LinkState, _: _Nothing) -> LinkAction:
+    return LinkAction.NOTHING
 
 
 _make = _builder.build()
 
 
-def newLife() -> Life:
+def newLife() -> LinkState:
     """
     The machine of a link on its first path.
     """

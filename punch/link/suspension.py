@@ -11,10 +11,10 @@ from twisted.internet.interfaces import IReactorTime
 
 from punch.errors import LinkError, PathLost
 from punch.events import Resumed, Suspended, Tell
-from punch.ice.selected import Win
+from punch.ice.selected import SelectedPath
 from punch.link.errors import ResumeExpired
-from punch.link.interfaces import Seeker
-from punch.util.timers import Alarm
+from punch.link.interfaces import PathFinder
+from punch.util.timers import RestartableTimer
 
 COURTESY = 10.0
 """
@@ -22,7 +22,7 @@ Seconds that a link which is complete stays for a peer that may not know it.
 """
 
 
-class Outage:
+class Suspension:
     """
     One link's, again and again.
 
@@ -41,13 +41,13 @@ class Outage:
         @param abort: ends the link; what happens to it when it is complete is no
             error to its applications.
         """
-        self.seeker: Seeker | None = None
+        self.seeker: PathFinder | None = None
         self._clock = clock
         self._resumeFor = resumeFor
         self._tell = tell
         self._abort = abort
         self._since = 0.0
-        self._patience = Alarm(clock)
+        self._patience = RestartableTimer(clock)
 
     @property
     def mayEnd(self) -> bool:
@@ -78,7 +78,7 @@ class Outage:
     def _expire(self) -> None:
         self._abort(ResumeExpired(f"after {self._resumeFor:g} s"))
 
-    def end(self, win: Win[Any]) -> None:
+    def end(self, win: SelectedPath[Any]) -> None:
         """
         There is a path again.
         """

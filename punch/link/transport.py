@@ -31,14 +31,14 @@ from zope.interface import implementer
 
 from punch.errors import Aborted, LinkError, PathLost, ProtocolViolation
 from punch.events import Tell, tellNobody
-from punch.ice.selected import Win
-from punch.link.interfaces import Seeker, Want
+from punch.ice.selected import SelectedPath
+from punch.link.interfaces import PathFinder, Want
 from punch.link.path import Path
-from punch.link.paths import Course
+from punch.link.paths import LinkPaths
 from punch.net.address import PunchAddress
 from punch.role import Role
-from punch.util.producers import FixedOptions, PushFromPull
-from punch.util.timers import Alarm
+from punch.util.producers import FixedTCPOptions, PushFromPull
+from punch.util.timers import RestartableTimer
 
 LINGER = 30.0
 """
@@ -48,7 +48,7 @@ no more.
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
-class Link(FixedOptions):
+class Link(FixedTCPOptions):
     """
     The transport of a protocol that talks to the peer.
 
@@ -67,7 +67,7 @@ class Link(FixedOptions):
         clock: IReactorTime,
         role: Role,
         pin: bytes,
-        win: Win[Path],
+        win: SelectedPath[Path],
         resumeFor: float = 0.0,
         tell: Tell = tellNobody,
     ) -> None:
@@ -87,13 +87,13 @@ class Link(FixedOptions):
         self._win = win
         self._protocol: IProtocol | None = None
         self._continuity = win.path.begin(role)
-        self._lingering = Alarm(clock)
+        self._lingering = RestartableTimer(clock)
         self._progress: tuple[object, ...] | None = None
         self._producer: IPushProducer | None = None
         self._isProducing = True
         self._halving = False
         self._mayWrite = True
-        self._course = Course(clock, role, resumeFor, tell, self._continuity, self)
+        self._course = LinkPaths(clock, role, resumeFor, tell, self._continuity, self)
         self._inbox = self._course.inbox
         self._ended = self._course.ended
         self._ended.wait().addCallback(self._hasEnded)
@@ -205,7 +205,7 @@ class Link(FixedOptions):
         return PunchAddress(self.pin, self._way.way, self._way.remote)
 
     @property
-    def _way(self) -> Win[Path]:
+    def _way(self) -> SelectedPath[Path]:
         """
         That of the path that leads, or did so last.
         """
@@ -256,13 +256,13 @@ class Link(FixedOptions):
         """
         return self._course.want
 
-    def seekBy(self, seeker: Seeker) -> None:
+    def seekBy(self, seeker: PathFinder) -> None:
         """
         From now on C{seeker} finds paths for us, as we want them.
         """
         self._course.seekBy(seeker)
 
-    def adopt(self, win: Win[Path]) -> Deferred[bool]:
+    def adopt(self, win: SelectedPath[Path]) -> Deferred[bool]:
         """
         Go on by another path: on the dialer, attach it; on the listener, the dialer
         has.

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from punch.nat.behavior import Mapping, Translation, dependent, mappingOf, strays
 from punch.nat.errors import STUNError
 from punch.net.address import Address
-from punch.util.deferreds import Arrival
+from punch.util.deferreds import SharedResult
 
 PATIENCE = 3.0
 """
@@ -53,7 +53,7 @@ Who saw our shared port, and as what.
 """
 
 
-class Survey:
+class BehaviorDiscovery:
     """
     One, of one shared port.
 
@@ -66,7 +66,7 @@ class Survey:
     _log = Logger()
 
     def __init__(self, clock: IReactorTime, look: Look) -> None:
-        self.found: Arrival[Translation | None] = Arrival()
+        self.found: SharedResult[Translation | None] = SharedResult()
         self.translation: Translation | None = None
         self.looked: Address | None = None
         self.isBlocked = False

@@ -38,7 +38,7 @@ MOST_SOCKETS = 10_000
 _TICK = 0.02
 
 
-class Sockets:
+class SocketBudget:
     """
     How many sockets all searches of a peer may have at once.
     """
@@ -62,7 +62,7 @@ class Sockets:
         self._left += 1
 
 
-class Search:
+class PortSearch:
     """
     One.
     """
@@ -70,7 +70,7 @@ class Search:
     def __init__(
         self,
         clock: IReactorTime,
-        sockets: Sockets,
+        sockets: SocketBudget,
         connect: Callable[[], Deferred[Connection] | None],
         join: Callable[[Deferred[Connection]], object],
     ) -> None:

@@ -13,15 +13,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from punch.events import Tell
-from punch.nat.discovery import Survey
+from punch.nat.discovery import BehaviorDiscovery
 from punch.nat.errors import STUNTaken
 from punch.nat.stunclient import look
-from punch.nat.stunmonitor import Observers
+from punch.nat.stunmonitor import STUNMonitor
 from punch.net.address import Address, HostPort
 from punch.net.sharedport import SharedPort
 
 
-class Outlook:
+class ReflexiveAddresses:
     """
     One peer's.
 
@@ -43,11 +43,11 @@ class Outlook:
         self._reactor = reactor
         self._clock = IReactorTime(reactor)
         self._shared = shared
-        self._observers = Observers(reactor, servers, tell)
+        self._observers = STUNMonitor(reactor, servers, tell)
         self.survey = self._blank()
 
-    def _blank(self) -> Survey:
-        return Survey(self._clock, self._look)
+    def _blank(self) -> BehaviorDiscovery:
+        return BehaviorDiscovery(self._clock, self._look)
 
     # The survey.
 
@@ -62,7 +62,7 @@ class Outlook:
         self, rendezvous: Address, observed: Address, vantages: Sequence[Address]
     ) -> None:
         """
-        Survey our NATs; see L{Survey.begin}.
+        Survey our NATs; see L{BehaviorDiscovery.begin}.
         """
         self.forget()
         seen = self._observers.sightings

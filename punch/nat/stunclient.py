@@ -43,7 +43,7 @@ from punch.nat.stun import (
 from punch.net.address import Address
 from punch.net.connector import outcomeOf
 from punch.net.outcome import Outcome
-from punch.util.deferreds import Arrival
+from punch.util.deferreds import SharedResult
 
 CONNECT_TIMEOUT = 10.0
 """
@@ -70,7 +70,7 @@ class STUNClient(Protocol):
     transport: ITCPTransport
 
     def __init__(self, clock: IReactorTime) -> None:
-        self.lost: Arrival[STUNError] = Arrival()
+        self.lost: SharedResult[STUNError] = SharedResult()
         self.borne = 0
         self._clock = clock
         self._framer = Framer()

@@ -28,7 +28,7 @@ from punch.events import Observed, Tell
 from punch.nat.errors import STUNError, STUNTaken
 from punch.nat.stunclient import CONNECT_TIMEOUT, STUNClient, connectSTUN
 from punch.net.address import Address, HostPort, formatAddress, tcpAddress
-from punch.util.timers import Nap
+from punch.util.timers import InterruptibleSleep
 
 _log = Logger(namespace="punch")
 
@@ -45,7 +45,7 @@ seconds after it).
 """
 
 
-class Observer:
+class MonitoredServer:
     """
     One STUN server, asked from one shared port until it is ended.
 
@@ -71,7 +71,7 @@ class Observer:
         )
         self._server = server
         self._changed = changed
-        self._nap = Nap(self._clock)
+        self._nap = InterruptibleSleep(self._clock)
         self._client: STUNClient | None = None
         self._isOver = False
         self._told: type[STUNError] | None = None
@@ -166,7 +166,7 @@ class Observer:
         return succeed(None) if self._client is None else self._client.lost.wait()
 
 
-class Observers:
+class STUNMonitor:
     """
     All the STUN servers that one peer asks.
     """
@@ -176,7 +176,7 @@ class Observers:
         self._servers = servers
         self._tell = tell
         self._binding: Binding | None = None
-        self._asked: list[Observer] = []
+        self._asked: list[MonitoredServer] = []
         self._awaited: list[tuple[Address, Deferred[Address]]] = []
 
     @property
@@ -232,7 +232,7 @@ class Observers:
         self.end()
         self._binding = binding
         self._asked = [
-            Observer(self._reactor, server, binding, self._changed)
+            MonitoredServer(self._reactor, server, binding, self._changed)
             for server in self._servers
         ]
 

@@ -61,7 +61,7 @@ def tooLong(attempt: object, seconds: float) -> Failure:
     return Failure(error.TimeoutError(string=f"nothing in {seconds:.1f} s"))
 
 
-class Attempt(ClientFactory):
+class ConnectAttempt(ClientFactory):
     """
     One attempt.
 

@@ -51,7 +51,7 @@ def netlink() -> socket.socket:
 
 
 @implementer(IReadDescriptor)
-class News:
+class NetlinkSocket:
     """
     A socket that says when to look.
     """

@@ -26,7 +26,7 @@ Somebody far away: the root server A.  To connect a datagram socket sends nothin
 
 
 @dataclass(frozen=True)
-class Vantage:
+class NetworkState:
     """
     Where this host stands in its network.
 
@@ -41,7 +41,7 @@ class Vantage:
     sources: tuple[str, ...]
 
 
-def vantage() -> Vantage:
+def networkState() -> NetworkState:
     """
     Look; it takes up to a millisecond.
 
@@ -54,7 +54,7 @@ def vantage() -> Vantage:
         for ip in adapter.ips
     ]
     found = [(address, flags) for address, flags in found if _counts(address)]
-    return Vantage(
+    return NetworkState(
         frozenset(address for address, flags in found if flags & _UP),
         frozenset(address for address, flags in found if flags & _RUNNING),
         tuple(_source(family, far) for family, far in _FAR),

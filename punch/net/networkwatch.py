@@ -17,8 +17,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReactorTim
 from twisted.logger import Logger
 
 from punch.net.hostaddresses import HostAddresses, hostAddresses
-from punch.net.netlink import News, netlink
-from punch.net.networkstate import vantage
+from punch.net.netlink import NetlinkSocket, netlink
+from punch.net.networkstate import networkState
 
 Look: TypeAlias = Callable[[], Hashable]
 """
@@ -59,7 +59,7 @@ class NetworkWatch:
     def __init__(
         self,
         reactor: IReactorTime,
-        look: Look = vantage,
+        look: Look = networkState,
         subscribe: Subscribe | None = netlink,
     ) -> None:
         """
@@ -73,7 +73,7 @@ class NetworkWatch:
         self._subscribe = subscribe if IReactorFDSet.providedBy(reactor) else None
         self._watchers: dict[object, Callable[[], None]] = {}
         self._seen: Hashable = None
-        self._news: News | None = None
+        self._news: NetlinkSocket | None = None
         self._call: IDelayedCall | None = None
         self._windows = 0
 
@@ -114,7 +114,7 @@ class NetworkWatch:
         except OSError as error:
             _log.debug("Nobody tells of network changes: {error}", error=error)
         else:
-            self._news = News(self._reactor, news, self._stirred, self._deaf)
+            self._news = NetlinkSocket(self._reactor, news, self._stirred, self._deaf)
 
     def _end(self) -> None:
         self._close()

@@ -177,7 +177,7 @@ class _Synthesizer(_Receiver):
 
 
 @implementer(IHostnameResolver, IReactorPluggableNameResolver)
-class Preference:
+class IPv4First:
     """
     A reactor whose resolver names IPv4 addresses first if this host has one; and if
     not, and there are no others, where a NAT64 has them.

@@ -30,7 +30,7 @@ from twisted.internet.tcp import makeBinding
 from punch.errors import BadOption, PortInUse
 from punch.net.address import Address
 from punch.net.connection import Connection, How
-from punch.net.connector import Attempt
+from punch.net.connector import ConnectAttempt
 from punch.net.nat64 import Prefix
 from punch.util.deferreds import shield
 
@@ -187,7 +187,7 @@ class SharedPort:
         Connect from this port.  An attempt ends when the kernel ends it (after
         about two minutes of silence), or by cancelling.
         """
-        attempt = Attempt(self._factory.prefix)
+        attempt = ConnectAttempt(self._factory.prefix)
         attempt.start(self._reactor, address, self.binding)
         return attempt.made
 
@@ -195,7 +195,7 @@ class SharedPort:
         """
         Connect from another port, any that is free.
         """
-        attempt = Attempt(self._factory.prefix)
+        attempt = ConnectAttempt(self._factory.prefix)
         attempt.start(self._reactor, address, self.otherBinding)
         return attempt.made
 

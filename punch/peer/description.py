@@ -13,7 +13,7 @@ from twisted.internet.ssl import optionsForClientTLS
 from punch.errors import BadEndpoint, BadOption
 from punch.net.address import splitHostPort
 from punch.net.hostaddresses import HostAddresses, hostAddresses
-from punch.net.resolver import Preference
+from punch.net.resolver import IPv4First
 from punch.peer.direct import Whereabouts
 from punch.peer.peer import Rendezvous
 
@@ -44,7 +44,7 @@ def rendezvousEndpoint(
         raise BadEndpoint(f"{description!r}: it begins with neither tcp: nor tls:")
 
     def fromPort(binding: Binding | None) -> IStreamClientEndpoint:
-        preferred = Preference(reactor, hostAddresses)
+        preferred = IPv4First(reactor, hostAddresses)
         endpoint = HostnameEndpoint(preferred, host, port, CONNECT_TIMEOUT, binding)
         return endpoint if security is None else wrapClientTLS(security, endpoint)
 

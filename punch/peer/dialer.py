@@ -14,31 +14,31 @@ from punch.errors import PunchError, RendezvousError
 from punch.events import Introduced
 from punch.ice.gate import Gate
 from punch.ice.race import Race
-from punch.ice.selected import Win
+from punch.ice.selected import SelectedPath
 from punch.link.path import Path
 from punch.link.transport import Link
 from punch.nat.behavior import Translation
 from punch.net.address import Address, formatAddress
-from punch.peer.instancelock import NoSeat, Seat
-from punch.peer.introduction import Dialed, Meeting
+from punch.peer.instancelock import InstanceLock, NoInstanceLock
+from punch.peer.introduction import DialedIntroduction, Meeting
 from punch.peer.peer import L, Peer, Rendezvous
-from punch.peer.reconnect import Redial
+from punch.peer.reconnect import Reconnector
 from punch.peer.relaypolicy import RelayPolicy
 from punch.reasons import Reason
 from punch.rendezvous.client import ANSWER_TIMEOUT, RendezvousClient
 from punch.signaling.greeting import DialersGreeting
 from punch.signaling.messages import REHEARSAL
-from punch.signaling.rejoin import Reunion
+from punch.signaling.rejoin import Rejoin
 from punch.traceevents import (
     Confirmed,
     Lost,
     Met,
     Over,
-    Pen,
     Reached,
     Seen,
     Sought,
-    noPen,
+    Tracer,
+    noTracer,
 )
 
 
@@ -53,7 +53,7 @@ class Dialer:
         rendezvous: Rendezvous,
         name: str,
         secret: bytes,
-        reunion: Reunion | None = None,
+        reunion: Rejoin | None = None,
         policy: RelayPolicy | None = None,
         rehearses: bool = False,
     ) -> None:
@@ -80,10 +80,10 @@ class Dialer:
         )
         self._client: RendezvousClient | None = None
         self._id = b""
-        self._introduction: Dialed | None = None
+        self._introduction: DialedIntroduction | None = None
         self._isRelayed = False
-        self._pen: Pen = noPen
-        self._seat: Seat = NoSeat()
+        self._pen: Tracer = noTracer
+        self._seat: InstanceLock = NoInstanceLock()
         self._gate = Gate(peer.clock, self._races)
 
     async def run(self) -> Link:
@@ -97,21 +97,21 @@ class Dialer:
         seat = self._seat = self._peer.settings.seats(self._name)
         try:
             link = await self.reach(
-                lambda win: self._peer.link(win, Dialed.role, started)
+                lambda win: self._peer.link(win, DialedIntroduction.role, started)
             )
         except BaseException:
             seat.leave()
             raise
         link.whenEnded().addCallback(lambda _: seat.leave())
 
-        def improve(win: Win[Path]) -> Deferred[Any]:
+        def improve(win: SelectedPath[Path]) -> Deferred[Any]:
             # The listener must know the link before it can go on elsewhere.
             return link.whenConfirmed().addCallback(
                 lambda isKnown: link.adopt(win) if isKnown else win.path.abort()
             )
 
         link.whenConfirmed().addCallback(self._confirmed)
-        link.seekBy(Redial(self._peer, link, self._again, self.rest(improve)))
+        link.seekBy(Reconnector(self._peer, link, self._again, self.rest(improve)))
         return link
 
     @property
@@ -126,7 +126,7 @@ class Dialer:
         if isKnown:
             self._pen(Confirmed())
 
-    def _again(self, reunion: Reunion, policy: RelayPolicy, tries: int) -> Dialer:
+    def _again(self, reunion: Rejoin, policy: RelayPolicy, tries: int) -> Dialer:
         """
         A dial for a link that lives.  Under a standing name we ask now and then, too:
         if its listener was restarted, it can say so.
@@ -138,7 +138,7 @@ class Dialer:
         peer = self._peer.twin()
         return Dialer(peer, self._rendezvous, name, b"", reunion, policy)
 
-    async def reach(self, ride: Callable[[Win[Path]], L]) -> L:
+    async def reach(self, ride: Callable[[SelectedPath[Path]], L]) -> L:
         """
         Dial once.
 
@@ -146,10 +146,14 @@ class Dialer:
             L{rest} is to be called after it.
         @raise PunchError: why there is no path.
         """
-        self._pen = self._peer.settings.draw(Dialed.role.value, bool(self._preface))
+        self._pen = self._peer.settings.draw(
+            DialedIntroduction.role.value, bool(self._preface)
+        )
         return await self._peer.meet(self._gate.admit, self._introduce, ride)
 
-    def rest(self, adopt: Callable[[Win[Path]], Deferred[Any]]) -> Deferred[None]:
+    def rest(
+        self, adopt: Callable[[SelectedPath[Path]], Deferred[Any]]
+    ) -> Deferred[None]:
         """
         The race behind a relayed path that has won it.
 
@@ -159,7 +163,7 @@ class Dialer:
         """
         return Deferred.fromCoroutine(self._rest(adopt))
 
-    async def _rest(self, adopt: Callable[[Win[Path]], Deferred[Any]]) -> None:
+    async def _rest(self, adopt: Callable[[SelectedPath[Path]], Deferred[Any]]) -> None:
         met = self._introduction
         if met is None or not self._isRelayed:
             return
@@ -181,7 +185,7 @@ class Dialer:
         met = self._introduction
         return [met.race] if met is not None and met.expectsDirect else []
 
-    async def _introduce(self) -> Win[Path]:
+    async def _introduce(self) -> SelectedPath[Path]:
         """
         Go to the rendezvous, race, and leave the introduction.
         """
@@ -206,7 +210,7 @@ class Dialer:
         if self._client is not None and self._id:
             self._client.leave(self._id, reason)
 
-    async def _meet(self) -> Win[Path]:
+    async def _meet(self) -> SelectedPath[Path]:
         """
         Be introduced, and race.
         """
@@ -226,7 +230,7 @@ class Dialer:
             dialed.addErrback(lambda failure: None)
         self._peer.tell(Introduced(formatAddress(peer)))
         self._pen(Met(self._id.hex(), formatAddress(peer), wait))
-        self._introduction = Dialed(
+        self._introduction = DialedIntroduction(
             self._peer.means(self._rendezvous, self._policy),
             Meeting(
                 observed,

@@ -20,7 +20,7 @@ from punch.ice.candidate import Candidate, Kind
 from punch.ice.checklist import Checklist
 from punch.ice.gate import Gate
 from punch.ice.race import Race, Verify
-from punch.ice.selected import Win
+from punch.ice.selected import SelectedPath
 from punch.link.path import Path
 from punch.link.plaintext import PlainLink
 from punch.link.transport import Link
@@ -30,7 +30,7 @@ from punch.net.resolver import resolve
 from punch.peer.introduction import verifyDrawn
 from punch.peer.peer import Peer
 from punch.role import Role
-from punch.traceevents import Confirmed, Pen, noPen
+from punch.traceevents import Confirmed, Tracer, noTracer
 
 P = TypeVar("P")
 L = TypeVar("L", Link, PlainLink)
@@ -59,7 +59,7 @@ class Direct:
         self._where = where
         self._attaching = DeferredLock()
         self._race: Race[Any] | None = None
-        self._pen: Pen = noPen
+        self._pen: Tracer = noTracer
         self._gate = Gate(peer.clock, lambda: [self._race] if self._race else [])
 
     async def secured(self, pin: bytes) -> Link:
@@ -124,16 +124,21 @@ class Direct:
         )
 
     async def _run(
-        self, verify: Verify[P], ride: Callable[[Win[P]], L], everyAddress: bool
+        self,
+        verify: Verify[P],
+        ride: Callable[[SelectedPath[P]], L],
+        everyAddress: bool,
     ) -> L:
         found = await self._addresses()
 
-        async def meet() -> Win[P]:
+        async def meet() -> SelectedPath[P]:
             return await self._meet(verify, found if everyAddress else found[:1])
 
         return await self._peer.meet(self._gate.admit, meet, ride)
 
-    async def _meet(self, verify: Verify[P], addresses: list[Address]) -> Win[P]:
+    async def _meet(
+        self, verify: Verify[P], addresses: list[Address]
+    ) -> SelectedPath[P]:
         """
         Race.  Nothing is waited for before the first attempt: from the moment that
         we listen, who comes in has a race to enter.

@@ -30,7 +30,7 @@ Connects to the rendezvous from a shared port.
 """
 
 
-class SecondPort:
+class HedgedPort:
     """
     One, which may never be opened.
     """

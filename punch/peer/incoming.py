@@ -22,7 +22,7 @@ from punch.errors import NoSuchName, PunchError, RendezvousError
 from punch.events import Failed, Introduced
 from punch.ice.gate import Gate
 from punch.ice.race import Race
-from punch.ice.selected import Win
+from punch.ice.selected import SelectedPath
 from punch.link.errors import PeerRestarted
 from punch.link.interfaces import Want
 from punch.link.path import Path
@@ -30,17 +30,22 @@ from punch.link.transport import Link
 from punch.net.address import Address, formatAddress
 from punch.net.connection import Connection
 from punch.net.tls import Secured, Security
-from punch.peer.introduction import PROOF_TIMEOUT, Answered, Introduction, Meeting
+from punch.peer.introduction import (
+    PROOF_TIMEOUT,
+    AnsweredIntroduction,
+    Introduction,
+    Meeting,
+)
 from punch.peer.peer import Peer, Rendezvous
 from punch.reasons import Reason
 from punch.rendezvous.client import RendezvousClient
 from punch.role import Role
 from punch.signaling.greeting import ListenersGreeting
-from punch.signaling.meetingpoint import Place
-from punch.signaling.rejoin import Reunion, splitPreface
-from punch.traceevents import Met, Pen, Seen
-from punch.util.deferreds import Arrival
-from punch.util.timers import Alarm
+from punch.signaling.meetingpoint import MeetingPoint
+from punch.signaling.rejoin import Rejoin, splitPreface
+from punch.traceevents import Met, Seen, Tracer
+from punch.util.deferreds import SharedResult
+from punch.util.timers import RestartableTimer
 
 MOST_WAITING = 16
 """
@@ -130,7 +135,8 @@ Introductions that may go on at once.
 class Reception:
     """
     All that a listener is in the middle of.  (To the rendezvous it is a
-    L{punch.rendezvous.client.Guest}, to its links a L{punch.link.interfaces.Seeker}.)
+    L{punch.rendezvous.client.Guest}, to its links a
+    L{punch.link.interfaces.PathFinder}.)
 
     C{client}: our connection to the rendezvous, C{None} while there is none.
     C{observed}: our address as the rendezvous sees it.  C{place}: where we wait;
@@ -157,24 +163,24 @@ class Reception:
         @param spent: is told of a name whose code a guess has used up.
         """
         self.client: RendezvousClient | None = None
-        self.place: Place | None = None
+        self.place: MeetingPoint | None = None
         self.again = ""
         self.isRetired = False
-        self.gone: Arrival[RendezvousError] = Arrival()
+        self.gone: SharedResult[RendezvousError] = SharedResult()
         self._peer = peer
         self._rendezvous = rendezvous
         self._linked = linked
         self._failed = failed
         self._spent = spent
-        self._introductions: dict[bytes, Answered] = {}
+        self._introductions: dict[bytes, AnsweredIntroduction] = {}
         self._links: dict[bytes, Link] = {}
         self._seats: dict[str, Link] = {}
         self._reunions: set[bytes] = set()
-        self._empty: Arrival[None] = Arrival()
+        self._empty: SharedResult[None] = SharedResult()
         # Those who wait for their guess, and those who had it.
-        self._unanswered: deque[tuple[bytes, Answered]] = deque()
-        self._guessing: dict[bytes, Place] = {}
-        self._nextGuess = Alarm(peer.clock)
+        self._unanswered: deque[tuple[bytes, AnsweredIntroduction]] = deque()
+        self._guessing: dict[bytes, MeetingPoint] = {}
+        self._nextGuess = RestartableTimer(peer.clock)
         self._lobby = Lobby(peer.clock, peer.security, self._introductions.values)
         self.gate = Gate(peer.clock, self._races, self._lobby.receive)
 
@@ -265,8 +271,8 @@ class Reception:
 
     def _draw(
         self, introduction: bytes, peer: Address, wait: float, isReunion: bool
-    ) -> Pen:
-        pen = self._peer.settings.draw(Answered.role.value, isReunion)
+    ) -> Tracer:
+        pen = self._peer.settings.draw(AnsweredIntroduction.role.value, isReunion)
         pen(Seen(formatAddress(self.observed)))
         pen(Met(introduction.hex(), formatAddress(peer), wait))
         return pen
@@ -284,13 +290,13 @@ class Reception:
         return None
 
     def _meet(
-        self, introduction: bytes, meeting: Meeting, place: Place, pake: bytes
+        self, introduction: bytes, meeting: Meeting, place: MeetingPoint, pake: bytes
     ) -> None:
         """
         A dialer who wants a new link.
         """
         means = self._peer.means(self._rendezvous)
-        met = Answered(means, meeting, place.greeting(), pake)
+        met = AnsweredIntroduction(means, meeting, place.greeting(), pake)
         self._introductions[introduction] = met
         self._unanswered.append((introduction, met))
         started = self._peer.clock.seconds()
@@ -306,9 +312,9 @@ class Reception:
         A dialer who wants another path for a link.
         """
         means = self._peer.means(self._rendezvous)
-        reunion = Reunion(link.id, link.secret)
+        reunion = Rejoin(link.id, link.secret)
         greeting = ListenersGreeting(reunion.name, reunion.secret)
-        met = Answered(means, meeting, greeting, pake)
+        met = AnsweredIntroduction(means, meeting, greeting, pake)
         self._introductions[introduction] = met
         self._reunions.add(introduction)
         met.won.addCallback(self._reunited, introduction, link)
@@ -370,9 +376,13 @@ class Reception:
     # What came of it.
 
     def _won(
-        self, win: Win[Path], introduction: bytes, met: Answered, started: float
+        self,
+        win: SelectedPath[Path],
+        introduction: bytes,
+        met: AnsweredIntroduction,
+        started: float,
     ) -> None:
-        link = self._peer.link(win, Answered.role, started)
+        link = self._peer.link(win, AnsweredIntroduction.role, started)
         self._links[link.id] = link
         link.whenEnded().addCallback(self._dropped, link, met.seat)
         self._seatOn(met.seat, link)
@@ -396,7 +406,9 @@ class Reception:
             del self._seats[seat]
         self._checkEmpty()
 
-    def _reunited(self, win: Win[Path], introduction: bytes, link: Link) -> None:
+    def _reunited(
+        self, win: SelectedPath[Path], introduction: bytes, link: Link
+    ) -> None:
         link.adopt(win)
         self._goOn(introduction, link)
 
@@ -414,7 +426,9 @@ class Reception:
         better.addBoth(lambda _: self._leave(introduction, Reason.DONE))
         link.whenEnded().addCallback(lambda _: met.race.end())
 
-    def _unmet(self, failure: Failure, introduction: bytes, met: Answered) -> None:
+    def _unmet(
+        self, failure: Failure, introduction: bytes, met: AnsweredIntroduction
+    ) -> None:
         """
         A dialer was not met.
         """

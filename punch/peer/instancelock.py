@@ -32,7 +32,7 @@ _MOST = 64
 _log = Logger()
 
 
-class Seat(Protocol):
+class InstanceLock(Protocol):
     """
     One, taken.
 
@@ -47,7 +47,7 @@ class Seat(Protocol):
         """
 
 
-class NoSeat:
+class NoInstanceLock:
     """
     What is taken where there are no seats.
     """
@@ -60,34 +60,34 @@ class NoSeat:
         """
 
 
-Seats = Callable[[str], Seat]
+InstanceLocks = Callable[[str], InstanceLock]
 """
 Takes a seat for dialing a name.
 """
 
 
-def noSeats(name: str) -> Seat:
+def noInstanceLocks(name: str) -> InstanceLock:
     """
     There are none.
     """
-    return NoSeat()
+    return NoInstanceLock()
 
 
-class _FileSeat:
+class _FileLock:
     def __init__(self, descriptor: int, token: bytes) -> None:
         self._descriptor: int | None = descriptor
         self.token = token
 
     def leave(self) -> None:
         """
-        See L{Seat}.
+        See L{InstanceLock}.
         """
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
 
 
-def fileSeats(name: str) -> Seat:
+def fileInstanceLocks(name: str) -> InstanceLock:
     """
     The first free seat of this user's for a name; none where no file can be locked.
     """
@@ -95,7 +95,7 @@ def fileSeats(name: str) -> Seat:
         return _take(_directory(), hashlib.sha256(name.encode("utf-8")).hexdigest())
     except OSError as cannot:
         _log.debug("no seat: {why}", why=cannot)
-        return NoSeat()
+        return NoInstanceLock()
 
 
 def _directory() -> Path:
@@ -115,19 +115,19 @@ def _directory() -> Path:
     return place
 
 
-def _take(directory: Path, name: str) -> Seat:
+def _take(directory: Path, name: str) -> InstanceLock:
     for number in range(_MOST):
         path = directory / f"{name[:32]}-{number}"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return _FileSeat(descriptor, _token(descriptor))
+            return _FileLock(descriptor, _token(descriptor))
         except BlockingIOError:
             os.close(descriptor)
         except BaseException:
             os.close(descriptor)
             raise
-    return NoSeat()
+    return NoInstanceLock()
 
 
 def _token(descriptor: int) -> bytes:

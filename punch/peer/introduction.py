@@ -35,7 +35,7 @@ from punch.events import Judged, Rehearsed, Tell
 from punch.ice.candidate import Candidate, Kind, isUsable, usable
 from punch.ice.checklist import Checklist
 from punch.ice.race import Connect, Race
-from punch.ice.selected import Win
+from punch.ice.selected import SelectedPath
 from punch.link.errors import UnknownLink
 from punch.link.path import Path, verify
 from punch.nat.behavior import Translation
@@ -44,8 +44,8 @@ from punch.net.address import Address, formatAddress, ipOf
 from punch.net.connection import Connection
 from punch.net.tls import Pin, Security
 from punch.net.tls import Secured as SecuredConnection
-from punch.peer.lanpreference import HeadStart
-from punch.peer.porttraversal import Approach, Ways
+from punch.peer.lanpreference import LANPreference
+from punch.peer.porttraversal import PortTraversal, TraversalContext
 from punch.peer.relaypolicy import RelayPolicy
 from punch.reasons import Reason
 from punch.rendezvous.relayclient import Relayed
@@ -56,17 +56,17 @@ from punch.traceevents import (
     RELAY,
     Heard,
     PeerGone,
-    Pen,
     Recognized,
     Said,
     Secured,
-    noPen,
+    Tracer,
+    noTracer,
 )
-from punch.util.deferreds import Arrival
+from punch.util.deferreds import SharedResult
 
 
 @dataclass(frozen=True)
-class Means:
+class IntroductionContext:
     """
     What an introduction works with.
 
@@ -82,7 +82,7 @@ class Means:
     timeout: float
     policy: RelayPolicy
     relay: Callable[[bytes], Deferred[Any]]
-    ways: Ways
+    ways: TraversalContext
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Meeting:
     local: bool
     relay: Callable[[bytes], None]
     ticket: bytes | None = field(default=None, repr=False)
-    pen: Pen = noPen
+    pen: Tracer = noTracer
 
     @property
     def overLoopback(self) -> bool:
@@ -113,7 +113,7 @@ class Meeting:
 
 
 def verifyDrawn(
-    security: Security, connection: Connection, role: Role, pin: Pin, pen: Pen
+    security: Security, connection: Connection, role: Role, pin: Pin, pen: Tracer
 ) -> Deferred[Path]:
     """
     L{verify}, for who draws it.
@@ -176,7 +176,7 @@ What the other side's reason to leave means for us, if not that it gave up.
 """
 
 
-def _dialersPatience(means: Means) -> float:
+def _dialersPatience(means: IntroductionContext) -> float:
     return means.timeout - min(LAST_WORDS, means.timeout / 4)
 
 
@@ -195,10 +195,10 @@ class Introduction:
     _greeting: Greeting
     _told: Details
 
-    def __init__(self, means: Means, meeting: Meeting) -> None:
+    def __init__(self, means: IntroductionContext, meeting: Meeting) -> None:
         self._means = means
         self._meeting = meeting
-        self._details: Arrival[Details] = Arrival()
+        self._details: SharedResult[Details] = SharedResult()
         self.pin: bytes | None = None
         self.again = self.seat = ""
         self.race: Race[Path] = Race(
@@ -211,8 +211,8 @@ class Introduction:
             meeting.pen,
         )
         self._policy = means.policy
-        self._headStart = HeadStart(means.clock, meeting.own, meeting.peer)
-        self._approach = Approach(
+        self._headStart = LANPreference(means.clock, meeting.own, meeting.peer)
+        self._approach = PortTraversal(
             means.ways, self.race, meeting.peer, self.role, self._note, meeting.pen
         )
         self._timers = [
@@ -221,7 +221,7 @@ class Introduction:
             means.clock.callLater(_dialersPatience(means) * REPORT, self._report),
             means.clock.callLater(PROOF_TIMEOUT, self._unproven),
         ]
-        self.won: Deferred[Win[Path]] = self.race.won
+        self.won: Deferred[SelectedPath[Path]] = self.race.won
         self.won.addBoth(self._settled)
         self.better = self.race.better
         if meeting.ticket is not None and means.policy.mayRelay:
@@ -372,7 +372,7 @@ class Introduction:
             self.race.fail(self.silence())
 
     def _settled(self, result: object) -> object:
-        if isinstance(result, Win) and self.race.goesOn:
+        if isinstance(result, SelectedPath) and self.race.goesOn:
             self.better.wait().addBoth(self._stopTimers).addErrback(lambda _: None)
         else:
             self._stopTimers(result)
@@ -385,7 +385,7 @@ class Introduction:
         return result
 
 
-class Dialed(Introduction):
+class DialedIntroduction(Introduction):
     """
     An introduction that we asked for.
     """
@@ -395,7 +395,7 @@ class Dialed(Introduction):
 
     def __init__(
         self,
-        means: Means,
+        means: IntroductionContext,
         meeting: Meeting,
         greeting: DialersGreeting,
         own: Callable[[], Details],
@@ -422,7 +422,7 @@ class Dialed(Introduction):
         self._learn(details)
 
 
-class Answered(Introduction):
+class AnsweredIntroduction(Introduction):
     """
     An introduction that somebody else asked for.
 
@@ -435,7 +435,7 @@ class Answered(Introduction):
 
     def __init__(
         self,
-        means: Means,
+        means: IntroductionContext,
         meeting: Meeting,
         greeting: ListenersGreeting,
         dialed: bytes,

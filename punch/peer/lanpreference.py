@@ -21,7 +21,7 @@ any network that a room has.
 """
 
 
-class HeadStart:
+class LANPreference:
     """
     One, in one introduction, for the dialer's choice.
     """

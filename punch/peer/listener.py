@@ -29,9 +29,9 @@ from punch.peer.incoming import Reception
 from punch.peer.peer import Peer, Rendezvous
 from punch.rendezvous.client import ANSWER_TIMEOUT, RendezvousClient
 from punch.signaling.code import Code, chooseWords
-from punch.signaling.meetingpoint import Place
-from punch.util.deferreds import Arrival
-from punch.util.timers import Nap
+from punch.signaling.meetingpoint import MeetingPoint
+from punch.util.deferreds import SharedResult
+from punch.util.timers import InterruptibleSleep
 
 _PAUSES = (0.5, 30.0)
 _LINKED_PAUSES = (0.1, 1.0)
@@ -54,7 +54,7 @@ class Listener:
         self,
         peer: Peer,
         rendezvous: Rendezvous,
-        place: Place | None,
+        place: MeetingPoint | None,
         linked: Callable[[Link], None],
         failed: Callable[[PunchError], None],
     ) -> None:
@@ -68,7 +68,7 @@ class Listener:
         self._peer = peer
         self._rendezvous = rendezvous
         self._owner = secrets.token_bytes(16)
-        self._nap = Nap(peer.clock)
+        self._nap = InterruptibleSleep(peer.clock)
         self._trying: Deferred[None] | None = None
         self._isHurried = False
         self._reception = Reception(peer, rendezvous, linked, failed, self._renewCode)
@@ -126,7 +126,7 @@ class Listener:
         Wait at the rendezvous.
         """
         client = await self._peer.connect(self._rendezvous, self._reception)
-        self._reception.gone = Arrival()
+        self._reception.gone = SharedResult()
         try:
             observed = await self._peer.greet(client, self._patience())
             self._reception.observed = observed
@@ -163,7 +163,7 @@ class Listener:
 
     async def _takeNumber(self, client: RendezvousClient) -> None:
         code = Code(await client.allocate(self._owner), chooseWords())
-        self._reception.place = Place.coded(code)
+        self._reception.place = MeetingPoint.coded(code)
         self._peer.tell(CodeAllotted(str(code)))
 
     async def _comeBack(self) -> None:
@@ -241,7 +241,9 @@ class Listener:
         await self._takeNumber(client)
 
 
-async def listenOnce(peer: Peer, rendezvous: Rendezvous, place: Place | None) -> Link:
+async def listenOnce(
+    peer: Peer, rendezvous: Rendezvous, place: MeetingPoint | None
+) -> Link:
     """
     The first link of a listener, or its first failure that counts.
     """

@@ -25,12 +25,12 @@ from twisted.internet.tcp import makeBinding
 from punch.errors import LinkError, PortHeld, PunchError
 from punch.events import Closed, Listening, Observed
 from punch.ice.gathering import gathered
-from punch.ice.selected import Win
+from punch.ice.selected import SelectedPath
 from punch.link.path import Path
 from punch.link.plaintext import PlainLink
 from punch.link.transport import Link
-from punch.nat.portsearch import Sockets
-from punch.nat.reflexive import Outlook
+from punch.nat.portsearch import SocketBudget
+from punch.nat.reflexive import ReflexiveAddresses
 from punch.net.address import Address, formatAddress
 from punch.net.connection import Connection
 from punch.net.identity import Identity
@@ -38,9 +38,9 @@ from punch.net.networkwatch import networkWatch
 from punch.net.resolver import prefixBetween
 from punch.net.sharedport import SharedPort
 from punch.net.tls import Security
-from punch.peer.hedgedport import SecondPort
-from punch.peer.introduction import Means
-from punch.peer.porttraversal import Ways
+from punch.peer.hedgedport import HedgedPort
+from punch.peer.introduction import IntroductionContext
+from punch.peer.porttraversal import TraversalContext
 from punch.peer.relaypolicy import RelayPolicy
 from punch.peer.settings import Settings
 from punch.reasons import Reason
@@ -98,14 +98,14 @@ class Peer:
         self.security = Security(self.clock, identity or Identity.make())
         self._shared: SharedPort | None = None
         self._accepted: Callable[[Connection], None]
-        self._sockets = Sockets(settings.search)
+        self._sockets = SocketBudget(settings.search)
         self._client: RendezvousClient | None = None
         self._outlook = self._outside()
 
-    def _outside(self) -> Outlook:
+    def _outside(self) -> ReflexiveAddresses:
         # By the relay alone nobody comes to what STUN servers see.
         asked = self.settings.stunServers if self.settings.relay.mayMeet else []
-        return Outlook(self._reactor, asked, self.tell, lambda: self.shared)
+        return ReflexiveAddresses(self._reactor, asked, self.tell, lambda: self.shared)
 
     def watchNetwork(self, changed: Callable[[], None]) -> Callable[[], None]:
         """
@@ -131,13 +131,15 @@ class Peer:
         twin._outlook = twin._outside()
         return twin
 
-    def means(self, rendezvous: Rendezvous, policy: RelayPolicy | None = None) -> Means:
+    def means(
+        self, rendezvous: Rendezvous, policy: RelayPolicy | None = None
+    ) -> IntroductionContext:
         """
         What an introduction works with.
 
         @param policy: C{None}: that of the settings.
         """
-        return Means(
+        return IntroductionContext(
             clock=self.clock,
             security=self.security,
             connect=self.shared.connect,
@@ -148,7 +150,7 @@ class Peer:
             relay=lambda ticket: connectRelay(
                 self.clock, rendezvous(self._anyPort()), ticket
             ),
-            ways=Ways(
+            ways=TraversalContext(
                 clock=self.clock,
                 random=self.settings.random,
                 survey=self._outlook.survey,
@@ -221,7 +223,7 @@ class Peer:
         beside it, and nobody waits for them.
 
         @param mayMove: nobody knows the shared port yet, so that it may become
-            another (L{SecondPort}) if none was asked for.
+            another (L{HedgedPort}) if none was asked for.
         @raise punch.errors.RendezvousError: it can't be reached.
         """
         self._outlook.observe()
@@ -259,7 +261,7 @@ class Peer:
         if not mayMove or self.settings.port:
             self._client = await reach(self.shared)
             return self._client
-        second = SecondPort(self.clock, reach, lambda: self._opened(self._accepted))
+        second = HedgedPort(self.clock, reach, lambda: self._opened(self._accepted))
         shared, self._client = await second.beside(self.shared)
         if shared is not self.shared:
             self._move(shared)
@@ -323,8 +325,8 @@ class Peer:
     async def meet(
         self,
         accepted: Callable[[Connection], None],
-        race: Callable[[], Awaitable[Win[P]]],
-        ride: Callable[[Win[P]], L],
+        race: Callable[[], Awaitable[SelectedPath[P]]],
+        ride: Callable[[SelectedPath[P]], L],
     ) -> L:
         """
         One meeting: the shared port is open while C{race} goes on, and C{ride}
@@ -350,7 +352,7 @@ class Peer:
             raise
         return link
 
-    def link(self, win: Win[Path], role: Role, started: float) -> Link:
+    def link(self, win: SelectedPath[Path], role: Role, started: float) -> Link:
         """
         Let a link ride on the path that won.
 
@@ -369,7 +371,7 @@ class Peer:
         link.whenEnded().addCallback(self._tellClosed, link)
         return link
 
-    def plainLink(self, win: Win[Connection], started: float) -> PlainLink:
+    def plainLink(self, win: SelectedPath[Connection], started: float) -> PlainLink:
         """
         The connection that won, as it is.
         """

@@ -22,16 +22,16 @@ from twisted.logger import Logger
 from punch.ice.candidate import MAXIMUM, Candidate, Kind
 from punch.ice.race import Connect, Race
 from punch.nat.behavior import Translation
-from punch.nat.discovery import Survey
+from punch.nat.discovery import BehaviorDiscovery
 from punch.nat.errors import NoDirectPath
-from punch.nat.portsearch import Search, Sockets
+from punch.nat.portsearch import PortSearch, SocketBudget
 from punch.nat.prediction import Part, around, drawn, following, partOf, skipping
 from punch.nat.verdict import Account, foretell, judge
 from punch.net.address import Address, formatAddress, tcpAddress
 from punch.role import Role
 from punch.signaling.messages import MOST, Note
-from punch.traceevents import Approached, Pen, noPen
-from punch.util.timers import Alarm
+from punch.traceevents import Approached, Tracer, noTracer
+from punch.util.timers import RestartableTimer
 
 THOROUGH = 10.0
 """
@@ -45,7 +45,7 @@ Ports that the other side may have us try.
 
 
 @dataclass(frozen=True)
-class Ways:
+class TraversalContext:
     """
     What an approach works with.
 
@@ -55,14 +55,14 @@ class Ways:
 
     clock: IReactorTime
     random: Random
-    survey: Survey
-    sockets: Sockets
+    survey: BehaviorDiscovery
+    sockets: SocketBudget
     connect: Connect
     connectAnew: Connect
     searches: bool = True
 
 
-class Approach:
+class PortTraversal:
     """
     One introduction's.
 
@@ -73,12 +73,12 @@ class Approach:
 
     def __init__(
         self,
-        ways: Ways,
+        ways: TraversalContext,
         race: Race[Any],
         peer: Address,
         role: Role,
         send: Callable[[Note], None],
-        pen: Pen = noPen,
+        pen: Tracer = noTracer,
     ) -> None:
         """
         @param peer: the other side, as the rendezvous sees it.
@@ -104,8 +104,8 @@ class Approach:
         self._offered: list[Candidate] = []
         # When the other side has what we offer.
         self._ready = inf
-        self._starting = Alarm(ways.clock)
-        self._search: Search | None = None
+        self._starting = RestartableTimer(ways.clock)
+        self._search: PortSearch | None = None
         self._predicting: Deferred[None] | None = None
         self._surveying: Deferred[None] | None = None
         race.over.wait().addCallback(lambda _: self._stop())
@@ -240,7 +240,7 @@ class Approach:
     ) -> None:
         race, ways = self._race, self._ways
         join = partial(race.join, kind=kind, among=among)
-        self._search = Search(ways.clock, ways.sockets, connect, join)
+        self._search = PortSearch(ways.clock, ways.sockets, connect, join)
         self._search.start()
 
     async def _predict(self, part: Part) -> None:

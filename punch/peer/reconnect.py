@@ -12,15 +12,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from punch.errors import PeerSilent, PunchError
-from punch.ice.selected import Win
+from punch.ice.selected import SelectedPath
 from punch.link.errors import UnknownLink
 from punch.link.interfaces import Want
 from punch.link.path import Path
 from punch.link.transport import Link
 from punch.peer.peer import Abortable, Peer
 from punch.peer.relaypolicy import RelayPolicy
-from punch.signaling.rejoin import Reunion
-from punch.util.timers import Nap
+from punch.signaling.rejoin import Rejoin
+from punch.util.timers import InterruptibleSleep
 
 _PATIENCE = (2.5, 10.0)
 """
@@ -45,18 +45,20 @@ class Dial(Protocol):
     One try (L{punch.peer.dialer.Dialer}).
     """
 
-    async def reach(self, ride: Callable[[Win[Path]], _Adopted]) -> _Adopted:
+    async def reach(self, ride: Callable[[SelectedPath[Path]], _Adopted]) -> _Adopted:
         """
         Dial once.
         """
 
-    def rest(self, adopt: Callable[[Win[Path]], Deferred[Any]]) -> Deferred[None]:
+    def rest(
+        self, adopt: Callable[[SelectedPath[Path]], Deferred[Any]]
+    ) -> Deferred[None]:
         """
         What goes on behind a relayed path.
         """
 
 
-Again = Callable[[Reunion, RelayPolicy, int], Dial]
+Again = Callable[[Rejoin, RelayPolicy, int], Dial]
 
 
 class _Adopted(Abortable):
@@ -73,10 +75,10 @@ class _Adopted(Abortable):
         """
 
 
-class Redial:
+class Reconnector:
     """
     Dials again, for as long as the link lacks something.  (To the link it is a
-    L{punch.link.interfaces.Seeker}.)
+    L{punch.link.interfaces.PathFinder}.)
     """
 
     _log = Logger()
@@ -93,10 +95,10 @@ class Redial:
         self._settings = peer.settings
         self._link = link
         self._again = again
-        self._reunion = Reunion(link.id, link.secret)
+        self._reunion = Rejoin(link.id, link.secret)
         self._first: Deferred[None] | None = first
         self._running: Deferred[None] | None = None
-        self._nap = Nap(peer.clock)
+        self._nap = InterruptibleSleep(peer.clock)
         self._ignoreNetwork = peer.watchNetwork(self._networkChanged)
         link.whenEnded().addCallback(lambda _: self._ignoreNetwork())
         self._isAdopting = False
@@ -201,7 +203,7 @@ class Redial:
                 rest.addErrback(self._failed).cancel()
         await rest
 
-    def _adopt(self, win: Win[Path]) -> _Adopted:
+    def _adopt(self, win: SelectedPath[Path]) -> _Adopted:
         self._isAdopting = True
         return _Adopted(self._link.adopt(win))
 

@@ -13,7 +13,7 @@ from punch.nat.portsearch import DEFAULT_SOCKETS
 from punch.net.address import HostPort
 from punch.net.hostaddresses import HostAddresses, hostAddresses
 from punch.net.sharedport import Probe, probePort
-from punch.peer.instancelock import Seats, noSeats
+from punch.peer.instancelock import InstanceLocks, noInstanceLocks
 from punch.peer.relaypolicy import RelayPolicy
 from punch.traceevents import Draw, drawNothing
 
@@ -34,10 +34,10 @@ class Settings:
     C{resumeFor}: seconds for which a link may be without a path; with 0 it ends when
     its path does.  C{relay}: what the relay may be used for.  C{seats}: by what a
     listener knows us again if our program is restarted
-    (L{punch.peer.instancelock.fileSeats}).  C{stun}: STUN servers, each C{HOST:PORT},
-    that are asked over TCP where they see us.  C{tell}: hears of events.  C{draw}:
-    draws meetings.  C{hostAddresses}, C{probe}: what is to be known of this host's
-    addresses and ports.
+    (L{punch.peer.instancelock.fileInstanceLocks}).  C{stun}: STUN servers, each
+    C{HOST:PORT}, that are asked over TCP where they see us.  C{tell}: hears of events.
+    C{draw}: draws meetings.  C{hostAddresses}, C{probe}: what is to be known of this
+    host's addresses and ports.
     """
 
     port: int = 0
@@ -46,7 +46,7 @@ class Settings:
     search: int = DEFAULT_SOCKETS
     resumeFor: float = RESUME_FOR
     relay: RelayPolicy = RelayPolicy.FALLBACK
-    seats: Seats = noSeats
+    seats: InstanceLocks = noInstanceLocks
     stun: tuple[str, ...] = ()
     tell: Tell = tellNobody
     draw: Draw = drawNothing

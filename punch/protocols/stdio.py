@@ -33,7 +33,7 @@ from zope.interface import implementer
 from punch.errors import BadOption, LinkError, PunchError
 from punch.interfaces import IOutcome
 from punch.reasons import Reason
-from punch.util.deferreds import Arrival
+from punch.util.deferreds import SharedResult
 
 
 class InputFailed(LinkError):
@@ -232,7 +232,7 @@ class Netcat(Protocol):
         self._output = Output(reactor, output, self._outputEnded)
         self._open = 2
         self._error: PunchError | None = None
-        self._written: Arrival[PunchError | None] = Arrival()
+        self._written: SharedResult[PunchError | None] = SharedResult()
 
     def whenWritten(self) -> Deferred[PunchError | None]:
         """

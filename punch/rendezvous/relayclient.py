@@ -24,7 +24,7 @@ from punch.errors import RendezvousLost
 from punch.net.connection import Connection, How, IStreamTransport, quicken
 from punch.rendezvous.client import ANSWER_TIMEOUT, explain, reached
 from punch.rendezvous.relaypreamble import encodePreamble, refusal
-from punch.util.deferreds import Arrival
+from punch.util.deferreds import SharedResult
 
 
 class Relayed(Connection):
@@ -47,7 +47,7 @@ class Relayed(Connection):
         """
         Connection.__init__(self, How.CONNECTED)
         self._preamble = preamble
-        self._standing: Arrival[Relayed] = Arrival()
+        self._standing: SharedResult[Relayed] = SharedResult()
         self._isSpliced = False
 
     def whenStanding(self) -> Deferred[Relayed]:

@@ -15,7 +15,7 @@ Tokens that arithmetic may lose: what was said to have grown must have.
 """
 
 
-class Guesses:
+class GuessLimit:
     """
     The tokens left for one secret.
     """

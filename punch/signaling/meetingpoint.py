@@ -8,21 +8,21 @@ from __future__ import annotations
 from punch.errors import BadName
 from punch.signaling.code import Code
 from punch.signaling.greeting import ListenersGreeting
-from punch.signaling.guesslimit import Guesses
+from punch.signaling.guesslimit import GuessLimit
 
 CODE_GUESSES = 1
 NAME_GUESSES = 8
 NAME_REFILL = 5.0
 
 
-class Place:
+class MeetingPoint:
     """
     Where a listener waits.
 
     C{lasting}: it is a standing name, not a code.
     """
 
-    def __init__(self, name: str, secret: bytes, guesses: Guesses, lasting: bool):
+    def __init__(self, name: str, secret: bytes, guesses: GuessLimit, lasting: bool):
         self.name = name
         self.lasting = lasting
         self.guesses = guesses
@@ -31,14 +31,14 @@ class Place:
         self.prepare()
 
     @classmethod
-    def coded(cls, code: Code) -> Place:
+    def coded(cls, code: Code) -> MeetingPoint:
         """
         The place of a code: one wrong guess and it is dead.
         """
-        return cls(code.name, code.secret, Guesses(CODE_GUESSES), lasting=False)
+        return cls(code.name, code.secret, GuessLimit(CODE_GUESSES), lasting=False)
 
     @classmethod
-    def standing(cls, name: str, secret: bytes) -> Place:
+    def standing(cls, name: str, secret: bytes) -> MeetingPoint:
         """
         A chosen name with a strong secret: wrong guesses slow the next ones.
 
@@ -46,7 +46,7 @@ class Place:
         """
         if name.isdigit():
             raise BadName(name)
-        guesses = Guesses(NAME_GUESSES, NAME_REFILL)
+        guesses = GuessLimit(NAME_GUESSES, NAME_REFILL)
         return cls(name, secret, guesses, lasting=True)
 
     def greeting(self) -> ListenersGreeting:

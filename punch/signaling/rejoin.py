@@ -17,7 +17,7 @@ _MARK = b"\x01"
 
 
 @dataclass(frozen=True)
-class Reunion:
+class Rejoin:
     """
     One, of the link that has this id and this secret.
     """

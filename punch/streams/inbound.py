@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from punch.errors import PunchError
 from punch.net.address import PunchAddress
 from punch.streams.errors import NoSuchService, TooManyStreams
-from punch.streams.servicename import Answer, Opening, answerTo
+from punch.streams.servicename import Answer, ServiceNameReader, answerTo
 from punch.streams.stream import Carrier, Stream
 
 Offer = Callable[[PunchAddress], Deferred[IProtocol]]
@@ -29,7 +29,7 @@ What the peer may have, by the service's name.
 """
 
 
-class Call:
+class InboundRequest:
     """
     Reads which service the peer wants, and answers.
     """
@@ -46,7 +46,7 @@ class Call:
         self._stream = stream
         self._offers = offers
         self._isTooMany = isTooMany
-        self._opening: Opening | None = Opening()
+        self._opening: ServiceNameReader | None = ServiceNameReader()
         self._making: Deferred[IProtocol] | None = None
 
     def dataReceived(self, data: bytes) -> None:

@@ -28,12 +28,12 @@ from punch.errors import PathLost, ProtocolViolation
 from punch.net.address import PunchAddress
 from punch.role import Role
 from punch.streams.errors import GoingAway, StreamReset, TooManyStreams
-from punch.streams.inbound import Call, Offers
-from punch.streams.outbound import Request
+from punch.streams.inbound import InboundRequest, Offers
+from punch.streams.outbound import OutboundRequest
 from punch.streams.stream import Stream
-from punch.util.deferreds import Arrival
+from punch.util.deferreds import SharedResult
 from punch.yamux import errors as refusals
-from punch.yamux.batching import Portion
+from punch.yamux.batching import BatchSize
 from punch.yamux.events import (
     Closed,
     Drained,
@@ -121,18 +121,18 @@ class Multiplexer(Protocol):
         self.clock = clock
         self._offers = offers
         self._receivers: dict[int, _Receiver] = {}
-        self._waiting: deque[tuple[str, Deferred[Request]]] = deque()
+        self._waiting: deque[tuple[str, Deferred[OutboundRequest]]] = deque()
         self._heard = 0
         self._flowing = False
-        self._portion = Portion()
+        self._portion = BatchSize()
         self._pumping = False
         self._isGoing = False
-        self._idle: Arrival[None] = Arrival()
-        self._ended: Arrival[None] = Arrival()
+        self._idle: SharedResult[None] = SharedResult()
+        self._ended: SharedResult[None] = SharedResult()
 
     # For who uses it.
 
-    def open(self, service: str) -> Deferred[Request]:
+    def open(self, service: str) -> Deferred[OutboundRequest]:
         """
         Ask the peer for a service.  Fires at once, or when the peer has
         acknowledged earlier requests.
@@ -144,7 +144,7 @@ class Multiplexer(Protocol):
             return fail(TooManyStreams())
         if not self.takesRequests:
             return fail(GoingAway())
-        wish: Deferred[Request] = Deferred(self._unwish)
+        wish: Deferred[OutboundRequest] = Deferred(self._unwish)
         self._waiting.append((service, wish))
         self._openWaiting()
         return wish
@@ -190,7 +190,7 @@ class Multiplexer(Protocol):
         """
         return self._ended.wait()
 
-    def _unwish(self, wish: Deferred[Request]) -> None:
+    def _unwish(self, wish: Deferred[OutboundRequest]) -> None:
         self._waiting = deque(each for each in self._waiting if each[1] is not wish)
 
     def _openWaiting(self) -> None:
@@ -206,7 +206,7 @@ class Multiplexer(Protocol):
                 self._goAway()
                 return
             service, wish = self._waiting.popleft()
-            request = Request(self, id, service)
+            request = OutboundRequest(self, id, service)
             self._receivers[id] = request
             wish.callback(request)
 
@@ -308,7 +308,7 @@ class Multiplexer(Protocol):
     def _called(self, id: int) -> None:
         stream = Stream(self, id)
         isTooMany = len(self._receivers) >= MOST_STREAMS
-        self._receivers[id] = Call(self, stream, self._offers, isTooMany)
+        self._receivers[id] = InboundRequest(self, stream, self._offers, isTooMany)
 
     def _changed(self, event: Finished | Reset | Closed | Drained) -> None:
         receiver = self._receivers.get(event.stream)

@@ -13,10 +13,10 @@ from punch.errors import PunchError
 from punch.streams.errors import StreamReset
 from punch.streams.servicename import encodeService, refusal
 from punch.streams.stream import Carrier, Stream
-from punch.util.deferreds import Arrival
+from punch.util.deferreds import SharedResult
 
 
-class Request:
+class OutboundRequest:
     """
     Asks for a service.
 
@@ -28,7 +28,7 @@ class Request:
         self.stream = Stream(carrier, id)
         self._carrier = carrier
         self._service = service
-        self._accepted: Arrival[None] = Arrival()
+        self._accepted: SharedResult[None] = SharedResult()
         carrier.write(id, encodeService(service))
 
     def whenAccepted(self) -> Deferred[None]:

@@ -17,7 +17,7 @@ from punch.streams.multiplexer import Multiplexer
 
 
 @implementer(IFarewell)
-class Streaming(Factory[Multiplexer]):
+class MultiplexerPool(Factory[Multiplexer]):
     """
     Builds a multiplexer for each link, and knows those that live.
 

@@ -92,7 +92,7 @@ def encodeService(service: str) -> bytes:
     return bytes([len(name)]) + name
 
 
-class Opening:
+class ServiceNameReader:
     """
     Reads what an opener sends first.
     """

@@ -29,8 +29,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from punch.net.address import PunchAddress
-from punch.util.deferreds import Arrival
-from punch.util.producers import FixedOptions, PushFromPull
+from punch.util.deferreds import SharedResult
+from punch.util.producers import FixedTCPOptions, PushFromPull
 from punch.yamux.stream import HIGH_MARK
 
 LINGER = 30.0
@@ -94,7 +94,7 @@ class _Sending(Enum):
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
-class Stream(FixedOptions):
+class Stream(FixedTCPOptions):
     """
     The transport of a protocol that talks to a service, or is one.
 
@@ -118,7 +118,7 @@ class Stream(FixedOptions):
         self._vain = 0
         self._linger: IDelayedCall | None = None
         self._lost: Failure | None = None
-        self._ended: Arrival[None] = Arrival()
+        self._ended: SharedResult[None] = SharedResult()
 
     # The application's side.
 

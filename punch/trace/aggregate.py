@@ -48,7 +48,7 @@ class Runs:
         return True
 
 
-class Crowd:
+class Aggregate:
     """
     Connects; each may have a name by which its outcome finds it.
     """
@@ -142,13 +142,13 @@ class Crowd:
         )
 
 
-class Ports(Crowd):
+class Ports(Aggregate):
     """
     Ports of the other side that were predicted.
     """
 
     def __init__(self) -> None:
-        Crowd.__init__(self, "predicted ports")
+        Aggregate.__init__(self, "predicted ports")
         self._remotes: dict[str, None] = {}
 
     def __contains__(self, remote: str) -> bool:

@@ -25,10 +25,18 @@ from punch.trace.jsonformat import (
     tracesFromJSON,
 )
 from punch.trace.model import Trace, couples
-from punch.trace.recorder import Chronicle
+from punch.trace.recorder import MeetingRecorder
 from punch.trace.text import traceText
-from punch.traceevents import Confirmed, Draw, Over, Pen, Step, Won, drawNothing
-from punch.util.timers import Alarm
+from punch.traceevents import (
+    Confirmed,
+    Draw,
+    Over,
+    TraceEvent,
+    Tracer,
+    Won,
+    drawNothing,
+)
+from punch.util.timers import RestartableTimer
 
 _SOON = 0.2
 """
@@ -119,17 +127,17 @@ class TraceFile:
         self._now = now
         self._meetings = Meetings()
         self._news: list[Kept] = []
-        self._soon = Alarm(clock)
+        self._soon = RestartableTimer(clock)
 
-    def __call__(self, role: str, isReunion: bool) -> Pen:
+    def __call__(self, role: str, isReunion: bool) -> Tracer:
         """
         A meeting begins.
         """
-        chronicle = Chronicle(role, self._now(), isReunion)
+        chronicle = MeetingRecorder(role, self._now(), isReunion)
         kept = self._meetings.begin(chronicle)
         began = self._clock.seconds()
 
-        def pen(step: Step) -> None:
+        def pen(step: TraceEvent) -> None:
             chronicle.add(self._clock.seconds() - began, step)
             # After a direct path has won, its race is over at once.
             goesOn = isinstance(step, Won) and step.path != "direct"

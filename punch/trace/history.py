@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from punch.trace.model import Trace
-from punch.trace.recorder import Chronicle
+from punch.trace.recorder import MeetingRecorder
 
 MOST_MEETINGS = 8
 """
@@ -25,7 +25,7 @@ class Kept:
     One meeting, and how it was drawn last.
     """
 
-    def __init__(self, number: int, chronicle: Chronicle) -> None:
+    def __init__(self, number: int, chronicle: MeetingRecorder) -> None:
         self.number = number
         self.chronicle = chronicle
         self._drawn: tuple[Trace, str] | None = None
@@ -53,7 +53,7 @@ class Meetings:
         self._count = 0
         self._kept: list[Kept] = []
 
-    def begin(self, chronicle: Chronicle) -> Kept:
+    def begin(self, chronicle: MeetingRecorder) -> Kept:
         """
         One more begins.
         """

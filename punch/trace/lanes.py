@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from punch.ice.candidate import Kind
-from punch.trace.aggregate import Crowd, Ports
+from punch.trace.aggregate import Aggregate, Ports
 from punch.trace.lane import Track
 from punch.traceevents import RELAY, Joined
 
@@ -36,19 +36,19 @@ class Lanes:
 
     def __init__(self) -> None:
         self._ports = Ports()
-        self._search = Crowd("search")
-        self._others = Crowd("others", "more than are drawn")
+        self._search = Aggregate("search")
+        self._others = Aggregate("others", "more than are drawn")
         # In the order in which they are drawn.
-        self._shown: dict[Track | Crowd, None] = {}
+        self._shown: dict[Track | Aggregate, None] = {}
         self._connects: dict[str, Track] = {}
         self._connections: dict[tuple[str, str], Track] = {}
         self._apart = 0
         # Those of which a connect to a predicted port has just become one.
         self._made: dict[str, Track] = {}
         # Those that have no lane of their own, and whose they are.
-        self._hidden: dict[Track, Crowd] = {}
+        self._hidden: dict[Track, Aggregate] = {}
 
-    def __iter__(self) -> Iterator[Track | Crowd]:
+    def __iter__(self) -> Iterator[Track | Aggregate]:
         return iter(self._shown)
 
     def __bool__(self) -> bool:
@@ -95,8 +95,8 @@ class Lanes:
             self._separate(at, remote)
         self._toward(remote).tried(at, outcome, remote)
 
-    def _toward(self, remote: str, kind: str = "") -> Track | Crowd:
-        lane: Track | Crowd | None = self._connects.get(remote)
+    def _toward(self, remote: str, kind: str = "") -> Track | Aggregate:
+        lane: Track | Aggregate | None = self._connects.get(remote)
         if lane is None and remote in self._ports:
             lane = self._ports
         elif lane is None and self._isFull:

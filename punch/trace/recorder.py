@@ -24,7 +24,7 @@ def _verdictOf(win: traceevents.Won, lane: Track, at: float) -> str:
     return f"{verdict} (not direct: {win.why})" if win.why else verdict
 
 
-class Chronicle:
+class MeetingRecorder:
     """
     One meeting.
     """
@@ -47,7 +47,7 @@ class Chronicle:
         self._peer = Track(_PEER)
         self._lanes = Lanes()
 
-    def add(self, at: float, step: traceevents.Step) -> None:
+    def add(self, at: float, step: traceevents.TraceEvent) -> None:
         """
         One more step, C{at} so many seconds from the beginning.
         """
@@ -103,7 +103,7 @@ class Chronicle:
         )
 
     @singledispatchmethod
-    def _take(self, step: traceevents.Step, at: float) -> None:
+    def _take(self, step: traceevents.TraceEvent, at: float) -> None:
         """
         A step of a sort that is not drawn.
         """

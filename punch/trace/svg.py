@@ -23,7 +23,7 @@ _TICKS = 8
 
 
 @dataclass(frozen=True)
-class Ruler:
+class TimeAxis:
     """
     Times from 0 to C{until} seconds, between C{left} and C{right}.
     """
@@ -153,7 +153,7 @@ def drawing(traces: Sequence[Trace], until: float) -> str:
     @param traces: one, or both sides' on one axis.
     @param until: where the picture ends, in seconds.
     """
-    ruler = Ruler(max(until, 1e-3), _LEFT, _RIGHT)
+    ruler = TimeAxis(max(until, 1e-3), _LEFT, _RIGHT)
     backs, fronts, y = [], [], float(_TOP)
     for trace in traces:
         fronts.append(_headline(trace, y))
@@ -175,7 +175,7 @@ def drawing(traces: Sequence[Trace], until: float) -> str:
     )
 
 
-def _isIn(ruler: Ruler, lane: Lane) -> bool:
+def _isIn(ruler: TimeAxis, lane: Lane) -> bool:
     """
     Whether a lane has something in the picture; one that has nothing at all is shown.
     """
@@ -184,7 +184,7 @@ def _isIn(ruler: Ruler, lane: Lane) -> bool:
     return not starts or any(map(ruler.shows, starts))
 
 
-def _grid(ruler: Ruler, bottom: float) -> str:
+def _grid(ruler: TimeAxis, bottom: float) -> str:
     lines = []
     for at, name in ruler.ticks():
         x = ruler.x(at)
@@ -193,7 +193,7 @@ def _grid(ruler: Ruler, bottom: float) -> str:
     return element("g", *lines, class_="grid")
 
 
-def _instants(traces: Sequence[Trace], ruler: Ruler, bottom: float) -> Iterator[str]:
+def _instants(traces: Sequence[Trace], ruler: TimeAxis, bottom: float) -> Iterator[str]:
     """
     The two instants that concern every lane.
     """
@@ -226,7 +226,7 @@ def _headline(trace: Trace, y: float) -> str:
     )
 
 
-def _lane(lane: Lane, ruler: Ruler, y: float) -> tuple[str, str, float]:
+def _lane(lane: Lane, ruler: TimeAxis, y: float) -> tuple[str, str, float]:
     """
     @return: what lies behind it, what is before that, and where it ends.
     """
@@ -265,7 +265,7 @@ def _column(lines: list[str], x: float, y: float, style: str) -> Iterator[str]:
         yield element("text", plain(cut(line, 60)), class_=style, x=x, y=at)
 
 
-def _spans(spans: Sequence[Span], ruler: Ruler, isTicked: bool) -> Iterator[_Item]:
+def _spans(spans: Sequence[Span], ruler: TimeAxis, isTicked: bool) -> Iterator[_Item]:
     ticked = 0.0
     for span in spans:
         if not ruler.shows(span.start):
@@ -302,7 +302,7 @@ def _words(span: Span) -> str:
     return many + (shown or span.what)
 
 
-def _marks(marks: Sequence[Mark], ruler: Ruler) -> Iterator[_Item]:
+def _marks(marks: Sequence[Mark], ruler: TimeAxis) -> Iterator[_Item]:
     for mark in marks:
         if ruler.shows(mark.at):
             x, half = ruler.x(mark.at), _BAR / 2

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 T = TypeVar("T")
 
 
-class Arrival(Generic[T]):
+class SharedResult(Generic[T]):
     """
     Any number of Deferreds for one value, or for the reason that it won't come.
     """
@@ -72,7 +72,7 @@ def shield(deferred: Deferred[T]) -> Deferred[T]:
     The result of C{deferred}; to cancel is to wait no longer, and what goes on
     goes on.
     """
-    arrival: Arrival[T] = Arrival()
+    arrival: SharedResult[T] = SharedResult()
     deferred.addBoth(arrival._settle)
     return arrival.wait()
 

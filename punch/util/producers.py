@@ -46,7 +46,7 @@ class PushFromPull:
         self._producer.stopProducing()
 
 
-class FixedOptions:
+class FixedTCPOptions:
     """
     A transport that never delays and whose peer is watched already: there is nothing
     to set (L{twisted.internet.interfaces.ITCPTransport}).

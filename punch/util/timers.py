@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 
-class Alarm:
+class RestartableTimer:
     """
     Set and cleared again and again; it goes off once for each time that it is set.
     """
@@ -47,7 +47,7 @@ class Alarm:
         return self._call is not None and self._call.active()
 
 
-class Nap:
+class InterruptibleSleep:
     """
     One sleeper, who sleeps again and again.
     """

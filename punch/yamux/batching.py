@@ -28,7 +28,7 @@ Seconds that a link may take for a portion.
 """
 
 
-class Portion:
+class BatchSize:
     """
     The size that fits a link, by how long that was full.
 

@@ -24,7 +24,7 @@ Bytes queued at which it may resume.
 """
 
 
-class Outgoing:
+class SendQueue:
     """
     A queue of bytes.
 
@@ -124,7 +124,7 @@ class Stream:
         self.window = window
         self.grant = 0
         self.credit = INITIAL_WINDOW
-        self.outgoing = Outgoing()
+        self.outgoing = SendQueue()
         self.sending = Half.OPEN
         self.receiving = Half.OPEN
 

@@ -15,7 +15,7 @@ from punch.yamux.stream import Stream
 from punch.yamux.window import Growth, ReceiveWindow
 
 
-class Ids:
+class StreamIds:
     """
     The ids of one session: the dialer's are odd, the listener's even, each
     side's only rise, and none comes twice.  So two numbers tell whether any id
@@ -81,7 +81,7 @@ class Streams:
     def __init__(self, role: Role, limits: Limits) -> None:
         self._limits = limits
         self._growth = Growth(limits.growth)
-        self._ids = Ids(role)
+        self._ids = StreamIds(role)
         self._live: dict[int, Stream] = {}
         # How many of them the peer opened.
         self._theirs = 0

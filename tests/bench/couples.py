@@ -15,7 +15,7 @@ from twisted.protocols.amp import Box, Command
 
 from punch.rendezvous import commands
 
-Place = tuple[str, int]
+MeetingPoint = tuple[str, int]
 
 _PAKE = b"p" * 33
 _DETAILS = b"d" * 600
@@ -72,7 +72,7 @@ def leave(introduction: bytes) -> bytes:
 
 
 def connect(
-    rendezvous: Place, source: str, patience: float | None = None
+    rendezvous: MeetingPoint, source: str, patience: float | None = None
 ) -> socket.socket:
     """
     A connection from a loopback address.
@@ -98,7 +98,7 @@ class Couple:
     """
 
     def __init__(
-        self, selector: selectors.BaseSelector, rendezvous: Place, source: str
+        self, selector: selectors.BaseSelector, rendezvous: MeetingPoint, source: str
     ) -> None:
         self._selector = selector
         self._rendezvous = rendezvous
@@ -158,7 +158,7 @@ class Couple:
 
 
 def pair(
-    rendezvous: Place, addresses: Iterator[str], couples: int, together: int
+    rendezvous: MeetingPoint, addresses: Iterator[str], couples: int, together: int
 ) -> list[float]:
     """
     Let so many couples meet, so many at a time.

@@ -17,7 +17,7 @@ from punch.rendezvous.commands import Dial
 from punch.rendezvous.relaypreamble import encodePreamble
 from tests.bench.bulk import SLOW, WARM_UP
 from tests.bench.connections import receive
-from tests.bench.couples import ALLOCATE, HELLO, Place, command, connect, value
+from tests.bench.couples import ALLOCATE, HELLO, MeetingPoint, command, connect, value
 from tests.bench.program import PLUGIN, Program
 from tests.bench.rendezvous import Server, serving
 from tests.bench.target import bulky, drop, pour
@@ -50,7 +50,7 @@ class Tickets:
     A listener and a dialer who are introduced as often as we need tickets.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: MeetingPoint) -> None:
         self._place = place
         self._sides = [connect(place, "127.0.0.1", 30.0) for _ in range(2)]
         listener, dialer = self._sides

@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from multiprocessing import Process, Queue
 from time import monotonic, sleep
 
-from tests.bench.couples import ALLOCATE, HELLO, Place, connect, pair, sources, value
+from tests.bench.couples import (
+    ALLOCATE,
+    HELLO,
+    MeetingPoint,
+    connect,
+    pair,
+    sources,
+    value,
+)
 from tests.bench.program import PLUGIN, Program
 
 PUBLICATIONS = 10_000
@@ -39,7 +47,7 @@ class Server:
     """
 
     program: Program
-    place: Place
+    place: MeetingPoint
 
 
 @contextmanager
@@ -88,7 +96,7 @@ def publications() -> None:
             sock.close()
 
 
-def _publish(place: Place) -> socket.socket:
+def _publish(place: MeetingPoint) -> socket.socket:
     """
     One listener that waits.
     """
@@ -146,7 +154,7 @@ def _printTimes(when: str, took: list[float]) -> None:
     print(f"  {when}: {len(took)} met, median {middle:.1f} ms, at most {worst:.1f} ms")
 
 
-def _flood(place: Place, counts: Queue[int]) -> None:
+def _flood(place: MeetingPoint, counts: Queue[int]) -> None:
     """
     Connect, send rubbish of several kinds, leave without looking; again.
     """

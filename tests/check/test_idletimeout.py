@@ -19,7 +19,7 @@ from punch.testing import MemoryNetwork, NATBehavior
 VANTAGE = tcpAddress("192.0.2.1", 4041)
 
 
-class Place:
+class MeetingPoint:
     """
     A host behind a NAT, and somebody who answers STUN.
     """
@@ -66,7 +66,7 @@ def test_lifetime(lifetime: float, held: float | None, lost: float | None) -> No
     """
     The NAT's lifetime is between two silences, if it is short.
     """
-    assert Place(lifetime).idle() == Idle(held, lost)
+    assert MeetingPoint(lifetime).idle() == Idle(held, lost)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_long(lifetime: float, held: int, lost: int | None, seconds: float) -> N
     Hours can be told, too, if the other side is asked to bear them; what is longer than
     a silence that was not borne is not waited for.
     """
-    place = Place(lifetime, longest=7440)
+    place = MeetingPoint(lifetime, longest=7440)
     assert place.idle(seconds) == Idle(held, lost)
 
 
@@ -86,7 +86,7 @@ def test_notBorne() -> None:
     """
     Nor is what the other side would not bear; then nothing is known of it.
     """
-    place = Place(limits=Limits(silenceSeconds=120), longest=3600)
+    place = MeetingPoint(limits=Limits(silenceSeconds=120), longest=3600)
     assert place.idle(135.0) == Idle(120, None)
 
 
@@ -106,14 +106,14 @@ def test_hungUp() -> None:
     """
     A server that hangs up tells nothing of the NAT.
     """
-    assert Place(limits=Limits(idleSeconds=15)).idle() == Idle(10, None)
+    assert MeetingPoint(limits=Limits(idleSeconds=15)).idle() == Idle(10, None)
 
 
 def test_cancelled() -> None:
     """
     Cancelled, nothing is left.
     """
-    place = Place()
+    place = MeetingPoint()
     place.network.run(12.0)
     ended: list[object] = []
     place.running.addErrback(lambda why: ended.append(why.trap(CancelledError)))

@@ -8,7 +8,7 @@ import pytest
 
 from punch.check.assessment import Findings, Reach, assess
 from punch.check.report import Evidence, State, Verdict
-from punch.check.trialresult import Prospect
+from punch.check.trialresult import TrialResult
 from punch.errors import (
     Bug,
     NoAnswer,
@@ -33,18 +33,18 @@ KEEPS = Translation(Mapping.ENDPOINT_INDEPENDENT)
 NEXT = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 2)
 
 
-def failed(why: PunchError) -> Prospect:
+def failed(why: PunchError) -> TrialResult:
     """
     One of two who have not met.
     """
-    return Prospect(PEER, KEEPS, "", why)
+    return TrialResult(PEER, KEEPS, "", why)
 
 
 def test_met() -> None:
     """
     Those who met will meet again; the text has the verdict first, then how.
     """
-    value = Prospect(PEER, KEEPS, "direct after 312 ms").pairValue()
+    value = TrialResult(PEER, KEEPS, "direct after 312 ms").pairValue()
     assert str(value) == "likely (direct after 312 ms)"
     assert value.value == {"verdict": "likely", "reason": None}
 
@@ -98,7 +98,7 @@ def test_peer(translation: Translation | None, text: str) -> None:
     """
     Of the other side its address is told, and what it said of its NATs.
     """
-    value = Prospect(PEER, translation).peerValue()
+    value = TrialResult(PEER, translation).peerValue()
     assert str(value) == f"{PEER} ({text})"
     nat = None if translation is None else translation.toFields()
     assert value.value == {"address": PEER, "nat": nat}
@@ -108,7 +108,7 @@ def test_nobody() -> None:
     """
     If nobody was met, there is nothing to tell of him.
     """
-    assert Prospect("", None, "", NoSuchName()).peerValue().state is State.FAILED
+    assert TrialResult("", None, "", NoSuchName()).peerValue().state is State.FAILED
 
 
 def test_report() -> None:
@@ -117,7 +117,7 @@ def test_report() -> None:
     pair's advice before its own.
     """
     tried = Evidence("connect", "timed out", 6000.0)
-    pair = Prospect(PEER, NEXT, "", BothRandomMapping(), (tried,))
+    pair = TrialResult(PEER, NEXT, "", BothRandomMapping(), (tried,))
     found = Findings(1, frozenset(), Reach.SHARED, pair=pair)
     report = assess(found)
     assert str(report.values["pair"]).startswith("unlikely (both-random-mapping: Both")

@@ -32,7 +32,7 @@ from twisted.protocols.amp import Command
 from zope.interface import implementer
 
 from punch.cli.rendezvous_tap import Door, ListeningService, Options, optionName
-from punch.cli.sdnotify import Supervisor
+from punch.cli.sdnotify import SystemdNotifier
 from punch.nat.stun import Request, Success
 from punch.net.address import tcpAddress
 from punch.rendezvous.commands import Dial, Hello, Publish
@@ -467,7 +467,7 @@ def listening(endpoint: Later, said: list[str]) -> ListeningService:
     A service that has started, of which nobody is told.
     """
     doors = [Door("later", endpoint, Factory())]
-    supervisor = Supervisor(MemoryReactor(), {})
+    supervisor = SystemdNotifier(MemoryReactor(), {})
     service = ListeningService(doors, said.append, supervisor)
     service.startService()
     return service

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.testing import MemoryReactor
 
-from punch.cli.sdnotify import Supervisor
+from punch.cli.sdnotify import SystemdNotifier
 from tests.support.doubles import watching
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no UNIX sockets")
@@ -25,7 +25,7 @@ def told(place: str, bound: str) -> list[bytes]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(bound)
         reactor = MemoryReactor()
-        supervisor = Supervisor(reactor, {"NOTIFY_SOCKET": place})
+        supervisor = SystemdNotifier(reactor, {"NOTIFY_SOCKET": place})
         supervisor.ready()
         sock.setblocking(False)
         with pytest.raises(BlockingIOError):
@@ -40,7 +40,7 @@ def tell(environment: dict[str, str]) -> None:
     Tell a supervisor, if there is one.
     """
     reactor = MemoryReactor()
-    Supervisor(reactor, environment).ready()
+    SystemdNotifier(reactor, environment).ready()
     reactor.run()
 
 

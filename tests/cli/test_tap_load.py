@@ -114,7 +114,7 @@ def test_often(pair: Pair) -> None:
         assert resources(program)[1] - memory < 3_000_000
 
 
-class Crowd:
+class Aggregate:
     """
     Many connections at once: each client says something random, with stalls, and
     hears its own name some times; one in ten breaks off.
@@ -223,6 +223,6 @@ def test_many(pair: Pair) -> None:
     aborts: what arrives is what was sent.
     """
     with socket.create_server(("127.0.0.1", pair.crowd), backlog=MANY) as listening:
-        crowd = Crowd(random.Random(1))
+        crowd = Aggregate(random.Random(1))
         asyncio.run(crowd.run(listening, forwarded(pair.dialer, "crowd")))
     assert crowd.whole == MANY * 0.9

@@ -13,13 +13,15 @@ from punch.errors import BadOption
 from punch.forwarding.expose import CONNECT_TIMEOUT, exposed
 from punch.forwarding.localconnection import Locals
 from punch.streams.errors import NoSuchService, StreamError, TargetRefused
-from punch.streams.outbound import Request
+from punch.streams.outbound import OutboundRequest
 from tests.support.crossing import Crossing
 from tests.support.doubles import watching
 from tests.testing.programs import HalfCloser, Service
 
 
-def asked(crossing: Crossing, service: str) -> tuple[Request, list[Any], HalfCloser]:
+def asked(
+    crossing: Crossing, service: str
+) -> tuple[OutboundRequest, list[Any], HalfCloser]:
     """
     A request of the dialer's, what came of it so far, and who runs on it.
     """

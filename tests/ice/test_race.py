@@ -27,12 +27,21 @@ from punch.events import Attempted, Event, Searched
 from punch.ice.candidate import Candidate, Kind
 from punch.ice.checklist import Checklist
 from punch.ice.race import Race
-from punch.ice.selected import Win
+from punch.ice.selected import SelectedPath
 from punch.net.address import Address, formatAddress, tcpAddress
 from punch.net.connection import Connection, How
-from punch.traceevents import Joined, Learned, Over, Searching, Step, Tried, Trying, Won
+from punch.traceevents import (
+    Joined,
+    Learned,
+    Over,
+    Searching,
+    TraceEvent,
+    Tried,
+    Trying,
+    Won,
+)
 from punch.traceevents import Searched as SearchedStep
-from punch.util.deferreds import Arrival
+from punch.util.deferreds import SharedResult
 from tests.support.doubles import OURS, MemoryTransport, PunchTestCase, connectionWith
 
 HOST = Candidate(Kind.HOST, tcpAddress("192.168.1.2", 4040))
@@ -147,10 +156,10 @@ class _Racing:
             self.events.append,
         )
         self.wonAt: float | None = None
-        self.result: list[Win[Address] | Failure] = []
+        self.result: list[SelectedPath[Address] | Failure] = []
         self.race.won.addBoth(self._ended)
 
-    def _ended(self, result: Win[Address] | Failure) -> None:
+    def _ended(self, result: SelectedPath[Address] | Failure) -> None:
         self.wonAt = self.clock.seconds()
         self.result.append(result)
 
@@ -174,12 +183,12 @@ class _Racing:
             self.clock.advance(max(0.0, due - self.clock.seconds()))
 
     @property
-    def win(self) -> Win[Address]:
+    def win(self) -> SelectedPath[Address]:
         """
         What has won.
         """
         [result] = self.result
-        assert isinstance(result, Win)
+        assert isinstance(result, SelectedPath)
         return result
 
     @property
@@ -199,7 +208,7 @@ class _Racing:
         assert self.clock.getDelayedCalls() == []
         assert self.network.pending == 0
         open_ = [each for each in self.network.transports if not each.aborted]
-        won = bool(self.result) and isinstance(self.result[0], Win)
+        won = bool(self.result) and isinstance(self.result[0], SelectedPath)
         assert len(open_) == won
 
 
@@ -579,7 +588,7 @@ class RaceTests(PunchTestCase):
         and the other is out.
         """
         racing = _Racing(steps((PEER, [(0.1, "connected")])), {})
-        pin: Arrival[Address] = Arrival()
+        pin: SharedResult[Address] = SharedResult()
         racing.race = Race(
             racing.clock,
             Checklist(Random(1)),
@@ -603,7 +612,7 @@ class RaceTests(PunchTestCase):
         """
         refused = [(0.1, "refused"), (0.1, "refused"), (0.1, "connected")]
         racing = _Racing(steps((PEER, refused)), {PEER.address: [(0.1, "valid")]})
-        noted: list[Step] = []
+        noted: list[TraceEvent] = []
         racing.race._pen = noted.append
         racing.race.add(PEER)
         racing.run(1.0)
@@ -631,7 +640,7 @@ class RaceTests(PunchTestCase):
         ]
         for end in ends:
             racing = self.racing()
-            noted: list[Step] = []
+            noted: list[TraceEvent] = []
             racing.race._pen = noted.append
             end(racing.race)
             racing.race.end()
@@ -732,7 +741,7 @@ class JoiningTests(PunchTestCase):
         reason of a failure.
         """
         racing = _Racing({}, {STRANGER: [(1.0, "valid")]})
-        noted: list[Step] = []
+        noted: list[TraceEvent] = []
         racing.race._pen = noted.append
         connecting: Deferred[Connection] = Deferred()
         racing.race.join(connecting, Kind.PREDICTED, "where it is")

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 from .nats import DROP
 from .requirements import missing
 from .run import Meeting, NotStarted, Outcome
-from .topology import Laboratory, Loopback, Place
+from .topology import Laboratory, Loopback, MeetingPoint
 
 _TOLD = re.compile(r"\S+ \[(?P<system>[^\]#]*)(?:#(?P<level>\w+))?\] (?P<text>.*)")
 
@@ -96,7 +96,7 @@ def demo() -> int:
         return _show(script, lab)
 
 
-def _show(script: Script, place: Place) -> int:
+def _show(script: Script, place: MeetingPoint) -> int:
     with TemporaryDirectory(prefix="punch-demo-") as directory:
         try:
             outcome = _play(script, Meeting(place, Path(directory), echo=script.hear))

@@ -28,7 +28,7 @@ _LATENCY = 0.02
 class Homes(Built):
     """
     Two homes, a rendezvous and the wire, while its C{with} block runs: a
-    L{tests.lab.topology.Place}.
+    L{tests.lab.topology.MeetingPoint}.
 
     C{neighbors}: in each peer's home, who has the private address of the other peer.
     """

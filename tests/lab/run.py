@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from .built import Built
 from .eventfile import Event, EventFile
 from .host import Host, Program
-from .topology import Place
+from .topology import MeetingPoint
 
 Echo = Callable[[str, str], object]
 
@@ -74,7 +74,7 @@ class Meeting(Built):
 
     def __init__(
         self,
-        place: Place,
+        place: MeetingPoint,
         directory: Path,
         timeout: float = 30.0,
         echo: Echo | None = None,

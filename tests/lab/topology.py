@@ -39,7 +39,7 @@ _CARRIER = {"a": "100.64.1.{}", "b": "100.64.2.{}"}
 _BEHIND_ONE = {"a": "192.168.1.2", "b": "192.168.1.3"}
 
 
-class Place(Protocol):
+class MeetingPoint(Protocol):
     """
     Where three programs can meet.
     """

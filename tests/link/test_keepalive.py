@@ -15,38 +15,38 @@ from punch.link.keepalive import (
     PINGS,
     SOON,
     SUSPICION,
-    Beat,
-    Pulse,
+    Keepalive,
+    KeepaliveAction,
 )
 
 
 def beats(
-    pulse: Pulse, until: float, roundTrip: float | None = None
-) -> list[tuple[float, Beat]]:
+    pulse: Keepalive, until: float, roundTrip: float | None = None
+) -> list[tuple[float, KeepaliveAction]]:
     """
     What a path that says nothing is asked, and when.
     """
-    found: list[tuple[float, Beat]] = []
+    found: list[tuple[float, KeepaliveAction]] = []
     while (now := pulse.due(roundTrip)) <= until:
         beat = pulse.look(now, roundTrip)
         found.append((round(now, 6), beat))
-        if beat is Beat.DIE:
+        if beat is KeepaliveAction.DIE:
             break
     return found
 
 
-def ask(pulse: Pulse) -> float:
+def ask(pulse: Keepalive) -> float:
     """
     Wait until it asks.
 
     @return: when that was.
     """
     now = pulse.due()
-    assert pulse.look(now) is Beat.PING
+    assert pulse.look(now) is KeepaliveAction.PING
     return now
 
 
-def intervals(pulse: Pulse, count: int) -> list[float]:
+def intervals(pulse: Keepalive, count: int) -> list[float]:
     """
     Seconds from each answer, which comes at once, to the next question.
     """
@@ -64,7 +64,7 @@ def test_lessAndLess() -> None:
     A path that was used is asked after half a second, one that is not used ever less
     often.
     """
-    assert intervals(Pulse(0.0), 7) == [0.5, 1, 2, 4, 8, 16, 20]
+    assert intervals(Keepalive(0.0), 7) == [0.5, 1, 2, 4, 8, 16, 20]
     assert (SOON, IDLE) == (0.5, 20)
 
 
@@ -73,7 +73,7 @@ def test_dataArrives() -> None:
     Whatever arrives puts the question off; the application's bytes also let the
     next one come soon.
     """
-    pulse = Pulse(0.0)
+    pulse = Keepalive(0.0)
     intervals(pulse, 7)
     pulse.heard(100.0, False)
     assert pulse.due() == 120
@@ -87,7 +87,7 @@ def test_used() -> None:
     """
     What was sent on an idle path is asked after a moment later.
     """
-    pulse = Pulse(0.0)
+    pulse = Keepalive(0.0)
     intervals(pulse, 7)
     pulse.used(100.0)
     assert pulse.due() == 100 + SOON
@@ -98,21 +98,21 @@ def test_probed() -> None:
     """
     It can be asked at once; once.
     """
-    pulse = Pulse(0.0)
+    pulse = Keepalive(0.0)
     intervals(pulse, 7)
     pulse.probe(100.0)
     assert pulse.due() == 100
     assert ask(pulse) == 100
     pulse.probe(100.1)
     assert pulse.due() == 100 + SUSPICION
-    assert pulse.look(100.1) is Beat.NOTHING
+    assert pulse.look(100.1) is KeepaliveAction.NOTHING
 
 
 def test_doubted() -> None:
     """
     One that has reason to be doubted is suspected until it answers.
     """
-    pulse = Pulse(0.0)
+    pulse = Keepalive(0.0)
     intervals(pulse, 7)
     pulse.doubt(100.0)
     assert pulse.isSuspected
@@ -129,14 +129,14 @@ def test_silence(gap: float) -> None:
     dead after that: within ten seconds where another path can be had, else within
     a minute, from whenever it was asked last.
     """
-    pulse = Pulse(0.0)
+    pulse = Keepalive(0.0)
     pulse.gap = gap
     assert beats(pulse, 1000.0) == [
-        (SOON, Beat.PING),
-        (SOON + SUSPICION, Beat.SUSPECT),
-        (round(SOON + gap, 6), Beat.PING),
-        (round(SOON + 2 * gap, 6), Beat.PING),
-        (round(SOON + 3 * gap, 6), Beat.DIE),
+        (SOON, KeepaliveAction.PING),
+        (SOON + SUSPICION, KeepaliveAction.SUSPECT),
+        (round(SOON + gap, 6), KeepaliveAction.PING),
+        (round(SOON + 2 * gap, 6), KeepaliveAction.PING),
+        (round(SOON + 3 * gap, 6), KeepaliveAction.DIE),
     ]
     assert SOON + PINGS * GAP < 10
     assert IDLE + PINGS * PATIENT_GAP < 60
@@ -146,14 +146,14 @@ def test_answersAtLast() -> None:
     """
     An answer ends all suspicion, and the counting begins anew.
     """
-    pulse = Pulse(0.0)
+    pulse = Keepalive(0.0)
     pulse.gap = GAP
     asked = beats(pulse, 8.0)
     assert len(asked) == 4
     assert pulse.isSuspected
     pulse.heard(8.0, False)
     assert not pulse.isSuspected
-    assert beats(pulse, 1000.0)[0] == (8.0 + 2 * SOON, Beat.PING)
+    assert beats(pulse, 1000.0)[0] == (8.0 + 2 * SOON, KeepaliveAction.PING)
 
 
 def test_longRoundTrip() -> None:
@@ -161,11 +161,11 @@ def test_longRoundTrip() -> None:
     A path is not suspected before four of its round trips have passed.
     """
     for roundTrip, suspected in ((0.02, 0.5), (0.25, 1.0), (0.5, 2.0), (1.0, 4.0)):
-        pulse = Pulse(0.0)
+        pulse = Keepalive(0.0)
         pulse.gap = GAP
         when = {beat: at for at, beat in beats(pulse, 100.0, roundTrip)}
-        assert when[Beat.SUSPECT] == SOON + suspected
-        assert when[Beat.DIE] == pytest.approx(SOON + PINGS * GAP)
+        assert when[KeepaliveAction.SUSPECT] == SOON + suspected
+        assert when[KeepaliveAction.DIE] == pytest.approx(SOON + PINGS * GAP)
     assert SUSPICION == 0.5
 
 
@@ -184,7 +184,7 @@ def test_anything(course: list[tuple[float, str]], gap: float) -> None:
     Whatever was before: left alone, a path is dead not later than the longest
     interval and three gaps after, and was asked three times since it was heard.
     """
-    pulse, now, asked = Pulse(0.0), 0.0, 0
+    pulse, now, asked = Keepalive(0.0), 0.0, 0
     pulse.gap = gap
     for pause, what in course:
         now += pause
@@ -193,12 +193,12 @@ def test_anything(course: list[tuple[float, str]], gap: float) -> None:
             asked = 0
         elif what == "look":
             beat = pulse.look(now)
-            asked += beat is Beat.PING
-            if beat is Beat.DIE:
+            asked += beat is KeepaliveAction.PING
+            if beat is KeepaliveAction.DIE:
                 assert asked == PINGS
                 return
         else:
             getattr(pulse, what)(now)
     rest = beats(pulse, now + IDLE + PINGS * gap + 0.001)
-    assert rest[-1][1] is Beat.DIE
-    assert asked + [beat for _, beat in rest].count(Beat.PING) == PINGS
+    assert rest[-1][1] is KeepaliveAction.DIE
+    assert asked + [beat for _, beat in rest].count(KeepaliveAction.PING) == PINGS

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from punch.link.receivebuffer import Inbox
+from punch.link.receivebuffer import ReceiveBuffer
 from punch.link.records import decodeOffset
-from punch.link.sequencing import Continuity
+from punch.link.sequencing import Sequencing
 from punch.role import Role
 
 
@@ -20,10 +20,10 @@ class Reader:
     """
 
     def __init__(self) -> None:
-        self.continuity = Continuity(Role.LISTENER, bytes(16), bytes(32))
-        dialer = Continuity(Role.DIALER, bytes(16), bytes(32))
+        self.continuity = Sequencing(Role.LISTENER, bytes(16), bytes(32))
+        dialer = Sequencing(Role.DIALER, bytes(16), bytes(32))
         self.continuity.attachReceived(dialer.attach(b"")[1], b"")
-        self.inbox = Inbox(self.continuity)
+        self.inbox = ReceiveBuffer(self.continuity)
         self.inbox.isPaused = False
         self.got: list[bytes | None] = []
         self.pauses = False

@@ -19,7 +19,7 @@ from punch.link.sendbuffer import (
     SHORTEST_ROUND_TRIP,
     Limits,
     Piece,
-    Written,
+    SendBuffer,
 )
 
 NOW = 100.0
@@ -29,7 +29,7 @@ BOUND = DEFAULT_LIMITS.initial
 TINY = Limits(initial=100, maximum=400, record=10, together=40, small=0)
 
 
-def sent(written: Written) -> list[Piece]:
+def sent(written: SendBuffer) -> list[Piece]:
     """
     All that may be sent now.
     """
@@ -55,7 +55,7 @@ def joined(pieces: list[Piece]) -> bytes:
     )
 
 
-def kept(written: Written) -> int:
+def kept(written: SendBuffer) -> int:
     """
     The bytes that are kept.
     """
@@ -73,7 +73,7 @@ def test_references() -> None:
     """
     What is written is sent as it is, in one record, and sent again so.
     """
-    written = Written()
+    written = SendBuffer()
     pieces = [b"h" * 12, b"p" * (RECORD - 12)]
     written.write(pieces)
     assert written.nextPiece() is pieces
@@ -101,7 +101,7 @@ def test_cut(pieces: list[int], expected: list[int]) -> None:
     """
     One long piece is cut to records; several stay one, while that is allowed.
     """
-    written = Written()
+    written = SendBuffer()
     written.write([bytes(each) for each in pieces])
     assert sizes(sent(written)) == expected
     assert written.total == sum(pieces)
@@ -112,7 +112,7 @@ def test_bound() -> None:
     No more is under way than the bound; what fits in again is sent, nothing is
     cut for it.
     """
-    written = Written(TINY)
+    written = SendBuffer(TINY)
     for _ in range(15):
         written.write([b"0123456789"])
     assert sizes(sent(written)) == [10] * 10
@@ -129,7 +129,7 @@ def test_full() -> None:
     """
     Full is what may not all be under way; writing is possible still.
     """
-    written = Written(TINY)
+    written = SendBuffer(TINY)
     written.write([bytes(9)] * 4)
     assert not written.isFull
     for _ in range(16):
@@ -147,7 +147,7 @@ def test_close() -> None:
     """
     CLOSE comes last, is one unit, and is sent once on each path.
     """
-    written = Written()
+    written = SendBuffer()
     written.write([b"last"])
     written.finish()
     assert written.total == 5
@@ -170,7 +170,7 @@ def test_closeBound() -> None:
     """
     CLOSE waits for room like any unit.
     """
-    written = Written(TINY)
+    written = SendBuffer(TINY)
     written.write([b"0123456789"] * 4)
     written.write([b"0123456789"] * 4)
     written.write([b"0123456789"] * 2)
@@ -184,7 +184,7 @@ def test_closeOnly() -> None:
     """
     A direction may be empty.
     """
-    written = Written()
+    written = SendBuffer()
     assert sent(written) == []
     assert not written.isDone
     written.finish()
@@ -197,7 +197,7 @@ def test_bugs() -> None:
     """
     After the end nothing is written.
     """
-    written = Written()
+    written = SendBuffer()
     written.finish()
     with pytest.raises(Bug):
         written.write([b"more"])
@@ -211,7 +211,7 @@ def test_violations() -> None:
     What was never sent cannot be acknowledged or named by a path, and what was
     acknowledged is not needed again.
     """
-    written = Written()
+    written = SendBuffer()
     written.write([bytes(100)])
     with pytest.raises(ProtocolViolation, match="an ACK of 1 where 0 were sent"):
         written.acknowledge(1, NOW)
@@ -231,7 +231,7 @@ def test_late() -> None:
     """
     An acknowledgment that was overtaken changes nothing.
     """
-    written = Written()
+    written = SendBuffer()
     written.write([bytes(100)])
     sent(written)
     written.acknowledge(60, NOW)
@@ -243,7 +243,7 @@ def test_forgets() -> None:
     """
     What was acknowledged is not kept.
     """
-    written = Written(TINY)
+    written = SendBuffer(TINY)
     data = bytes(10)
     before = sys.getrefcount(data)
     for _ in range(5):
@@ -264,7 +264,7 @@ def test_acknowledgedAhead() -> None:
     sent again.  Its position does not jump: it is sent all the same, and then
     forgotten.
     """
-    written = Written(TINY)
+    written = SendBuffer(TINY)
     for digit in b"0123":
         written.write([bytes([digit]) * 10])
     sent(written)
@@ -282,7 +282,7 @@ def test_restartAhead() -> None:
     """
     And then the next path may begin where the current one never came to.
     """
-    written = Written(TINY)
+    written = SendBuffer(TINY)
     for digit in b"0123":
         written.write([bytes([digit]) * 10])
     sent(written)
@@ -301,7 +301,7 @@ def test_restartAtAcknowledged() -> None:
     """
     A path that begins where all was taken leaves nothing kept.
     """
-    written = Written(TINY)
+    written = SendBuffer(TINY)
     for digit in b"0123":
         written.write([bytes([digit]) * 10])
     sent(written)
@@ -319,7 +319,7 @@ def test_outstanding() -> None:
     Outstanding is what was sent on this path: what an earlier one brought is not
     this one's to prove.
     """
-    written = Written()
+    written = SendBuffer()
     written.write([bytes(100)])
     sent(written)
     assert written.outstanding == 100
@@ -333,12 +333,12 @@ def test_outstanding() -> None:
     assert written.outstanding == 10
 
 
-def skipping(acknowledged: int) -> Written:
+def skipping(acknowledged: int) -> SendBuffer:
     """
     Forty bytes and CLOSE, all sent, on a new path from 5 where 5 were sent again;
     of which so much was taken.
     """
-    written = Written(replace(TINY, skip=7))
+    written = SendBuffer(replace(TINY, skip=7))
     for digit in b"0123":
         written.write([bytes([digit]) * 10])
     written.finish()
@@ -394,7 +394,7 @@ def test_skipDefault() -> None:
     A quarter of a full record is much.
     """
     for missing, expected in ((0, Type.SKIP), (1, Type.DATA)):
-        written = Written()
+        written = SendBuffer()
         written.write([bytes(RECORD)])
         sent(written)
         written.restart(0)
@@ -409,7 +409,7 @@ def test_small(isSent: bool) -> None:
     """
     What is written byte by byte takes not much more to keep.
     """
-    written = Written()
+    written = SendBuffer()
     for _ in range(1 << 18):
         written.write([b"x"])
         if isSent:
@@ -422,7 +422,7 @@ def test_small(isSent: bool) -> None:
     assert joined(sent(written)) == b"x" * (1 << 18)
 
 
-def rounds(written: Written, pace: float, roundTrip: float | None) -> list[int]:
+def rounds(written: SendBuffer, pace: float, roundTrip: float | None) -> list[int]:
     """
     The bounds, in MiB, after each of eight times that all under way was taken, in
     C{pace} seconds, by a writer who always has more.
@@ -458,14 +458,14 @@ def test_growth(pace: float, roundTrip: float | None, expected: list[int]) -> No
     """
     The bound doubles when it is used up in less than two round trips, to its end.
     """
-    assert rounds(Written(), pace, roundTrip) == expected
+    assert rounds(SendBuffer(), pace, roundTrip) == expected
 
 
 def test_growthOnlyIfHeldBack() -> None:
     """
     Who never has to wait for the bound needs no larger one, however quick.
     """
-    written = Written()
+    written = SendBuffer()
     for number in range(1, 1000):
         written.write([bytes(RECORD)])
         sent(written)
@@ -477,7 +477,7 @@ def test_growthStartsAnew() -> None:
     """
     A new path has its own pace: what the one before moved does not count.
     """
-    written = Written(TINY)
+    written = SendBuffer(TINY)
     for _ in range(40):
         written.write([bytes(10)])
     sent(written)
@@ -509,7 +509,7 @@ def test_again(
     """
     From wherever a path begins, what was written there follows.
     """
-    written = Written(Limits(10_000, 10_000, record=20, together=50, small=small))
+    written = SendBuffer(Limits(10_000, 10_000, record=20, together=50, small=small))
     text = bytes(number % 251 for number in range(10_000))
     at = 0
     for write in writes:

@@ -13,7 +13,7 @@ from punch.errors import Bug, ProtocolViolation
 from punch.link.attach import Attach, Attached
 from punch.link.records import MAXIMUM_DATA, Control, Type, decodeOffset, encodeOffset
 from punch.link.sendbuffer import CLOSE, DEFAULT_LIMITS
-from punch.link.sequencing import Continuity, Stale
+from punch.link.sequencing import Sequencing, Stale
 from punch.role import Role
 
 LINK = bytes(range(16))
@@ -23,17 +23,17 @@ INTERVAL = DEFAULT_LIMITS.interval
 EARLY = DEFAULT_LIMITS.early
 
 
-def newSides() -> tuple[Continuity, Continuity]:
+def newSides() -> tuple[Sequencing, Sequencing]:
     """
     Dialer and listener of a link that has no path yet.
     """
     return (
-        Continuity(Role.DIALER, LINK, SECRET),
-        Continuity(Role.LISTENER, LINK, SECRET),
+        Sequencing(Role.DIALER, LINK, SECRET),
+        Sequencing(Role.LISTENER, LINK, SECRET),
     )
 
 
-def joined(dialer: Continuity, listener: Continuity) -> int:
+def joined(dialer: Sequencing, listener: Sequencing) -> int:
     """
     Attach a path; its generation.
     """
@@ -42,7 +42,7 @@ def joined(dialer: Continuity, listener: Continuity) -> int:
     return generation
 
 
-def attached(dialer: Continuity, listener: Continuity) -> int:
+def attached(dialer: Sequencing, listener: Sequencing) -> int:
     """
     Attach a path and hear the answer; its generation.
     """
@@ -52,7 +52,7 @@ def attached(dialer: Continuity, listener: Continuity) -> int:
     return generation
 
 
-def linked() -> tuple[Continuity, Continuity]:
+def linked() -> tuple[Sequencing, Sequencing]:
     """
     Dialer and listener on a first path.
     """
@@ -61,7 +61,7 @@ def linked() -> tuple[Continuity, Continuity]:
     return dialer, listener
 
 
-def acknowledge(taker: Continuity, giver: Continuity, generation: int) -> None:
+def acknowledge(taker: Sequencing, giver: Sequencing, generation: int) -> None:
     """
     One takes all that it received, and the other hears of it.
     """
@@ -482,7 +482,7 @@ def test_closeAgain() -> None:
     assert listener.received == 5
 
 
-def close(listener: Continuity) -> None:
+def close(listener: Sequencing) -> None:
     """
     C{"data"} and CLOSE on the second path.
     """
@@ -500,7 +500,7 @@ def close(listener: Continuity) -> None:
         (lambda side: side.closeReceived(1), "CLOSE in another place"),
     ],
 )
-def test_endElsewhere(misbehave: Callable[[Continuity], object], said: str) -> None:
+def test_endElsewhere(misbehave: Callable[[Sequencing], object], said: str) -> None:
     """
     The end is where it is, on every path.
     """
@@ -557,7 +557,7 @@ def test_notArrived() -> None:
         lambda side, path: side.skipReceived(path, encodeOffset(0)),
     ],
 )
-def test_notAttached(use: Callable[[Continuity, int], object]) -> None:
+def test_notAttached(use: Callable[[Sequencing, int], object]) -> None:
     """
     Before its ATTACHED nothing comes on a path, and after its end neither.
     """

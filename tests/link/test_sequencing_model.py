@@ -33,7 +33,7 @@ from punch.link.records import (
     encodeOffset,
 )
 from punch.link.sendbuffer import Limits
-from punch.link.sequencing import Continuity, Stale
+from punch.link.sequencing import Sequencing, Stale
 from punch.role import Role
 
 LINK = b"the link's own id"[:16]
@@ -95,12 +95,12 @@ class Held:
 
 class Side:
     """
-    One side: what a link does with a L{Continuity}.
+    One side: what a link does with a L{Sequencing}.
     """
 
     def __init__(self, role: Role) -> None:
         self.role = role
-        self.continuity = Continuity(role, LINK, SECRET, LIMITS)
+        self.continuity = Sequencing(role, LINK, SECRET, LIMITS)
         self.paths: dict[Wire, Held] = {}
         self.now = 100.0
         self.written = 0

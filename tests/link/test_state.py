@@ -9,7 +9,7 @@ from itertools import product
 
 import pytest
 
-from punch.link.state import Todo, newLife
+from punch.link.state import LinkAction, newLife
 
 INPUTS = ("attached", "completed", "pathDied", "pathEnded", "gaveUp")
 LONGEST = 6
@@ -23,7 +23,7 @@ def everySequence() -> Iterator[tuple[str, ...]]:
         yield from product(INPUTS, repeat=length)
 
 
-def answers(inputs: tuple[str, ...]) -> list[Todo]:
+def answers(inputs: tuple[str, ...]) -> list[LinkAction]:
     """
     What a machine answers to a sequence of inputs.
     """
@@ -41,12 +41,12 @@ class Model:
         self.isComplete = False
         self.hasEnded = False
 
-    def feed(self, what: str) -> Todo:
+    def feed(self, what: str) -> LinkAction:
         """
         What is to be done.
         """
         if self.hasEnded:
-            return Todo.NOTHING
+            return LinkAction.NOTHING
         if what == "gaveUp":
             return self.end()
         if what == "completed":
@@ -54,36 +54,36 @@ class Model:
         if what == "attached":
             return self.attach()
         if not self.hasPath:
-            return Todo.NOTHING
+            return LinkAction.NOTHING
         self.hasPath = False
         if what == "pathEnded":
             return self.end()
-        return Todo.LINGER if self.isComplete else Todo.SUSPEND
+        return LinkAction.LINGER if self.isComplete else LinkAction.SUSPEND
 
-    def end(self) -> Todo:
+    def end(self) -> LinkAction:
         """
         There is nothing after it.
         """
         self.hasEnded = True
-        return Todo.REPORT_CLEAN if self.isComplete else Todo.REPORT_LOST
+        return LinkAction.REPORT_CLEAN if self.isComplete else LinkAction.REPORT_LOST
 
-    def complete(self) -> Todo:
+    def complete(self) -> LinkAction:
         """
         That can be only on a path: the last word has to be told.
         """
         if self.isComplete or not self.hasPath:
-            return Todo.NOTHING
+            return LinkAction.NOTHING
         self.isComplete = True
-        return Todo.END_PATH
+        return LinkAction.END_PATH
 
-    def attach(self) -> Todo:
+    def attach(self) -> LinkAction:
         """
         Whoever is complete ends each path.
         """
         had, self.hasPath = self.hasPath, True
         if self.isComplete:
-            return Todo.END_PATH
-        return Todo.NOTHING if had else Todo.RESUME
+            return LinkAction.END_PATH
+        return LinkAction.NOTHING if had else LinkAction.RESUME
 
 
 def check(inputs: tuple[str, ...]) -> None:
@@ -92,16 +92,18 @@ def check(inputs: tuple[str, ...]) -> None:
     """
     found, model = answers(inputs), Model()
     assert found == [model.feed(each) for each in inputs], inputs
-    reports = [each & (Todo.REPORT_CLEAN | Todo.REPORT_LOST) for each in found]
+    reports = [
+        each & (LinkAction.REPORT_CLEAN | LinkAction.REPORT_LOST) for each in found
+    ]
     ends = [n for n, each in enumerate(reports) if each]
     assert len(ends) <= 1
     if ends:
-        assert all(each is Todo.NOTHING for each in found[ends[0] + 1 :])
-        wasComplete = Todo.END_PATH in found
+        assert all(each is LinkAction.NOTHING for each in found[ends[0] + 1 :])
+        wasComplete = LinkAction.END_PATH in found
         assert reports[ends[0]] is (
-            Todo.REPORT_CLEAN if wasComplete else Todo.REPORT_LOST
+            LinkAction.REPORT_CLEAN if wasComplete else LinkAction.REPORT_LOST
         )
-    assert found.count(Todo.RESUME) <= found.count(Todo.SUSPEND)
+    assert found.count(LinkAction.RESUME) <= found.count(LinkAction.SUSPEND)
 
 
 def test_everySequence() -> None:
@@ -117,20 +119,20 @@ def test_everySequence() -> None:
 @pytest.mark.parametrize(
     ("inputs", "last"),
     [
-        (("completed",), Todo.END_PATH),
-        (("completed", "pathEnded"), Todo.REPORT_CLEAN),
-        (("completed", "pathDied"), Todo.LINGER),
-        (("completed", "pathDied", "attached"), Todo.END_PATH),
-        (("completed", "pathDied", "gaveUp"), Todo.REPORT_CLEAN),
-        (("completed", "attached"), Todo.END_PATH),
-        (("pathEnded",), Todo.REPORT_LOST),
-        (("pathDied",), Todo.SUSPEND),
-        (("pathDied", "attached"), Todo.RESUME),
-        (("pathDied", "gaveUp"), Todo.REPORT_LOST),
-        (("attached",), Todo.NOTHING),
+        (("completed",), LinkAction.END_PATH),
+        (("completed", "pathEnded"), LinkAction.REPORT_CLEAN),
+        (("completed", "pathDied"), LinkAction.LINGER),
+        (("completed", "pathDied", "attached"), LinkAction.END_PATH),
+        (("completed", "pathDied", "gaveUp"), LinkAction.REPORT_CLEAN),
+        (("completed", "attached"), LinkAction.END_PATH),
+        (("pathEnded",), LinkAction.REPORT_LOST),
+        (("pathDied",), LinkAction.SUSPEND),
+        (("pathDied", "attached"), LinkAction.RESUME),
+        (("pathDied", "gaveUp"), LinkAction.REPORT_LOST),
+        (("attached",), LinkAction.NOTHING),
     ],
 )
-def test_examples(inputs: tuple[str, ...], last: Todo) -> None:
+def test_examples(inputs: tuple[str, ...], last: LinkAction) -> None:
     """
     The cases that one thinks of first.
     """
@@ -142,4 +144,4 @@ def test_apart() -> None:
     One link's machine knows nothing of another's.
     """
     newLife().gaveUp()
-    assert newLife().pathDied() is Todo.SUSPEND
+    assert newLife().pathDied() is LinkAction.SUSPEND

@@ -32,7 +32,7 @@ from punch.link.keepalive import IDLE, PATIENT_GAP, PINGS, SOON
 from punch.link.path import Path
 from punch.link.records import MAXIMUM_DATA, Type, encode, encodeHeader, encodeOffset
 from punch.link.sendbuffer import DEFAULT_LIMITS
-from punch.link.sequencing import Continuity
+from punch.link.sequencing import Sequencing
 from punch.link.transport import LINGER, Link
 from punch.role import Role
 from punch.testing import spin
@@ -211,7 +211,7 @@ class TransportTests(LinkTestCase):
 
         listeners.whenAttached().addCallback(ride)
         data = encodeHeader(Type.DATA, 4) + b"once"
-        _, attach = Continuity(Role.DIALER, listeners.link, listeners.secret).attach(
+        _, attach = Sequencing(Role.DIALER, listeners.link, listeners.secret).attach(
             listeners.binding
         )
         stranger.transport.write(encode(Type.ATTACH, attach) + data)
@@ -703,7 +703,7 @@ class ViolationTests(LinkTestCase):
         for forged, error in ((True, ProtocolViolation), (False, PathLost)):
             self.pair = Pair()
             dialers, listeners = self.pair.paths()
-            _, payload = Continuity(Role.DIALER, dialers.link, dialers.secret).attach(
+            _, payload = Sequencing(Role.DIALER, dialers.link, dialers.secret).attach(
                 dialers.binding
             )
             if forged:

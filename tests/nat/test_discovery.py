@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from punch.nat.behavior import Allocation, Mapping, Translation
-from punch.nat.discovery import PATIENCE, SAMPLES, Survey
+from punch.nat.discovery import PATIENCE, SAMPLES, BehaviorDiscovery
 from punch.nat.errors import STUNSilent, STUNUnreachable
 from punch.net.address import Address, tcpAddress
 
@@ -38,7 +38,7 @@ class _Looks:
         self.asked: list[tuple[Address, bool]] = []
         self.pending: list[Deferred[Address]] = []
         self.found: list[Translation | None] = []
-        self.survey = Survey(self.clock, self.look)
+        self.survey = BehaviorDiscovery(self.clock, self.look)
         self.survey.found.wait().addCallback(self.found.append)
 
     def look(self, vantage: Address, isShared: bool) -> Deferred[Address]:

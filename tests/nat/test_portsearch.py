@@ -9,7 +9,7 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from punch.nat.portsearch import PATIENCE, RATE, Search, Sockets
+from punch.nat.portsearch import PATIENCE, RATE, PortSearch, SocketBudget
 from punch.net.connection import Connection
 from punch.net.connector import outcomeOf
 from punch.net.outcome import Outcome
@@ -28,8 +28,8 @@ class _Connects:
         self.made: list[Deferred[Connection]] = []
         self.joined: list[Deferred[Connection]] = []
         self.ends: list[object] = []
-        self.sockets = Sockets(sockets)
-        self.search = Search(self.clock, self.sockets, self.connect, self.join)
+        self.sockets = SocketBudget(sockets)
+        self.search = PortSearch(self.clock, self.sockets, self.connect, self.join)
         self.search.start()
 
     def connect(self) -> Deferred[Connection] | None:
@@ -105,7 +105,9 @@ def test_shared() -> None:
     Two searches share the sockets of one peer.
     """
     connects = _Connects(sockets=10)
-    other = Search(connects.clock, connects.sockets, connects.connect, connects.join)
+    other = PortSearch(
+        connects.clock, connects.sockets, connects.connect, connects.join
+    )
     other.start()
     connects.run(1.0)
     assert len(connects.made) == 10
@@ -142,9 +144,9 @@ def test_failedAtOnce() -> None:
     """
     What fails at once is given back, too.
     """
-    clock, sockets = Clock(), Sockets(1)
+    clock, sockets = Clock(), SocketBudget(1)
     seen: list[object] = []
-    search = Search(
+    search = PortSearch(
         clock,
         sockets,
         lambda: fail(ConnectionRefusedError()),

@@ -11,7 +11,7 @@ import pytest
 
 from punch.events import Event, Observed
 from punch.nat.stun import Refusal, Success
-from punch.nat.stunmonitor import KEEPALIVE, Observers
+from punch.nat.stunmonitor import KEEPALIVE, STUNMonitor
 from punch.net.address import HostPort, formatAddress, tcpAddress
 from punch.rendezvous.server.stunserver import STUNFactory
 from punch.testing import NATBehavior, spin
@@ -30,7 +30,7 @@ class Watched(STUNSite):
     def __init__(self, *servers: HostPort, behavior: NATBehavior | None = None) -> None:
         STUNSite.__init__(self, behavior)
         self.told: list[Event] = []
-        self.observers = Observers(self.host, servers, self.told.append)
+        self.observers = STUNMonitor(self.host, servers, self.told.append)
 
     def begin(self, seconds: float = 1.0) -> None:
         """
@@ -215,7 +215,7 @@ def test_endedByEvent() -> None:
     def end(event: Event) -> None:
         site.observers.end()
 
-    site.observers = Observers(site.host, [THERE], end)
+    site.observers = STUNMonitor(site.host, [THERE], end)
     site.serve(STUNFactory(site.server))
     site.begin(100.0)
     assert site.observers.addresses == []

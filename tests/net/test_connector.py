@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from punch.net.address import tcpAddress
 from punch.net.connection import Connection
-from punch.net.connector import Attempt, outcomeOf
+from punch.net.connector import ConnectAttempt, outcomeOf
 from punch.net.outcome import Outcome
 from punch.testing import MemoryHost, spin
 from tests.support.doubles import PunchTestCase
@@ -47,7 +47,7 @@ def test_outcomes(why: BaseException, outcome: Outcome) -> None:
 
 class AttemptTests(PunchTestCase):
     """
-    Tests for L{Attempt}.
+    Tests for L{ConnectAttempt}.
     """
 
     def setUp(self) -> None:
@@ -59,7 +59,7 @@ class AttemptTests(PunchTestCase):
         """
         Connect from port 4040 to port 4040.
         """
-        attempt = Attempt()
+        attempt = ConnectAttempt()
         binding = makeBinding("", 4040, reuseAddress=True, reusePort=True)
         attempt.start(host, tcpAddress(remote, 4040), binding)
         return attempt.made

@@ -23,8 +23,8 @@ from zope.interface import directlyProvides
 from zope.interface.verify import verifyObject
 
 from punch.net.hostaddresses import hostAddresses
-from punch.net.netlink import News, netlink
-from punch.net.networkstate import Vantage, vantage
+from punch.net.netlink import NetlinkSocket, netlink
+from punch.net.networkstate import NetworkState, networkState
 from punch.net.networkwatch import POLL_INTERVAL, WINDOW, NetworkWatch, networkWatch
 from punch.testing import MemoryNetwork
 from tests.support.doubles import PunchTestCase, watching
@@ -590,7 +590,7 @@ def test_netlink() -> None:
     is what a reactor expects.
     """
     with netlink() as news:
-        reader = News(Reactor(), news, lambda: None, print)
+        reader = NetlinkSocket(Reactor(), news, lambda: None, print)
         verifyObject(IReadDescriptor, reader)
         reader.drain()
         assert reader.drain() is False
@@ -638,8 +638,8 @@ def test_here() -> None:
     """
     Two looks at a network at rest are equal, and a source is one of our addresses.
     """
-    found = vantage()
-    assert vantage() == found
+    found = networkState()
+    assert networkState() == found
     assert {each for each in found.sources if each} <= found.addresses
     assert found.addresses <= set(hostAddresses())
 
@@ -653,16 +653,16 @@ def test_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     ips += [_IP((ip, 0, 0)) for ip in ("::1", "fe80::1", "2001:db8::1")]
     adapters = [_Adapter("no such one", ips)]
     monkeypatch.setattr(ifaddr, "get_adapters", lambda: adapters)
-    assert vantage().addresses == {"169.254.0.1", "192.0.2.1", "2001:db8::1"}
+    assert networkState().addresses == {"169.254.0.1", "192.0.2.1", "2001:db8::1"}
 
 
 def test_elsewhereAllRun(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     On other platforms every interface counts.
     """
-    before = vantage().addresses
+    before = networkState().addresses
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert vantage().addresses >= before
+    assert networkState().addresses >= before
 
 
 def test_oneFamily(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -680,7 +680,7 @@ def test_oneFamily(monkeypatch: pytest.MonkeyPatch) -> None:
             raise OSError(errno.ENETUNREACH, "no route")
 
     monkeypatch.setattr(socket, "socket", NoWay)
-    assert vantage().sources == ("", "")
+    assert networkState().sources == ("", "")
 
 
 def test_differs() -> None:
@@ -688,8 +688,8 @@ def test_differs() -> None:
     Another address, a pulled cable, or another way out is another vantage.
     """
     own = frozenset({"192.0.2.1"})
-    home = Vantage(own, own, ("192.0.2.1", ""))
-    assert home == Vantage(frozenset({"192.0.2.1"}), own, ("192.0.2.1", ""))
-    assert home != Vantage(own, own, ("", ""))
-    assert home != Vantage(own, frozenset(), ("192.0.2.1", ""))
-    assert home != Vantage(own | {"192.0.2.2"}, own, ("192.0.2.1", ""))
+    home = NetworkState(own, own, ("192.0.2.1", ""))
+    assert home == NetworkState(frozenset({"192.0.2.1"}), own, ("192.0.2.1", ""))
+    assert home != NetworkState(own, own, ("", ""))
+    assert home != NetworkState(own, frozenset(), ("192.0.2.1", ""))
+    assert home != NetworkState(own | {"192.0.2.2"}, own, ("192.0.2.1", ""))

@@ -29,7 +29,7 @@ from punch.net.address import tcpAddress
 from punch.net.nat64 import NAME, Prefix
 from punch.net.resolver import (
     PATIENCE,
-    Preference,
+    IPv4First,
     _Collector,
     _Sorter,
     _Synthesizer,
@@ -267,7 +267,7 @@ def resolved(ours: Sequence[str]) -> list[str]:
     """
     network = MemoryNetwork(Clock(), 1)
     network.name("rv.example", *NAMED)
-    preference = Preference(network.host("192.0.2.9"), lambda: ours)
+    preference = IPv4First(network.host("192.0.2.9"), lambda: ours)
     found = spin(resolve(preference, "rv.example", 4040), network)
     assert found == [tcpAddress(each.host, 4040) for each in found]
     return [each.host for each in found]
@@ -278,7 +278,7 @@ def test_interfaces() -> None:
     Endpoints are given what they expect.
     """
     reactor = MemoryNetwork(Clock(), 1).host("192.0.2.9")
-    preference = Preference(reactor, lambda: [])
+    preference = IPv4First(reactor, lambda: [])
     assert verifyObject(IHostnameResolver, preference)
     assert verifyObject(IReactorPluggableNameResolver, preference)
     assert verifyObject(IResolutionReceiver, _Sorter(_Collector()))
@@ -310,7 +310,7 @@ def test_synthesized(host: str) -> None:
     """
     network = MemoryNetwork(Clock(), 1)
     network.name("rv.example", "192.0.2.1")
-    preference = Preference(network.host("2001:db8::9"), lambda: ["2001:db8::9"])
+    preference = IPv4First(network.host("2001:db8::9"), lambda: ["2001:db8::9"])
     assert spin(resolve(preference, host, 4040), network) == [
         tcpAddress("192.0.2.1", 4040)
     ]
@@ -334,7 +334,7 @@ def test_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         return [name]
 
     monkeypatch.setattr(host, "lookUp", lookUp)
-    preference = Preference(host, lambda: ["127.0.0.1", "2001:db8::9"])
+    preference = IPv4First(host, lambda: ["127.0.0.1", "2001:db8::9"])
     found = spin(resolve(preference, "127.0.0.1", 4040), network)
     assert found == [tcpAddress("127.0.0.1", 4040)]
     assert asked == ["127.0.0.1"]

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from punch.peer import instancelock
-from punch.peer.instancelock import SEAT_SIZE, fileSeats, noSeats
+from punch.peer.instancelock import SEAT_SIZE, fileInstanceLocks, noInstanceLocks
 
 _HOLD = """
 import sys
-from punch.peer.instancelock import fileSeats
-taken = fileSeats("home")
+from punch.peer.instancelock import fileInstanceLocks
+taken = fileInstanceLocks("home")
 print(taken.token.hex(), flush=True)
 sys.stdin.read()
 """
@@ -36,11 +36,11 @@ def test_sameAgain() -> None:
     """
     Who takes a seat that was left has what its last holder had.
     """
-    first = fileSeats("home")
+    first = fileInstanceLocks("home")
     assert len(first.token) == SEAT_SIZE
     first.leave()
     first.leave()
-    again = fileSeats("home")
+    again = fileInstanceLocks("home")
     assert again.token == first.token
     again.leave()
 
@@ -49,7 +49,11 @@ def test_two() -> None:
     """
     Two at once have different seats, and so have those who dial different names.
     """
-    seats = [fileSeats("home"), fileSeats("home"), fileSeats("away")]
+    seats = [
+        fileInstanceLocks("home"),
+        fileInstanceLocks("home"),
+        fileInstanceLocks("away"),
+    ]
     assert len({each.token for each in seats}) == 3
     for each in seats:
         each.leave()
@@ -65,10 +69,10 @@ def test_killed() -> None:
     with program:
         assert program.stdout is not None
         held = bytes.fromhex(program.stdout.readline().decode())
-        other = fileSeats("home")
+        other = fileInstanceLocks("home")
         assert other.token != held
         program.kill()
-    taken = fileSeats("home")
+    taken = fileInstanceLocks("home")
     assert taken.token == held
     for each in (taken, other):
         each.leave()
@@ -80,9 +84,9 @@ def test_oursAlone(runtime: Path) -> None:
     """
     runtime.mkdir()
     runtime.chmod(0o755)
-    assert fileSeats("home").token == b""
+    assert fileInstanceLocks("home").token == b""
     runtime.chmod(0o700)
-    taken = fileSeats("home")
+    taken = fileInstanceLocks("home")
     assert taken.token
     taken.leave()
 
@@ -92,7 +96,7 @@ def test_noPlace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     Where nothing can be written there is no instancelock, and nobody minds.
     """
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
-    taken = fileSeats("home")
+    taken = fileInstanceLocks("home")
     assert taken.token == b""
     taken.leave()
 
@@ -102,11 +106,11 @@ def test_noLocks(monkeypatch: pytest.MonkeyPatch) -> None:
     Nor is there one where files can't be locked.
     """
     monkeypatch.setattr(instancelock, "fcntl", None)
-    assert fileSeats("home").token == b""
+    assert fileInstanceLocks("home").token == b""
 
 
 def test_none() -> None:
     """
     Who wants none has none.
     """
-    assert noSeats("home").token == b""
+    assert noInstanceLocks("home").token == b""

@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 from punch.ice.candidate import Candidate, Kind
 from punch.link.path import Path
 from punch.net.address import Address, tcpAddress
-from punch.peer.lanpreference import HEAD_START, HeadStart
-from punch.util.deferreds import Arrival
+from punch.peer.lanpreference import HEAD_START, LANPreference
+from punch.util.deferreds import SharedResult
 
 SHARED = "203.0.113.1"
 OWN, PEER = tcpAddress(SHARED, 4000), tcpAddress(SHARED, 5000)
@@ -33,7 +33,7 @@ class _Path:
 
     def __init__(self, remote: Address = PEER) -> None:
         self.remote = remote
-        self.attached: Arrival[Path] = Arrival()
+        self.attached: SharedResult[Path] = SharedResult()
         self.aborted = False
         self.whenAttached = self.attached.wait
 
@@ -51,7 +51,7 @@ class _Start:
 
     def __init__(self, own: Address = OWN, peer: Address = PEER) -> None:
         self.clock = Clock()
-        self.headStart = HeadStart(self.clock, own, peer)
+        self.headStart = LANPreference(self.clock, own, peer)
         self.path = _Path()
 
     def begin(

@@ -19,16 +19,16 @@ from punch.ice.candidate import Candidate, Kind
 from punch.ice.checklist import Checklist
 from punch.ice.race import Race
 from punch.nat.behavior import Allocation, Mapping, Translation
-from punch.nat.discovery import OURS, PATIENCE, Survey
+from punch.nat.discovery import OURS, PATIENCE, BehaviorDiscovery
 from punch.nat.errors import STUNSilent
-from punch.nat.portsearch import Sockets
+from punch.nat.portsearch import SocketBudget
 from punch.nat.verdict import Account
 from punch.net.address import Address, tcpAddress
 from punch.net.connection import Connection
-from punch.peer.porttraversal import MOST_PREDICTED, Approach, Ways
+from punch.peer.porttraversal import MOST_PREDICTED, PortTraversal, TraversalContext
 from punch.role import Role
 from punch.signaling.messages import MOST, Note
-from punch.traceevents import Approached, Step
+from punch.traceevents import Approached, TraceEvent
 
 PEER = tcpAddress("198.51.100.1", 5000)
 RENDEZVOUS = tcpAddress("192.0.2.1", 4040)
@@ -61,8 +61,8 @@ class _Meeting:
         self.connects: list[Address] = []
         self.others: list[Address] = []
         self.notes: list[Note] = []
-        self.steps: list[Step] = []
-        self.survey = Survey(self.clock, self._look)
+        self.steps: list[TraceEvent] = []
+        self.survey = BehaviorDiscovery(self.clock, self._look)
         self.race: Race[Any] = Race(
             self.clock,
             Checklist(Random(1)),
@@ -71,16 +71,16 @@ class _Meeting:
             lambda event: None,
         )
         self.race.won.addErrback(lambda failure: None)
-        ways = Ways(
+        ways = TraversalContext(
             clock=self.clock,
             random=Random(1),
             survey=self.survey,
-            sockets=Sockets(40),
+            sockets=SocketBudget(40),
             connect=self._noting(self.connects),
             connectAnew=self._noting(self.others),
             searches=searches,
         )
-        self.approach = Approach(
+        self.approach = PortTraversal(
             ways, self.race, PEER, role, self.notes.append, self.steps.append
         )
 

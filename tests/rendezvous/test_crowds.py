@@ -19,7 +19,7 @@ from punch.rendezvous.commands import (
     Relay,
 )
 
-from .visitor import OWNER, Place
+from .visitor import OWNER, MeetingPoint
 
 
 class CrowdTests(SynchronousTestCase):
@@ -32,7 +32,7 @@ class CrowdTests(SynchronousTestCase):
         One address has so many connections; as many again are told so, and more
         not even that.  Others are let in.
         """
-        place = Place(connectionsPerAddress=2)
+        place = MeetingPoint(connectionsPerAddress=2)
         kept = [place.visit() for _ in range(2)]
         extra = [place.connect() for _ in range(3)]
         assert [each.dropped for each in extra] == [False, False, True]
@@ -49,7 +49,7 @@ class CrowdTests(SynchronousTestCase):
         """
         One address connects so often.
         """
-        place = Place(connectionsPerMinute=2)
+        place = MeetingPoint(connectionsPerMinute=2)
         for _ in range(2):
             place.visit().leave()
         with pytest.raises(TooFast):
@@ -62,7 +62,7 @@ class CrowdTests(SynchronousTestCase):
         """
         There are so many connections in all.
         """
-        place = Place(connections=2)
+        place = MeetingPoint(connections=2)
         kept = [place.visit(f"192.0.2.{host}") for host in (1, 2)]
         assert place.connect("192.0.2.3").dropped
         kept[0].leave()
@@ -72,7 +72,7 @@ class CrowdTests(SynchronousTestCase):
         """
         Who is refused again and again is shown out, with an answer to the last.
         """
-        place = Place(refusals=3)
+        place = MeetingPoint(refusals=3)
         visitor = place.visit()
         for _ in range(3):
             assert not visitor.dropped
@@ -84,7 +84,7 @@ class CrowdTests(SynchronousTestCase):
         """
         One connection sends so many commands; the first too many is the last.
         """
-        place = Place(commandsPerMinute=10)
+        place = MeetingPoint(commandsPerMinute=10)
         visitor = place.visit()
         for _ in range(9):
             visitor.ask(Publish, name="name", owner=OWNER)
@@ -97,7 +97,7 @@ class CrowdTests(SynchronousTestCase):
         For a visitor who does not read only so much is kept; then it is dropped, and
         others are told.
         """
-        place = Place(unsentBytes=1000, messagesPerIntroduction=1000)
+        place = MeetingPoint(unsentBytes=1000, messagesPerIntroduction=1000)
         listener, dialer = place.listener("name"), place.visit()
         meeting = dialer.ask(Dial, name="name", message=b"")["introduction"]
         listener.server.pauseProducing()
@@ -115,7 +115,7 @@ class CrowdTests(SynchronousTestCase):
         """
         Who reads in time is not dropped, however much passes.
         """
-        place = Place(unsentBytes=1000, messagesPerIntroduction=1000)
+        place = MeetingPoint(unsentBytes=1000, messagesPerIntroduction=1000)
         listener, dialer = place.listener("name"), place.visit()
         meeting = dialer.ask(Dial, name="name", message=b"")["introduction"]
         for _ in range(100):

@@ -24,7 +24,7 @@ from punch.rendezvous.commands import (
     Withdraw,
 )
 
-from .visitor import Place
+from .visitor import MeetingPoint
 
 
 class MeetingTests(SynchronousTestCase):
@@ -36,7 +36,7 @@ class MeetingTests(SynchronousTestCase):
         """
         A listener and a dialer who have met.
         """
-        self.place = Place(
+        self.place = MeetingPoint(
             messageBytes=100,
             messagesPerIntroduction=5,
             introductionsPerName=3,
@@ -227,7 +227,7 @@ class MeetingTests(SynchronousTestCase):
         One address dials so often, names that exist or not, and by whichever
         connection; an IPv6 address counts for its whole network.
         """
-        place = Place(dialsPerMinutePerAddress=2)
+        place = MeetingPoint(dialsPerMinutePerAddress=2)
         for host, other in (("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db9::")):
             for _ in range(2):
                 visitor = place.visit(host)
@@ -268,7 +268,7 @@ class PacingTests(SynchronousTestCase):
         """
         The waits of two visitors who report these round trips.
         """
-        place = Place()
+        place = MeetingPoint()
         waiting = place.listener("name", roundTrip=listener)
         answer = place.visit(roundTrip=dialer).ask(Dial, name="name", message=b"")
         return waiting.heard(Introduce)[0]["wait"], answer["wait"]
@@ -296,7 +296,7 @@ class PacingTests(SynchronousTestCase):
         """
         Who does not report a round trip is pinged, and it is measured.
         """
-        place = Place()
+        place = MeetingPoint()
         waiting = place.listener("name")
         place.wait(1)
         assert waiting.heard(Ping) == [{}]

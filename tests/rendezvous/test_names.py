@@ -28,7 +28,7 @@ from punch.rendezvous.commands import (
 )
 from punch.rendezvous.server.directory import MemoryDirectory
 
-from .visitor import OWNER, Place
+from .visitor import OWNER, MeetingPoint
 
 
 class NameTests(SynchronousTestCase):
@@ -40,7 +40,7 @@ class NameTests(SynchronousTestCase):
         """
         A rendezvous with small limits.
         """
-        self.place = Place(
+        self.place = MeetingPoint(
             publicationsPerConnection=2, publicationsPerMinute=6, nameBytes=20
         )
         self.visitor = self.place.visit()
@@ -171,7 +171,7 @@ class Slow(MemoryDirectory):
     A directory that takes its time.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: MeetingPoint) -> None:
         MemoryDirectory.__init__(self, place.clock)
         self.wait: Deferred[None] | None = None
 
@@ -225,7 +225,7 @@ class SlowDirectoryTests(SynchronousTestCase):
         """
         A rendezvous with such a directory, which holds.
         """
-        self.place = Place()
+        self.place = MeetingPoint()
         self.directory = self.place.factory.directory = Slow(self.place)
         self.listener = self.place.listener("name")
         self.visitor = self.place.visit()

@@ -18,7 +18,7 @@ from punch.errors import NoSuchName, RendezvousViolation
 from punch.rendezvous import commands
 from punch.rendezvous.commands import Dial, Introduce, Ping, Publish, Relay
 
-from .visitor import OWNER, Place, Visitor
+from .visitor import OWNER, MeetingPoint, Visitor
 
 NAMES = [
     b"Hello",
@@ -64,7 +64,7 @@ class RubbishTests(SynchronousTestCase):
     Any bytes.
     """
 
-    def couple(self, place: Place) -> tuple[Visitor, Visitor, bytes]:
+    def couple(self, place: MeetingPoint) -> tuple[Visitor, Visitor, bytes]:
         """
         Two honest visitors who have met.
         """
@@ -72,7 +72,9 @@ class RubbishTests(SynchronousTestCase):
         meeting = dialer.ask(Dial, name="honest", message=b"")["introduction"]
         return listener, dialer, meeting
 
-    def unharmed(self, place: Place, couple: tuple[Visitor, Visitor, bytes]) -> None:
+    def unharmed(
+        self, place: MeetingPoint, couple: tuple[Visitor, Visitor, bytes]
+    ) -> None:
         """
         The honest two still speak, and others still meet.
         """
@@ -90,7 +92,7 @@ class RubbishTests(SynchronousTestCase):
         Any bytes, in pieces of any size, with or without a hello, raise nothing, log
         no failure, and leave others unharmed.
         """
-        place = Place()
+        place = MeetingPoint()
         couple = self.couple(place)
         stranger = place.visit() if polite else place.connect()
         data = b"".join(said)
@@ -105,7 +107,7 @@ class RubbishTests(SynchronousTestCase):
         """
         A stranger is dropped for some bytes, and nobody else is harmed.
         """
-        place = Place()
+        place = MeetingPoint()
         couple = self.couple(place)
         stranger = place.visit() if polite else place.connect()
         stranger.write(data)
@@ -155,7 +157,7 @@ class RubbishTests(SynchronousTestCase):
         """
         A question is answered once.
         """
-        place = Place()
+        place = MeetingPoint()
         visitor = place.listener("name")
         place.wait(1)
         visitor.write(amp.Box({amp.ANSWER: b"1"}).serialize())
@@ -167,7 +169,7 @@ class RubbishTests(SynchronousTestCase):
         """
         What follows a violation is not obeyed, even in the same flight.
         """
-        place = Place()
+        place = MeetingPoint()
         stranger = place.visit()
         publish = {amp.COMMAND: b"Publish", b"name": b"evil", b"owner": OWNER}
         stranger.write(b"\0\0" + amp.Box(publish).serialize())
@@ -180,7 +182,7 @@ class RubbishTests(SynchronousTestCase):
         A command that we do not know is refused as AMP refuses it; the connection
         goes on, since newer peers may know more.
         """
-        place = Place()
+        place = MeetingPoint()
         visitor = place.visit()
         box = amp.Box({amp.COMMAND: b"Teleport", amp.ASK: b"9"})
         visitor.write(box.serialize())
@@ -193,7 +195,7 @@ class RubbishTests(SynchronousTestCase):
         AMP's own commands, by which it changes protocols, are unknown.
         """
         for command in (amp.StartTLS, amp.ProtocolSwitchCommand):
-            place = Place()
+            place = MeetingPoint()
             visitor = place.visit()
             box = amp.Box({amp.COMMAND: command.commandName, amp.ASK: b"9"})
             visitor.write(box.serialize())
@@ -211,7 +213,7 @@ class RubbishTests(SynchronousTestCase):
             {b"version": b"1", b"features": b"\0\1\xff"},
         ]
         for arguments in wrong:
-            visitor = Place().connect()
+            visitor = MeetingPoint().connect()
             box = amp.Box({amp.COMMAND: b"Hello", amp.ASK: b"9", **arguments})
             visitor.write(box.serialize())
             with pytest.raises(RendezvousViolation):
@@ -222,7 +224,7 @@ class RubbishTests(SynchronousTestCase):
         """
         What was not asked is not answered, nor refused aloud.
         """
-        visitor = Place().visit()
+        visitor = MeetingPoint().visit()
         for values in ({"name": "a"}, {"name": "a b"}):
             visitor.send(Publish, owner=OWNER, **values)
         assert visitor.commands == []
@@ -239,7 +241,7 @@ class RubbishTests(SynchronousTestCase):
 
         globalLogPublisher.addObserver(observe)
         self.addCleanup(globalLogPublisher.removeObserver, observe)
-        place = Place(connectionsPerMinute=10_000)
+        place = MeetingPoint(connectionsPerMinute=10_000)
         for _ in range(500):
             place.connect().write(b"\0\0")
         told = [each for each in events if each["log_level"].name != "debug"]

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from punch.interfaces import IDirectory
 from punch.rendezvous import commands
 from punch.rendezvous.server.factory import RendezvousFactory
-from punch.rendezvous.server.handlers import RendezvousServer
+from punch.rendezvous.server.handlers import RendezvousProtocol
 from punch.rendezvous.server.limits import Limits
 
 OWNER = b"an owner's secret"
@@ -38,7 +38,7 @@ class Visitor:
         self._tags = count(1)
         self._isLost = False
         server = factory.buildProtocol(peer)
-        assert isinstance(server, RendezvousServer)
+        assert isinstance(server, RendezvousProtocol)
         self.server = server
         self.server.makeConnection(self.transport)
         self.settle()
@@ -167,7 +167,7 @@ class Showing:
         return data
 
 
-class Place:
+class MeetingPoint:
     """
     A rendezvous with its clock.
     """

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from punch.signaling.guesslimit import Guesses
+from punch.signaling.guesslimit import GuessLimit
 
 REFILL = 5.0
 
@@ -24,7 +24,7 @@ class _Guessing(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         RuleBasedStateMachine.__init__(self)
-        self.guesses = Guesses(self.allowed, self.refill)
+        self.guesses = GuessLimit(self.allowed, self.refill)
         self.now = 1000.0
         self.outstanding = 0
         self.wrong = 0
@@ -90,7 +90,7 @@ def test_code() -> None:
     """
     A code: one wrong guess and it is dead.
     """
-    guesses = Guesses(1)
+    guesses = GuessLimit(1)
     assert guesses.take(0.0)
     assert not guesses.take(0.0)
     assert not guesses.exhausted
@@ -103,7 +103,7 @@ def test_right() -> None:
     """
     Who proves to know the secret gives the token back, again and again.
     """
-    guesses = Guesses(1)
+    guesses = GuessLimit(1)
     for _ in range(10):
         assert guesses.take(0.0)
         guesses.right()
@@ -114,7 +114,7 @@ def test_refill() -> None:
     """
     A lost token grows again in its time, and no more than were allowed.
     """
-    guesses = Guesses(2, REFILL)
+    guesses = GuessLimit(2, REFILL)
     for _ in range(2):
         assert guesses.take(0.0)
         guesses.wrong()
@@ -128,7 +128,7 @@ def test_aRightOneIsNoRefill() -> None:
     """
     While answers are outstanding their tokens do not grow.
     """
-    guesses = Guesses(2, REFILL)
+    guesses = GuessLimit(2, REFILL)
     assert guesses.take(0.0)
     assert guesses.take(0.0)
     assert not guesses.take(1000.0)
@@ -140,7 +140,7 @@ def test_nextAt() -> None:
     """
     One can ask when to come back.
     """
-    guesses = Guesses(1, REFILL)
+    guesses = GuessLimit(1, REFILL)
     assert guesses.nextAt(10.0) == 10.0
     assert guesses.take(10.0)
     guesses.wrong()
@@ -152,7 +152,7 @@ def test_nextNever() -> None:
     """
     Without refill, only a token that comes back helps.
     """
-    guesses = Guesses(1)
+    guesses = GuessLimit(1)
     assert guesses.take(0.0)
     assert guesses.nextAt(0.0) is None
 
@@ -161,7 +161,7 @@ def test_nextOutstanding() -> None:
     """
     Nor does refill help while every token is outstanding.
     """
-    guesses = Guesses(1, REFILL)
+    guesses = GuessLimit(1, REFILL)
     assert guesses.take(0.0)
     assert guesses.nextAt(0.0) is None
 
@@ -176,7 +176,7 @@ def test_comingBack(now: float, refill: float, pauses: list[float]) -> None:
     Who comes back when it was told gets a token, or is told a later instant: nobody
     is asked to come back now and sent away again.
     """
-    guesses = Guesses(1, refill)
+    guesses = GuessLimit(1, refill)
     assert guesses.take(now)
     guesses.wrong()
     later = now

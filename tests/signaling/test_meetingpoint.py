@@ -11,14 +11,14 @@ import pytest
 from punch.errors import WrongCode
 from punch.signaling.code import parseCode
 from punch.signaling.greeting import DialersGreeting
-from punch.signaling.meetingpoint import NAME_GUESSES, NAME_REFILL, Place
+from punch.signaling.meetingpoint import NAME_GUESSES, NAME_REFILL, MeetingPoint
 from punch.signaling.messages import Details
 
 CODE = parseCode("7-orbit-lemon")
 OURS, THEIRS = Details(b"o" * 32), Details(b"t" * 32)
 
 
-def meets(place: Place, name: str, secret: bytes) -> bool:
+def meets(place: MeetingPoint, name: str, secret: bytes) -> bool:
     """
     Whether a dialer with a name and a secret gets to meet who waits at a place.
     """
@@ -37,7 +37,7 @@ def test_coded() -> None:
     """
     A code's place has its number for a name, and one guess for ever.
     """
-    place = Place.coded(CODE)
+    place = MeetingPoint.coded(CODE)
     assert (place.name, place.lasting) == ("7", False)
     assert meets(place, "7", CODE.secret)
     assert not meets(place, "7", b"orbit-lemons")
@@ -51,7 +51,7 @@ def test_standing() -> None:
     """
     A standing name's place has some guesses, which come again.
     """
-    place = Place.standing("office", b"strong secret")
+    place = MeetingPoint.standing("office", b"strong secret")
     assert (place.name, place.lasting) == ("office", True)
     assert meets(place, "office", b"strong secret")
     taken = [place.guesses.take(0.0) for _ in range(NAME_GUESSES + 1)]
@@ -67,7 +67,7 @@ def test_greetings(times: int) -> None:
     """
     Each dialer gets a greeting of its own.
     """
-    place = Place.coded(CODE)
+    place = MeetingPoint.coded(CODE)
     greetings = [place.greeting() for _ in range(times)]
     assert len(set(map(id, greetings))) == times
     dialer = DialersGreeting("7", CODE.secret)
@@ -79,7 +79,7 @@ def test_prepared() -> None:
     """
     The arithmetic of a greeting is done before it is wanted, and not while it is.
     """
-    place = Place.coded(CODE)
+    place = MeetingPoint.coded(CODE)
     with patch("punch.signaling.meetingpoint.ListenersGreeting") as made:
         first = place.greeting()
         assert not made.called

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from punch.link.attach import LINK_SIZE
 from punch.signaling.pake import MESSAGE_SIZE
-from punch.signaling.rejoin import Reunion, splitPreface
+from punch.signaling.rejoin import Rejoin, splitPreface
 
 _links = st.binary(min_size=LINK_SIZE, max_size=LINK_SIZE)
 _pakes = st.binary(min_size=MESSAGE_SIZE, max_size=MESSAGE_SIZE)
@@ -20,7 +20,7 @@ def test_preface(link: bytes, secret: bytes, pake: bytes) -> None:
     """
     The listener reads for which link it is, and the PAKE message behind that.
     """
-    assert splitPreface(Reunion(link, secret).preface + pake) == (link, pake)
+    assert splitPreface(Rejoin(link, secret).preface + pake) == (link, pake)
 
 
 @given(_pakes)
@@ -45,7 +45,7 @@ def test_secret() -> None:
     """
     The secret is the link's own, and does not show it.
     """
-    one, other = (Reunion(bytes(LINK_SIZE), each).secret for each in (b"a", b"b"))
+    one, other = (Rejoin(bytes(LINK_SIZE), each).secret for each in (b"a", b"b"))
     assert one != other
     assert len(one) == 32
-    assert "sesame" not in repr(Reunion(bytes(LINK_SIZE), b"sesame"))
+    assert "sesame" not in repr(Rejoin(bytes(LINK_SIZE), b"sesame"))

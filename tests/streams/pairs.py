@@ -14,7 +14,7 @@ from twisted.internet.protocol import Protocol
 from punch.net.address import PunchAddress
 from punch.streams.inbound import Offer
 from punch.streams.multiplexer import Multiplexer
-from punch.streams.outbound import Request
+from punch.streams.outbound import OutboundRequest
 from tests.support.doubles import Pair
 from tests.testing.programs import HalfCloser, Recorder
 
@@ -56,7 +56,7 @@ class Streams:
         self.offers[name] = offer
         return made
 
-    def request(self, name: str, by: Multiplexer | None = None) -> Request:
+    def request(self, name: str, by: Multiplexer | None = None) -> OutboundRequest:
         """
         Ask for a service, by default the dialer does.
         """
@@ -75,11 +75,11 @@ class Streams:
         return [mine, made[-1]]
 
 
-def requests(count: int, name: str, by: Multiplexer) -> list[Request]:
+def requests(count: int, name: str, by: Multiplexer) -> list[OutboundRequest]:
     """
     Ask for a service some times.
     """
-    made: list[Request] = []
+    made: list[OutboundRequest] = []
     for _ in range(count):
         by.open(name).addCallback(made.append)
     return made

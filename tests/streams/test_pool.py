@@ -7,13 +7,13 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 
-from punch.streams.pool import Streaming
+from punch.streams.pool import MultiplexerPool
 from tests.support.doubles import Pair, PunchTestCase
 
 
 class StreamingTests(PunchTestCase):
     """
-    Tests for L{Streaming}.
+    Tests for L{MultiplexerPool}.
     """
 
     def setUp(self) -> None:
@@ -21,7 +21,7 @@ class StreamingTests(PunchTestCase):
         Two that stream to each other, on no link yet.
         """
         clock = Clock()
-        self.sides = Streaming(clock, {}), Streaming(clock, {})
+        self.sides = MultiplexerPool(clock, {}), MultiplexerPool(clock, {})
         self.pairs: list[Pair] = []
 
     def link(self) -> None:

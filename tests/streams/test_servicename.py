@@ -17,7 +17,7 @@ from punch.streams.errors import (
 )
 from punch.streams.servicename import (
     Answer,
-    Opening,
+    ServiceNameReader,
     answerTo,
     encodeService,
     isServiceName,
@@ -37,7 +37,7 @@ def test_roundTrip(service: str, rest: bytes, data: st.DataObject) -> None:
     """
     assert isServiceName(service)
     sent = encodeService(service) + rest
-    opening = Opening()
+    opening = ServiceNameReader()
     for at in range(len(sent) + 1):
         read = opening.feed(sent[at - 1 : at] if at else b"")
         if read is not None:
@@ -51,7 +51,7 @@ def test_anything(pieces: list[bytes]) -> None:
     """
     Whatever arrives, it is a name or not yet one; at most a name's bytes are held.
     """
-    opening = Opening()
+    opening = ServiceNameReader()
     for piece in pieces:
         if opening.feed(piece) is not None:
             return
@@ -72,7 +72,7 @@ def test_emptyName() -> None:
     """
     Who sends an empty name asks for a service that cannot be.
     """
-    assert Opening().feed(b"\0abc") == ("", b"abc")
+    assert ServiceNameReader().feed(b"\0abc") == ("", b"abc")
 
 
 @pytest.mark.parametrize(

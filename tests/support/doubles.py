@@ -25,7 +25,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from punch.ice.candidate import Kind
-from punch.ice.selected import Win
+from punch.ice.selected import SelectedPath
 from punch.link.path import Path
 from punch.link.transport import Link
 from punch.net.address import Address, tcpAddress
@@ -321,8 +321,8 @@ class Pair:
         return Link(self.network.clock, role, own, self.win(path))
 
     @staticmethod
-    def win(path: Path, kind: Kind = Kind.HOST) -> Win[Path]:
+    def win(path: Path, kind: Kind = Kind.HOST) -> SelectedPath[Path]:
         """
         What a race says of a path.
         """
-        return Win(path, kind, How.CONNECTED, path.local, path.remote)
+        return SelectedPath(path, kind, How.CONNECTED, path.local, path.remote)

@@ -20,7 +20,7 @@ from punch.link.interfaces import Want
 from punch.link.path import Path, Ride
 from punch.link.transport import Link
 from punch.role import Role
-from punch.util.timers import Alarm
+from punch.util.timers import RestartableTimer
 from tests.support.doubles import DIALER_ID, LISTENER_ID, Pair
 from tests.testing.programs import HalfCloser, Recorder
 
@@ -85,8 +85,8 @@ class Couple:
 
     def wanted(self) -> None:
         """
-        From either end (L{punch.link.interfaces.Seeker}); but only the dialer's can do
-        something about it.
+        From either end (L{punch.link.interfaces.PathFinder}); but only the dialer's can
+        do something about it.
         """
         if self.isSeeking and self._sought is None and self._isWanting:
             self._sought = Deferred.fromCoroutine(self._seek())
@@ -243,7 +243,7 @@ class Talker(HalfCloser):
         self._hears = hears
         self._piece = piece
         self._said = 0
-        self._next = Alarm(clock)
+        self._next = RestartableTimer(clock)
 
     def connectionMade(self) -> None:
         self._next.set(0, self._say)

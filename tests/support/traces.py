@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from punch import traceevents
 from punch.trace.model import Trace
-from punch.trace.recorder import Chronicle
+from punch.trace.recorder import MeetingRecorder
 
 PEER = "192.0.2.1:4040"
 HOST = "[2001:db8::1]:4040"
 
-Steps = list[tuple[float, traceevents.Step]]
+Steps = list[tuple[float, traceevents.TraceEvent]]
 
 RENDEZVOUS: Steps = [
     (0.0, traceevents.Sought()),
@@ -50,7 +50,7 @@ def told(told: Steps, role: str = "dialer", began: float = 1.7e9) -> Trace:
     """
     The trace of some traceevents.
     """
-    chronicle = Chronicle(role, began)
+    chronicle = MeetingRecorder(role, began)
     for at, step in told:
         chronicle.add(at, step)
     return chronicle.trace()

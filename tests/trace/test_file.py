@@ -31,7 +31,7 @@ from tests.support.doubles import watching
 from tests.support.traces import ANSWERED, DIRECT, PEER, RENDEZVOUS, Steps
 
 
-def noteAll(clock: Clock, pen: traceevents.Pen, told: Steps) -> None:
+def noteAll(clock: Clock, pen: traceevents.Tracer, told: Steps) -> None:
     """
     Draw steps at their times.
     """

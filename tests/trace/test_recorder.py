@@ -17,7 +17,7 @@ from punch.trace.jsonformat import tracesFromJSON, tracesToJSON
 from punch.trace.lane import MOST_MARKS, MOST_SPANS
 from punch.trace.lanes import MOST_LANES
 from punch.trace.model import Lane, Mark, Span, Trace
-from punch.trace.recorder import Chronicle
+from punch.trace.recorder import MeetingRecorder
 from tests.support.traces import ANSWERED, DIRECT, HOST, PEER, RENDEZVOUS, Steps, told
 
 RELAY = traceevents.RELAY
@@ -388,7 +388,7 @@ def test_relayRejected() -> None:
 PREDICTED = [f"192.0.2.1:{port}" for port in range(9999, 10023)]
 
 
-def predicted(*more: tuple[float, traceevents.Step]) -> Trace:
+def predicted(*more: tuple[float, traceevents.TraceEvent]) -> Trace:
     """
     A meeting in which 24 predicted ports are tried.
     """
@@ -475,7 +475,7 @@ def test_waves() -> None:
     trace = predicted(
         *((6.0, traceevents.Tried(each, "timed out")) for each in PREDICTED),
         *((8.0, traceevents.Trying(each)) for each in PREDICTED),
-        (9.0, traceevents.Step()),
+        (9.0, traceevents.TraceEvent()),
     )
     [only] = trace.lanes[2:]
     assert only.spans == (
@@ -567,7 +567,7 @@ def test_manyAttempts() -> None:
     Ten thousand attempts take no more room than some: those in a row with one
     outcome are one.
     """
-    chronicle = Chronicle("dialer", 0.0)
+    chronicle = MeetingRecorder("dialer", 0.0)
     for number in range(10_000):
         chronicle.add(number * 0.02, traceevents.Trying(PEER))
         chronicle.add(number * 0.02 + 0.01, traceevents.Tried(PEER, "refused"))
@@ -584,7 +584,7 @@ def test_manyOutcomes() -> None:
     """
     So do as many whose outcomes differ.
     """
-    chronicle = Chronicle("dialer", 0.0)
+    chronicle = MeetingRecorder("dialer", 0.0)
     for number in range(10_000):
         chronicle.add(number * 0.02, traceevents.Trying(PEER))
         outcome = ("refused", "taken", "timed out")[number % 3]
@@ -599,7 +599,7 @@ def test_manyAddresses() -> None:
     """
     Strangers' addresses are lanes up to a bound, and then one together.
     """
-    chronicle = Chronicle("listener", 0.0)
+    chronicle = MeetingRecorder("listener", 0.0)
     for port in range(1, 1000):
         remote = f"192.0.2.1:{port}"
         chronicle.add(
@@ -626,7 +626,7 @@ def test_reunion() -> None:
     """
     A meeting for a link that lives says so.
     """
-    chronicle = Chronicle("dialer", 0.0, isReunion=True)
+    chronicle = MeetingRecorder("dialer", 0.0, isReunion=True)
     assert chronicle.trace().verdict == "For a link that lives: Not over yet"
     assert chronicle.trace().lanes == ()
     assert not chronicle.wasInVain
@@ -642,7 +642,9 @@ words = st.sampled_from(
 )
 anyStep = st.one_of(
     st.sampled_from([traceevents.Sought(), traceevents.Reached(), traceevents.Said()]),
-    st.sampled_from([traceevents.Confirmed(), traceevents.Over(), traceevents.Step()]),
+    st.sampled_from(
+        [traceevents.Confirmed(), traceevents.Over(), traceevents.TraceEvent()]
+    ),
     st.builds(traceevents.Seen, words),
     st.builds(traceevents.Met, words, remotes, st.floats(0, 10)),
     st.builds(traceevents.Heard, st.integers(0, 16)),
@@ -668,13 +670,13 @@ anyStep = st.one_of(
     st.booleans(),
 )
 def test_anySteps(
-    many: list[tuple[float, traceevents.Step]], role: str, isReunion: bool
+    many: list[tuple[float, traceevents.TraceEvent]], role: str, isReunion: bool
 ) -> None:
     """
     Whatever happens in whatever order, it does not raise, and can be drawn: in a lane
     no span begins before the one before it ends, and only the last can go on.
     """
-    chronicle = Chronicle(role, 0.0, isReunion)
+    chronicle = MeetingRecorder(role, 0.0, isReunion)
     for at, step in many:
         chronicle.add(at, step)
     trace = chronicle.trace()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from punch import traceevents
 from punch.trace.html import tracePage
 from punch.trace.model import Lane, Span, Trace, merged
-from punch.trace.svg import WIDTH, Ruler, drawing, styleOf
+from punch.trace.svg import WIDTH, TimeAxis, drawing, styleOf
 from tests.support.traces import ANSWERED, DIRECT, HOST, PEER, RENDEZVOUS, Steps, told
 
 NAMES = {
@@ -32,7 +32,7 @@ def test_names(until: float) -> None:
     """
     Round times are marked, in milliseconds or seconds.
     """
-    ticks = Ruler(until, 0.0, 100.0).ticks()
+    ticks = TimeAxis(until, 0.0, 100.0).ticks()
     assert [name for _, name in ticks][:3] == NAMES[until]
 
 
@@ -41,7 +41,7 @@ def test_inside(until: float, at: float) -> None:
     """
     All lies between the ends, and not many times are marked.
     """
-    ruler = Ruler(until, 10.0, 20.0)
+    ruler = TimeAxis(until, 10.0, 20.0)
     assert 10.0 <= ruler.x(at) <= 20.0
     ticks = ruler.ticks()
     assert 2 <= len(ticks) <= 10
@@ -52,7 +52,7 @@ def test_ends() -> None:
     """
     The beginning is on the left, the end on the right.
     """
-    ruler = Ruler(2.0, 10.0, 20.0)
+    ruler = TimeAxis(2.0, 10.0, 20.0)
     assert (ruler.x(0.0), ruler.x(1.0), ruler.x(2.0)) == (10.0, 15.0, 20.0)
     assert not ruler.shows(2.1)
 

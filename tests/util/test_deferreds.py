@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred, fail
 
-from punch.util.deferreds import Arrival, shield, together
+from punch.util.deferreds import SharedResult, shield, together
 from tests.support.doubles import PunchTestCase
 
 
@@ -19,7 +19,7 @@ class ArrivalTests(PunchTestCase):
         """
         Nothing is here yet.
         """
-        self.arrival: Arrival[int] = Arrival()
+        self.arrival: SharedResult[int] = SharedResult()
 
     def test_before(self) -> None:
         """

@@ -10,15 +10,15 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from punch.util.timers import Alarm, Nap
+from punch.util.timers import InterruptibleSleep, RestartableTimer
 
 
-def made() -> tuple[Clock, Alarm, list[str]]:
+def made() -> tuple[Clock, RestartableTimer, list[str]]:
     """
     An alarm, and a list of what it has called.
     """
     clock = Clock()
-    return clock, Alarm(clock), []
+    return clock, RestartableTimer(clock), []
 
 
 def test_goesOff() -> None:
@@ -94,7 +94,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def asleep(nap: Nap, seconds: float) -> list[str]:
+def asleep(nap: InterruptibleSleep, seconds: float) -> list[str]:
     """
     Sleep.
 
@@ -110,7 +110,7 @@ def test_sleeps(clock: Clock) -> None:
     """
     A nap takes as long as it is to.
     """
-    nap = Nap(clock)
+    nap = InterruptibleSleep(clock)
     ended = asleep(nap, 3.0)
     clock.advance(2.9)
     assert nap.isAsleep
@@ -124,7 +124,7 @@ def test_woken(clock: Clock) -> None:
     """
     Who is woken goes on at once, and leaves nothing behind; nobody is woken twice.
     """
-    nap = Nap(clock)
+    nap = InterruptibleSleep(clock)
     ended = asleep(nap, 3.0)
     nap.wake()
     nap.wake()
@@ -136,7 +136,7 @@ def test_again(clock: Clock) -> None:
     """
     One who woke may sleep again, as long as he likes.
     """
-    nap = Nap(clock)
+    nap = InterruptibleSleep(clock)
     asleep(nap, 3.0)
     nap.wake()
     ended = asleep(nap, 5.0)
@@ -150,7 +150,7 @@ def test_cancelled(clock: Clock) -> None:
     """
     A nap that is cancelled leaves nothing behind.
     """
-    nap = Nap(clock)
+    nap = InterruptibleSleep(clock)
     sleeping = Deferred.fromCoroutine(nap.sleep(3.0))
     sleeping.cancel()
     failures: list[object] = []

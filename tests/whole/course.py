@@ -33,7 +33,7 @@ _WRONG = b"wrong"
 _ALL_TOLD = 90.0
 
 
-class Course:
+class LinkPaths:
     """
     One run.
     """

@@ -16,7 +16,7 @@ from punch.peer.dialer import Dialer
 from punch.peer.peer import Peer
 from punch.service import DialingService, ListeningService, PunchService
 from punch.signaling.code import parseCode
-from punch.signaling.meetingpoint import Place
+from punch.signaling.meetingpoint import MeetingPoint
 from punch.testing import MemoryNetwork
 
 from .program import Program, Talker
@@ -99,7 +99,10 @@ class Running:
 
 
 def listening(
-    program: Program, place: Place | None = None, once: bool = False, **settings: Any
+    program: Program,
+    place: MeetingPoint | None = None,
+    once: bool = False,
+    **settings: Any,
 ) -> Running:
     """
     Have a program listen, again and again.
@@ -117,7 +120,7 @@ def standing(program: Program, **settings: Any) -> Running:
     """
     Have a program listen under a standing name.
     """
-    return listening(program, Place.standing(NAME, SECRET), **settings)
+    return listening(program, MeetingPoint.standing(NAME, SECRET), **settings)
 
 
 def dialing(

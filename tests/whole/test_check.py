@@ -13,14 +13,14 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.tcp import makeBinding
 
 from punch.check.assessment import Findings, Reach, assess
-from punch.check.probes import Examination
+from punch.check.probes import CheckRun
 from punch.check.report import Report, State
 from punch.net.address import HostPort
 from punch.peer.description import rendezvousEndpoint
 from punch.peer.settings import Settings
 from punch.rendezvous.client import GOODBYE
 from punch.rendezvous.server.limits import Limits
-from punch.rendezvous.server.probe import Knocker
+from punch.rendezvous.server.probe import Prober
 from punch.rendezvous.server.stunserver import STUNFactory
 from punch.testing import (
     Allocation,
@@ -62,7 +62,7 @@ class Check:
         )
         rendezvous = rendezvousEndpoint(host, f"tcp:{name}:{PORT}")
         place = HostPort(name, PORT)
-        self.examination = Examination(host, rendezvous, place, chosen)
+        self.examination = CheckRun(host, rendezvous, place, chosen)
         self.running = Deferred.fromCoroutine(self.examination.run())
 
     def found(self) -> Findings:
@@ -88,7 +88,7 @@ def looking(knocks: bool = True) -> World:
     world = World()
     world.rendezvous.look()
     if knocks:
-        world.rendezvous.factory.knocker = Knocker(world.rendezvous.host)
+        world.rendezvous.factory.knocker = Prober(world.rendezvous.host)
     return world
 
 
@@ -168,7 +168,7 @@ def test_filteringElsewhere(behavior: NATBehavior, filtering: str) -> None:
     server = world.network.host("192.0.2.8", SECOND)
     rendezvous = world.rendezvous = Rendezvous(server, Limits())
     rendezvous.look()
-    rendezvous.factory.knocker = Knocker(server)
+    rendezvous.factory.knocker = Prober(server)
     rendezvous.factory.knocker.addresses.append(SECOND)
     check = Check(world, behind(world, behavior), "192.0.2.8")
     found = check.found()

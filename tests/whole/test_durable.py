@@ -21,7 +21,7 @@ from punch.events import (
     Suspended,
 )
 from punch.link.path import FAREWELL
-from punch.peer.instancelock import NoSeat
+from punch.peer.instancelock import NoInstanceLock
 from punch.peer.relaypolicy import RelayPolicy
 
 from .endpoints import Connecting, Serving, endpointOf
@@ -337,7 +337,7 @@ def dials(program: Program, seat: bytes) -> None:
     Have a program dial the standing name from a seat.
     """
 
-    class Taken(NoSeat):
+    class Taken(NoInstanceLock):
         token = seat
 
     settings = program.settings(seats=lambda name: Taken(), **DURABLE)

@@ -19,7 +19,7 @@ from punch.peer.description import rendezvousEndpoint
 from punch.peer.dialer import Dialer
 from punch.peer.peer import Peer
 from punch.service import DialingService, ListeningService, PunchService
-from punch.signaling.meetingpoint import Place
+from punch.signaling.meetingpoint import MeetingPoint
 from punch.testing import MemoryHost
 from tests.testing.programs import HalfCloser, Recorder, Service, connect
 
@@ -70,7 +70,7 @@ def standing(program: Program, **options: Any) -> Running:
     """
 
     def make(peer: Peer, ends: Ends) -> PunchService:
-        place = Place.standing(NAME, SECRET)
+        place = MeetingPoint.standing(NAME, SECRET)
         where = rendezvousEndpoint(program.host, WHERE)
         return ListeningService(peer, where, place, ends.streaming)
 

@@ -21,7 +21,7 @@ from punch.events import Attempted
 from punch.ice.candidate import Candidate, Kind
 from punch.ice.checklist import SHIFT_AFTER, Checklist
 from punch.ice.race import Race
-from punch.ice.selected import Win
+from punch.ice.selected import SelectedPath
 from punch.net.address import Address, tcpAddress
 from punch.net.connection import Connection
 from punch.net.outcome import Outcome
@@ -92,7 +92,7 @@ class Side:
     def _accepted(self, connection: Connection) -> None:
         self._race.accept(connection)
 
-    def _won(self, win: Win[Connection]) -> None:
+    def _won(self, win: SelectedPath[Connection]) -> None:
         self.metAt = self._host.network.clock.seconds()
 
 

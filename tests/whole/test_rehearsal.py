@@ -11,8 +11,8 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
 from punch.check.report import Verdict
-from punch.check.trialdial import TIMEOUT, Rehearsal
-from punch.check.trialresult import Prospect
+from punch.check.trialdial import TIMEOUT, TrialDial
+from punch.check.trialresult import TrialResult
 from punch.events import CodeAllotted, Failed, Rehearsed
 from punch.peer import introduction
 from punch.peer.description import rendezvousEndpoint
@@ -41,7 +41,7 @@ def waiting(listener: NATBehavior, dialer: NATBehavior, **settings: Any) -> Worl
     return world
 
 
-def rehearsal(world: World, code: str = "", **settings: Any) -> Deferred[Prospect]:
+def rehearsal(world: World, code: str = "", **settings: Any) -> Deferred[TrialResult]:
     """
     One of the dialer's, by default with the listener's code.
     """
@@ -51,14 +51,14 @@ def rehearsal(world: World, code: str = "", **settings: Any) -> Deferred[Prospec
 
 def rehearsalOf(
     world: World, name: str, secret: bytes, **settings: Any
-) -> Deferred[Prospect]:
+) -> Deferred[TrialResult]:
     """
     One of the dialer's.
     """
     host = world.dialer.host
     chosen = world.dialer.settings(**{"timeout": TIMEOUT, **settings})
     endpoint = rendezvousEndpoint(host, WHERE)
-    made = Rehearsal(host, endpoint, name, secret, chosen)
+    made = TrialDial(host, endpoint, name, secret, chosen)
     return Deferred.fromCoroutine(made.run())
 
 

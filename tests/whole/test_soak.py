@@ -14,7 +14,7 @@ from twisted.logger import LogEvent, eventAsText
 
 from punch.net.identity import Identity
 
-from .course import Course
+from .course import LinkPaths
 from .identities import nextIdentity
 from .scenario import draw
 
@@ -31,7 +31,7 @@ def run(seed: int, logged: list[LogEvent]) -> None:
     One run, and that no error was left to be logged.
     """
     scenario = draw(seed)
-    course = Course(scenario)
+    course = LinkPaths(scenario)
     try:
         course.run()
     except AssertionError as wrong:

@@ -12,8 +12,8 @@ from punch.events import Connected, PathChanged, Searched
 from punch.peer.relaypolicy import RelayPolicy
 from punch.trace.html import tracePage
 from punch.trace.model import Lane, Trace, merged
-from punch.trace.recorder import Chronicle
-from punch.traceevents import Pen, Step
+from punch.trace.recorder import MeetingRecorder
+from punch.traceevents import TraceEvent, Tracer
 
 from .test_hard import KEEPS, RANDOM, behind
 from .world import T, World, pair
@@ -28,17 +28,17 @@ class Album:
 
     def __init__(self, world: World) -> None:
         self._clock = world.clock
-        self.chronicles: list[tuple[str, Chronicle]] = []
+        self.chronicles: list[tuple[str, MeetingRecorder]] = []
 
-    def __call__(self, role: str, isReunion: bool) -> Pen:
+    def __call__(self, role: str, isReunion: bool) -> Tracer:
         """
         One more.
         """
         began = self._clock.seconds()
-        chronicle = Chronicle(role, began, isReunion)
+        chronicle = MeetingRecorder(role, began, isReunion)
         self.chronicles.append((role, chronicle))
 
-        def pen(step: Step) -> None:
+        def pen(step: TraceEvent) -> None:
             chronicle.add(self._clock.seconds() - began, step)
 
         return pen

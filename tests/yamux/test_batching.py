@@ -4,10 +4,10 @@ Tests for L{punch.yamux.batching}.
 
 from __future__ import annotations
 
-from punch.yamux.batching import LEAST, MOST, QUICK, Portion
+from punch.yamux.batching import LEAST, MOST, QUICK, BatchSize
 
 
-def _taken(portion: Portion, *durations: float) -> int:
+def _taken(portion: BatchSize, *durations: float) -> int:
     """
     Let the link take a portion in each of these times; the size after that.
     """
@@ -28,20 +28,20 @@ class SizeTests:
         """
         Nothing is known of a new link: it is given one frame.
         """
-        assert Portion().size == LEAST
+        assert BatchSize().size == LEAST
 
     def test_fast(self) -> None:
         """
         A link that takes a portion in no time is given more, up to a bound.
         """
-        assert _taken(Portion(), 0.0) == 2 * LEAST
-        assert _taken(Portion(), *[0.0] * 10) == MOST
+        assert _taken(BatchSize(), 0.0) == 2 * LEAST
+        assert _taken(BatchSize(), *[0.0] * 10) == MOST
 
     def test_slow(self) -> None:
         """
         A link that becomes slow is given less, down to one frame.
         """
-        portion = Portion()
+        portion = BatchSize()
         _taken(portion, 0.0, 0.0)
         assert _taken(portion, QUICK * 1.5) == MOST // 2
         assert _taken(portion, 1.0, 1.0, 1.0) == LEAST
@@ -50,7 +50,7 @@ class SizeTests:
         """
         What doubled would take too long stays as it is.
         """
-        portion = Portion()
+        portion = BatchSize()
         _taken(portion, 0.0)
         assert _taken(portion, QUICK * 0.9, QUICK * 0.6) == 2 * LEAST
 
@@ -58,7 +58,7 @@ class SizeTests:
         """
         A link that was never full tells nothing.
         """
-        portion = Portion()
+        portion = BatchSize()
         portion.drained(7.0)
         assert portion.size == LEAST
 
@@ -73,7 +73,7 @@ class GatherTests:
         If there is less than a portion, it is all there is, in order.
         """
         pieces = iter([[b"a", b"bc"], [b"d"], None, [b"e"], None])
-        portion = Portion()
+        portion = BatchSize()
         assert portion.gather(lambda: next(pieces)) == [b"a", b"bc", b"d"]
         assert portion.gather(lambda: next(pieces)) == [b"e"]
 
@@ -81,7 +81,7 @@ class GatherTests:
         """
         If there is nothing, it is nothing.
         """
-        assert Portion().gather(lambda: None) == []
+        assert BatchSize().gather(lambda: None) == []
 
     def test_enough(self) -> None:
         """
@@ -89,7 +89,7 @@ class GatherTests:
         """
         frame = [b"h" * 12, b"x" * (LEAST - 12)]
         frames = iter([frame] * 9)
-        portion = Portion()
+        portion = BatchSize()
         assert portion.gather(lambda: next(frames)) == frame
         _taken(portion, 0.0, 0.0)
         assert portion.gather(lambda: next(frames)) == 4 * frame

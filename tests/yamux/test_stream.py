@@ -7,7 +7,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punch.yamux.stream import HIGH_MARK, LOW_MARK, Outgoing
+from punch.yamux.stream import HIGH_MARK, LOW_MARK, SendQueue
 
 
 @given(
@@ -21,7 +21,7 @@ def test_queue(steps: list[bytes | int]) -> None:
     In whatever pieces bytes are put and taken, they come out once, in order, as
     many as were asked for and are there.
     """
-    outgoing, model = Outgoing(), b""
+    outgoing, model = SendQueue(), b""
     for step in steps:
         if isinstance(step, bytes):
             outgoing.put(step)
@@ -36,7 +36,7 @@ def test_handsOnWhole() -> None:
     """
     A piece that fits is handed on as it is, not copied.
     """
-    outgoing = Outgoing()
+    outgoing = SendQueue()
     piece = bytes(1000)
     outgoing.put(piece)
     [taken] = outgoing.take(1000)
@@ -47,7 +47,7 @@ def test_emptyIsSmall() -> None:
     """
     An empty queue holds no container.
     """
-    outgoing = Outgoing()
+    outgoing = SendQueue()
     outgoing.put(b"x")
     outgoing.take(1)
     assert outgoing._chunks is None
@@ -57,7 +57,7 @@ def test_marks() -> None:
     """
     It drains once, at the low mark, after it was above the high one.
     """
-    outgoing = Outgoing()
+    outgoing = SendQueue()
     outgoing.put(bytes(HIGH_MARK))
     outgoing.take(HIGH_MARK)
     assert not outgoing.hasDrained()

@@ -10,7 +10,7 @@ from punch.errors import ProtocolViolation
 from punch.role import Role
 from punch.yamux.errors import StreamsExhausted
 from punch.yamux.frames import MAXIMUM_ID
-from punch.yamux.streams import Ids
+from punch.yamux.streams import StreamIds
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,9 @@ def test_allot(role: Role, first: list[int]) -> None:
     """
     The dialer's ids are odd, the listener's even; none is 0.
     """
-    ids = Ids(role)
+    ids = StreamIds(role)
     assert [ids.allot() for _ in first] == first
-    assert all(ids.isOurs(id) and not Ids(role.other).isOurs(id) for id in first)
+    assert all(ids.isOurs(id) and not StreamIds(role.other).isOurs(id) for id in first)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_exhausted(role: Role, last: int) -> None:
     """
     After the last id there is none: they do not wrap.
     """
-    ids = Ids(role)
+    ids = StreamIds(role)
     ids._next = last
     assert ids.allot() == last
     for _ in range(2):
@@ -46,7 +46,7 @@ def test_wasOpened() -> None:
     All ids up to a side's last were opened, for all that we know; those above
     were not.
     """
-    ids = Ids(Role.DIALER)
+    ids = StreamIds(Role.DIALER)
     assert not ids.wasOpened(1)
     assert not ids.wasOpened(2)
     ids.allot()
@@ -67,7 +67,7 @@ def test_violations(ids: list[int], says: str) -> None:
     """
     The peer opens only ids of its own, and each higher than the last.
     """
-    own = Ids(Role.DIALER)
+    own = StreamIds(Role.DIALER)
     for id in ids[:-1]:
         own.accept(id)
     with pytest.raises(ProtocolViolation, match=says):

@@ -39,7 +39,7 @@ from punch.rendezvous.relayerrors import RelayAddressBusy, RelayError
 from punch.rendezvous.relaypreamble import NotRelay, takePreamble
 from punch.rendezvous.server.amp import BoxProtocol
 from punch.rendezvous.server.liveness import Act, Liveness, kernelRoundTrip
-from punch.rendezvous.server.relaysplice import Half
+from punch.rendezvous.server.relaysplice import RelayedConnection
 
 if TYPE_CHECKING:
     from punch.rendezvous.server.factory import RendezvousFactory
@@ -89,7 +89,7 @@ class ServedConnection(BoxProtocol):
 
     _stage = Stage.CONNECTED
     _refusals = 0
-    _half: Half | None = None
+    _half: RelayedConnection | None = None
     _liveness: Liveness
 
     def __init__(self, factory: RendezvousFactory) -> None:
@@ -286,7 +286,7 @@ class ServedConnection(BoxProtocol):
         self._end()
         self._stage, self.due = Stage.RELAYED, inf
         host = getattr(self.peer(), "host", "")
-        half = Half(relay, addressKey(host), self._tell, self._linger)
+        half = RelayedConnection(relay, addressKey(host), self._tell, self._linger)
         self._half = half
         self.dataReceived = half.dataReceived  # type: ignore[method-assign]
         alsoProvides(self, IHalfCloseableProtocol)
@@ -304,7 +304,7 @@ class ServedConnection(BoxProtocol):
         """
         A client of the relay has finished.
         """
-        cast(Half, self._half).readConnectionLost()
+        cast(RelayedConnection, self._half).readConnectionLost()
 
     def writeConnectionLost(self) -> None:
         """

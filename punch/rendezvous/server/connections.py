@@ -13,7 +13,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from punch.errors import TooMany
-from punch.rendezvous.server.ratelimit import Quota
+from punch.rendezvous.server.ratelimit import KeyedQuota
 
 _log = Logger()
 
@@ -49,7 +49,7 @@ class Client(Protocol):
 C = TypeVar("C", bound=Client)
 
 
-class Clientele(Generic[C]):
+class Connections(Generic[C]):
     """
     One server's.
     """
@@ -62,7 +62,7 @@ class Clientele(Generic[C]):
         @param look: is called once a second.
         """
         self._most = most
-        self._perOrigin = Quota(perOrigin, "connections")
+        self._perOrigin = KeyedQuota(perOrigin, "connections")
         self._connections: dict[C, None] = {}
         self._looking = LoopingCall(look)
         self._looking.clock = clock

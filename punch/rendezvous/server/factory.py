@@ -13,15 +13,15 @@ from punch.net.address import formatAddress
 from punch.reasons import Reason
 from punch.rendezvous.commands import Leave
 from punch.rendezvous.server.connection import ServedConnection
-from punch.rendezvous.server.connections import Clientele
+from punch.rendezvous.server.connections import Connections
 from punch.rendezvous.server.directory import MemoryDirectory
-from punch.rendezvous.server.handlers import RendezvousServer
+from punch.rendezvous.server.handlers import RendezvousProtocol
 from punch.rendezvous.server.introductions import Introduction, Introductions
 from punch.rendezvous.server.limits import Limits
-from punch.rendezvous.server.probe import Knocker
-from punch.rendezvous.server.ratelimit import Rate
+from punch.rendezvous.server.probe import Prober
+from punch.rendezvous.server.ratelimit import KeyedRate
 from punch.rendezvous.server.relay import Relay
-from punch.rendezvous.server.statistics import Tally
+from punch.rendezvous.server.statistics import Statistics
 
 
 class RendezvousFactory(Factory):
@@ -53,17 +53,17 @@ class RendezvousFactory(Factory):
         self.limits = limits = limits or Limits()
         self.directory: IDirectory = directory or MemoryDirectory(clock)
         self.now = clock.seconds
-        self.introductions: Introductions[RendezvousServer] = Introductions(limits)
-        self.tally = Tally(clock.seconds())
+        self.introductions: Introductions[RendezvousProtocol] = Introductions(limits)
+        self.tally = Statistics(clock.seconds())
         self.vantages: list[str] = []
-        self.knocker: Knocker | None = None
+        self.knocker: Prober | None = None
         self.relay = Relay(clock, limits, self.tally) if relays else None
-        self.connectionRate = Rate(limits.connectionsPerMinute, "connections")
-        self.commandRate = Rate(limits.commandsPerMinute, "commands")
-        self.publicationRate = Rate(limits.publicationsPerMinute, "publications")
-        self.dialsPerAddress = Rate(limits.dialsPerMinutePerAddress, "dials")
-        self.dialsPerName = Rate(limits.dialsPerMinutePerName, "dials of one name")
-        self.knockRate = Rate(limits.knocksPerMinute, "knocks")
+        self.connectionRate = KeyedRate(limits.connectionsPerMinute, "connections")
+        self.commandRate = KeyedRate(limits.commandsPerMinute, "commands")
+        self.publicationRate = KeyedRate(limits.publicationsPerMinute, "publications")
+        self.dialsPerAddress = KeyedRate(limits.dialsPerMinutePerAddress, "dials")
+        self.dialsPerName = KeyedRate(limits.dialsPerMinutePerName, "dials of one name")
+        self.knockRate = KeyedRate(limits.knocksPerMinute, "knocks")
         self._rates = (
             self.knockRate,
             self.connectionRate,
@@ -73,7 +73,7 @@ class RendezvousFactory(Factory):
             self.dialsPerName,
         )
         # Twice as many, as those that are too many are told so.
-        self.clientele: Clientele[ServedConnection] = Clientele(
+        self.clientele: Connections[ServedConnection] = Connections(
             clock, limits.connections, 2 * limits.connectionsPerAddress, self._sweep
         )
 
@@ -93,11 +93,11 @@ class RendezvousFactory(Factory):
 
     def buildProtocol(  # type: ignore[override]
         self, addr: IAddress | None
-    ) -> RendezvousServer:
+    ) -> RendezvousProtocol:
         """
         The server's side of a new connection.
         """
-        return RendezvousServer(self)
+        return RendezvousProtocol(self)
 
     def joined(self, connection: ServedConnection) -> None:
         """
@@ -116,8 +116,8 @@ class RendezvousFactory(Factory):
             connection.refusal = error
 
     def introduce(
-        self, name: str, listener: RendezvousServer, dialer: RendezvousServer
-    ) -> Introduction[RendezvousServer]:
+        self, name: str, listener: RendezvousProtocol, dialer: RendezvousProtocol
+    ) -> Introduction[RendezvousProtocol]:
         """
         Begin an introduction.
 
@@ -133,9 +133,9 @@ class RendezvousFactory(Factory):
 
     def leave(
         self,
-        meeting: Introduction[RendezvousServer],
+        meeting: Introduction[RendezvousProtocol],
         reason: str,
-        *told: RendezvousServer,
+        *told: RendezvousProtocol,
     ) -> None:
         """
         End an introduction, and tell the reason to those who do not know it.

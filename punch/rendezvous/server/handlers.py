@@ -37,7 +37,7 @@ How long an owner's secret may be.
 _REASON = re.compile(r"[a-z-]{1,40}")
 
 
-class RendezvousServer(ServedConnection):
+class RendezvousProtocol(ServedConnection):
     """
     One client: a listener that holds names, a dialer, or both.
 

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from punch.errors import TooLarge, TooMany
 from punch.rendezvous.server.limits import Limits
-from punch.rendezvous.server.ratelimit import Quota
+from punch.rendezvous.server.ratelimit import KeyedQuota
 from punch.rendezvous.server.relay import Pair
 
 LONGEST = 2.0
@@ -94,8 +94,10 @@ class Introductions(Generic[P]):
         self._entropy = entropy
         self._alive: dict[bytes, Introduction[P]] = {}
         self._of: dict[P, dict[bytes, Introduction[P]]] = {}
-        self._perName = Quota(limits.introductionsPerName, "introductions of one name")
-        self._perAddress = Quota(
+        self._perName = KeyedQuota(
+            limits.introductionsPerName, "introductions of one name"
+        )
+        self._perAddress = KeyedQuota(
             limits.introductionsPerAddress, "introductions from one address"
         )
 

@@ -46,7 +46,7 @@ class _Silence(Protocol):
         self.transport.loseConnection()
 
 
-class Knocker:
+class Prober:
     """
     Who knocks.
 

@@ -16,7 +16,7 @@ from punch.rendezvous.relayerrors import RelayBytesSpent
 MINUTE = 60.0
 
 
-class Rate:
+class KeyedRate:
     """
     So many a minute, all at once or spread (the generic cell rate algorithm, ITU-T
     I.371): one number a key says when all that it did will be forgotten, and a key
@@ -58,7 +58,7 @@ class Rate:
             del self._forgotten[key]
 
 
-class Quota:
+class KeyedQuota:
     """
     Counts what each key holds, and remembers only keys that hold something.
     """
@@ -106,7 +106,7 @@ Seconds' worth of bytes that are spent without a look at the clock.
 """
 
 
-class Budget:
+class SpliceBudget:
     """
     Bytes are spent by taking them from C{left}; as soon as that is below nothing, it
     is time to L{reckon}.  (Virtual scheduling, ITU-T I.371, for a grant at a time.)

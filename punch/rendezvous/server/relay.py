@@ -28,9 +28,9 @@ from punch.rendezvous.relayerrors import (
 )
 from punch.rendezvous.relaypreamble import TICKET_BYTES
 from punch.rendezvous.server.limits import Limits
-from punch.rendezvous.server.ratelimit import Quota
-from punch.rendezvous.server.relaysplice import Half, Splice
-from punch.rendezvous.server.statistics import Tally
+from punch.rendezvous.server.ratelimit import KeyedQuota
+from punch.rendezvous.server.relaysplice import RelayedConnection, RelaySplice
+from punch.rendezvous.server.statistics import Statistics
 
 
 @dataclass(slots=True, eq=False)
@@ -122,14 +122,14 @@ class Relay:
     The tickets, those who wait, and the splices of one rendezvous.
     """
 
-    def __init__(self, clock: IReactorTime, limits: Limits, tally: Tally) -> None:
+    def __init__(self, clock: IReactorTime, limits: Limits, tally: Statistics) -> None:
         self.clock = clock
         self.limits = limits
         self._tally = tally
         self._tickets = Tickets(limits.ticketSeconds)
-        self._waiting: dict[Pair, Half] = {}
-        self._splices: dict[Splice, None] = {}
-        self._perAddress = Quota(limits.splicesPerAddress, "relayed links")
+        self._waiting: dict[Pair, RelayedConnection] = {}
+        self._splices: dict[RelaySplice, None] = {}
+        self._perAddress = KeyedQuota(limits.splicesPerAddress, "relayed links")
         self._carried = 0
 
     def __len__(self) -> int:
@@ -176,7 +176,7 @@ class Relay:
 
     # One half.
 
-    def admit(self, half: Half, ticket: bytes) -> None:
+    def admit(self, half: RelayedConnection, ticket: bytes) -> None:
         """
         A client shows a ticket.
 
@@ -191,7 +191,7 @@ class Relay:
         else:
             self._meet(self._waiting.pop(pair, None), half)
 
-    def gone(self, half: Half) -> None:
+    def gone(self, half: RelayedConnection) -> None:
         """
         The connection of one who waited, or was refused, has ended.
         """
@@ -209,7 +209,7 @@ class Relay:
         except TooMany as error:
             raise RelayAddressBusy(error.detail) from None
 
-    def _leave(self, half: Half) -> None:
+    def _leave(self, half: RelayedConnection) -> None:
         """
         One waits no more.
         """
@@ -227,7 +227,7 @@ class Relay:
 
     # Both.
 
-    def _meet(self, first: Half | None, second: Half) -> None:
+    def _meet(self, first: RelayedConnection | None, second: RelayedConnection) -> None:
         """
         The second has come.
         """
@@ -242,19 +242,19 @@ class Relay:
                 self._leave(first)
                 first.refuse(PeerAbsent())
                 raise
-        splice = Splice(self, first, second)
+        splice = RelaySplice(self, first, second)
         self._splices[splice] = None
         self._tally.spliced()
         splice.begin()
 
-    def cut(self, splice: Splice, error: RelayError) -> None:
+    def cut(self, splice: RelaySplice, error: RelayError) -> None:
         """
         A splice has gone too far: break it off.
         """
         splice.halves[0].tell(error)
         splice.cut()
 
-    def ended(self, splice: Splice) -> None:
+    def ended(self, splice: RelaySplice) -> None:
         """
         Both connections of a splice have ended.
         """

@@ -16,13 +16,13 @@ from twisted.python.failure import Failure
 from punch.net.splice import SocketEnd
 from punch.rendezvous.relayerrors import RelayBytesSpent, RelayError
 from punch.rendezvous.relaypreamble import Status, statusOf
-from punch.rendezvous.server.ratelimit import Budget
+from punch.rendezvous.server.ratelimit import SpliceBudget
 
 if TYPE_CHECKING:
     from punch.rendezvous.server.relay import Relay
 
 
-class Splice:
+class RelaySplice:
     """
     Two halves and their budget, from when the second came until both are gone.
 
@@ -30,7 +30,9 @@ class Splice:
     @ivar began: when, by the rendezvous' clock.
     """
 
-    def __init__(self, relay: Relay, first: Half, second: Half) -> None:
+    def __init__(
+        self, relay: Relay, first: RelayedConnection, second: RelayedConnection
+    ) -> None:
         self.halves = (first, second)
         self.began = relay.clock.seconds()
         self._relay = relay
@@ -39,7 +41,7 @@ class Splice:
         self._isCut = False
         self._waking: IDelayedCall | None = None
         limits = relay.limits
-        self._budget = Budget(
+        self._budget = SpliceBudget(
             limits.spliceBytes, limits.spliceBytesPerSecond, self.began
         )
 
@@ -113,7 +115,7 @@ read at once.
 """
 
 
-class Half(SocketEnd):
+class RelayedConnection(SocketEnd):
     """
     One of two connections that the relay joins.  Until it has, what comes is held.
 
@@ -123,11 +125,11 @@ class Half(SocketEnd):
     @ivar splice: what it is half of, from then on.
     """
 
-    other: Half
+    other: RelayedConnection
     pair: Pair | None = None
-    splice: Splice | None = None
+    splice: RelaySplice | None = None
 
-    _budget: Budget | None = None
+    _budget: SpliceBudget | None = None
     _held: list[bytes]
     _size = 0
     _isRefused = False
@@ -184,7 +186,7 @@ class Half(SocketEnd):
 
     # Spliced.
 
-    def begin(self, splice: Splice, budget: Budget) -> None:
+    def begin(self, splice: RelaySplice, budget: SpliceBudget) -> None:
         """
         The other side is there.
         """

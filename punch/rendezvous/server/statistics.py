@@ -23,7 +23,7 @@ Refusals with a line of their own between two summaries.
 """
 
 
-class Tally:
+class Statistics:
     """
     Counts, and one line about them a minute if there is anything to count; a few
     refusals in between are told singly, so that a flood does not fill a disk.

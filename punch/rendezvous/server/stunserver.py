@@ -21,10 +21,10 @@ from zope.interface import implementer
 from punch.errors import PunchError, RendezvousViolation, TooFast, TooMany
 from punch.nat.stun import Framer, NotSTUN, Request, decode
 from punch.net.address import Address, BadAddress, addressKey, tcpAddress
-from punch.rendezvous.server.connections import Clientele
+from punch.rendezvous.server.connections import Connections
 from punch.rendezvous.server.limits import Limits
-from punch.rendezvous.server.ratelimit import Quota, Rate
-from punch.rendezvous.server.statistics import Tally
+from punch.rendezvous.server.ratelimit import KeyedQuota, KeyedRate
+from punch.rendezvous.server.statistics import Statistics
 
 
 @implementer(IPushProducer)
@@ -165,18 +165,18 @@ class STUNFactory(Factory):
         self,
         clock: IReactorTime,
         limits: Limits | None = None,
-        tally: Tally | None = None,
+        tally: Statistics | None = None,
     ) -> None:
         """
         @param tally: is told of refusals; that of the rendezvous beside us.
         """
         self.limits = limits = limits or Limits()
         self.now = clock.seconds
-        self.tally = tally or Tally(clock.seconds())
-        self.messageRate = Rate(limits.commandsPerMinute, "messages")
-        self._connectionRate = Rate(limits.connectionsPerMinute, "connections")
-        self.silences = Quota(limits.silencesPerAddress, "silences")
-        self.clientele: Clientele[STUNConnection] = Clientele(
+        self.tally = tally or Statistics(clock.seconds())
+        self.messageRate = KeyedRate(limits.commandsPerMinute, "messages")
+        self._connectionRate = KeyedRate(limits.connectionsPerMinute, "connections")
+        self.silences = KeyedQuota(limits.silencesPerAddress, "silences")
+        self.clientele: Connections[STUNConnection] = Connections(
             clock, limits.connections, limits.connectionsPerAddress, self._sweep
         )
 

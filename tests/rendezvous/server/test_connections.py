@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from punch.errors import TooMany
-from punch.rendezvous.server.connections import SWEEP, Clientele
+from punch.rendezvous.server.connections import SWEEP, Connections
 
 
 @dataclass(eq=False)
@@ -39,7 +39,7 @@ class ClienteleTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.looks = 0
-        self.clientele: Clientele[Visitor] = Clientele(self.clock, 3, 2, self.look)
+        self.clientele: Connections[Visitor] = Connections(self.clock, 3, 2, self.look)
 
     def look(self) -> None:
         """

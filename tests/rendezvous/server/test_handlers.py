@@ -20,7 +20,7 @@ from punch.rendezvous.commands import (
     Publish,
     Withdraw,
 )
-from tests.rendezvous.visitor import OWNER, Place, Visitor
+from tests.rendezvous.visitor import OWNER, MeetingPoint, Visitor
 
 
 class HelloTests(SynchronousTestCase):
@@ -32,7 +32,7 @@ class HelloTests(SynchronousTestCase):
         """
         A rendezvous.
         """
-        self.place = Place()
+        self.place = MeetingPoint()
 
     def visitor(self, peer: IAddress) -> Visitor:
         """
@@ -121,7 +121,7 @@ class LifeTests(SynchronousTestCase):
         """
         Who neither waits nor meets anybody is shown out after a while.
         """
-        place = Place(idleSeconds=30)
+        place = MeetingPoint(idleSeconds=30)
         visitor = place.visit()
         place.lively(29)
         assert not visitor.dropped
@@ -132,7 +132,7 @@ class LifeTests(SynchronousTestCase):
         """
         The while begins when the last name or introduction is given up.
         """
-        place = Place(idleSeconds=30)
+        place = MeetingPoint(idleSeconds=30)
         listener, dialer = place.listener("name"), place.visit()
         meeting = dialer.ask(Dial, name="name", message=b"")["introduction"]
         place.lively(100)
@@ -148,7 +148,7 @@ class LifeTests(SynchronousTestCase):
         A listener that answers pings waits as long as it likes; each ping comes
         within 45 seconds of the last.
         """
-        place = Place()
+        place = MeetingPoint()
         listener = place.listener("name")
         place.lively(3600)
         assert not listener.dropped
@@ -160,7 +160,7 @@ class LifeTests(SynchronousTestCase):
         """
         Who does not answer a ping is dropped, and its dialer told.
         """
-        place = Place()
+        place = MeetingPoint()
         place.listener("name")
         dialer = place.visit()
         dialer.ask(Dial, name="name", message=b"")
@@ -173,7 +173,7 @@ class LifeTests(SynchronousTestCase):
         """
         Who does not know pings, and says so, lives.
         """
-        place = Place()
+        place = MeetingPoint()
         listener = place.listener("name")
         place.wait(1)
         listener.write(b"\0\6_error\0\0011\0\0")
@@ -184,13 +184,13 @@ class LifeTests(SynchronousTestCase):
         """
         A visitor may ask whether we live.
         """
-        assert Place().visit().ask(Ping) == {}
+        assert MeetingPoint().visit().ask(Ping) == {}
 
     def test_lingering(self) -> None:
         """
         Who does not take our last words is cut off after a while.
         """
-        place = Place()
+        place = MeetingPoint()
         visitor = place.connect()
         visitor.server.dataReceived(b"\0\0")
         assert visitor.transport.disconnecting
@@ -203,7 +203,7 @@ class LifeTests(SynchronousTestCase):
         """
         A rendezvous that stops closes all connections and leaves no timer.
         """
-        place = Place()
+        place = MeetingPoint()
         visitors = [place.connect(), place.visit(), place.listener("name")]
         place.factory.doStop()
         place.wait(1)

@@ -11,7 +11,7 @@ import pytest
 from punch.errors import TooFast, TooMany
 from punch.rendezvous.commands import MAXIMUM_MESSAGE, MAXIMUM_NAME
 from punch.rendezvous.server.limits import Limits
-from punch.rendezvous.server.ratelimit import Quota, Rate
+from punch.rendezvous.server.ratelimit import KeyedQuota, KeyedRate
 
 
 def test_defaults() -> None:
@@ -69,7 +69,7 @@ class TestQuota:
         """
         A key takes as many as it may, another not the fewer for it.
         """
-        quota = Quota(2, "things")
+        quota = KeyedQuota(2, "things")
         assert [quota.take("a"), quota.take("a"), quota.take("b")] == [1, 2, 1]
         with pytest.raises(TooMany, match=r"(?i)at most 2 things"):
             quota.take("a")
@@ -78,7 +78,7 @@ class TestQuota:
         """
         What was given back can be taken again.
         """
-        quota = Quota(1, "things")
+        quota = KeyedQuota(1, "things")
         quota.take("a")
         quota.give("a")
         assert quota.take("a") == 1
@@ -93,7 +93,7 @@ class TestRate:
         """
         All that a minute allows may be spent at once, and no more.
         """
-        rate = Rate(10, "dials")
+        rate = KeyedRate(10, "dials")
         for _ in range(10):
             rate.spend("a", 1000.0)
         with pytest.raises(TooFast, match=r"(?i)at most 10 dials a minute"):
@@ -104,7 +104,7 @@ class TestRate:
         """
         It comes back evenly.
         """
-        rate = Rate(10, "dials")
+        rate = KeyedRate(10, "dials")
         for _ in range(10):
             rate.spend("a", 1000.0)
         rate.spend("a", 1006.0)
@@ -116,7 +116,7 @@ class TestRate:
         """
         Who asks all the time gets what the rate says, besides the first burst.
         """
-        rate, granted = Rate(perMinute, "dials"), 0
+        rate, granted = KeyedRate(perMinute, "dials"), 0
         for tick in range(0, 600_000, 5):
             try:
                 rate.spend("a", tick / 1000)
@@ -129,7 +129,7 @@ class TestRate:
         """
         Who has done nothing for a minute is forgotten.
         """
-        rate = Rate(2, "dials")
+        rate = KeyedRate(2, "dials")
         rate.spend("a", 0.0)
         rate.spend("b", 0.0)
         rate.spend("b", 0.0)

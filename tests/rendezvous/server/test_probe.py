@@ -19,7 +19,7 @@ from punch.net.outcome import Answer
 from punch.rendezvous import commands
 from punch.rendezvous.server.factory import RendezvousFactory
 from punch.rendezvous.server.limits import Limits
-from punch.rendezvous.server.probe import MOST, PATIENCE, Knocker
+from punch.rendezvous.server.probe import MOST, PATIENCE, Prober
 from punch.testing import MemoryNetwork, spin
 from tests.rendezvous.visitor import Visitor
 
@@ -32,7 +32,7 @@ To which Twisted's transport in memory is connected.
 CLIENT = tcpAddress("198.51.100.7", 5000)
 
 
-class Place:
+class MeetingPoint:
     """
     Who knocks, and a host to knock at.
     """
@@ -41,7 +41,7 @@ class Place:
         self.network = MemoryNetwork(Clock(), 1, refusesUnknown=refuses)
         self.server = self.network.host(SERVER)
         self.client = self.network.host(CLIENT.host)
-        self.knocker = Knocker(self.server)
+        self.knocker = Prober(self.server)
 
     def knock(self, address: Address = CLIENT, ours: str = SERVER) -> Deferred[Answer]:
         """
@@ -78,7 +78,7 @@ def test_open() -> None:
     """
     Who listens is come to, from the address that he knows us by, and told nothing.
     """
-    place = Place()
+    place = MeetingPoint()
     Listener.came = []
     port = place.client.listenTCP(CLIENT.port, Factory.forProtocol(Listener))
     assert spin(place.knock(), place.network) is Answer.OPEN
@@ -94,7 +94,7 @@ def test_refused() -> None:
     """
     Nobody listens.
     """
-    place = Place()
+    place = MeetingPoint()
     assert spin(place.knock(), place.network) is Answer.REFUSED
     place.leavesNothing()
 
@@ -103,7 +103,7 @@ def test_silence() -> None:
     """
     Nobody is there: the wait for him is short.
     """
-    place = Place()
+    place = MeetingPoint()
     place.client.cut()
     assert spin(place.knock(), place.network) is Answer.TIMED_OUT
     assert place.network.clock.seconds() == pytest.approx(PATIENCE, abs=0.1)
@@ -114,7 +114,7 @@ def test_notOurs() -> None:
     """
     From an address that is not ours we do not knock, as behind a proxy.
     """
-    place = Place()
+    place = MeetingPoint()
     assert spin(place.knock(ours="192.0.2.99"), place.network) is Answer.FAILED
     # (Twisted leaves the socket that it could not bind to the garbage collector.)
     assert not list(place.network.delayedCalls())
@@ -124,7 +124,7 @@ def test_most() -> None:
     """
     So many at a time, and not one more; the end gives them up.
     """
-    place = Place()
+    place = MeetingPoint()
     place.client.cut()
     knocks = [place.knock() for _ in range(MOST)]
     with pytest.raises(TooMany):
@@ -134,7 +134,7 @@ def test_most() -> None:
     place.leavesNothing()
 
 
-class _Recorder(Knocker):
+class _Recorder(Prober):
     """
     Knocks at nobody's, and remembers at whose it would have.
     """
@@ -145,13 +145,13 @@ class _Recorder(Knocker):
 
     async def knock(self, address: Address, ours: str) -> Answer:
         """
-        See L{Knocker.knock}.
+        See L{Prober.knock}.
         """
         self.knocked.append((address, ours))
         return Answer.REFUSED
 
 
-def visitor(knocker: Knocker | None, **limits: int) -> Visitor:
+def visitor(knocker: Prober | None, **limits: int) -> Visitor:
     """
     A client of a rendezvous that knocks, or not.
     """

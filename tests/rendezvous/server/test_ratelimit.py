@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from punch.rendezvous.relayerrors import RelayBytesSpent
-from punch.rendezvous.server.ratelimit import BURST, Budget
+from punch.rendezvous.server.ratelimit import BURST, SpliceBudget
 
 RATE = 1000
 
 
-def spend(budget: Budget, count: int, now: float) -> float:
+def spend(budget: SpliceBudget, count: int, now: float) -> float:
     """
     Spend some, and say how long to rest.
     """
@@ -26,7 +26,7 @@ def test_all() -> None:
     """
     All of it may be spent, and not one byte more.
     """
-    budget = Budget(100, 1_000_000, 0.0)
+    budget = SpliceBudget(100, 1_000_000, 0.0)
     assert spend(budget, 100, 0.0) == 0.0
     with pytest.raises(RelayBytesSpent, match=r"(?i)at most 100 bytes"):
         spend(budget, 1, 0.0)
@@ -37,7 +37,7 @@ def test_exactly(counts: list[int], most: int) -> None:
     """
     It ends with the byte that is one too many, however they come.
     """
-    budget = Budget(most, RATE, 0.0)
+    budget = SpliceBudget(most, RATE, 0.0)
     spent = 0
     for count in counts:
         spent += count
@@ -53,7 +53,7 @@ def test_burst() -> None:
     """
     After a pause some may pass at once.
     """
-    budget, passed = Budget(1 << 40, RATE, 0.0), 0
+    budget, passed = SpliceBudget(1 << 40, RATE, 0.0), 0
     while not spend(budget, 10, 5.0):
         passed += 10
     assert passed == pytest.approx(BURST * RATE, abs=60)
@@ -65,7 +65,7 @@ def test_rate(piece: int, perSecond: int) -> None:
     """
     Who rests as he is told gets the rate, besides the first burst.
     """
-    budget, now, passed = Budget(1 << 60, perSecond, 0.0), 0.0, 0
+    budget, now, passed = SpliceBudget(1 << 60, perSecond, 0.0), 0.0, 0
     for _ in range(2000):
         now += spend(budget, piece, now)
         passed += piece
@@ -80,5 +80,5 @@ def test_slower() -> None:
     """
     Who is slower than the rate never rests.
     """
-    budget = Budget(1 << 40, RATE, 0.0)
+    budget = SpliceBudget(1 << 40, RATE, 0.0)
     assert all(spend(budget, 9, now / 100) == 0.0 for now in range(10_000))

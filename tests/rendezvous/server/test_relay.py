@@ -23,8 +23,8 @@ from punch.rendezvous.relayerrors import TicketUnknown, TicketUsed
 from punch.rendezvous.relaypreamble import TICKET_BYTES, encodePreamble
 from punch.rendezvous.server.amp import wireOf
 from punch.rendezvous.server.relay import Pair, Tickets
-from punch.rendezvous.server.relaysplice import Half
-from tests.rendezvous.visitor import Place
+from punch.rendezvous.server.relaysplice import RelayedConnection
+from tests.rendezvous.visitor import MeetingPoint
 from tests.support.doubles import watching
 from tests.support.relays import Site
 from tests.testing.programs import HalfCloser
@@ -160,7 +160,7 @@ class TestTickets:
         """
         Both sides of an introduction get one of their own.
         """
-        place = Place()
+        place = MeetingPoint()
         listener, dialer = place.listener("name"), place.visit()
         mine = dialer.ask(Dial, name="name", message=b"")["ticket"]
         [introduced] = listener.heard(Introduce)
@@ -171,7 +171,7 @@ class TestTickets:
         """
         Where there is no relay there are none.
         """
-        place = Place(relays=False)
+        place = MeetingPoint(relays=False)
         listener, dialer = place.listener("name"), place.visit()
         assert dialer.ask(Dial, name="name", message=b"")["ticket"] is None
         assert listener.heard(Introduce)[0]["ticket"] is None
@@ -180,7 +180,7 @@ class TestTickets:
         """
         And who shows one there has said something that is no AMP.
         """
-        visitor = Place(relays=False).connect()
+        visitor = MeetingPoint(relays=False).connect()
         visitor.write(encodePreamble(bytes(TICKET_BYTES)))
         assert visitor.dropped
         assert visitor.commands == []
@@ -189,7 +189,7 @@ class TestTickets:
         """
         When one side leaves the introduction, who waits for it waits no more.
         """
-        place = Place()
+        place = MeetingPoint()
         place.listener("name")
         dialer = place.visit()
         answer = dialer.ask(Dial, name="name", message=b"")
@@ -204,7 +204,7 @@ class TestTickets:
         """
         A side that loses the rendezvous has not left: its ticket stays good.
         """
-        place = Place()
+        place = MeetingPoint()
         listener, dialer = place.listener("name"), place.visit()
         mine = dialer.ask(Dial, name="name", message=b"")["ticket"]
         theirs = listener.heard(Introduce)[0]["ticket"]
@@ -218,7 +218,7 @@ class TestTickets:
         """
         Those that are forgotten take no room.
         """
-        place = Place(ticketSeconds=5)
+        place = MeetingPoint(ticketSeconds=5)
         place.listener("name")
         for _ in range(20):
             place.visit().ask(Dial, name="name", message=b"")
@@ -733,7 +733,9 @@ def test_interfaces() -> None:
     """
     A half hears of half-closed connections, and is a producer to the other.
     """
-    half = Half(Site().relay, "192.0.2.1", lambda error: None, lambda: None)
+    half = RelayedConnection(
+        Site().relay, "192.0.2.1", lambda error: None, lambda: None
+    )
     verifyObject(IHalfCloseableProtocol, half)
     verifyObject(IPushProducer, half)
 
@@ -743,7 +745,9 @@ def test_pauses() -> None:
     A half reads if the other takes more, and its splice does not rest, and there is
     more to come.
     """
-    half = Half(Site().relay, "192.0.2.1", lambda error: None, lambda: None)
+    half = RelayedConnection(
+        Site().relay, "192.0.2.1", lambda error: None, lambda: None
+    )
     half.makeConnection(transport := StringTransport())
     half.pauseProducing()
     half.rest()

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from punch.nat.stun import Indication, Refusal, Request, Success, decode
 from punch.net.address import tcpAddress
 from punch.rendezvous.server.limits import Limits
-from punch.rendezvous.server.statistics import Tally
+from punch.rendezvous.server.statistics import Statistics
 from punch.rendezvous.server.stunserver import STUNConnection, STUNFactory
 from punch.testing import spin
 from tests.support.doubles import watching
@@ -38,7 +38,7 @@ class Site:
     def __init__(self, **limits: int) -> None:
         self.clock = Clock()
         self.factory = STUNFactory(
-            self.clock, Limits(**limits), Tally(self.clock.seconds())
+            self.clock, Limits(**limits), Statistics(self.clock.seconds())
         )
         self.factory.doStart()
 
