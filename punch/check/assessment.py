@@ -26,7 +26,8 @@ from punch.nat.behavior import (
     mappingOf,
 )
 from punch.net.address import Address, formatAddress, ipOf, isOutward
-from punch.net.outcome import Answer
+from punch.net.outcome import Outcome
+from punch.rendezvous.commands import PROBE_ANSWERS
 
 _WITHIN = tuple(
     ip_network(each)
@@ -51,10 +52,10 @@ class Reach(Enum):
 
 
 _EXPLAINED = {
-    Answer.OPEN: "accepted",
-    Answer.REFUSED: "refused (RST, or ICMP port unreachable)",
-    Answer.TIMED_OUT: "dropped (no answer)",
-    Answer.UNREACHABLE: "unreachable (ICMP)",
+    Outcome.CONNECTED: "accepted",
+    Outcome.REFUSED: "refused (RST, or ICMP port unreachable)",
+    Outcome.TIMED_OUT: "dropped (no answer)",
+    Outcome.UNREACHABLE: "unreachable (ICMP)",
 }
 
 
@@ -64,7 +65,7 @@ class Knock:
     A SYN to our outside address.  C{arrived}: whether we accepted it.
     """
 
-    answer: Answer
+    answer: Outcome
     arrived: bool
 
     @property
@@ -72,14 +73,14 @@ class Knock:
         """
         Whether it was us who answered.
         """
-        return self.answer is Answer.OPEN and self.arrived
+        return self.answer is Outcome.CONNECTED and self.arrived
 
     @property
     def isKnown(self) -> bool:
         """
         Whether it was, or nobody did: somebody else's answer tells nothing.
         """
-        return self.isLetIn or self.answer not in (Answer.OPEN, Answer.FAILED)
+        return self.isLetIn or self.answer not in (Outcome.CONNECTED, Outcome.FAILED)
 
 
 @dataclass(frozen=True)
@@ -265,9 +266,9 @@ def _unsolicited(found: Findings) -> Value:
     knock = found.knock
     if isinstance(knock, Value):
         return knock
-    if knock.answer is Answer.FAILED:
+    if knock.answer is Outcome.FAILED:
         return Value.failed("the rendezvous could not knock")
-    return Value.tested(_EXPLAINED[knock.answer], knock.answer.value)
+    return Value.tested(_EXPLAINED[knock.answer], PROBE_ANSWERS[knock.answer])
 
 
 def _allocation(found: Findings) -> Value:
@@ -290,12 +291,12 @@ def _hairpin(found: Findings) -> Value:
     knock = found.hairpin
     if isinstance(knock, Value):
         return knock
-    if knock.answer is Answer.FAILED:
+    if knock.answer is Outcome.FAILED:
         return Value.failed("no connect was possible")
     if knock.arrived:
         return Value.tested("yes", True)
     why = _EXPLAINED[knock.answer]
-    if knock.answer is Answer.OPEN:
+    if knock.answer is Outcome.CONNECTED:
         why = "accepted, but not by us"
     return Value.tested(f"no, {why}", False)
 

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred, TimeoutError, gatherResults
 from twisted.internet.interfaces import Binding, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.protocols import amp
+from twisted.python.failure import Failure
 
 from punch.check.assessment import Findings, Idle, Knock, Reach
 from punch.check.probelog import Looks, ProbeLog, seenAs
@@ -25,7 +26,7 @@ from punch.errors import PortHeld, PunchError, RendezvousError, RendezvousNotFou
 from punch.net.address import Address, HostPort, formatAddress, tcpAddress
 from punch.net.connection import Connection
 from punch.net.connector import outcomeOf
-from punch.net.outcome import Answer, Outcome
+from punch.net.outcome import Outcome
 from punch.net.resolver import prefixBetween, resolve
 from punch.net.sharedport import SharedPort
 from punch.peer.peer import Rendezvous
@@ -36,7 +37,7 @@ from punch.rendezvous.client import (
     connect,
     explain,
 )
-from punch.rendezvous.commands import Knock as KnockCommand
+from punch.rendezvous.commands import PROBE_ANSWERS, Probe
 
 HAIRPIN = 2.5
 """
@@ -57,12 +58,6 @@ _HELD = 16
 """
 Connections that came in and are held until the end: who made them shall see them.
 """
-
-_ANSWERS = {
-    Outcome.REFUSED: Answer.REFUSED,
-    Outcome.TIMED_OUT: Answer.TIMED_OUT,
-    Outcome.UNREACHABLE: Answer.UNREACHABLE,
-}
 
 
 class _Nobody:
@@ -236,12 +231,14 @@ class CheckRun:
 
     async def _knocked(self, client: RendezvousClient, **more: bool) -> Knock | Value:
         before = self._arrived
-        asked: Deferred[dict[str, Any]] = client.callRemote(KnockCommand, **more)
+        asked: Deferred[dict[str, Outcome]] = client.callRemote(Probe, **more)
         asked.addTimeout(ANSWER_TIMEOUT, self._clock).addErrback(explain)
         what = "knock of the rendezvous" + (" from another address" if more else "")
         try:
-            answer = await self._notes.note(what, asked, lambda told: told["answer"])
-            return await self._settled(Answer(answer["answer"]), before)
+            told = await self._notes.note(
+                what, asked, lambda told: PROBE_ANSWERS[told["answer"]]
+            )
+            return await self._settled(told["answer"], before)
         except (PunchError, amp.AmpError, ValueError) as error:
             return Value.failed(str(error))
 
@@ -297,32 +294,28 @@ class CheckRun:
         before = self._arrived
         asked = f"connect from another port to {formatAddress(observed)}, ourselves"
         answer = await self._notes.note(
-            asked, self._reachSelf(observed), lambda a: a.value
+            asked, self._reachSelf(observed), PROBE_ANSWERS.__getitem__
         )
         self._tell(hairpin=await self._settled(answer, before))
 
-    async def _settled(self, answer: Answer, before: int) -> Knock:
+    async def _settled(self, answer: Outcome, before: int) -> Knock:
         """
         A SYN that was answered may have come to us, or to somebody in our place.
         """
-        if answer is Answer.OPEN and self._arrived == before:
+        if answer is Outcome.CONNECTED and self._arrived == before:
             await deferLater(self._clock, SETTLE, lambda: None)
         return Knock(answer, self._arrived > before)
 
-    async def _reachSelf(self, observed: Address) -> Answer:
+    async def _reachSelf(self, observed: Address) -> Outcome:
         made = self._shared.connectAnew(observed).addTimeout(HAIRPIN, self._clock)
-        answer: Deferred[Any] = made.addErrback(
-            lambda why: (
-                Answer.TIMED_OUT
-                if why.check(TimeoutError)
-                else _ANSWERS.get(outcomeOf(why), Answer.FAILED)
-            )
-        )
-        came = await answer
-        if isinstance(came, Answer):
-            return came
-        self._connections.append(came)
-        return Answer.OPEN
+        try:
+            self._connections.append(await made)
+        except TimeoutError:
+            return Outcome.TIMED_OUT
+        except Exception as why:
+            outcome = outcomeOf(Failure(why))
+            return outcome if outcome in PROBE_ANSWERS else Outcome.FAILED
+        return Outcome.CONNECTED
 
     # The other of IPv4 and IPv6.
 

@@ -9,31 +9,39 @@ from enum import Enum
 
 class Outcome(Enum):
     """
-    What came of one attempt.  Values are those that events show.
+    What came of one attempt to connect.  Events show the values, and the account that
+    one peer gives the other names them.
     """
 
     CONNECTED = "connected"
+    """
+    There is a connection.
+    """
     REFUSED = "refused"
+    """
+    A RST came back, or a firewall's ICMP message.
+    """
     TIMED_OUT = "timed out"
+    """
+    Nothing came back.
+    """
     TAKEN = "taken"
+    """
+    The four-tuple is in use: an accepted connection already holds it.
+    """
     UNREACHABLE = "unreachable"
+    """
+    There is no route, or an ICMP message said so.
+    """
     REJECTED = "rejected"
     """
-    A connection came about, but no path: it broke, or the other side ended it.
+    There was a connection, but it became no path: it broke, or the other side ended it.
     """
     WRONG_PIN = "wrong pin"
     """
-    A connection came about, to somebody else.
+    There was a connection, but to somebody else.
     """
-
-
-class Answer(Enum):
-    """
-    What came of a SYN.
-    """
-
-    OPEN = "accepted"
-    REFUSED = "refused"
-    TIMED_OUT = "dropped"
-    UNREACHABLE = "unreachable"
     FAILED = "failed"
+    """
+    No SYN was sent, or the attempt was given up.
+    """

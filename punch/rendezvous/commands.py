@@ -21,6 +21,7 @@ from twisted.protocols import amp
 from punch import errors
 from punch.net.address import Address as TCPAddress
 from punch.net.address import formatAddress, parseAddress
+from punch.net.outcome import Outcome
 
 VERSION = 1
 
@@ -40,6 +41,18 @@ _REFUSALS: dict[type[Exception], bytes] = {
     errors.TooFast: b"TOO-FAST",
     errors.TooLarge: b"TOO-LARGE",
 }
+
+
+PROBE_ANSWERS = {
+    Outcome.CONNECTED: "accepted",
+    Outcome.REFUSED: "refused",
+    Outcome.TIMED_OUT: "dropped",
+    Outcome.UNREACHABLE: "unreachable",
+    Outcome.FAILED: "failed",
+}
+"""
+The words for what came of a SYN that the client did not ask for.
+"""
 
 
 class Address(amp.Argument):
@@ -67,6 +80,21 @@ class Seconds(amp.Argument):
         if not 0 <= microseconds <= 3_600_000_000:
             raise ValueError("a duration out of range")
         return microseconds / 1e6
+
+
+class ProbeAnswer(amp.Argument):
+    """
+    What came of a connect of the rendezvous, as one of the L{PROBE_ANSWERS}.
+    """
+
+    def toString(self, inObject: Outcome) -> bytes:
+        return PROBE_ANSWERS[inObject].encode("ascii")
+
+    def fromString(self, inString: bytes) -> Outcome:
+        for outcome, word in PROBE_ANSWERS.items():
+            if word.encode("ascii") == inString:
+                return outcome
+        raise ValueError(f"{inString!r} is no answer of a probe")
 
 
 class Hello(amp.Command):
@@ -181,19 +209,20 @@ class Leave(amp.Command):
     requiresAnswer = False
 
 
-class Knock(amp.Command):
+class Probe(amp.Command):
     """
     Ask the rendezvous to connect, from a port that the client has not contacted, to the
     address that this connection comes from, and to no other; it closes what comes about
     at once.
 
     C{elsewhere}: from another address of its own, too, than the client has contacted.
-    C{answer}: what came of it, a value of L{punch.net.outcome.Answer}.  Whose feature
+    C{answer}: what came of it.  Whose feature
     list has C{"knock"} does so; C{"knock-elsewhere"}: from another address, too.
     """
 
+    commandName = b"Knock"
     arguments = [(b"elsewhere", amp.Boolean(optional=True))]
-    response = [(b"answer", amp.Unicode())]
+    response = [(b"answer", ProbeAnswer())]
     errors = _REFUSALS
 
 

@@ -12,7 +12,7 @@ import pytest
 from punch.check.assessment import Findings, Idle, Knock, Reach, assess, isWithin
 from punch.check.report import State, Value, Verdict
 from punch.net.address import Address, tcpAddress
-from punch.net.outcome import Answer
+from punch.net.outcome import Outcome
 
 FIRST = tcpAddress("192.0.2.1", 4040)
 SECOND = tcpAddress("192.0.2.1", 4041)
@@ -110,12 +110,12 @@ def test_allocation(views: Any, more: Any, text: str) -> None:
 
 PER_PORT = "address-and-port-dependent"
 KNOCKS = [
-    (Knock(Answer.OPEN, True), "not-port-dependent", "accepted"),
-    (Knock(Answer.OPEN, False), None, "accepted"),
-    (Knock(Answer.REFUSED, False), PER_PORT, "refused"),
-    (Knock(Answer.TIMED_OUT, False), PER_PORT, "dropped"),
-    (Knock(Answer.UNREACHABLE, False), PER_PORT, "unreachable"),
-    (Knock(Answer.FAILED, False), None, None),
+    (Knock(Outcome.CONNECTED, True), "not-port-dependent", "accepted"),
+    (Knock(Outcome.CONNECTED, False), None, "accepted"),
+    (Knock(Outcome.REFUSED, False), PER_PORT, "refused"),
+    (Knock(Outcome.TIMED_OUT, False), PER_PORT, "dropped"),
+    (Knock(Outcome.UNREACHABLE, False), PER_PORT, "unreachable"),
+    (Knock(Outcome.FAILED, False), None, None),
 ]
 
 
@@ -132,18 +132,18 @@ def test_knock(knock: Knock, filtering: str | None, answer: str | None) -> None:
         assert values["filtering"].state is State.FAILED
 
 
-LET_IN = Knock(Answer.OPEN, True)
+LET_IN = Knock(Outcome.CONNECTED, True)
 FROM_ELSEWHERE: list[tuple[Any, ...]] = [
     (LET_IN, LET_IN, "endpoint-independent"),
-    (LET_IN, Knock(Answer.TIMED_OUT, False), "address-dependent"),
-    (LET_IN, Knock(Answer.REFUSED, False), "address-dependent"),
-    (LET_IN, Knock(Answer.UNREACHABLE, False), "address-dependent"),
-    (LET_IN, Knock(Answer.FAILED, False), "not-port-dependent"),
-    (LET_IN, Knock(Answer.OPEN, False), "not-port-dependent"),
+    (LET_IN, Knock(Outcome.TIMED_OUT, False), "address-dependent"),
+    (LET_IN, Knock(Outcome.REFUSED, False), "address-dependent"),
+    (LET_IN, Knock(Outcome.UNREACHABLE, False), "address-dependent"),
+    (LET_IN, Knock(Outcome.FAILED, False), "not-port-dependent"),
+    (LET_IN, Knock(Outcome.CONNECTED, False), "not-port-dependent"),
     (LET_IN, Value.failed("too many"), "not-port-dependent"),
-    (Knock(Answer.TIMED_OUT, False), LET_IN, PER_PORT),
-    (Knock(Answer.OPEN, False), LET_IN, None),
-    (Knock(Answer.FAILED, True), LET_IN, None),
+    (Knock(Outcome.TIMED_OUT, False), LET_IN, PER_PORT),
+    (Knock(Outcome.CONNECTED, False), LET_IN, None),
+    (Knock(Outcome.FAILED, True), LET_IN, None),
 ]
 
 
@@ -162,10 +162,10 @@ def test_knockElsewhere(
 @pytest.mark.parametrize(
     ("knock", "text"),
     [
-        (Knock(Answer.OPEN, True), "yes"),
-        (Knock(Answer.OPEN, False), "no, accepted, but not by us"),
-        (Knock(Answer.TIMED_OUT, False), "no, dropped (no answer)"),
-        (Knock(Answer.FAILED, False), "failed (no connect was possible)"),
+        (Knock(Outcome.CONNECTED, True), "yes"),
+        (Knock(Outcome.CONNECTED, False), "no, accepted, but not by us"),
+        (Knock(Outcome.TIMED_OUT, False), "no, dropped (no answer)"),
+        (Knock(Outcome.FAILED, False), "failed (no connect was possible)"),
         (Value.notTested("no NAT"), "not tested (no NAT)"),
     ],
 )

@@ -136,7 +136,7 @@ class RendezvousProtocol(ServedConnection):
 
     async def knock(self, elsewhere: bool = False) -> dict[str, Any]:
         """
-        See L{commands.Knock}.
+        See L{commands.Probe}.
         """
         knocker = self.factory.knocker
         if knocker is None:
@@ -148,7 +148,7 @@ class RendezvousProtocol(ServedConnection):
                 raise TooMany("this rendezvous has no other address")
         self.factory.knockRate.spend(self.addressKey, self.factory.now())
         answer = await knocker.knock(self.observed, ours)
-        return {"answer": answer.value}
+        return {"answer": answer}
 
     async def relay(self, introduction: bytes, message: bytes) -> dict[str, Any]:
         """
@@ -189,7 +189,7 @@ class RendezvousProtocol(ServedConnection):
             (commands.Dial, dial),
             (commands.Relay, relay),
             (commands.Leave, leave),
-            (commands.Knock, knock),
+            (commands.Probe, knock),
             (commands.Ping, ServedConnection.ping),
         )
     }

@@ -20,7 +20,7 @@ from twisted.internet.tcp import makeBinding
 
 from punch.errors import TooMany
 from punch.net.address import Address
-from punch.net.outcome import Answer
+from punch.net.outcome import Outcome
 
 PATIENCE = 4.0
 """
@@ -67,7 +67,7 @@ class Prober:
         others = (each for each in self.addresses if (":" in each) == isSix)
         return next((each for each in others if each != ours), "") if ours else ""
 
-    async def knock(self, address: Address, ours: str) -> Answer:
+    async def knock(self, address: Address, ours: str) -> Outcome:
         """
         Knock at the address of a client's own connection.
 
@@ -91,7 +91,7 @@ class Prober:
             return _answerOf(why)
         finally:
             del self._knocking[connecting]
-        return Answer.OPEN
+        return Outcome.CONNECTED
 
     def end(self) -> None:
         """
@@ -101,14 +101,14 @@ class Prober:
             each.cancel()
 
 
-def _answerOf(why: Exception) -> Answer:
+def _answerOf(why: Exception) -> Outcome:
     if isinstance(why, error.ConnectionRefusedError):
-        return Answer.REFUSED
+        return Outcome.REFUSED
     if isinstance(why, error.TimeoutError):
-        return Answer.TIMED_OUT
+        return Outcome.TIMED_OUT
     if isinstance(why, (error.ConnectBindError, *_CANCELLED)):
-        return Answer.FAILED
+        return Outcome.FAILED
     if getattr(why, "osError", None) == errno.ECONNRESET:
         # It was accepted, and given up before we looked.
-        return Answer.OPEN
-    return Answer.UNREACHABLE
+        return Outcome.CONNECTED
+    return Outcome.UNREACHABLE

@@ -15,7 +15,7 @@ from twisted.protocols import amp
 
 from punch.errors import TooMany
 from punch.net.address import Address, tcpAddress
-from punch.net.outcome import Answer
+from punch.net.outcome import Outcome
 from punch.rendezvous import commands
 from punch.rendezvous.server.factory import RendezvousFactory
 from punch.rendezvous.server.limits import Limits
@@ -43,7 +43,7 @@ class MeetingPoint:
         self.client = self.network.host(CLIENT.host)
         self.knocker = Prober(self.server)
 
-    def knock(self, address: Address = CLIENT, ours: str = SERVER) -> Deferred[Answer]:
+    def knock(self, address: Address = CLIENT, ours: str = SERVER) -> Deferred[Outcome]:
         """
         Knock.
         """
@@ -81,7 +81,7 @@ def test_open() -> None:
     place = MeetingPoint()
     Listener.came = []
     port = place.client.listenTCP(CLIENT.port, Factory.forProtocol(Listener))
-    assert spin(place.knock(), place.network) is Answer.OPEN
+    assert spin(place.knock(), place.network) is Outcome.CONNECTED
     place.network.run(1.0)
     [peer] = Listener.came
     assert peer.host == SERVER
@@ -95,7 +95,7 @@ def test_refused() -> None:
     Nobody listens.
     """
     place = MeetingPoint()
-    assert spin(place.knock(), place.network) is Answer.REFUSED
+    assert spin(place.knock(), place.network) is Outcome.REFUSED
     place.leavesNothing()
 
 
@@ -105,7 +105,7 @@ def test_silence() -> None:
     """
     place = MeetingPoint()
     place.client.cut()
-    assert spin(place.knock(), place.network) is Answer.TIMED_OUT
+    assert spin(place.knock(), place.network) is Outcome.TIMED_OUT
     assert place.network.clock.seconds() == pytest.approx(PATIENCE, abs=0.1)
     place.leavesNothing()
 
@@ -115,7 +115,7 @@ def test_notOurs() -> None:
     From an address that is not ours we do not knock, as behind a proxy.
     """
     place = MeetingPoint()
-    assert spin(place.knock(ours="192.0.2.99"), place.network) is Answer.FAILED
+    assert spin(place.knock(ours="192.0.2.99"), place.network) is Outcome.FAILED
     # (Twisted leaves the socket that it could not bind to the garbage collector.)
     assert not list(place.network.delayedCalls())
 
@@ -130,7 +130,7 @@ def test_most() -> None:
     with pytest.raises(TooMany):
         spin(place.knock(), place.network)
     place.knocker.end()
-    assert [spin(each, place.network) for each in knocks] == [Answer.FAILED] * MOST
+    assert [spin(each, place.network) for each in knocks] == [Outcome.FAILED] * MOST
     place.leavesNothing()
 
 
@@ -143,12 +143,12 @@ class _Recorder(Prober):
         self.addresses = [*addresses]
         self.knocked: list[tuple[Address, str]] = []
 
-    async def knock(self, address: Address, ours: str) -> Answer:
+    async def knock(self, address: Address, ours: str) -> Outcome:
         """
         See L{Prober.knock}.
         """
         self.knocked.append((address, ours))
-        return Answer.REFUSED
+        return Outcome.REFUSED
 
 
 def visitor(knocker: Prober | None, **limits: int) -> Visitor:
@@ -168,9 +168,9 @@ def test_onlyOwn() -> None:
     knocker = _Recorder()
     client = visitor(knocker)
     assert client.hello()["features"] == ["knock"]
-    assert client.ask(commands.Knock) == {"answer": "refused"}
+    assert client.ask(commands.Probe) == {"answer": Outcome.REFUSED}
     assert [address for address, _ in knocker.knocked] == [CLIENT]
-    [(name, kind)] = commands.Knock.arguments
+    [(name, kind)] = commands.Probe.arguments
     assert (name, type(kind)) == (b"elsewhere", amp.Boolean)
 
 
@@ -182,9 +182,9 @@ def test_often() -> None:
     client = visitor(knocker, knocksPerMinute=2)
     client.hello()
     for _ in range(2):
-        client.ask(commands.Knock)
+        client.ask(commands.Probe)
     with pytest.raises(Exception, match="at most 2 knocks a minute"):
-        client.ask(commands.Knock)
+        client.ask(commands.Probe)
     assert len(knocker.knocked) == 2
 
 
@@ -195,7 +195,7 @@ def test_off() -> None:
     client = visitor(None)
     assert client.hello()["features"] == []
     with pytest.raises(TooMany):
-        client.ask(commands.Knock)
+        client.ask(commands.Probe)
 
 
 def test_elsewhere() -> None:
@@ -207,11 +207,11 @@ def test_elsewhere() -> None:
     knocker = _Recorder("2001:db8::1", ours, "192.0.2.2")
     client = visitor(knocker, knocksPerMinute=2)
     assert client.hello()["features"] == ["knock", "knock-elsewhere"]
-    client.ask(commands.Knock)
-    client.ask(commands.Knock, elsewhere=True)
+    client.ask(commands.Probe)
+    client.ask(commands.Probe, elsewhere=True)
     assert knocker.knocked == [(CLIENT, ours), (CLIENT, "192.0.2.2")]
     with pytest.raises(Exception, match="at most 2 knocks a minute"):
-        client.ask(commands.Knock, elsewhere=True)
+        client.ask(commands.Probe, elsewhere=True)
 
 
 @pytest.mark.parametrize("addresses", [(), (HOST,), ("2001:db8::1",)])
@@ -224,7 +224,7 @@ def test_nowhereElse(addresses: tuple[str, ...]) -> None:
     client = visitor(knocker)
     assert client.hello()["features"] == ["knock"]
     with pytest.raises(TooMany):
-        client.ask(commands.Knock, elsewhere=True)
+        client.ask(commands.Probe, elsewhere=True)
     assert knocker.knocked == []
 
 
@@ -242,5 +242,5 @@ def test_helloFirst() -> None:
     knocker = _Recorder()
     client = visitor(knocker)
     with pytest.raises(Exception, match="hello comes first"):
-        client.ask(commands.Knock)
+        client.ask(commands.Probe)
     assert knocker.knocked == []
