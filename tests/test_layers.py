@@ -1,11 +1,12 @@
 """
 What the contracts of C{.importlinter} cannot say: which names of Twisted, and which
-uses of chance, the sans-IO modules may have.
+uses of chance, the sans-IO modules may have; and that test modules stand alone.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 import punch
 
 ROOT = Path(punch.__file__).parent
+TESTS = Path(__file__).parent
 
 EDGE = ("cli", "endpoints")
 """
@@ -44,7 +46,7 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {f"{node.module or ''}.{alias.name}" for alias in node.names}
     return found
 
 
@@ -86,3 +88,12 @@ def test_chanceIsAnArgument(module: Path) -> None:
     """
     chance = {n for n in imports(module) if n.partition(".")[0] == "random"}
     assert chance <= {"random.Random"}
+
+
+def test_noTestModuleImported() -> None:
+    """
+    No module imports a test module: what tests share is in C{tests/support}, in a
+    helper module beside them or in a C{conftest}.
+    """
+    names = {(path, name) for path in TESTS.rglob("*.py") for name in imports(path)}
+    assert not {each for each in names if re.search(r"(^|\.)test_", each[1])}

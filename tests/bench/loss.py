@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from punch.events import Introduced
 from punch.peer import hedgedport
-from tests.whole.world import World, pair
+from tests.support.whole.world import World, pair
 
 LOSSES = (0.01, 0.02, 0.05)
 """

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from tests.whole.world import T
+from tests.support.whole.world import T
 
 from .loss import atBest, dial, dialByOnePort, main, race
 

@@ -14,10 +14,7 @@ import pytest
 
 from punch.check.report import LABELS
 from punch.cli.check_tap import Options
-from tests.cli.test_rendezvous_tap import certificate
-from tests.cli.test_tap import Program, Start, freePort, rendezvous, start
-
-__all__ = ["rendezvous", "start"]
+from tests.support.processes import Program, Start, certificate, freePort
 
 LINES = r"""likely
 IPv4 address: 127.0.0.1:(\d+) \(no NAT\)

@@ -14,14 +14,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import fields
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.application.service import IServiceMaker
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
@@ -39,6 +35,7 @@ from punch.rendezvous.commands import Dial, Hello, Publish
 from punch.rendezvous.relaypreamble import TICKET_BYTES, encodePreamble
 from punch.rendezvous.server.amp import takeBox, wireOf
 from punch.rendezvous.server.limits import Limits
+from tests.support.processes import certificate
 
 TWIST = [sys.executable, "-m", "twisted", "--log-format", "text", "punch-rendezvous"]
 LOCAL = "tcp:0:interface=127.0.0.1"
@@ -144,36 +141,6 @@ def mistaken(*arguments: str) -> str:
     assert ended.returncode not in (0, None)
     assert "Traceback" not in ended.stdout + ended.stderr
     return ended.stderr
-
-
-def certificate(folder: Path) -> Path:
-    """
-    A key and a certificate for localhost.
-    """
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(timezone.utc)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "localhost.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
 
 
 def test_plugins() -> None:

@@ -4,132 +4,19 @@ C{twist punch} as a user meets it: real processes on loopback.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import stat
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-PATIENCE = 30.0
+from tests.support.processes import PATIENCE, Program, Start, freePort
+
 HELLO = b"hello world!\n"
-
-
-class Program:
-    """
-    A running C{twist} plugin with its log.
-    """
-
-    def __init__(self, directory: Path, name: str, *args: str, **more: Any) -> None:
-        self.log = directory / f"{name}.log"
-        self.events = directory / f"{name}.events"
-        environment = {k: v for k, v in os.environ.items() if "PUNCH_" not in k}
-        environment.update(more.pop("environment", {}))
-        command = [sys.executable, "-m", "twisted", "--log-format", "text", *args]
-        if args[0] == "punch":
-            command += ["--events", str(self.events)]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command,
-                stdout=log,
-                stderr=subprocess.PIPE,
-                stdin=subprocess.PIPE,
-                env=environment,
-                cwd=directory,
-            )
-
-    def told(self, event: str) -> list[dict[str, Any]]:
-        """
-        The events of one name so far.
-        """
-        if not self.events.exists():
-            return []
-        lines = self.events.read_text().splitlines(keepends=True)
-        told = [json.loads(line) for line in lines if line.endswith("\n")]
-        return [each for each in told if each["event"] == event]
-
-    def await_(self, event: str, count: int = 1) -> dict[str, Any]:
-        """
-        Wait for the C{count}-th event of one name.
-        """
-        until(lambda: len(self.told(event)) >= count, self)
-        return self.told(event)[count - 1]
-
-    def awaitLine(self, text: str, count: int = 1) -> None:
-        """
-        Wait until the log has C{text} so many times.
-        """
-        until(lambda: self.log.read_text().count(text) >= count, self)
-
-    def heard(self, text: str) -> bool:
-        """
-        Whether the log has C{text}.
-        """
-        return text in self.log.read_text()
-
-    def end(self) -> tuple[int, str]:
-        """
-        Wait for it to end by itself: its status, its standard error.
-        """
-        _, error = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, error.decode()
-
-    def stop(self) -> None:
-        """
-        Stop it, if it runs.
-        """
-        if self.process.poll() is None:
-            self.process.terminate()
-        self.process.communicate(timeout=PATIENCE)
-
-
-def until(condition: Callable[[], bool], program: Program) -> None:
-    """
-    Wait for C{condition}, while C{program} runs.
-    """
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert program.process.poll() is None, program.log.read_text()
-        assert time.monotonic() < deadline, program.log.read_text()
-        time.sleep(0.02)
-
-
-Start = Callable[..., Program]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """
-    Starts programs, which end with the test.
-    """
-    with ExitStack() as stack:
-        count = 0
-
-        def start(*args: str, **more: Any) -> Program:
-            nonlocal count
-            count += 1
-            program = Program(tmp_path, f"{count}-{args[0]}", *args, **more)
-            stack.callback(program.stop)
-            return program
-
-        yield start
-
-
-def freePort() -> int:
-    """
-    A TCP port that nobody uses now.
-    """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -143,17 +30,6 @@ def boundSocket(port: int) -> Iterator[socket.socket]:
         made.settimeout(PATIENCE)
         made.bind(("127.0.0.1", port))
         yield made
-
-
-@pytest.fixture
-def rendezvous(start: Start) -> str:
-    """
-    A running rendezvous' description.
-    """
-    port = freePort()
-    program = start("punch-rendezvous", "--listen", f"tcp:{port}:interface=127.0.0.1")
-    program.awaitLine("listens on")
-    return f"tcp:localhost:{port}"
 
 
 MISTAKES = {

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_tap import Program, Start, freePort, rendezvous, start
 from tests.support.forwarding import (
     LOCAL,
     Pair,
@@ -22,13 +21,11 @@ from tests.support.forwarding import (
     conversation,
     everything,
     forwarded,
-    pair,
     saying,
     serving,
     soon,
 )
-
-__all__ = ["pair", "rendezvous", "start"]
+from tests.support.processes import Program, Start, freePort
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,8 @@ from threading import Thread
 
 import pytest
 
-from tests.cli.test_tap import Program
-from tests.support.forwarding import Pair, conversation, forwarded, pair, soon
-
-__all__ = ["pair"]
+from tests.support.forwarding import Pair, conversation, forwarded, soon
+from tests.support.processes import Program
 
 SOAK = "PUNCH_SOAK" in os.environ
 

@@ -16,9 +16,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.cli.test_tap import PATIENCE, Program, Start, freePort, rendezvous, start
-
-__all__ = ["rendezvous", "start"]
+from tests.support.processes import PATIENCE, Program, Start, freePort
 
 CHAT = Path(__file__).parents[1] / "examples" / "chat"
 

@@ -18,9 +18,7 @@ from pathlib import Path
 import pytest
 
 from punch.nat.stun import Refusal, Request, decode
-from tests.cli.test_tap import PATIENCE, Program, Start, freePort, rendezvous, start
-
-__all__ = ["rendezvous", "start"]
+from tests.support.processes import PATIENCE, Program, Start, freePort
 
 
 def _needs(tool: str) -> pytest.MarkDecorator:

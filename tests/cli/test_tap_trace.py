@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from tests.cli.test_tap import PATIENCE, Start, freePort, rendezvous, start
-
-__all__ = ["rendezvous", "start"]
+from tests.support.processes import PATIENCE, Start, freePort
 
 
 def soon(path: Path) -> Path:

@@ -23,7 +23,7 @@ from punch.endpoints.server import ServiceAddress, ServicePort
 from punch.errors import BadEndpoint, BadName, MalformedCode, PunchError
 from punch.testing import MemoryHost, MemoryNetwork, spin
 from tests.support.doubles import watching
-from tests.testing.programs import Recorders
+from tests.support.programs import Recorders
 
 WHERE = "tcp:192.0.2.9:4040"
 NAMED: dict[str, Any] = {"name": "home", "secret": b"correct horse battery"}

@@ -14,18 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_tap import (
-    PATIENCE,
-    Program,
-    Start,
-    freePort,
-    rendezvous,
-    start,
-    until,
-)
 from tests.support.endpointprograms import LAST_WORDS
-
-__all__ = ["rendezvous", "start"]
+from tests.support.processes import PATIENCE, Program, Start, freePort, until
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = str(ROOT / "tests" / "endpointprograms.py")

@@ -16,7 +16,7 @@ from punch.streams.errors import NoSuchService, StreamError, TargetRefused
 from punch.streams.outbound import OutboundRequest
 from tests.support.crossing import Crossing
 from tests.support.doubles import watching
-from tests.testing.programs import HalfCloser, Service
+from tests.support.programs import HalfCloser, Service
 
 
 def asked(

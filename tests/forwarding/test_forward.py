@@ -17,7 +17,7 @@ from punch.forwarding.forward import MOST_WAITING, PATIENCE, addressText, forwar
 from punch.testing import MemoryNetwork
 from tests.support.crossing import FORWARD, Crossing
 from tests.support.doubles import watching
-from tests.testing.programs import HalfCloser, Recorder, Service, connect
+from tests.support.programs import HalfCloser, Recorder, Service, connect
 
 
 def refusals(lines: list[str]) -> list[str]:

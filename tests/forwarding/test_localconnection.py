@@ -21,7 +21,7 @@ from punch.forwarding.localconnection import Local, Locals, StreamEnd
 from punch.net.identity import Identity
 from tests.support.crossing import Crossing
 from tests.support.doubles import PunchTestCase
-from tests.testing.programs import Recorder, Recorders
+from tests.support.programs import Recorder, Recorders
 
 MUCH = bytes(range(256)) * (1 << 14)
 """

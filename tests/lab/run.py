@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from .built import Built
 from .eventfile import Event, EventFile
 from .host import Host, Program
-from .topology import MeetingPoint
+from .topology import Laboratory, MeetingPoint
 
 Echo = Callable[[str, str], object]
 
@@ -231,3 +231,23 @@ def keptDirectory(kept: Path | None, name: str) -> Iterator[Path]:
     directory = kept.resolve() / f"{name}-{serial}"
     directory.mkdir(parents=True)
     yield directory
+
+
+def dial(
+    directory: Path,
+    listener: str,
+    dialer: str,
+    timeout: float,
+    loss: float = 0.0,
+    more: tuple[str, ...] = (),
+) -> Outcome:
+    """
+    One dial between two kinds, at 20 ms on each leg.
+
+    @param more: options of both programs.
+    """
+    with (
+        Laboratory(listener, dialer, loss=loss, seed="7") as lab,
+        Meeting(lab, directory, timeout, options=more) as meeting,
+    ):
+        return meeting.dial(more=more)

@@ -17,7 +17,7 @@ from punch.net.identity import Identity
 from .eventfile import EventFile
 from .homes import Homes
 from .run import Meeting, Outcome
-from .test_nats import connectError, observed
+from .sockets import connectError, observed
 from .topology import PUBLIC
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]

@@ -10,7 +10,7 @@ import pytest
 
 from .core import Core, Leg
 from .packet import source
-from .test_lab_packet import packet
+from .packets import packet
 
 
 def core(loss: float = 0.0, chance: Callable[[], float] = lambda: 0.5) -> Core:

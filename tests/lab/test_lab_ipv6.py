@@ -16,7 +16,7 @@ from .firewalls import address6
 from .host import Host
 from .nat64 import through64
 from .nats import NONE
-from .test_nats import observed
+from .sockets import observed
 from .topology import PUBLIC, Laboratory
 
 pytestmark = pytest.mark.lab

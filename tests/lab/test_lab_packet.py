@@ -4,38 +4,22 @@ Tests of L{tests.lab.packet}.
 
 from __future__ import annotations
 
-import struct
 from ipaddress import IPv4Address
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from .packet import aged, checksum, destination, isIPv4, source, timeExceeded
+from .packets import A, B, packet
 
-_A = IPv4Address("198.51.100.1").packed
-_B = IPv4Address("203.0.113.1").packed
 _ROUTER = IPv4Address("192.0.2.254").packed
-
-
-def packet(
-    ttl: int = 64, protocol: int = 6, payload: bytes = b"12345678", mark: int = 0
-) -> bytes:
-    """
-    A packet from A to B with a right checksum; C{mark} is its identification.
-    """
-    header = struct.pack(
-        "!BBHHHBBH4s4s",
-        *(0x45, 0, 20 + len(payload), mark, 0, ttl, protocol, 0, _A, _B),
-    )
-    summed = checksum(header).to_bytes(2, "big")
-    return header[:10] + summed + header[12:] + payload
 
 
 def test_addresses() -> None:
     """
     Source and destination are read from their places.
     """
-    assert (source(packet()), destination(packet())) == (_A, _B)
+    assert (source(packet()), destination(packet())) == (A, B)
 
 
 def test_isIPv4() -> None:
@@ -79,7 +63,7 @@ def test_timeExceeded() -> None:
     old = packet(payload=b"12345678more")
     answer = timeExceeded(old, _ROUTER)
     assert answer is not None
-    assert (source(answer), destination(answer)) == (_ROUTER, _A)
+    assert (source(answer), destination(answer)) == (_ROUTER, A)
     assert checksum(answer[:20]) == 0
     assert checksum(answer[20:]) == 0
     assert answer[20:22] == b"\x0b\x00"

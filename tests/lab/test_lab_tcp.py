@@ -5,7 +5,6 @@ Tests of L{tests.lab.tcp}.
 from __future__ import annotations
 
 import struct
-from socket import inet_aton
 
 import pytest
 from hypothesis import given
@@ -13,43 +12,15 @@ from hypothesis import strategies as st
 
 from punch.testing.segment import Kind, SocketAddress
 
-from .packet import checksum, destination, packed, source
+from .packet import destination, source
+from .packets import ACK, FIN, RST, SYN, isRight, tcpPacket
 from .tcp import isTCP, readdressed, refusal, segmentOf
 
 A: SocketAddress = ("192.168.1.2", 5000)
 B: SocketAddress = ("203.0.113.1", 443)
 
-SYN, ACK, RST, FIN = 2, 16, 4, 1
 
 _addresses = st.tuples(st.ip_addresses(v=4).map(str), st.integers(0, 65535))
-
-
-def tcpPacket(
-    one: SocketAddress,
-    other: SocketAddress,
-    flags: int = SYN,
-    numbers: tuple[int, int] = (1000, 0),
-    payload: bytes = b"",
-) -> bytes:
-    """
-    A packet from one to the other, its checksums right.
-    """
-    ends = inet_aton(one[0]) + inet_aton(other[0])
-    head = (one[1], other[1], *numbers, 5 << 4, flags, 1024)
-    made = struct.pack("!HHIIBBHHH", *head, 0, 0) + payload
-    pseudo = ends + struct.pack("!HH", 6, len(made))
-    summed = checksum(pseudo + made + bytes(len(made) % 2)).to_bytes(2, "big")
-    return packed(6, ends, made[:16] + summed + made[18:])
-
-
-def isRight(packet: bytes) -> bool:
-    """
-    Are both checksums those of its contents?
-    """
-    segment = packet[20:]
-    pseudo = packet[12:20] + struct.pack("!HH", 6, len(segment))
-    covered = pseudo + segment + bytes(len(segment) % 2)
-    return checksum(packet[:20]) == checksum(covered) == 0
 
 
 def test_isTCP() -> None:

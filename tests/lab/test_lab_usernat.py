@@ -16,9 +16,9 @@ from punch.testing.segment import SocketAddress
 
 from . import packet as ip
 from .packet import timeExceeded
+from .packets import ACK, RST, SYN, isRight, tcpPacket
 from .sides import sideOf
 from .tcp import endsOf
-from .test_lab_tcp import ACK, RST, SYN, isRight, tcpPacket
 from .usernat import Passage, UserNAT
 
 OUTSIDE = "198.51.100.1"

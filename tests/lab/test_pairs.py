@@ -10,8 +10,7 @@ import pytest
 
 from .eventfile import EventFile
 from .nats import DROP, PAIRS
-from .run import Meeting, Outcome
-from .topology import Laboratory
+from .run import dial
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(90)]
 
@@ -41,26 +40,6 @@ HOPELESS = {
 """
 Pairs that can't meet, and the verdict on them.
 """
-
-
-def dial(
-    directory: Path,
-    listener: str,
-    dialer: str,
-    timeout: float,
-    loss: float = 0.0,
-    more: tuple[str, ...] = (),
-) -> Outcome:
-    """
-    One dial between two kinds, at 20 ms on each leg.
-
-    @param more: options of both programs.
-    """
-    with (
-        Laboratory(listener, dialer, loss=loss, seed="7") as lab,
-        Meeting(lab, directory, timeout, options=more) as meeting,
-    ):
-        return meeting.dial(more=more)
 
 
 @pytest.mark.parametrize(("listener", "dialer"), PAIRS)

@@ -12,8 +12,8 @@ import pytest
 
 from .host import Host
 from .nats import NONE
-from .test_nats import connectError, cross, observed
-from .test_pairs import dial
+from .run import dial
+from .sockets import connectError, cross, observed
 from .topology import PUBLIC, Laboratory
 
 pytestmark = pytest.mark.lab

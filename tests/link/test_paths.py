@@ -28,7 +28,7 @@ from punch.link.suspension import COURTESY
 from punch.link.transport import LINGER
 from tests.support.doubles import PunchTestCase
 from tests.support.durable import Couple, Talker, talkers
-from tests.testing.programs import HalfCloser, Pusher, Recorder
+from tests.support.programs import HalfCloser, Pusher, Recorder
 
 BOUND = DEFAULT_LIMITS.initial
 

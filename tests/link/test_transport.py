@@ -37,7 +37,7 @@ from punch.link.transport import LINGER, Link
 from punch.role import Role
 from punch.testing import spin
 from tests.support.doubles import DIALER_ID, LISTENER_ID, Pair, PunchTestCase
-from tests.testing.programs import HalfCloser, Pusher, Recorder
+from tests.support.programs import HalfCloser, Pusher, Recorder
 
 BOUND = DEFAULT_LIMITS.initial
 INTERVAL = DEFAULT_LIMITS.interval

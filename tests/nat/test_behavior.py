@@ -22,6 +22,7 @@ from punch.nat.behavior import (
     mappingOf,
 )
 from punch.net.address import tcpAddress
+from tests.support.strategies import jsons, translations
 
 FIRST = tcpAddress("192.0.2.1", 4040)
 SECOND = tcpAddress("192.0.2.1", 4041)
@@ -29,21 +30,6 @@ ELSEWHERE = tcpAddress("192.0.2.9", 4040)
 US = tcpAddress("198.51.100.1", 5000)
 ALSO_US = tcpAddress("198.51.100.1", 6000)
 PORT = Mapping.ADDRESS_AND_PORT_DEPENDENT
-
-translations = st.builds(
-    Translation,
-    st.sampled_from(Mapping),
-    st.sampled_from(Allocation),
-    st.integers(0, 8),
-    st.tuples(st.integers(1, 65535), st.integers(1, 65535)).map(
-        lambda pair: (min(pair), max(pair))
-    ),
-)
-jsons = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
-)
 
 
 @pytest.mark.parametrize(

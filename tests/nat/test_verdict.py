@@ -17,7 +17,7 @@ from punch.nat.behavior import Allocation, Mapping, Translation
 from punch.nat.errors import NoDirectPath
 from punch.nat.verdict import Account, BadAccount, judge
 from punch.net.outcome import Outcome
-from tests.nat.test_behavior import jsons, translations
+from tests.support.strategies import jsons, translations
 
 KEEPS = Translation(Mapping.ENDPOINT_INDEPENDENT)
 NEXT = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 1)

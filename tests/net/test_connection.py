@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from punch.net.address import tcpAddress
 from punch.net.connection import TCP_NOTSENT_LOWAT, Connection, How, ownReason
 from tests.support.doubles import OURS, Pair, PunchTestCase, connectionWith
-from tests.testing.programs import HalfCloser, Recorder
+from tests.support.programs import HalfCloser, Recorder
 
 
 class _Pauser(Recorder):

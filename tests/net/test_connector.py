@@ -18,7 +18,7 @@ from punch.net.connector import ConnectAttempt, outcomeOf
 from punch.net.outcome import Outcome
 from punch.testing import MemoryHost, spin
 from tests.support.doubles import PunchTestCase
-from tests.testing.programs import network
+from tests.support.programs import network
 
 OUTCOMES: list[tuple[BaseException, Outcome]] = [
     (error.ConnectionRefusedError(errno.ECONNREFUSED), Outcome.REFUSED),

@@ -21,7 +21,7 @@ from punch.net.outcome import Outcome
 from punch.net.sharedport import SharedPort, probePort
 from punch.testing import MemoryHost, MemoryNetwork, spin
 from tests.support.doubles import PunchTestCase
-from tests.testing.programs import Recorder, Service, network
+from tests.support.programs import Recorder, Service, network
 
 
 class _Port:

@@ -26,7 +26,7 @@ from punch.net.connection import Connection, How
 from punch.net.tls import ALPN, HANDSHAKE_TIMEOUT, Secured
 from punch.role import Role
 from tests.support.doubles import DIALER_ID, LISTENER_ID, Pair, PunchTestCase
-from tests.testing.programs import Pusher, Recorder
+from tests.support.programs import Pusher, Recorder
 
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)

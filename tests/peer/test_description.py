@@ -22,7 +22,7 @@ from punch.peer.description import (
 from punch.peer.direct import Whereabouts
 from punch.testing import MemoryNetwork, spin
 from tests.support.doubles import PunchTestCase
-from tests.testing.programs import Recorder, Recorders, Service
+from tests.support.programs import Recorder, Recorders, Service
 
 GOOD = [
     ("rv.example.org:4040", "rv.example.org", 4040),

@@ -22,7 +22,7 @@ from punch.interfaces import IOutcome, IStandardStreamsProtocol
 from punch.protocols.simple import StdioProtocol
 from punch.protocols.stdio import InputFailed, Netcat, OutputFailed, StdioFactory
 from tests.support.doubles import Pair, PunchTestCase
-from tests.testing.programs import HalfCloser
+from tests.support.programs import HalfCloser
 
 PIPE = 1 << 16
 """

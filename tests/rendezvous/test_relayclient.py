@@ -32,9 +32,9 @@ from punch.rendezvous.relaypreamble import TICKET_BYTES
 from punch.role import Role
 from punch.testing import MemoryHost, spin
 from tests.support.doubles import DIALER_ID, LISTENER_ID
+from tests.support.programs import HalfCloser, Recorder, Service
 from tests.support.relays import PORT, RELAY, TLS_PORT, Site
-from tests.testing.programs import HalfCloser, Recorder, Service
-from tests.whole.tls import NAME, TLSEndpoint
+from tests.support.whole.tls import NAME, TLSEndpoint
 
 MUCH = bytes(range(256)) * 4000
 

@@ -16,7 +16,7 @@ from punch.ice.candidate import MAXIMUM, Candidate, Kind
 from punch.net.address import tcpAddress
 from punch.signaling.greeting import DialersGreeting, ListenersGreeting
 from punch.signaling.messages import PIN_SIZE, BadDetails, BadNote, Details, Note
-from tests.nat.test_behavior import jsons, translations
+from tests.support.strategies import jsons, translations
 
 PIN = bytes(range(PIN_SIZE))
 HOST = Candidate(Kind.HOST, tcpAddress("192.0.2.1", 4040))

@@ -16,7 +16,7 @@ from punch.streams.inbound import Offer
 from punch.streams.multiplexer import Multiplexer
 from punch.streams.outbound import OutboundRequest
 from tests.support.doubles import Pair
-from tests.testing.programs import HalfCloser, Recorder
+from tests.support.programs import HalfCloser, Recorder
 
 P = TypeVar("P", bound=Protocol)
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from twisted.internet.defer import succeed
 
-from tests.testing.programs import HalfCloser, Recorder
+from tests.support.programs import HalfCloser, Recorder
 
 from .pairs import Streams
 

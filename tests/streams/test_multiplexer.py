@@ -27,7 +27,7 @@ from punch.streams.errors import (
 from punch.streams.multiplexer import MOST_STREAMS, MOST_WAITING
 from tests.streams.pairs import Streams, requests
 from tests.support.doubles import PunchTestCase, watching
-from tests.testing.programs import HalfCloser, Recorder
+from tests.support.programs import HalfCloser, Recorder
 
 
 class MultiplexerTestCase(PunchTestCase):

@@ -24,7 +24,7 @@ from punch.yamux.stream import HIGH_MARK
 from punch.yamux.window import INITIAL_WINDOW
 from tests.streams.pairs import Streams
 from tests.support.doubles import PunchTestCase
-from tests.testing.programs import HalfCloser, Recorder
+from tests.support.programs import HalfCloser, Recorder
 
 
 @implementer(IPushProducer)

@@ -10,7 +10,7 @@ from typing import Any
 from punch.forwarding.service import Ends
 from punch.link.transport import Link
 from tests.support.doubles import Pair
-from tests.testing.programs import HalfCloser, Recorder, Service, connect
+from tests.support.programs import HalfCloser, Recorder, Service, connect
 
 FORWARD = "tcp:2222"
 EXPOSE = "tcp:192.0.2.4:22:timeout=10"

@@ -22,7 +22,7 @@ from punch.link.transport import Link
 from punch.role import Role
 from punch.util.timers import RestartableTimer
 from tests.support.doubles import DIALER_ID, LISTENER_ID, Pair
-from tests.testing.programs import HalfCloser, Recorder
+from tests.support.programs import HalfCloser, Recorder
 
 PATIENCE = 4.0
 """

@@ -8,15 +8,12 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
-import pytest
-
-from tests.cli.test_tap import PATIENCE, Program, freePort
+from tests.support.processes import PATIENCE, Program
 
 LOCAL = "tcp:0:interface=127.0.0.1"
 
@@ -153,58 +150,3 @@ class Pair:
         """
         self.serve[:] = [serve]
         return connected(forwarded(self.dialer, "any"))
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """
-    The two, and their targets.
-    """
-    place = tmp_path_factory.mktemp("forward")
-    serve: list[Serve] = []
-    with ExitStack() as stack:
-        first, web, back, other = (
-            stack.enter_context(serving(each))
-            for each in (
-                *map(saying, (b"first", b"web", b"back")),
-                lambda connection: serve[0](connection),
-            )
-        )
-        stack.enter_context(serving(saying(b"unix"), place / "target"))
-        crowd = freePort()
-
-        def start(name: str, *args: str, **more: Any) -> Program:
-            program = Program(place, name, *args, **more)
-            stack.callback(program.stop)
-            return program
-
-        port = freePort()
-        listen = f"tcp:{port}:interface=127.0.0.1"
-        start("rv", "punch-rendezvous", "--listen", listen).awaitLine("listens on")
-        where = ("punch", "--rendezvous", f"tcp:localhost:{port}")
-        listener = start(
-            "listener",
-            *where,
-            *("--expose", f"tcp:localhost:{first}"),
-            *("--expose", f"web=tcp:localhost:{web}"),
-            *("--expose", f"ssh=unix:{place / 'target'}"),
-            *("--expose", "ghost=tcp:localhost:1"),
-            *("--expose", f"any=tcp:127.0.0.1:{other}"),
-            *("--expose", f"crowd=tcp:127.0.0.1:{crowd}"),
-            *("--forward", f"back={LOCAL}"),
-        )
-        code = {"PUNCH_CODE": listener.await_("code")["code"]}
-        dialer = start(
-            "dialer",
-            *where,
-            *("--forward", LOCAL),
-            *("--forward", f"web={LOCAL}"),
-            *("--forward", f"ssh=unix:{place / 's'}:mode=600"),
-            *("--forward", f"ghost={LOCAL}", "--forward", f"nobody={LOCAL}"),
-            *("--forward", f"any={LOCAL}"),
-            *("--forward", f"crowd={LOCAL}:backlog=1000"),
-            *("--expose", f"back=tcp:localhost:{back}"),
-            environment=code,
-        )
-        dialer.await_("connected")
-        yield Pair(listener, dialer, serve, crowd)

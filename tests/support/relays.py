@@ -11,8 +11,8 @@ from punch.rendezvous.server.factory import RendezvousFactory
 from punch.rendezvous.server.limits import Limits
 from punch.rendezvous.server.relay import Relay
 from punch.testing import MemoryHost, MemoryNetwork, spin
-from tests.testing.programs import HalfCloser, connect, network
-from tests.whole.tls import NAME, inside
+from tests.support.programs import HalfCloser, connect, network
+from tests.support.whole.tls import NAME, inside
 
 RELAY = "192.0.2.9"
 PORT = 4040

@@ -16,7 +16,7 @@ from punch.nat.stunclient import CONNECT_TIMEOUT, STUNClient, connectSTUN
 from punch.net.sharedport import SharedPort
 from punch.testing import MemoryHost, NATBehavior, spin
 from tests.support.doubles import noProbe
-from tests.testing.programs import Recorder, network
+from tests.support.programs import Recorder, network
 
 SERVER = "192.0.2.1"
 PORT = 3478

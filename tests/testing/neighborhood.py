@@ -10,8 +10,7 @@ from twisted.internet.error import ConnectionRefusedError, TimeoutError
 from twisted.trial.unittest import SynchronousTestCase
 
 from punch.testing import MemoryHost, NATBehavior, spin
-
-from .programs import Service, connect, network, shared
+from tests.support.programs import Service, connect, network, shared
 
 OUTSIDE = "198.51.100.1"
 """

@@ -25,8 +25,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from punch.testing import spin
-
-from .programs import Recorder, Service, connect, network
+from tests.support.programs import Recorder, Service, connect, network
 
 
 class _Attempt(ClientFactory[Recorder]):

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
-from .programs import Conversation, HalfCloser, Recorder, loggedErrors, tcp
+from tests.support.programs import Conversation, HalfCloser, Recorder, loggedErrors, tcp
 
 
 class EndTests(SynchronousTestCase):

@@ -9,8 +9,7 @@ from twisted.internet.error import ConnectError, ConnectionRefusedError
 from twisted.trial.unittest import SynchronousTestCase
 
 from punch.testing import spin
-
-from .programs import Service, connect, network, shared
+from tests.support.programs import Service, connect, network, shared
 
 
 class LoopbackTests(SynchronousTestCase):

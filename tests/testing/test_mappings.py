@@ -12,8 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from punch.testing import Allocation, Filtering, Mapping, NATBehavior
 from punch.testing.mappings import MappingTable, NoFreePort
-
-from .programs import network
+from tests.support.programs import network
 
 _endpoints = st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(1, 65535))
 

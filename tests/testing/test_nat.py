@@ -17,9 +17,9 @@ from punch.testing import (
     Unsolicited,
     spin,
 )
+from tests.support.programs import Service, connect, shared, tcp
 
 from .neighborhood import OUTSIDE, Neighborhood
-from .programs import Service, connect, shared, tcp
 
 DESTINATIONS = [(0, 4040), (0, 4041), (1, 4040), (1, 4041)]
 

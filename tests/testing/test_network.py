@@ -22,8 +22,7 @@ from zope.interface.verify import verifyObject
 
 from punch.testing import NAT_KINDS, NeverHappened, spin
 from punch.testing.timeline import Timeline, Timer
-
-from .programs import Service, connect, network, shared
+from tests.support.programs import Service, connect, network, shared
 
 
 class RunTests(SynchronousTestCase):

@@ -17,8 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from punch.testing import spin
 from punch.testing.ports import Claim
-
-from .programs import Service, connect, network, shared
+from tests.support.programs import Service, connect, network, shared
 
 
 class ListenTests(SynchronousTestCase):

@@ -41,8 +41,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from punch.testing import NAT_KINDS, MemoryHost, spin
-
-from .programs import Recorder, Recorders, Service, network, shared
+from tests.support.programs import Recorder, Recorders, Service, network, shared
 
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)

@@ -8,9 +8,9 @@ import pytest
 from twisted.internet.error import ConnectionRefusedError, TimeoutError
 
 from punch.testing import Filtering, NATBehavior, Unsolicited, spin
+from tests.support.programs import Service, connect, shared
 
 from .neighborhood import OUTSIDE, Neighborhood
-from .programs import Service, connect, shared
 
 
 class RealmTests(Neighborhood):

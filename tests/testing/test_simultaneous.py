@@ -23,8 +23,7 @@ from punch.testing import (
     Unsolicited,
     spin,
 )
-
-from .programs import Recorder, Service, connect, network, shared
+from tests.support.programs import Recorder, Service, connect, network, shared
 
 A, B = "198.51.100.1", "203.0.113.1"
 

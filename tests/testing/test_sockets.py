@@ -24,8 +24,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from punch.testing import ports
 from punch.testing.sockets import MemorySocket
 from punch.testing.stream import WINDOW
-
-from .programs import network
+from tests.support.programs import network
 
 
 class SocketTests(SynchronousTestCase):

@@ -10,8 +10,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from punch.testing.segment import Kind, Segment
-
-from .programs import Recorder, Service, connect, network, shared
+from tests.support.programs import Recorder, Service, connect, network, shared
 
 LOCAL = ("192.0.2.1", 4000)
 REMOTE = ("192.0.2.2", 4000)

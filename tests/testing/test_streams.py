@@ -22,8 +22,7 @@ from zope.interface.verify import verifyObject
 
 from punch.testing import spin
 from punch.testing.stream import MAXIMUM_TIMEOUT, WINDOW
-
-from .programs import Conversation, Service, connect, network, tcp
+from tests.support.programs import Conversation, Service, connect, network, tcp
 
 
 @implementer(IPushProducer)

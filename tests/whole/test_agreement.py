@@ -14,9 +14,9 @@ from punch.peer.relaypolicy import RelayPolicy
 from punch.rendezvous.client import RendezvousClient
 from punch.rendezvous.server.stunserver import STUNFactory
 from punch.testing import Allocation, Mapping, NATBehavior
-
-from .test_hard import DEAF, KEEPS, NEXT, RANDOM, behind, judged
-from .world import LEG, PORT, RENDEZVOUS, T, World
+from tests.support.whole.meetings import judged
+from tests.support.whole.nats import DEAF, KEEPS, NEXT, RANDOM, behind
+from tests.support.whole.world import LEG, PORT, RENDEZVOUS, T, World
 
 FALLBACK, ONLY, NEVER = RelayPolicy
 BY_ADDRESS = NATBehavior(

@@ -10,9 +10,8 @@ from twisted.internet.error import ConnectionDone
 from punch.events import Failed, Introduced
 from punch.link.path import FAREWELL
 from punch.testing import MemoryHost
-
-from .program import Program
-from .world import World, pair
+from tests.support.whole.program import Program
+from tests.support.whole.world import World, pair
 
 CHUNKS = 4
 

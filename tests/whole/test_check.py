@@ -30,9 +30,8 @@ from punch.testing import (
     NATBehavior,
     Unsolicited,
 )
-
-from .test_hard import BLOCK, KEEPS, NEXT, RANDOM, behind
-from .world import PORT, RENDEZVOUS, Rendezvous, World
+from tests.support.whole.nats import BLOCK, KEEPS, NEXT, RANDOM, behind
+from tests.support.whole.world import PORT, RENDEZVOUS, Rendezvous, World
 
 OPEN = NATBehavior(filtering=Filtering.ENDPOINT_INDEPENDENT, hairpin=True)
 BY_HOST = NATBehavior(filtering=Filtering.ADDRESS_DEPENDENT)

@@ -23,12 +23,11 @@ from punch.events import (
 from punch.link.path import FAREWELL
 from punch.peer.instancelock import NoInstanceLock
 from punch.peer.relaypolicy import RelayPolicy
-
-from .endpoints import Connecting, Serving, endpointOf
-from .guesser import Guesser
-from .program import Program
-from .services import NAME, SECRET, standing
-from .world import WHERE, T, World, pair
+from tests.support.whole.endpoints import Connecting, Serving, endpointOf
+from tests.support.whole.guesser import Guesser
+from tests.support.whole.program import Program
+from tests.support.whole.services import NAME, SECRET, standing
+from tests.support.whole.world import WHERE, T, World, pair
 
 LEGS = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.09)
 

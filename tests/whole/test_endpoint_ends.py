@@ -11,8 +11,7 @@ from twisted.internet.error import CannotListenError, ConnectionDone, Connection
 
 from punch.errors import NoSuchName, PathLost
 from punch.events import Failed
-
-from .endpoints import (
+from tests.support.whole.endpoints import (
     Connecting,
     Serving,
     connected,
@@ -23,9 +22,9 @@ from .endpoints import (
     links,
     serving,
 )
-from .program import Program
-from .services import Talkers
-from .world import World, pair
+from tests.support.whole.program import Program
+from tests.support.whole.services import Talkers
+from tests.support.whole.world import World, pair
 
 CHUNKS = 4
 

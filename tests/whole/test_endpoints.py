@@ -17,9 +17,8 @@ from punch.events import CodeAllotted, Failed
 from punch.net.address import PunchAddress
 from punch.streams.errors import NoSuchService, ServiceSilent, StreamRefused
 from tests.support.endpointprograms import Calculator, Root, Sum
-from tests.testing.programs import Recorder
-
-from .endpoints import (
+from tests.support.programs import Recorder
+from tests.support.whole.endpoints import (
     Connecting,
     Serving,
     connected,
@@ -30,9 +29,9 @@ from .endpoints import (
     links,
     serving,
 )
-from .program import Talker
-from .services import NAME
-from .world import WHERE, pair
+from tests.support.whole.program import Talker
+from tests.support.whole.services import NAME
+from tests.support.whole.world import WHERE, pair
 
 
 @pytest.mark.parametrize("dialer", ["none", "drop", "reset", "full-cone"])

@@ -19,10 +19,9 @@ from punch.events import Suspended
 from punch.link.path import FAREWELL
 from punch.net.identity import Identity
 from punch.peer.relaypolicy import RelayPolicy
-
-from .identities import nextIdentity
-from .program import Program
-from .world import T, World, pair
+from tests.support.whole.identities import nextIdentity
+from tests.support.whole.program import Program
+from tests.support.whole.world import T, World, pair
 
 SAMPLE = 60
 CHUNK = 20

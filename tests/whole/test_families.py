@@ -13,9 +13,8 @@ from punch.net.address import tcpAddress
 from punch.peer.peer import Peer
 from punch.peer.settings import Settings
 from punch.testing import MemoryHost, NATBehavior, spin
-
-from .test_meet import bothLinked
-from .world import HOP, LEG, PORT, RENDEZVOUS, World
+from tests.support.whole.meetings import bothLinked
+from tests.support.whole.world import HOP, LEG, PORT, RENDEZVOUS, World
 
 NAMED = "rv.example.org"
 SIX = "2001:db8:1::1"

@@ -21,12 +21,11 @@ from punch.peer.peer import Peer
 from punch.service import DialingService, ListeningService, PunchService
 from punch.signaling.meetingpoint import MeetingPoint
 from punch.testing import MemoryHost
-from tests.testing.programs import HalfCloser, Recorder, Service, connect
-
-from .program import Program
-from .services import NAME, SECRET
-from .test_service import isDown
-from .world import WHERE, World, pair
+from tests.support.programs import HalfCloser, Recorder, Service, connect
+from tests.support.whole.meetings import isDown
+from tests.support.whole.program import Program
+from tests.support.whole.services import NAME, SECRET
+from tests.support.whole.world import WHERE, World, pair
 
 LOCAL = "tcp:2222:interface=127.0.0.1"
 TARGET = "tcp:127.0.0.1:22"

@@ -19,30 +19,23 @@ from punch.peer.peer import Peer
 from punch.peer.relaypolicy import RelayPolicy
 from punch.testing import (
     Allocation,
-    Filtering,
     Mapping,
-    MemoryHost,
     NATBehavior,
-    Unsolicited,
 )
-
-from .services import standing
-from .world import HOP, LEG, T, World
-
-KEEPS = NATBehavior(strict=True)
-ANSWERS = NATBehavior(unsolicited=Unsolicited.RESET, strict=True)
-_MOVES: dict[str, Any] = {
-    "mapping": Mapping.ADDRESS_AND_PORT_DEPENDENT,
-    "strict": True,
-}
-DEAF = NATBehavior(strict=True, simultaneousOpen=False)
-NEXT = NATBehavior(allocation=Allocation.SEQUENTIAL, **_MOVES)
-NEXT_ANSWERS = replace(NEXT, unsolicited=Unsolicited.RESET)
-LAX = NATBehavior(
-    allocation=Allocation.SEQUENTIAL, filtering=Filtering.ADDRESS_DEPENDENT, **_MOVES
+from tests.support.whole.meetings import elapsed, finish, judged
+from tests.support.whole.nats import (
+    ANSWERS,
+    BLOCK,
+    DEAF,
+    KEEPS,
+    LAX,
+    NEXT,
+    NEXT_ANSWERS,
+    RANDOM,
+    behind,
 )
-BLOCK = NATBehavior(allocation=Allocation.RANDOM, ports=(20480, 21503), **_MOVES)
-RANDOM = NATBehavior(allocation=Allocation.RANDOM, **_MOVES)
+from tests.support.whole.services import standing
+from tests.support.whole.world import LEG, T, World
 
 
 def meeting(
@@ -55,42 +48,6 @@ def meeting(
     world.rendezvous.look()
     world.cast(behind(world, listener), behind(world, dialer))
     return world.meet(**{"relay": RelayPolicy.NEVER, "timeout": 12.0, **settings})
-
-
-def behind(world: World, behavior: NATBehavior) -> MemoryHost:
-    """
-    A host behind a NAT of its own.
-    """
-    return world.nested([behavior], {"latency": HOP}, LEG - HOP)
-
-
-def elapsed(world: World) -> float:
-    """
-    How long the dial took, of two who have met.
-    """
-    connected = [each.told(Connected) for each in world.programs]
-    assert all(connected), world
-    return connected[1][0].elapsed
-
-
-def judged(world: World) -> str:
-    """
-    Why they have not met, of which both say the same.
-    """
-    [[ours], [theirs]] = [each.told(Judged) for each in world.programs]
-    assert ours == theirs
-    assert ours.reason == world.dialer.reason == world.listener.reason
-    return ours.reason
-
-
-def finish(world: World) -> None:
-    """
-    A clean end, after which nothing is left.
-    """
-    for each in world.programs:
-        each.link.loseConnection()
-    world.run(2.0)
-    world.end()
 
 
 @pytest.mark.parametrize("other", [KEEPS, ANSWERS], ids=["silent", "answers"])

@@ -10,35 +10,10 @@ import pytest
 
 from punch.events import Attempted, Connected
 from punch.testing import NAT_KINDS, NATBehavior
-
-from .world import HOP, LEG, T, World, pair
+from tests.support.whole.meetings import bothLinked, elapsed
+from tests.support.whole.world import HOP, LEG, UNEVEN, T, World, pair
 
 KINDS = ("none", "drop", "reset", "reject", "full-cone", "double")
-UNEVEN = ((0.1, 0.02), (0.02, 0.1), (0.3, 0.01), (0.01, 0.3))
-
-
-def elapsed(world: World) -> float:
-    """
-    How long the dialer took.
-    """
-    [connected] = world.dialer.told(Connected)
-    return connected.elapsed
-
-
-def bothLinked(world: World) -> bool:
-    """
-    Each side has a link, and they are two ends of one.
-    """
-    listener, dialer = world.listener, world.dialer
-    assert listener.links, world
-    assert dialer.links, world
-    world.run(1.0)
-    return (
-        listener.talker.received == dialer.talker.greeting
-        and dialer.talker.received == listener.talker.greeting
-        and listener.link.getHost().pin == dialer.link.getPeer().pin
-        and dialer.link.getHost().pin == listener.link.getPeer().pin
-    )
 
 
 @pytest.mark.parametrize("kind", ["none", "drop"])

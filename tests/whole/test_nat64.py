@@ -13,11 +13,10 @@ from punch.events import Connected, Observed
 from punch.net.nat64 import NAME
 from punch.peer.relaypolicy import RelayPolicy
 from punch.testing import Allocation, MemoryHost, NATBehavior
-
-from .program import Program
-from .test_hard import RANDOM
-from .test_meet import bothLinked
-from .world import HOP, LEG, PORT, RENDEZVOUS, T, World
+from tests.support.whole.meetings import bothLinked
+from tests.support.whole.nats import RANDOM
+from tests.support.whole.program import Program
+from tests.support.whole.world import HOP, LEG, PORT, RENDEZVOUS, T, World
 
 OWN = "2001:db8:64:ff00::/56"
 """

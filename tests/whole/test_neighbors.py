@@ -15,12 +15,16 @@ from punch.peer.lanpreference import HEAD_START
 from punch.peer.relaypolicy import RelayPolicy
 from punch.role import Role
 from punch.testing import MemoryHost, NATBehavior
-
-from .strangers import Babbler, Impostor, Resetter, Stranger
-from .test_hard import ANSWERS, KEEPS, NEXT, RANDOM, finish, judged
-from .test_meet import bothLinked, elapsed
-from .test_strangers import checkIgnorant
-from .world import HOP, LEG, T, World
+from tests.support.whole.meetings import bothLinked, elapsed, finish, judged
+from tests.support.whole.nats import ANSWERS, KEEPS, NEXT, RANDOM
+from tests.support.whole.strangers import (
+    Babbler,
+    Impostor,
+    Resetter,
+    Stranger,
+    checkIgnorant,
+)
+from tests.support.whole.world import HOP, LEG, T, World
 
 LEADS_BACK = replace(KEEPS, hairpin=True)
 LEADS_BACK_ANSWERS = replace(ANSWERS, hairpin=True)

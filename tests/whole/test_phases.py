@@ -28,9 +28,7 @@ from punch.net.outcome import Outcome
 from punch.net.sharedport import SharedPort
 from punch.rendezvous.server import connection
 from punch.testing import NAT_KINDS, MemoryHost, MemoryNetwork
-
-from .test_meet import UNEVEN
-from .world import LEG, World
+from tests.support.whole.world import LEG, UNEVEN, World
 
 PORT = 4000
 PERIOD = 0.5

@@ -13,9 +13,8 @@ from zope.interface import implementer
 
 from punch.errors import Aborted, PathLost, PathSilent
 from punch.events import Closed
-
-from .program import HalfClosingTalker, Program
-from .world import World, pair
+from tests.support.whole.program import HalfClosingTalker, Program
+from tests.support.whole.world import World, pair
 
 
 @implementer(IPushProducer)

@@ -14,9 +14,8 @@ from twisted.internet.protocol import Factory, Protocol
 from punch import api
 from punch.events import CodeAllotted, Listening, Waiting
 from punch.rendezvous.client import ANSWER_TIMEOUT, KEEPALIVE
-
-from .services import NAME, SECRET, listening, standing
-from .world import PORT, RENDEZVOUS, WHERE, T, World, pair
+from tests.support.whole.services import NAME, SECRET, listening, standing
+from tests.support.whole.world import PORT, RENDEZVOUS, WHERE, T, World, pair
 
 LONGEST_PAUSE = 36.0
 """

@@ -19,11 +19,10 @@ from punch.peer.description import rendezvousEndpoint
 from punch.rendezvous.client import GOODBYE
 from punch.signaling.code import parseCode
 from punch.testing import NATBehavior
-
-from .services import NAME, SECRET, listening, standing
-from .test_hard import ANSWERS, BLOCK, DEAF, KEEPS, NEXT, RANDOM, behind
-from .test_wrong import wrong
-from .world import WHERE, T, World
+from tests.support.whole.guesser import wrong
+from tests.support.whole.nats import ANSWERS, BLOCK, DEAF, KEEPS, NEXT, RANDOM, behind
+from tests.support.whole.services import NAME, SECRET, listening, standing
+from tests.support.whole.world import WHERE, T, World
 
 DEAF_RANDOM = replace(RANDOM, simultaneousOpen=False)
 

@@ -8,9 +8,8 @@ import pytest
 
 from punch.events import Connected, Listening
 from punch.peer.hedgedport import HEAD_START
-
-from .test_hard import finish
-from .world import LEG, PORT, RENDEZVOUS, T, World, pair
+from tests.support.whole.meetings import finish
+from tests.support.whole.world import LEG, PORT, RENDEZVOUS, T, World, pair
 
 CALLED = f"> {RENDEZVOUS}.{PORT}"
 

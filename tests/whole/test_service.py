@@ -12,20 +12,12 @@ from twisted.internet.error import ConnectionDone
 from punch.errors import PunchError
 from punch.events import CodeAllotted, Failed, Listening, Waiting
 from punch.link.path import FAREWELL
-
-from .program import Program
-from .services import Running, dialing, listening
-from .world import World, pair
+from tests.support.whole.meetings import isDown
+from tests.support.whole.program import Program
+from tests.support.whole.services import Running, dialing, listening
+from tests.support.whole.world import World, pair
 
 MANY = 8
-
-
-def isDown(world: World, program: Program) -> bool:
-    """
-    Whether nothing of a program is left.
-    """
-    world.run(0.001)
-    return program.host.sockets() == []
 
 
 def dialers(world: World, running: Running, count: int = MANY) -> list[Program]:

@@ -13,10 +13,9 @@ import pytest
 from twisted.logger import LogEvent, eventAsText
 
 from punch.net.identity import Identity
-
-from .course import LinkPaths
-from .identities import nextIdentity
-from .scenario import draw
+from tests.support.whole.identities import nextIdentity
+from tests.support.whole.scenario import draw
+from tests.support.whole.soakrun import SoakRun
 
 SAMPLE = 150
 CHUNK = 50
@@ -31,7 +30,7 @@ def run(seed: int, logged: list[LogEvent]) -> None:
     One run, and that no error was left to be logged.
     """
     scenario = draw(seed)
-    course = LinkPaths(scenario)
+    course = SoakRun(scenario)
     try:
         course.run()
     except AssertionError as wrong:

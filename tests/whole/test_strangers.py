@@ -12,11 +12,10 @@ from punch.events import Connected, Listening
 from punch.ice.gate import MOST_STRANGERS
 from punch.role import Role
 from punch.testing import MemoryHost
-
-from .program import Program
-from .services import listening
-from .strangers import Babbler, Impostor, Stranger
-from .world import HOP, LEG, T, World, pair
+from tests.support.whole.program import Program
+from tests.support.whole.services import listening
+from tests.support.whole.strangers import Babbler, Impostor, Stranger, checkIgnorant
+from tests.support.whole.world import HOP, LEG, T, World, pair
 
 KINDS: dict[str, Callable[[], Stranger]] = {
     "silence": Stranger,
@@ -24,9 +23,6 @@ KINDS: dict[str, Callable[[], Stranger]] = {
     "client": lambda: Impostor(Role.DIALER),
     "server": lambda: Impostor(Role.LISTENER),
 }
-
-TLS_HANDSHAKE = b"\x16\x03"
-TLS_ALERT = b"\x15\x03"
 
 
 def visit(kind: str, host: MemoryHost, program: Program) -> Stranger:
@@ -37,17 +33,6 @@ def visit(kind: str, host: MemoryHost, program: Program) -> Stranger:
     port = program.told(Listening)[-1].port
     stranger.visit(host, program.host.addresses[0], port)
     return stranger
-
-
-def checkIgnorant(stranger: Stranger) -> None:
-    """
-    All that it got is the beginning of a handshake, or the end of one, each time.
-    """
-    if isinstance(stranger, Impostor):
-        assert stranger.told == b""
-    else:
-        assert stranger.received[:2] in (b"", TLS_HANDSHAKE, TLS_ALERT)
-        assert len(stranger.received) < 2000 * max(stranger.connections, 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)

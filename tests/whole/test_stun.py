@@ -17,8 +17,7 @@ from punch.peer.relaypolicy import RelayPolicy
 from punch.rendezvous.server.factory import RendezvousFactory
 from punch.rendezvous.server.stunserver import STUNFactory
 from punch.testing import MemoryHost
-
-from .world import LEG, T, World, pair
+from tests.support.whole.world import LEG, T, World, pair
 
 STUN = "192.0.2.5:3478"
 DARK = "192.0.2.6:3478"

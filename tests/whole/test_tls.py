@@ -13,10 +13,9 @@ from punch.peer.listener import listenOnce
 from punch.peer.peer import Peer
 from punch.rendezvous.client import GOODBYE
 from punch.signaling.code import parseCode
-
-from .program import Program
-from .tls import NAME, endpointOf, secure
-from .world import T, World, pair
+from tests.support.whole.program import Program
+from tests.support.whole.tls import NAME, endpointOf, secure
+from tests.support.whole.world import T, World, pair
 
 
 def listen(world: World) -> Program:

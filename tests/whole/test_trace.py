@@ -14,9 +14,8 @@ from punch.trace.html import tracePage
 from punch.trace.model import Lane, Trace, merged
 from punch.trace.recorder import MeetingRecorder
 from punch.traceevents import TraceEvent, Tracer
-
-from .test_hard import KEEPS, RANDOM, behind
-from .world import T, World, pair
+from tests.support.whole.nats import KEEPS, RANDOM, behind
+from tests.support.whole.world import T, World, pair
 
 RELAYING: dict[str, Any] = {"relay": RelayPolicy.FALLBACK, "resumeFor": 600.0}
 

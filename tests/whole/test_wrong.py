@@ -12,13 +12,9 @@ from punch.reasons import Reason
 from punch.rendezvous.server.limits import Limits
 from punch.signaling.code import parseCode
 from punch.signaling.meetingpoint import NAME_GUESSES, NAME_REFILL
-
-from .guesser import Guesser
-from .services import NAME, SECRET, listening, standing
-from .world import WHERE, World, pair
-
-WORDS = "zebra-zoo"
-WRONG = b"zebra-zoo"
+from tests.support.whole.guesser import WRONG_WORDS, Guesser, wrong
+from tests.support.whole.services import NAME, SECRET, listening, standing
+from tests.support.whole.world import WHERE, World, pair
 
 
 def newest(world: World) -> str:
@@ -28,14 +24,7 @@ def newest(world: World) -> str:
     return world.listener.told(CodeAllotted)[-1].code
 
 
-def wrong(code: str) -> str:
-    """
-    The same number, with other words.
-    """
-    return f"{parseCode(code).name}-{WORDS}"
-
-
-def guess(world: World, name: str, secret: bytes = WRONG) -> Guesser:
+def guess(world: World, name: str, secret: bytes = WRONG_WORDS.encode()) -> Guesser:
     """
     Somebody dials.
     """

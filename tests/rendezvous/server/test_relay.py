@@ -26,8 +26,8 @@ from punch.rendezvous.server.relay import Pair, Tickets
 from punch.rendezvous.server.relaysplice import RelayedConnection
 from tests.rendezvous.visitor import MeetingPoint
 from tests.support.doubles import watching
+from tests.support.programs import HalfCloser
 from tests.support.relays import Site
-from tests.testing.programs import HalfCloser
 
 
 def tickets(seconds: float = 30.0) -> Tickets:

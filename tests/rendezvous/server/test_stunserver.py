@@ -23,7 +23,7 @@ from punch.rendezvous.server.statistics import Statistics
 from punch.rendezvous.server.stunserver import STUNConnection, STUNFactory
 from punch.testing import spin
 from tests.support.doubles import watching
-from tests.testing.programs import Recorder, connect, network, tcp
+from tests.support.programs import Recorder, connect, network, tcp
 
 ID = bytes(12)
 ASK = Request(ID).toBytes()

@@ -298,3 +298,6 @@ def pair(listener: str = "drop", dialer: str = "drop", **options: Any) -> World:
         return world.cast(world.host(listener), world.host(dialer))
     first = world.host("drop")
     return world.cast(first, world.neighbor(first, latency=HOP))
+
+
+UNEVEN = ((0.1, 0.02), (0.02, 0.1), (0.3, 0.01), (0.01, 0.3))

@@ -33,7 +33,7 @@ _WRONG = b"wrong"
 _ALL_TOLD = 90.0
 
 
-class LinkPaths:
+class SoakRun:
     """
     One run.
     """

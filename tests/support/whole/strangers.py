@@ -204,3 +204,18 @@ class Impostor(Stranger):
         kind = Type.ATTACH if self._role is Role.DIALER else Type.ATTACHED
         secured.take(_Told(self))
         secured.transport.write(encode(kind) + encode(Type.DATA, RUBBISH))
+
+
+TLS_HANDSHAKE = b"\x16\x03"
+TLS_ALERT = b"\x15\x03"
+
+
+def checkIgnorant(stranger: Stranger) -> None:
+    """
+    All that it got is the beginning of a handshake, or the end of one, each time.
+    """
+    if isinstance(stranger, Impostor):
+        assert stranger.told == b""
+    else:
+        assert stranger.received[:2] in (b"", TLS_HANDSHAKE, TLS_ALERT)
+        assert len(stranger.received) < 2000 * max(stranger.connections, 1)

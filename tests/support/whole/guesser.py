@@ -12,11 +12,14 @@ from punch.errors import PunchError, RendezvousError, WrongCode
 from punch.net.address import Address
 from punch.reasons import Reason
 from punch.rendezvous.client import RendezvousClient, connect
+from punch.signaling.code import parseCode
 from punch.signaling.greeting import DialersGreeting
 from punch.signaling.messages import Details
 from punch.testing import MemoryHost
 
 from .world import PORT, RENDEZVOUS
+
+WRONG_WORDS = "zebra-zoo"
 
 
 class Guesser:
@@ -110,3 +113,10 @@ class Guesser:
         """
         It is over.
         """
+
+
+def wrong(code: str) -> str:
+    """
+    The same number, with other words.
+    """
+    return f"{parseCode(code).name}-{WRONG_WORDS}"

@@ -16,7 +16,7 @@ from punch.link.transport import Link
 from punch.peer.relaypolicy import RelayPolicy
 from punch.peer.settings import Settings
 from punch.testing import MemoryHost, MemoryNetwork
-from tests.testing.programs import HalfCloser, Recorder
+from tests.support.programs import HalfCloser, Recorder
 
 E = TypeVar("E", bound=Event)
 

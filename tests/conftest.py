@@ -1,0 +1,43 @@
+"""
+Fixtures for the tests that run C{twist} in real processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.processes import Program, Start, freePort
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """
+    Starts programs, which end with the test.
+    """
+    with ExitStack() as stack:
+        count = 0
+
+        def start(*args: str, **more: Any) -> Program:
+            nonlocal count
+            count += 1
+            program = Program(tmp_path, f"{count}-{args[0]}", *args, **more)
+            stack.callback(program.stop)
+            return program
+
+        yield start
+
+
+@pytest.fixture
+def rendezvous(start: Start) -> str:
+    """
+    A running rendezvous' description.
+    """
+    port = freePort()
+    program = start("punch-rendezvous", "--listen", f"tcp:{port}:interface=127.0.0.1")
+    program.awaitLine("listens on")
+    return f"tcp:localhost:{port}"

@@ -1,0 +1,3 @@
+"""
+What the tests of whole peers on the network in memory share.
+"""
