@@ -9,7 +9,7 @@ failure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from twisted.internet.interfaces import IReactorTCP
 
@@ -32,20 +32,6 @@ TIMEOUT = 12.0
 Seconds from the introduction to giving up, if nothing else is said: as long as a search
 for a port takes (L{punch.peer.porttraversal.THOROUGH}), and the other side's account.
 """
-
-
-@dataclass(frozen=True)
-class _Dropped:
-    """
-    A path that won, and that nobody wants.  C{way}: how it came about, for a person.
-    """
-
-    way: str
-
-    def abortConnection(self) -> None:
-        """
-        It is gone already.
-        """
 
 
 class TrialDial:
@@ -79,21 +65,25 @@ class TrialDial:
         Meet, and leave.  Cancelling it leaves nothing behind.
         """
         notes = ProbeLog(self._clock)
-        began = self._clock.seconds()
-
-        def drop(win: SelectedPath[Path]) -> _Dropped:
-            win.path.abort()
-            return _Dropped(wayOf(win, self._clock.seconds() - began))
-
         asked = f"meeting whoever waits under {self._name}"
         way, why = "", None
         try:
-            dialed = self._dialer.reach(drop)
-            way = (await notes.note(asked, dialed, lambda met: "direct")).way
+            way = await notes.note(asked, self._meet(), lambda way: "direct")
         except PunchError as error:
             why = error
         evidence = (*self._tried.values(), *notes.evidence)
         return TrialResult(self._met, self._dialer.theirs, way, why, evidence)
+
+    async def _meet(self) -> str:
+        """
+        @return: how the path that won came about.  Nobody wants the path itself.
+        """
+        began = self._clock.seconds()
+        selected = await self._dialer.reach()
+        selected.path.abort()
+        way = wayOf(selected, self._clock.seconds() - began)
+        await self._peer.close()
+        return way
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, Introduced):

@@ -233,12 +233,12 @@ def _completeDirect(options: Options) -> None:
     if options["show-pin"] and not options["identity"]:
         raise BadOption("--show-pin needs --identity")
     if not options["show-pin"]:
-        _completeWhereabouts(options)
+        _completeWhere(options)
     if options["identity"]:
         options["own-identity"] = keepIdentity(Path(options["identity"]))
 
 
-def _completeWhereabouts(options: Options) -> None:
+def _completeWhere(options: Options) -> None:
     options["whereabouts"] = peerEndpoint(options["peer"])
     if not options["port"]:
         raise BadOption("--peer needs --port: the other side must know ours")

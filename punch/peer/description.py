@@ -11,10 +11,9 @@ from twisted.internet.interfaces import Binding, IStreamClientEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 
 from punch.errors import BadEndpoint, BadOption
-from punch.net.address import splitHostPort
+from punch.net.address import HostPort, splitHostPort
 from punch.net.hostaddresses import HostAddresses, hostAddresses
 from punch.net.resolver import IPv4First
-from punch.peer.direct import Whereabouts
 from punch.peer.peer import Rendezvous
 
 CONNECT_TIMEOUT = 15.0
@@ -51,13 +50,13 @@ def rendezvousEndpoint(
     return fromPort
 
 
-def peerEndpoint(text: str) -> Whereabouts:
+def peerEndpoint(text: str) -> HostPort:
     """
     The peer at C{HOST:PORT}.
 
     @raise BadOption: C{text} is something else.
     """
     try:
-        return Whereabouts(*splitHostPort(text))
+        return HostPort.parse(text)
     except ValueError as bad:
         raise BadOption(f"--peer {text}: {bad}") from bad

@@ -21,7 +21,7 @@ from punch.nat.behavior import Translation
 from punch.net.address import Address, formatAddress
 from punch.peer.instancelock import InstanceLock, NoInstanceLock
 from punch.peer.introduction import DialedIntroduction, Meeting
-from punch.peer.peer import L, Peer, Rendezvous
+from punch.peer.peer import Peer, Rendezvous
 from punch.peer.reconnect import Reconnector
 from punch.peer.relaypolicy import RelayPolicy
 from punch.reasons import Reason
@@ -81,7 +81,7 @@ class Dialer:
         self._client: RendezvousClient | None = None
         self._id = b""
         self._introduction: DialedIntroduction | None = None
-        self._isRelayed = False
+        self._selected: SelectedPath[Path] | None = None
         self._pen: Tracer = noTracer
         self._seat: InstanceLock = NoInstanceLock()
         self._gate = Gate(peer.clock, self._races)
@@ -96,9 +96,10 @@ class Dialer:
         started = self._peer.clock.seconds()
         seat = self._seat = self._peer.settings.seats(self._name)
         try:
-            link = await self.reach(
-                lambda win: self._peer.link(win, DialedIntroduction.role, started)
-            )
+            selected = await self.reach()
+            link = self._peer.link(selected, DialedIntroduction.role, started)
+            if not selected.isRelayed:
+                await self._peer.closeBelow(link)
         except BaseException:
             seat.leave()
             raise
@@ -138,34 +139,37 @@ class Dialer:
         peer = self._peer.twin()
         return Dialer(peer, self._rendezvous, name, b"", reunion, policy)
 
-    async def reach(self, ride: Callable[[SelectedPath[Path]], L]) -> L:
+    async def reach(self) -> SelectedPath[Path]:
         """
-        Dial once.
+        Dial once, and answer with the path that wins.  L{rest} is to be called after
+        it.
 
-        @param ride: makes something of the path that wins.  If that is relayed,
-            L{rest} is to be called after it.
         @raise PunchError: why there is no path.
         """
         self._pen = self._peer.settings.draw(
             DialedIntroduction.role.value, bool(self._preface)
         )
-        return await self._peer.meet(self._gate.admit, self._introduce, ride)
+        return await self._peer.meet(self._gate.admit, self._introduce)
 
     def rest(
         self, adopt: Callable[[SelectedPath[Path]], Deferred[Any]]
     ) -> Deferred[None]:
         """
-        The race behind a relayed path that has won it.
+        What goes on behind the path that has won: if that is relayed, the race for a
+        direct one; and in the end the shared port is closed.
 
         @param adopt: is given a direct path, if there comes one; fires when it is
             known what came of that.
-        @return: fires when the race is over.
+        @return: fires when the race is over, and the port closed.
         """
         return Deferred.fromCoroutine(self._rest(adopt))
 
     async def _rest(self, adopt: Callable[[SelectedPath[Path]], Deferred[Any]]) -> None:
-        met = self._introduction
-        if met is None or not self._isRelayed:
+        met, selected = self._introduction, self._selected
+        if met is None or selected is None:
+            return
+        if not selected.isRelayed:
+            await self._peer.close()
             return
         reason = Reason.DONE
         try:
@@ -191,10 +195,9 @@ class Dialer:
         """
         reason = Reason.CANCELLED
         try:
-            win = await self._meet()
+            selected = self._selected = await self._meet()
             reason = self._farewell
-            self._isRelayed = win.isRelayed
-            return win
+            return selected
         except PunchError as error:
             reason = error.reason
             if self._introduction is None:
@@ -203,7 +206,7 @@ class Dialer:
         finally:
             if self._introduction is None:
                 self._pen(Over())
-            if not self._isRelayed:
+            if self._selected is None or not self._selected.isRelayed:
                 self._leave(reason)
 
     def _leave(self, reason: Reason) -> None:

@@ -8,8 +8,6 @@ shared ports there can be but one, since both directions share its four-tuple.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
@@ -24,7 +22,7 @@ from punch.ice.selected import SelectedPath
 from punch.link.path import Path
 from punch.link.plaintext import PlainLink
 from punch.link.transport import Link
-from punch.net.address import Address, ipOf
+from punch.net.address import Address, HostPort, ipOf
 from punch.net.connection import Connection
 from punch.net.resolver import resolve
 from punch.peer.introduction import verifyDrawn
@@ -33,17 +31,6 @@ from punch.role import Role
 from punch.traceevents import Confirmed, Tracer, noTracer
 
 P = TypeVar("P")
-L = TypeVar("L", Link, PlainLink)
-
-
-@dataclass(frozen=True)
-class Whereabouts:
-    """
-    Where the peer is said to be: a host name or IP address, and a TCP port.
-    """
-
-    host: str
-    port: int
 
 
 class Direct:
@@ -52,7 +39,7 @@ class Direct:
     """
 
     def __init__(
-        self, reactor: IReactorPluggableNameResolver, peer: Peer, where: Whereabouts
+        self, reactor: IReactorPluggableNameResolver, peer: Peer, where: HostPort
     ) -> None:
         self._reactor = reactor
         self._peer = peer
@@ -84,9 +71,10 @@ class Direct:
 
         started = self._peer.clock.seconds()
         self._pen = self._peer.settings.draw(role.value, False)
-        return await self._run(
-            secure, lambda win: self._peer.link(win, role, started), everyAddress=True
-        )
+        selected = await self._run(secure, everyAddress=True)
+        link = self._peer.link(selected, role, started)
+        await self._peer.closeBelow(link)
+        return link
 
     async def _attach(self, path: Path) -> None:
         """
@@ -119,22 +107,18 @@ class Direct:
 
         started = self._peer.clock.seconds()
         self._pen = self._peer.settings.draw("peer", False)
-        return await self._run(
-            familiar, lambda win: self._peer.plainLink(win, started), everyAddress=False
-        )
+        selected = await self._run(familiar, everyAddress=False)
+        link = self._peer.plainLink(selected, started)
+        await self._peer.closeBelow(link)
+        return link
 
-    async def _run(
-        self,
-        verify: Verify[P],
-        ride: Callable[[SelectedPath[P]], L],
-        everyAddress: bool,
-    ) -> L:
+    async def _run(self, verify: Verify[P], everyAddress: bool) -> SelectedPath[P]:
         found = await self._addresses()
 
         async def meet() -> SelectedPath[P]:
             return await self._meet(verify, found if everyAddress else found[:1])
 
-        return await self._peer.meet(self._gate.admit, meet, ride)
+        return await self._peer.meet(self._gate.admit, meet)
 
     async def _meet(
         self, verify: Verify[P], addresses: list[Address]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from copy import copy
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import (
@@ -48,7 +48,7 @@ from punch.rendezvous.client import Guest, RendezvousClient, connect
 from punch.rendezvous.relayclient import connectRelay
 from punch.role import Role
 from punch.signaling.messages import Details
-from punch.util.deferreds import shield
+from punch.util.deferreds import SharedResult
 
 P = TypeVar("P")
 
@@ -59,20 +59,6 @@ Gives an endpoint that connects to the rendezvous from the shared port, or from 
 
 
 _HELD_PAUSES = (0.1, 0.2, 0.4, 0.8)
-
-
-class Abortable(Protocol):
-    """
-    What becomes of a path that won.
-    """
-
-    def abortConnection(self) -> None:
-        """
-        It is not wanted after all.
-        """
-
-
-L = TypeVar("L", bound=Abortable)
 
 
 class Peer:
@@ -100,6 +86,7 @@ class Peer:
         self._accepted: Callable[[Connection], None]
         self._sockets = SocketBudget(settings.search)
         self._client: RendezvousClient | None = None
+        self._closing: SharedResult[Any] | None = None
         self._outlook = self._outside()
 
     def _outside(self) -> ReflexiveAddresses:
@@ -127,7 +114,7 @@ class Peer:
         The same peer, with a shared port of its own.
         """
         twin = copy(self)
-        twin._shared = twin._client = None
+        twin._shared = twin._client = twin._closing = None
         twin._outlook = twin._outside()
         return twin
 
@@ -186,6 +173,7 @@ class Peer:
         @raise punch.errors.PortInUse: another program has it.
         """
         before, self._shared = self._shared, self._opened(accepted, port)
+        self._closing = None
         self._accepted = accepted
         self._outlook.forget()
         if before is not None:
@@ -207,13 +195,18 @@ class Peer:
 
     def close(self) -> Deferred[Any]:
         """
-        Leave the rendezvous and close the shared port.  To cancel is to wait no
-        longer.
+        Leave the rendezvous and close the shared port.  May be called again, to wait
+        for the same.
+
+        @return: fires when both are done.  To cancel is to wait no longer.
         """
-        closed = [self.shared.close(), self._outlook.end()]
-        if self._client is not None:
-            closed.append(self._client.disconnect())
-        return shield(gatherResults(closed))
+        if self._closing is None:
+            closing = [self.shared.close(), self._outlook.end()]
+            if self._client is not None:
+                closing.append(self._client.disconnect())
+            self._closing = SharedResult()
+            gatherResults(closing).addBoth(self._closing.arrive)
+        return self._closing.wait()
 
     async def connect(
         self, rendezvous: Rendezvous, guest: Guest, mayMove: bool = False
@@ -326,31 +319,35 @@ class Peer:
         self,
         accepted: Callable[[Connection], None],
         race: Callable[[], Awaitable[SelectedPath[P]]],
-        ride: Callable[[SelectedPath[P]], L],
-    ) -> L:
+    ) -> SelectedPath[P]:
         """
-        One meeting: the shared port is open while C{race} goes on, and C{ride}
-        makes a link of what won.  Cancelling leaves nothing behind.
+        Open the shared port, race, and answer with the path that won.
 
-        If that is relayed, a direct path may yet come: the shared port stays open,
-        and to close it is the caller's business.
+        A direct path needs the shared port no more: it is closing when this answers
+        (L{close} tells when it has).  Behind a relayed path a direct one may yet come:
+        the shared port stays open, and to close it is the caller's business.
+        Cancelling leaves nothing behind.
         """
         await self.open(accepted, self.settings.port)
         try:
-            win = await race()
+            selected = await race()
         except Exception:
             await self.close()
             raise
-        if win.isRelayed:
-            return ride(win)
-        closed = self.close()
-        link = ride(win)
+        if not selected.isRelayed:
+            self.close()
+        return selected
+
+    async def closeBelow(self, link: Link | PlainLink) -> None:
+        """
+        Wait until the shared port is closed.  If that is interrupted, abort C{link},
+        which nobody has been given yet.
+        """
         try:
-            await closed
+            await self.close()
         except BaseException:
             link.abortConnection()
             raise
-        return link
 
     def link(self, win: SelectedPath[Path], role: Role, started: float) -> Link:
         """

@@ -17,7 +17,7 @@ from punch.link.errors import UnknownLink
 from punch.link.interfaces import Want
 from punch.link.path import Path
 from punch.link.transport import Link
-from punch.peer.peer import Abortable, Peer
+from punch.peer.peer import Peer
 from punch.peer.relaypolicy import RelayPolicy
 from punch.signaling.rejoin import Rejoin
 from punch.util.timers import InterruptibleSleep
@@ -45,7 +45,7 @@ class Dial(Protocol):
     One try (L{punch.peer.dialer.Dialer}).
     """
 
-    async def reach(self, ride: Callable[[SelectedPath[Path]], _Adopted]) -> _Adopted:
+    async def reach(self) -> SelectedPath[Path]:
         """
         Dial once.
         """
@@ -54,25 +54,11 @@ class Dial(Protocol):
         self, adopt: Callable[[SelectedPath[Path]], Deferred[Any]]
     ) -> Deferred[None]:
         """
-        What goes on behind a relayed path.
+        What goes on behind the path that has won.
         """
 
 
 Again = Callable[[Rejoin, RelayPolicy, int], Dial]
-
-
-class _Adopted(Abortable):
-    """
-    A path that our link has been given.
-    """
-
-    def __init__(self, attached: Deferred[bool]) -> None:
-        self.attached = attached
-
-    def abortConnection(self) -> None:
-        """
-        It is the link's now.
-        """
 
 
 class Reconnector:
@@ -192,20 +178,17 @@ class Reconnector:
         dial = self._again(self._reunion, policy, tries)
         shortest, longest = _PATIENCE
         patience = min(shortest + 2 * tries, longest)
-        reaching = Deferred.fromCoroutine(dial.reach(self._adopt))
+        reaching = Deferred.fromCoroutine(dial.reach())
         try:
-            adopted = await reaching.addTimeout(patience, self._clock)
-            await adopted.attached.addTimeout(_ADOPTION, self._clock)
+            selected = await reaching.addTimeout(patience, self._clock)
+            self._isAdopting = True
+            await self._link.adopt(selected).addTimeout(_ADOPTION, self._clock)
         finally:
             self._isAdopting = False
             rest = dial.rest(self._link.adopt)
             if self._link.want is not Want.BETTER:
                 rest.addErrback(self._failed).cancel()
         await rest
-
-    def _adopt(self, win: SelectedPath[Path]) -> _Adopted:
-        self._isAdopting = True
-        return _Adopted(self._link.adopt(win))
 
     async def _pause(self, tries: int) -> None:
         want = self._link.want

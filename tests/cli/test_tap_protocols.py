@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.processes import PATIENCE, Program, Start, freePort
 
-CHAT = Path(__file__).parents[1] / "examples" / "chat"
+CHAT = Path(__file__).parents[2] / "examples" / "chat"
 
 TEXT = ("--log-format", "text")
 

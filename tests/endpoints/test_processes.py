@@ -17,8 +17,8 @@ import pytest
 from tests.support.endpointprograms import LAST_WORDS
 from tests.support.processes import PATIENCE, Program, Start, freePort, until
 
-ROOT = Path(__file__).parents[1]
-PROGRAMS = str(ROOT / "tests" / "endpointprograms.py")
+ROOT = Path(__file__).parents[2]
+PROGRAMS = str(ROOT / "tests" / "support" / "endpointprograms.py")
 
 
 @pytest.fixture

@@ -13,13 +13,12 @@ from twisted.internet.task import Clock
 from twisted.internet.tcp import makeBinding
 
 from punch.errors import BadEndpoint, BadOption
-from punch.net.address import splitHostPort
+from punch.net.address import HostPort, splitHostPort
 from punch.peer.description import (
     CONNECT_TIMEOUT,
     peerEndpoint,
     rendezvousEndpoint,
 )
-from punch.peer.direct import Whereabouts
 from punch.testing import MemoryNetwork, spin
 from tests.support.doubles import PunchTestCase
 from tests.support.programs import Recorder, Recorders, Service
@@ -56,7 +55,7 @@ def test_peer(text: str, host: str, port: int) -> None:
     """
     The peer is at HOST:PORT.
     """
-    assert peerEndpoint(text) == Whereabouts(host, port)
+    assert peerEndpoint(text) == HostPort(host, port)
 
 
 @pytest.mark.parametrize("text", BAD)
