@@ -118,14 +118,17 @@ class Race(Generic[P]):
         self._report(candidate.address, "started")
         self._go()
 
-    def accept(self, connection: Connection) -> Deferred[None]:
+    def accept(
+        self, connection: Connection, verify: Verify[P] | None = None
+    ) -> Deferred[None]:
         """
         A connection came in: it races with the others.
 
+        @param verify: C{None}: as any other connection is verified.
         @return: fires when it has won or is out.
         """
         if not self._over:
-            return self._enter(connection)
+            return self._enter(connection, verify=verify)
         connection.abort()
         return succeed(None)
 
@@ -297,17 +300,19 @@ class Race(Generic[P]):
         connection: Connection,
         kind: Kind | None = None,
         took: float | None = None,
+        verify: Verify[P] | None = None,
     ) -> Deferred[None]:
         """
         Verify a connection; it holds its four-tuple while it lives.
 
         @param kind: C{None}: that of the candidate it comes from.
         @param took: see L{Joined}.
+        @param verify: C{None}: as any connection is.
         """
         remote, local = connection.remote, connection.local
         self._checklist.hold(remote)
         self._drawJoined(connection, kind or self._checklist.kindOf(remote), took)
-        verification = self._verify(connection)
+        verification = (verify or self._verify)(connection)
         self._running[verification] = None
 
         def valid(path: P) -> None:

@@ -24,7 +24,7 @@ from punch.link.keepalive import Keepalive, KeepaliveAction
 from punch.link.records import Control, Decoder, Record, Type, encode, encodeHeader
 from punch.link.sequencing import Sequencing
 from punch.net.connection import Connection, IStreamTransport
-from punch.net.tls import Pin, Secured, Security
+from punch.net.tls import Pin, Secured, Security, checkPin
 from punch.role import Role
 from punch.util.deferreds import SharedResult
 from punch.util.timers import RestartableTimer
@@ -205,10 +205,8 @@ class Path(Protocol):
             self.transport.abortConnection()
 
 
-async def _verify(
-    security: Security, connection: Connection, role: Role, pin: Pin
-) -> Path:
-    path = Path(await security.meet(connection, role, pin))
+async def _attached(secured: Secured, role: Role) -> Path:
+    path = Path(secured)
     try:
         if role is Role.LISTENER:
             await path.whenAttached()
@@ -218,9 +216,9 @@ async def _verify(
     return path
 
 
-def verify(
+async def verify(
     security: Security, connection: Connection, role: Role, pin: Pin
-) -> Deferred[Path]:
+) -> Path:
     """
     Make a valid path of a connection: its TLS is done, its pin is C{pin} and, on
     the listener, the dialer has attached it.  Cancelling, or failing, aborts the
@@ -228,7 +226,14 @@ def verify(
 
     @param pin: asks for the other side's.
     """
-    return Deferred.fromCoroutine(_verify(security, connection, role, pin))
+    return await _attached(await security.meet(connection, role, pin), role)
+
+
+async def verifySecured(secured: Secured, role: Role, pin: Pin) -> Path:
+    """
+    L{verify}, for a connection whose TLS is done already.
+    """
+    return await _attached(await checkPin(secured, pin), role)
 
 
 FAREWELL = 1.0

@@ -274,19 +274,21 @@ class Security:
 
     async def meet(self, connection: Connection, role: Role, pin: Pin) -> Secured:
         """
-        L{handshake}, if it has not been, and compare the other side's pin with the
-        one that we mean, when it is known.
-
-        @raise WrongPin: it is another; the connection has been aborted.
+        L{handshake} and L{checkPin}.
         """
-        if isinstance(connection, Secured):
-            secured = connection
-        else:
-            secured = await self.handshake(connection, role)
-        try:
-            if secured.pin != await pin():
-                raise WrongPin()
-        except BaseException:
-            secured.abort()
-            raise
-        return secured
+        return await checkPin(await self.handshake(connection, role), pin)
+
+
+async def checkPin(secured: Secured, pin: Pin) -> Secured:
+    """
+    Compare the other side's pin with the one that we mean, when that is known.
+
+    @raise WrongPin: it is another; the connection has been aborted.
+    """
+    try:
+        if secured.pin != await pin():
+            raise WrongPin()
+    except BaseException:
+        secured.abort()
+        raise
+    return secured

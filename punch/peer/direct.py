@@ -25,7 +25,7 @@ from punch.link.transport import Link
 from punch.net.address import Address, HostPort, ipOf
 from punch.net.connection import Connection
 from punch.net.resolver import resolve
-from punch.peer.introduction import verifyDrawn
+from punch.peer.introduction import tracedVerify
 from punch.peer.peer import Peer
 from punch.role import Role
 from punch.traceevents import Confirmed, Tracer, noTracer
@@ -59,7 +59,7 @@ class Direct:
         role = Role.DIALER if security.pin < pin else Role.LISTENER
 
         async def agree(connection: Connection) -> Path:
-            path = await verifyDrawn(
+            path = await tracedVerify(
                 security, connection, role, lambda: succeed(pin), self._pen
             )
             if role is Role.DIALER:

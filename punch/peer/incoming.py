@@ -108,7 +108,7 @@ class Lobby:
             introduction = pins.get(secured.pin)
             if introduction is not None:
                 self._leave(secured)
-                introduction.race.accept(secured)
+                introduction.acceptSecured(secured)
 
     def close(self) -> None:
         """
@@ -299,6 +299,7 @@ class Reception:
         met = AnsweredIntroduction(means, meeting, place.greeting(), pake)
         self._introductions[introduction] = met
         self._unanswered.append((introduction, met))
+        met.whenProven().addCallback(self._proven, introduction)
         started = self._peer.clock.seconds()
         met.won.addCallback(self._won, introduction, met, started)
         met.won.addErrback(self._unmet, introduction, met)
@@ -317,6 +318,7 @@ class Reception:
         met = AnsweredIntroduction(means, meeting, greeting, pake)
         self._introductions[introduction] = met
         self._reunions.add(introduction)
+        met.whenProven().addCallback(self._proven, introduction)
         met.won.addCallback(self._reunited, introduction, link)
         met.won.addErrback(self._missed, introduction)
         self._peer.clock.callLater(0, self._answerNow, introduction)
@@ -355,15 +357,19 @@ class Reception:
         A dialer sent its sealed details.
         """
         met = self._introductions.get(introduction)
-        if met is None:
-            return
-        met.received(message)
-        if met.proven:
-            guessed = self._guessing.pop(introduction, None)
-            if guessed is not None:
-                guessed.guesses.right()
-                self._scheduleGuess(0.0)
-            self._lobby.sort()
+        if met is not None:
+            met.received(message)
+
+    def _proven(self, result: None, introduction: bytes) -> None:
+        """
+        A dialer knows our secret: that was no guess, and its connection may be here
+        already.
+        """
+        guessed = self._guessing.pop(introduction, None)
+        if guessed is not None:
+            guessed.guesses.right()
+            self._scheduleGuess(0.0)
+        self._lobby.sort()
 
     def left(self, introduction: bytes, reason: str) -> None:
         """
@@ -437,7 +443,9 @@ class Reception:
             return
         guessed = self._guessing.pop(introduction, None)
         if guessed is not None:
-            guessed.guesses.wrong()
+            guesses = guessed.guesses
+            # Who knows the secret may have no way that does for both.
+            guesses.right() if met.proven else guesses.wrong()
             self._scheduleGuess(0.0)
         if guessed is not None and guessed.guesses.exhausted:
             self._giveUp(guessed.name)

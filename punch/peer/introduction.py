@@ -37,7 +37,7 @@ from punch.ice.checklist import Checklist
 from punch.ice.race import Connect, Race
 from punch.ice.selected import SelectedPath
 from punch.link.errors import UnknownLink
-from punch.link.path import Path, verify
+from punch.link.path import Path, verify, verifySecured
 from punch.nat.behavior import Translation
 from punch.nat.errors import VERDICTS, NoCommonWay, NoDirectPath
 from punch.net.address import Address, formatAddress, ipOf
@@ -112,20 +112,25 @@ class Meeting:
         return self.local and ipOf(self.peer).is_loopback
 
 
-def verifyDrawn(
+def tracedVerify(
     security: Security, connection: Connection, role: Role, pin: Pin, pen: Tracer
 ) -> Deferred[Path]:
     """
-    L{verify}, for who draws it.
+    L{verify}, and trace when TLS was done and when the pin was known.
+    """
+    traced = _tracedPin(connection, pin, pen, earlier=False)
+    return Deferred.fromCoroutine(verify(security, connection, role, traced))
+
+
+def _tracedPin(connection: Connection, pin: Pin, pen: Tracer, earlier: bool) -> Pin:
+    """
+    The pin is asked for as soon as TLS is done.
     """
     isRelayed = isinstance(connection, Relayed)
     remote = RELAY if isRelayed else formatAddress(connection.remote)
     local = formatAddress(connection.local)
-    # A stranger, until its pin was known.
-    earlier = isinstance(connection, SecuredConnection)
 
     def asked() -> Deferred[bytes]:
-        # The pin is asked for when TLS is done.
         pen(Secured(remote, local, earlier))
         return pin().addCallback(recognized)
 
@@ -133,7 +138,7 @@ def verifyDrawn(
         pen(Recognized(remote, local))
         return expected
 
-    return verify(security, connection, role, asked)
+    return asked
 
 
 _log = Logger()
@@ -199,6 +204,7 @@ class Introduction:
         self._means = means
         self._meeting = meeting
         self._details: SharedResult[Details] = SharedResult()
+        self._proof: SharedResult[None] = SharedResult()
         self.pin: bytes | None = None
         self.again = self.seat = ""
         self.race: Race[Path] = Race(
@@ -235,8 +241,19 @@ class Introduction:
 
     def _verify(self, connection: Connection) -> Deferred[Path]:
         security, pen = self._means.security, self._meeting.pen
-        path = verifyDrawn(security, connection, self.role, self.whenPin, pen)
+        path = tracedVerify(security, connection, self.role, self.whenPin, pen)
         return path.addCallback(self._headStart.over)
+
+    def acceptSecured(self, secured: SecuredConnection) -> None:
+        """
+        A stranger, whose TLS is done, has shown the other side's pin: its connection
+        races with the others.
+        """
+        pin = _tracedPin(secured, self.whenPin, self._meeting.pen, earlier=True)
+        self.race.accept(
+            secured,
+            lambda _: Deferred.fromCoroutine(verifySecured(secured, self.role, pin)),
+        )
 
     @property
     def proven(self) -> bool:
@@ -251,6 +268,13 @@ class Introduction:
         What the other side's NATs do, as far as it has told.
         """
         return self._approach.theirs
+
+    def whenProven(self) -> Deferred[None]:
+        """
+        Fires when the other side has shown that it knows our secret, and what it told
+        of itself has been taken in.  It never fires if that does not happen.
+        """
+        return self._proof.wait()
 
     def whenPin(self) -> Deferred[bytes]:
         """
@@ -329,6 +353,7 @@ class Introduction:
                 self.race.add(candidate)
         if self._mayDial:
             self._approach.begin(self._told.translation, details.translation)
+        self._proof.arrive(None)
 
     def _agree(self, features: frozenset[str]) -> None:
         """

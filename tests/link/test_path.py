@@ -300,7 +300,9 @@ class VerifyTests(PunchTestCase):
         Both sides verify; C{pins} are those that the dialer and the listener mean.
         """
         return [
-            verify(security, connection, role, lambda pin=pin: succeed(pin))  # type: ignore[misc]
+            Deferred.fromCoroutine(
+                verify(security, connection, role, lambda pin=pin: succeed(pin))  # type: ignore[misc]
+            )
             for security, connection, role, pin in zip(
                 self.pair.securities,
                 self.connections,

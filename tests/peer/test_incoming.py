@@ -36,15 +36,14 @@ class _Secured(Connection):
 
 class _Introduction:
     """
-    An introduction, with or without details; its race takes what it is given.
+    An introduction, with or without details, that takes what it is given.
     """
 
     def __init__(self, pin: bytes | None) -> None:
         self.pin = pin
-        self.race = self
         self.given: list[Any] = []
 
-    def accept(self, connection: Any) -> None:
+    def acceptSecured(self, connection: Any) -> None:
         """
         A connection enters the race.
         """

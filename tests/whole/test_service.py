@@ -12,6 +12,7 @@ from twisted.internet.error import ConnectionDone
 from punch.errors import PunchError
 from punch.events import CodeAllotted, Failed, Listening, Waiting
 from punch.link.path import FAREWELL
+from punch.peer.relaypolicy import RelayPolicy
 from tests.support.whole.meetings import isDown
 from tests.support.whole.program import Program
 from tests.support.whole.services import Running, dialing, listening
@@ -56,6 +57,25 @@ def test_manyDialers() -> None:
     assert len(world.listener.told(CodeAllotted)) == 1
     world.spin(running.stop())
     assert isDown(world, world.listener)
+    world.end()
+
+
+def test_noCommonWayIsNoGuess() -> None:
+    """
+    A dialer that knows the code, and whose relay policy does not go with ours, has not
+    spent the code: the next one gets a link.
+    """
+    world = pair()
+    running = listening(world.listener, relay=RelayPolicy.NEVER)
+    code = running.program.code
+    world.dial(code, relay=RelayPolicy.ONLY)
+    assert world.until(lambda: world.dialer.ended)
+    assert world.dialer.reason == "no-common-way"
+    [program] = dialers(world, running, 1)
+    assert world.until(lambda: program.ended)
+    assert program.links
+    assert len(world.listener.told(CodeAllotted)) == 1
+    world.spin(running.stop())
     world.end()
 
 
