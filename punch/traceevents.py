@@ -1,9 +1,13 @@
 """
-The steps of one meeting: all that a picture of it is made of.
+The trace events of one meeting: everything that a picture of it is made of.
 
-Unlike L{punch.events} they are for nobody's log: there are as many as there are
-connects.  A peer tells them only to who draws (L{punch.trace.model}).  Addresses are in
-text form (L{punch.net.address}); C{RELAY} stands for the way through the relay.
+A meeting is one try of two peers to get a path: it reaches from the connect to the
+rendezvous, over the introduction and the race of connects, to the attached path.
+
+Unlike L{punch.events}, trace events are not for the log: there are as many as there are
+connects.  A peer reports them only to the tracer of L{punch.peer.settings.Settings}.
+C{remote} and C{local} are a connection's two addresses, in text form
+(L{punch.net.address}); L{RELAY} stands for the address of the relay.
 """
 
 from __future__ import annotations
@@ -17,68 +21,71 @@ RELAY = "relay"
 @dataclass(frozen=True)
 class TraceEvent:
     """
-    Something that was done, or came, in one meeting.
+    Something that we did, or that came to us, in one meeting; the base of them all.
     """
 
 
 Tracer = Callable[[TraceEvent], None]
 """
-Who draws one meeting: called with each of its steps, at once; it must not raise.
+Called with each trace event of one meeting, at the instant that it happens.  It must
+not raise.
 """
 
-Draw = Callable[[str, bool], Tracer]
+TracerFactory = Callable[[str, bool], Tracer]
 """
-Begins to draw a meeting: for which role of ours, and whether it is for a link that
-lives already.
+Called when a meeting begins, with our role in it (C{"dialer"}, C{"listener"}, or
+C{"peer"} if there is neither) and whether the link exists already and wants another
+path.  Returns the tracer of the meeting.
 """
 
 
-def noTracer(step: TraceEvent) -> None:
+def noTracer(event: TraceEvent) -> None:
     """
-    For a meeting that nobody draws.
+    Ignore a trace event.  (A L{Tracer}.)
     """
 
 
-def drawNothing(role: str, isReunion: bool) -> Tracer:
+def noTracing(role: str, isRejoin: bool) -> Tracer:
     """
-    For those who want no picture.
+    Answer with L{noTracer} for every meeting.  (A L{TracerFactory}.)
     """
     return noTracer
 
 
-# The rendezvous, and the other side through it.
+# The rendezvous, and the peer by way of it.
 
 
 @dataclass(frozen=True)
-class Sought(TraceEvent):
+class RendezvousConnecting(TraceEvent):
     """
     We began to connect to the rendezvous.
     """
 
 
 @dataclass(frozen=True)
-class Reached(TraceEvent):
+class RendezvousConnected(TraceEvent):
     """
-    It is connected, and has been asked for what we want.
+    The rendezvous is connected, and we have sent it what we ask for.
     """
 
 
 @dataclass(frozen=True)
-class Seen(TraceEvent):
+class AddressObserved(TraceEvent):
     """
-    It told which address it sees us come from.
+    The rendezvous told us the address from which it sees us come.
     """
 
     address: str
 
 
 @dataclass(frozen=True)
-class Met(TraceEvent):
+class IntroductionReceived(TraceEvent):
     """
-    It introduced us.
+    The rendezvous introduced us to the peer.
 
-    C{introduction}: the introduction's id in hex, the same for both sides.  C{peer}:
-    the other side's address, as it sees it.  C{wait}: seconds until both start.
+    @ivar introduction: the introduction's id in hex, the same for both sides.
+    @ivar peer: the peer's address, as the rendezvous sees it.
+    @ivar wait: seconds until both sides start.
     """
 
     introduction: str
@@ -87,27 +94,29 @@ class Met(TraceEvent):
 
 
 @dataclass(frozen=True)
-class Said(TraceEvent):
+class DetailsSent(TraceEvent):
     """
-    We sent the other side our message.
+    We sent our details (pin, candidates) to the peer.
     """
 
 
 @dataclass(frozen=True)
-class Heard(TraceEvent):
+class DetailsReceived(TraceEvent):
     """
-    The other side's details came; it knows the secret.  C{candidates}: how many
-    addresses it has named.
+    The peer's details came, and so the peer knows the secret.
+
+    @ivar candidates: how many addresses the peer has named.
     """
 
     candidates: int
 
 
 @dataclass(frozen=True)
-class PeerGone(TraceEvent):
+class PeerWithdrew(TraceEvent):
     """
-    The other side left the introduction.  C{reason}: a L{punch.reasons.Reason}'s
-    value, as it says.
+    The peer left the introduction.
+
+    @ivar reason: the value of a L{punch.reasons.Reason}, as the peer says it.
     """
 
     reason: str
@@ -117,9 +126,11 @@ class PeerGone(TraceEvent):
 
 
 @dataclass(frozen=True)
-class Learned(TraceEvent):
+class CandidateAdded(TraceEvent):
     """
-    There is one more address to try.
+    There is one more remote address to connect to.
+
+    @ivar kind: the value of a L{punch.ice.candidate.Kind}.
     """
 
     remote: str
@@ -127,18 +138,20 @@ class Learned(TraceEvent):
 
 
 @dataclass(frozen=True)
-class Trying(TraceEvent):
+class ConnectStarted(TraceEvent):
     """
-    A connect to C{remote} began.
+    A connect from the shared port began.
     """
 
     remote: str
 
 
 @dataclass(frozen=True)
-class Tried(TraceEvent):
+class ConnectEnded(TraceEvent):
     """
-    It came to its C{outcome}.
+    A connect from the shared port ended.
+
+    @ivar outcome: the value of a L{punch.net.outcome.Outcome}.
     """
 
     remote: str
@@ -146,40 +159,49 @@ class Tried(TraceEvent):
 
 
 @dataclass(frozen=True)
-class Approached(TraceEvent):
+class TraversalStarted(TraceEvent):
     """
-    NATs do not keep ports, so we do something beside the race.  C{part}: what, as of
-    L{punch.nat.prediction.Part}.
+    A NAT does not keep ports, so we do something beside the race.
+
+    @ivar part: what we do, the value of a L{punch.nat.prediction.Part}.
     """
 
     part: str
 
 
 @dataclass(frozen=True)
-class Searching(TraceEvent):
+class SearchConnectStarted(TraceEvent):
     """
-    A search began one more connect.  C{among}: what it searches.
+    A port search began one more connect.
+
+    @ivar among: what the search looks through.
     """
 
     among: str
 
 
 @dataclass(frozen=True)
-class Searched(TraceEvent):
+class SearchConnectFailed(TraceEvent):
     """
-    One came to its C{outcome}, which is no connection.
+    A connect of a port search ended without a connection.
+
+    @ivar outcome: the value of a L{punch.net.outcome.Outcome}.
     """
 
     outcome: str
 
 
 @dataclass(frozen=True)
-class Joined(TraceEvent):
+class ConnectionMade(TraceEvent):
     """
-    There is a connection; TLS begins.  It is known by both its addresses: a search
-    has many that lead to one.  C{how}: as of L{punch.events.Connected}.
+    There is a connection, and its TLS handshake begins.
 
-    C{took}: if a search has made it, the seconds that its connect took.
+    Only both addresses together tell which connection it is: a search makes many to one
+    remote address.
+
+    @ivar kind: the value of a L{punch.ice.candidate.Kind}.
+    @ivar how: C{"connected"} or C{"accepted"}.
+    @ivar took: if a search made the connection, the seconds that its connect took.
     """
 
     remote: str
@@ -190,10 +212,12 @@ class Joined(TraceEvent):
 
 
 @dataclass(frozen=True)
-class Secured(TraceEvent):
+class TLSEstablished(TraceEvent):
     """
-    TLS with C{remote} is done; the pin is to be compared.  C{earlier}: it was before
-    the connection joined the race, when we did not know whose it was.
+    The TLS handshake is complete; the peer's pin is not compared yet.
+
+    @ivar earlier: the handshake was complete before the connection joined the race,
+        when we did not know yet whose connection it was.
     """
 
     remote: str
@@ -202,9 +226,9 @@ class Secured(TraceEvent):
 
 
 @dataclass(frozen=True)
-class Recognized(TraceEvent):
+class PinVerified(TraceEvent):
     """
-    C{remote} has the pin that we mean.
+    The other end of the connection has the pin that we expect.
     """
 
     remote: str
@@ -212,10 +236,12 @@ class Recognized(TraceEvent):
 
 
 @dataclass(frozen=True)
-class Rejected(TraceEvent):
+class ConnectionRejected(TraceEvent):
     """
-    The connection with C{remote} came to nothing; or, if C{local} is empty, the way to
-    one did.
+    A connection ended before it was a path.
+
+    @ivar local: empty if there was no connection yet, but only a way to one.
+    @ivar outcome: the value of a L{punch.net.outcome.Outcome}, or a relay's reason.
     """
 
     remote: str
@@ -227,10 +253,12 @@ class Rejected(TraceEvent):
 
 
 @dataclass(frozen=True)
-class Won(TraceEvent):
+class PathSelected(TraceEvent):
     """
-    The path to C{remote} won; from here on it is the link's.  Fields: as of
-    L{punch.events.Connected}.
+    A path won the race; from here on it belongs to the link.
+
+    @ivar path: C{"direct"} or C{"relayed"}.
+    @ivar why: why a relayed path is not direct, as far as is known; else empty.
     """
 
     remote: str
@@ -240,17 +268,20 @@ class Won(TraceEvent):
 
 
 @dataclass(frozen=True)
-class Confirmed(TraceEvent):
+class AttachConfirmed(TraceEvent):
     """
     The listener agreed to the path that we attached.
     """
 
 
 @dataclass(frozen=True)
-class Lost(TraceEvent):
+class RaceFailed(TraceEvent):
     """
-    Nobody wins any more.  C{reason}: a L{punch.reasons.Reason}'s value.  C{detail}:
-    what exactly, such as what was tried.
+    There is no path; or, after a relayed one, no direct path.
+
+    @ivar reason: the value of a L{punch.reasons.Reason}.
+    @ivar message: the reason in a sentence.
+    @ivar detail: more of it, such as what was tried.
     """
 
     reason: str
@@ -259,7 +290,7 @@ class Lost(TraceEvent):
 
 
 @dataclass(frozen=True)
-class Over(TraceEvent):
+class RaceEnded(TraceEvent):
     """
-    No further path is looked for.
+    We look for no further path.
     """

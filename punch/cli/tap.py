@@ -312,7 +312,7 @@ def makeService(options: Options) -> IService:
             seats=fileInstanceLocks,
             stun=tuple(options["stun"]),
             tell=EventLog(time.time, openEvents(options["events"])),
-            draw=traceFile(reactor, options["trace-path"], time.time),
+            trace=traceFile(reactor, options["trace-path"], time.time),
         )
         peer = _serviceFor(reactor, options, factory, settings)
     except Misuse as mistake:

@@ -18,8 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from punch.errors import PunchError, WrongPin
-from punch.events import Attempted, Tell
-from punch.events import Searched as SearchedEvent
+from punch.events import Attempted, Searched, Tell
 from punch.ice.candidate import Candidate, Kind
 from punch.ice.checklist import Checklist
 from punch.ice.selected import SelectedPath
@@ -30,17 +29,17 @@ from punch.net.outcome import Outcome
 from punch.reasons import Reason
 from punch.traceevents import (
     RELAY,
-    Joined,
-    Learned,
-    Lost,
-    Over,
-    Rejected,
-    Searched,
-    Searching,
+    CandidateAdded,
+    ConnectEnded,
+    ConnectionMade,
+    ConnectionRejected,
+    ConnectStarted,
+    PathSelected,
+    RaceEnded,
+    RaceFailed,
+    SearchConnectFailed,
+    SearchConnectStarted,
     Tracer,
-    Tried,
-    Trying,
-    Won,
     noTracer,
 )
 from punch.util.deferreds import SharedResult
@@ -78,11 +77,11 @@ class Race(Generic[P]):
         verify: Verify[P],
         tell: Tell,
         isDirect: bool = True,
-        pen: Tracer = noTracer,
+        tracer: Tracer = noTracer,
     ) -> None:
         """
         @param isDirect: direct paths are wanted; else the first relayed one ends it.
-        @param pen: draws the race.
+        @param tracer: called with each trace event of the race.
         """
         self._isDirect = isDirect
         self._clock = clock
@@ -90,7 +89,7 @@ class Race(Generic[P]):
         self._connect = connect
         self._verify = verify
         self._tell = tell
-        self._pen = pen
+        self._tracer = tracer
         # In order, so that what is cancelled is cancelled in the same order always.
         self._running: dict[Deferred[Connection] | Deferred[P], None] = {}
         self._next = RestartableTimer(clock)
@@ -114,7 +113,9 @@ class Race(Generic[P]):
         """
         if self._over or not self._checklist.add(candidate, self._clock.seconds()):
             return
-        self._pen(Learned(formatAddress(candidate.address), candidate.kind.value))
+        self._tracer(
+            CandidateAdded(formatAddress(candidate.address), candidate.kind.value)
+        )
         self._report(candidate.address, "started")
         self._go()
 
@@ -137,7 +138,7 @@ class Race(Generic[P]):
     ) -> None:
         """
         A connection that a search makes races with the others.  Of those that are not
-        made there are hundreds: all are drawn, but only how many is told.
+        made there are hundreds: all are traced, but only how many is told.
 
         @param connecting: fires with it; owned by us from now on.
         @param kind: C{None}: that of the candidate it leads to.
@@ -148,7 +149,7 @@ class Race(Generic[P]):
             connecting.cancel()
             return
         self._searched += 1
-        self._pen(Searching(among))
+        self._tracer(SearchConnectStarted(among))
         self._await(connecting, kind, self._unfound, self._clock.seconds())
 
     def relay(self, connecting: Deferred[Any]) -> None:
@@ -158,8 +159,8 @@ class Race(Generic[P]):
         @param connecting: fires with it; owned by us from now on.
         """
         self._tell(Attempted(RELAY, Kind.RELAYED.value, "started"))
-        self._pen(Learned(RELAY, Kind.RELAYED.value))
-        self._pen(Trying(RELAY))
+        self._tracer(CandidateAdded(RELAY, Kind.RELAYED.value))
+        self._tracer(ConnectStarted(RELAY))
         self._await(connecting, Kind.RELAYED, self._unrelayed)
 
     def _await(
@@ -187,7 +188,7 @@ class Race(Generic[P]):
         connecting.addCallbacks(connected, failed).addErrback(self._surprised)
 
     def _unfound(self, failure: Failure) -> None:
-        self._pen(Searched(outcomeOf(failure).value))
+        self._tracer(SearchConnectFailed(outcomeOf(failure).value))
 
     def _unrelayed(self, failure: Failure, local: str = "") -> None:
         self._log.debug("no path by the relay: {why}", why=failure.value)
@@ -195,7 +196,7 @@ class Race(Generic[P]):
         if isinstance(failure.value, PunchError):
             outcome = failure.value.reason.value
         self._tell(Attempted(RELAY, Kind.RELAYED.value, outcome))
-        self._pen(Rejected(RELAY, local, outcome))
+        self._tracer(ConnectionRejected(RELAY, local, outcome))
 
     def fail(self, reason: PunchError) -> None:
         """
@@ -208,7 +209,7 @@ class Race(Generic[P]):
             return
         error = failure.value
         if isinstance(error, PunchError):
-            self._pen(Lost(error.reason.value, error.text, error.detail))
+            self._tracer(RaceFailed(error.reason.value, error.text, error.detail))
         self._finish()
         if self._isRelayed:
             self.better.fail(failure)
@@ -276,7 +277,7 @@ class Race(Generic[P]):
             self._next.set(pause, self._go)
 
     def _attempt(self, address: Address) -> None:
-        self._pen(Trying(formatAddress(address)))
+        self._tracer(ConnectStarted(formatAddress(address)))
         attempt = self._connect(address)
         attempt.addTimeout(self._checklist.patience(), self._clock, tooLong)
         self._running[attempt] = None
@@ -306,7 +307,7 @@ class Race(Generic[P]):
         Verify a connection; it holds its four-tuple while it lives.
 
         @param kind: C{None}: that of the candidate it comes from.
-        @param took: see L{Joined}.
+        @param took: see L{ConnectionMade}.
         @param verify: C{None}: as any connection is.
         """
         remote, local = connection.remote, connection.local
@@ -340,7 +341,7 @@ class Race(Generic[P]):
                 self._checklist.release(remote, outcome, self._clock.seconds())
                 self._report(remote, outcome.value)
                 addresses = formatAddress(remote), formatAddress(local)
-                self._pen(Rejected(*addresses, outcome.value))
+                self._tracer(ConnectionRejected(*addresses, outcome.value))
                 self._go()
 
         return verification.addCallbacks(valid, invalid).addErrback(self._surprised)
@@ -350,7 +351,7 @@ class Race(Generic[P]):
     ) -> None:
         remote = RELAY if kind is Kind.RELAYED else formatAddress(connection.remote)
         local, how = formatAddress(connection.local), connection.how.value
-        self._pen(Joined(remote, kind.value, local, how, took))
+        self._tracer(ConnectionMade(remote, kind.value, local, how, took))
 
     def _win(self, win: SelectedPath[P]) -> None:
         goesOn = win.isRelayed and self._isDirect
@@ -359,7 +360,7 @@ class Race(Generic[P]):
         elif win.isRelayed:
             win = replace(win, why=Reason.RELAY_ONLY.value)
         remote = RELAY if win.isRelayed else formatAddress(win.remote)
-        self._pen(Won(remote, formatAddress(win.local), win.way, win.why))
+        self._tracer(PathSelected(remote, formatAddress(win.local), win.way, win.why))
         isBetter, self._isRelayed = self._isRelayed, self._isRelayed or goesOn
         if not goesOn:
             self._finish()
@@ -382,9 +383,9 @@ class Race(Generic[P]):
         The one end: by a win, by cancelling, or by a surprise.
         """
         if not self._over:
-            self._pen(Over())
+            self._tracer(RaceEnded())
             if self._searched:
-                self._tell(SearchedEvent(self._searched))
+                self._tell(Searched(self._searched))
         self._over = True
         self._next.clear()
         running, self._running = self._running, {}
@@ -394,7 +395,7 @@ class Race(Generic[P]):
 
     def _conclude(self, address: Address, outcome: Outcome) -> None:
         self._checklist.conclude(address, outcome, self._clock.seconds())
-        self._pen(Tried(formatAddress(address), outcome.value))
+        self._tracer(ConnectEnded(formatAddress(address), outcome.value))
         self._report(address, outcome.value)
 
     def _report(self, address: Address, outcome: str) -> None:

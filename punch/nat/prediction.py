@@ -102,7 +102,7 @@ def _valid(ports: Iterable[int]) -> list[int]:
     return [port for port in ports if 0 < port < 65536]
 
 
-def drawn(ports: tuple[int, int], random: Random) -> Iterator[int]:
+def shuffledPorts(ports: tuple[int, int], random: Random) -> Iterator[int]:
     """
     All ports from the first to the last, each once, in random order.
     """

@@ -30,13 +30,13 @@ from punch.signaling.greeting import DialersGreeting
 from punch.signaling.messages import REHEARSAL
 from punch.signaling.rejoin import Rejoin
 from punch.traceevents import (
-    Confirmed,
-    Lost,
-    Met,
-    Over,
-    Reached,
-    Seen,
-    Sought,
+    AddressObserved,
+    AttachConfirmed,
+    IntroductionReceived,
+    RaceEnded,
+    RaceFailed,
+    RendezvousConnected,
+    RendezvousConnecting,
     Tracer,
     noTracer,
 )
@@ -82,7 +82,7 @@ class Dialer:
         self._id = b""
         self._introduction: DialedIntroduction | None = None
         self._selected: SelectedPath[Path] | None = None
-        self._pen: Tracer = noTracer
+        self._tracer: Tracer = noTracer
         self._seat: InstanceLock = NoInstanceLock()
         self._gate = Gate(peer.clock, self._races)
 
@@ -125,7 +125,7 @@ class Dialer:
 
     def _confirmed(self, isKnown: bool) -> None:
         if isKnown:
-            self._pen(Confirmed())
+            self._tracer(AttachConfirmed())
 
     def _again(self, reunion: Rejoin, policy: RelayPolicy, tries: int) -> Dialer:
         """
@@ -146,7 +146,7 @@ class Dialer:
 
         @raise PunchError: why there is no path.
         """
-        self._pen = self._peer.settings.draw(
+        self._tracer = self._peer.settings.trace(
             DialedIntroduction.role.value, bool(self._preface)
         )
         return await self._peer.meet(self._gate.admit, self._introduce)
@@ -201,11 +201,11 @@ class Dialer:
         except PunchError as error:
             reason = error.reason
             if self._introduction is None:
-                self._pen(Lost(reason.value, error.text, error.detail))
+                self._tracer(RaceFailed(reason.value, error.text, error.detail))
             raise
         finally:
             if self._introduction is None:
-                self._pen(Over())
+                self._tracer(RaceEnded())
             if self._selected is None or not self._selected.isRelayed:
                 self._leave(reason)
 
@@ -217,22 +217,22 @@ class Dialer:
         """
         Be introduced, and race.
         """
-        self._pen(Sought())
+        self._tracer(RendezvousConnecting())
         client = self._client = await self._peer.connect(
             self._rendezvous, self, mayMove=True
         )
-        self._pen(Reached())
+        self._tracer(RendezvousConnected())
         hello = Deferred.fromCoroutine(self._peer.greet(client, ANSWER_TIMEOUT))
         message = self._preface + self._greeting.message
         dialed = Deferred.fromCoroutine(client.dial(self._name, message))
         try:
             observed = await hello
-            self._pen(Seen(formatAddress(observed)))
+            self._tracer(AddressObserved(formatAddress(observed)))
             self._id, peer, wait, ticket = await dialed
         finally:
             dialed.addErrback(lambda failure: None)
         self._peer.tell(Introduced(formatAddress(peer)))
-        self._pen(Met(self._id.hex(), formatAddress(peer), wait))
+        self._tracer(IntroductionReceived(self._id.hex(), formatAddress(peer), wait))
         self._introduction = DialedIntroduction(
             self._peer.means(self._rendezvous, self._policy),
             Meeting(
@@ -242,7 +242,7 @@ class Dialer:
                 client.overLoopback,
                 lambda m: client.relay(self._id, m),
                 ticket,
-                self._pen,
+                self._tracer,
             ),
             self._greeting,
             partial(

@@ -28,7 +28,7 @@ from punch.net.resolver import resolve
 from punch.peer.introduction import tracedVerify
 from punch.peer.peer import Peer
 from punch.role import Role
-from punch.traceevents import Confirmed, Tracer, noTracer
+from punch.traceevents import AttachConfirmed, Tracer, noTracer
 
 P = TypeVar("P")
 
@@ -46,7 +46,7 @@ class Direct:
         self._where = where
         self._attaching = DeferredLock()
         self._race: Race[Any] | None = None
-        self._pen: Tracer = noTracer
+        self._tracer: Tracer = noTracer
         self._gate = Gate(peer.clock, lambda: [self._race] if self._race else [])
 
     async def secured(self, pin: bytes) -> Link:
@@ -60,7 +60,7 @@ class Direct:
 
         async def agree(connection: Connection) -> Path:
             path = await tracedVerify(
-                security, connection, role, lambda: succeed(pin), self._pen
+                security, connection, role, lambda: succeed(pin), self._tracer
             )
             if role is Role.DIALER:
                 await self._attach(path)
@@ -70,7 +70,7 @@ class Direct:
             return Deferred.fromCoroutine(agree(connection))
 
         started = self._peer.clock.seconds()
-        self._pen = self._peer.settings.draw(role.value, False)
+        self._tracer = self._peer.settings.trace(role.value, False)
         selected = await self._run(secure, everyAddress=True)
         link = self._peer.link(selected, role, started)
         await self._peer.closeBelow(link)
@@ -106,7 +106,7 @@ class Direct:
             return fail(NotAttached())
 
         started = self._peer.clock.seconds()
-        self._pen = self._peer.settings.draw("peer", False)
+        self._tracer = self._peer.settings.trace("peer", False)
         selected = await self._run(familiar, everyAddress=False)
         link = self._peer.plainLink(selected, started)
         await self._peer.closeBelow(link)
@@ -134,7 +134,7 @@ class Direct:
             peer.shared.connect,
             verify,
             peer.tell,
-            pen=self._pen,
+            tracer=self._tracer,
         )
         self._race = race
         timer = clock.callLater(peer.settings.timeout, race.timeOut)
@@ -143,7 +143,7 @@ class Direct:
                 race.add(Candidate(Kind.HOST, address))
             win = await race.won
             # Here the dialer hears the other side agree before a path counts.
-            self._pen(Confirmed())
+            self._tracer(AttachConfirmed())
             return win
         finally:
             if timer.active():

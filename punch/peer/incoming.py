@@ -43,7 +43,7 @@ from punch.role import Role
 from punch.signaling.greeting import ListenersGreeting
 from punch.signaling.meetingpoint import MeetingPoint
 from punch.signaling.rejoin import Rejoin, splitPreface
-from punch.traceevents import Met, Seen, Tracer
+from punch.traceevents import AddressObserved, IntroductionReceived, Tracer
 from punch.util.deferreds import SharedResult
 from punch.util.timers import RestartableTimer
 
@@ -262,20 +262,20 @@ class Reception:
             client.overLoopback,
             lambda m: client.relay(introduction, m),
             ticket,
-            self._draw(introduction, peer, wait, linkId is not None),
+            self._openTracer(introduction, peer, wait, linkId is not None),
         )
         if linkId is not None:
             self._reunite(introduction, meeting, self._links[linkId], pake)
         elif self.place is not None:
             self._meet(introduction, meeting, self.place, pake)
 
-    def _draw(
+    def _openTracer(
         self, introduction: bytes, peer: Address, wait: float, isReunion: bool
     ) -> Tracer:
-        pen = self._peer.settings.draw(AnsweredIntroduction.role.value, isReunion)
-        pen(Seen(formatAddress(self.observed)))
-        pen(Met(introduction.hex(), formatAddress(peer), wait))
-        return pen
+        tracer = self._peer.settings.trace(AnsweredIntroduction.role.value, isReunion)
+        tracer(AddressObserved(formatAddress(self.observed)))
+        tracer(IntroductionReceived(introduction.hex(), formatAddress(peer), wait))
+        return tracer
 
     def _refusal(self, linkId: bytes | None) -> Reason | None:
         """

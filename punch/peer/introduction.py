@@ -9,7 +9,7 @@ on the listener, the dialer has attached it.
 
 The meeting: what an introduction is given, of whom to meet and of what to work with.
 
-A verification that is drawn: when TLS was done, and when the pin was known.
+The traced verification: it reports when TLS was done, and when the pin was known.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ from punch.nat.behavior import Translation
 from punch.nat.errors import VERDICTS, NoCommonWay, NoDirectPath
 from punch.net.address import Address, formatAddress, ipOf
 from punch.net.connection import Connection
-from punch.net.tls import Pin, Security
-from punch.net.tls import Secured as SecuredConnection
+from punch.net.tls import Pin, Secured, Security
 from punch.peer.lanpreference import LANPreference
 from punch.peer.porttraversal import PortTraversal, TraversalContext
 from punch.peer.relaypolicy import RelayPolicy
@@ -54,11 +53,11 @@ from punch.signaling.greeting import DialersGreeting, Greeting, ListenersGreetin
 from punch.signaling.messages import REHEARSAL, BadNote, Details, Note
 from punch.traceevents import (
     RELAY,
-    Heard,
-    PeerGone,
-    Recognized,
-    Said,
-    Secured,
+    DetailsReceived,
+    DetailsSent,
+    PeerWithdrew,
+    PinVerified,
+    TLSEstablished,
     Tracer,
     noTracer,
 )
@@ -93,7 +92,7 @@ class Meeting:
 
     C{own}: our own address as the rendezvous sees it.  C{local}: the rendezvous is on
     our own host, as we see it ourselves.  C{ticket}: for its relay, if it is one.
-    C{pen}: draws the introduction.
+    C{tracer}: is called with each trace event.
     """
 
     own: Address
@@ -102,7 +101,7 @@ class Meeting:
     local: bool
     relay: Callable[[bytes], None]
     ticket: bytes | None = field(default=None, repr=False)
-    pen: Tracer = noTracer
+    tracer: Tracer = noTracer
 
     @property
     def overLoopback(self) -> bool:
@@ -113,16 +112,16 @@ class Meeting:
 
 
 def tracedVerify(
-    security: Security, connection: Connection, role: Role, pin: Pin, pen: Tracer
+    security: Security, connection: Connection, role: Role, pin: Pin, tracer: Tracer
 ) -> Deferred[Path]:
     """
     L{verify}, and trace when TLS was done and when the pin was known.
     """
-    traced = _tracedPin(connection, pin, pen, earlier=False)
+    traced = _tracedPin(connection, pin, tracer, earlier=False)
     return Deferred.fromCoroutine(verify(security, connection, role, traced))
 
 
-def _tracedPin(connection: Connection, pin: Pin, pen: Tracer, earlier: bool) -> Pin:
+def _tracedPin(connection: Connection, pin: Pin, tracer: Tracer, earlier: bool) -> Pin:
     """
     The pin is asked for as soon as TLS is done.
     """
@@ -131,11 +130,11 @@ def _tracedPin(connection: Connection, pin: Pin, pen: Tracer, earlier: bool) -> 
     local = formatAddress(connection.local)
 
     def asked() -> Deferred[bytes]:
-        pen(Secured(remote, local, earlier))
+        tracer(TLSEstablished(remote, local, earlier))
         return pin().addCallback(recognized)
 
     def recognized(expected: bytes) -> bytes:
-        pen(Recognized(remote, local))
+        tracer(PinVerified(remote, local))
         return expected
 
     return asked
@@ -214,12 +213,12 @@ class Introduction:
             self._verify,
             means.tell,
             means.policy.mayMeet,
-            meeting.pen,
+            meeting.tracer,
         )
         self._policy = means.policy
         self._headStart = LANPreference(means.clock, meeting.own, meeting.peer)
         self._approach = PortTraversal(
-            means.ways, self.race, meeting.peer, self.role, self._note, meeting.pen
+            means.ways, self.race, meeting.peer, self.role, self._note, meeting.tracer
         )
         self._timers = [
             means.clock.callLater(meeting.wait, self._start),
@@ -240,16 +239,16 @@ class Introduction:
         return self._means.timeout
 
     def _verify(self, connection: Connection) -> Deferred[Path]:
-        security, pen = self._means.security, self._meeting.pen
-        path = tracedVerify(security, connection, self.role, self.whenPin, pen)
+        security, tracer = self._means.security, self._meeting.tracer
+        path = tracedVerify(security, connection, self.role, self.whenPin, tracer)
         return path.addCallback(self._headStart.over)
 
-    def acceptSecured(self, secured: SecuredConnection) -> None:
+    def acceptSecured(self, secured: Secured) -> None:
         """
         A stranger, whose TLS is done, has shown the other side's pin: its connection
         races with the others.
         """
-        pin = _tracedPin(secured, self.whenPin, self._meeting.pen, earlier=True)
+        pin = _tracedPin(secured, self.whenPin, self._meeting.tracer, earlier=True)
         self.race.accept(
             secured,
             lambda _: Deferred.fromCoroutine(verifySecured(secured, self.role, pin)),
@@ -310,7 +309,7 @@ class Introduction:
         path; and when only its connection to the rendezvous broke, we can do
         without, once its details are here.
         """
-        self._meeting.pen(PeerGone(reason))
+        self._meeting.tracer(PeerWithdrew(reason))
         settled = reason == Reason.PEER_LEFT.value and self.proven
         if reason in _TIME_IS_UP:
             # Whoever gives up first has judged, for both.
@@ -341,7 +340,7 @@ class Introduction:
         """
         The other side's details are here, and it knows the words.
         """
-        self._meeting.pen(Heard(len(details.candidates)))
+        self._meeting.tracer(DetailsReceived(len(details.candidates)))
         self.pin = details.pin
         self.again, self.seat = details.again, details.seat
         if self.role is Role.DIALER:
@@ -368,7 +367,7 @@ class Introduction:
 
     def _say(self, message: bytes) -> None:
         self._meeting.relay(message)
-        self._meeting.pen(Said())
+        self._meeting.tracer(DetailsSent())
 
     def _report(self) -> None:
         if self.proven and self.expectsDirect:

@@ -25,12 +25,19 @@ from punch.nat.behavior import Translation
 from punch.nat.discovery import BehaviorDiscovery
 from punch.nat.errors import NoDirectPath
 from punch.nat.portsearch import PortSearch, SocketBudget
-from punch.nat.prediction import Part, around, drawn, following, partOf, skipping
+from punch.nat.prediction import (
+    Part,
+    around,
+    following,
+    partOf,
+    shuffledPorts,
+    skipping,
+)
 from punch.nat.verdict import Account, foretell, judge
 from punch.net.address import Address, formatAddress, tcpAddress
 from punch.role import Role
 from punch.signaling.messages import MOST, Note
-from punch.traceevents import Approached, Tracer, noTracer
+from punch.traceevents import Tracer, TraversalStarted, noTracer
 from punch.util.timers import RestartableTimer
 
 THOROUGH = 10.0
@@ -78,20 +85,20 @@ class PortTraversal:
         peer: Address,
         role: Role,
         send: Callable[[Note], None],
-        pen: Tracer = noTracer,
+        tracer: Tracer = noTracer,
     ) -> None:
         """
         @param peer: the other side, as the rendezvous sees it.
         @param role: ours.
         @param send: tells the other side.
-        @param pen: draws the introduction.
+        @param tracer: called with each trace event.
         """
         self._ways = ways
         self._race = race
         self._peer = peer
         self._role = role
         self._send = send
-        self._pen = pen
+        self._tracer = tracer
         self._told: Account | None = None
         self._heard: Account | None = None
         self._own: Translation | None = None
@@ -206,16 +213,18 @@ class PortTraversal:
         if part is Part.REST:
             return
         if part in (Part.SPREAD, Part.GUESS) and not self._ways.searches:
-            self._pen(Approached("nothing: a search might do, but we are to make none"))
+            self._tracer(
+                TraversalStarted("nothing: a search might do, but we are to make none")
+            )
             return
         self._log.debug("{part}", part=part.value)
-        self._pen(Approached(part.value))
+        self._tracer(TraversalStarted(part.value))
         if part is Part.SPREAD:
             among = f"from many ports to {formatAddress(self._peer)}"
             self._begin(lambda: self._ways.connectAnew(self._peer), among, None)
         elif part is Part.GUESS:
             assert self.theirs is not None
-            ports = drawn(self.theirs.ports, self._ways.random)
+            ports = shuffledPorts(self.theirs.ports, self._ways.random)
             among = f"from our one port to many of {self._peer.host}"
             self._begin(partial(self._guess, ports), among, Kind.PREDICTED)
         else:

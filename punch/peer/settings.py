@@ -15,7 +15,7 @@ from punch.net.hostaddresses import HostAddresses, hostAddresses
 from punch.net.sharedport import Probe, probePort
 from punch.peer.instancelock import InstanceLocks, noInstanceLocks
 from punch.peer.relaypolicy import RelayPolicy
-from punch.traceevents import Draw, drawNothing
+from punch.traceevents import TracerFactory, noTracing
 
 RESUME_FOR = 600.0
 """
@@ -36,8 +36,8 @@ class Settings:
     listener knows us again if our program is restarted
     (L{punch.peer.instancelock.fileInstanceLocks}).  C{stun}: STUN servers, each
     C{HOST:PORT}, that are asked over TCP where they see us.  C{tell}: hears of events.
-    C{draw}: draws meetings.  C{hostAddresses}, C{probe}: what is to be known of this
-    host's addresses and ports.
+    C{trace}: makes a tracer for each meeting.  C{hostAddresses}, C{probe}: what is to
+    be known of this host's addresses and ports.
     """
 
     port: int = 0
@@ -49,7 +49,7 @@ class Settings:
     seats: InstanceLocks = noInstanceLocks
     stun: tuple[str, ...] = ()
     tell: Tell = tellNobody
-    draw: Draw = drawNothing
+    trace: TracerFactory = noTracing
     hostAddresses: HostAddresses = hostAddresses
     probe: Probe = probePort
     random: Random = field(default_factory=SystemRandom)

@@ -28,13 +28,13 @@ from punch.trace.model import Trace, couples
 from punch.trace.recorder import MeetingRecorder
 from punch.trace.text import traceText
 from punch.traceevents import (
-    Confirmed,
-    Draw,
-    Over,
+    AttachConfirmed,
+    PathSelected,
+    RaceEnded,
     TraceEvent,
     Tracer,
-    Won,
-    drawNothing,
+    TracerFactory,
+    noTracing,
 )
 from punch.util.timers import RestartableTimer
 
@@ -109,8 +109,8 @@ def replaceFile(path: Path, text: str) -> None:
 
 class TraceFile:
     """
-    Draws meetings (L{punch.traceevents.Draw}), and writes the file soon after there is
-    news of what came of one.
+    Draws meetings (L{punch.traceevents.TracerFactory}), and writes the file soon after
+    there is news of what came of one.
     """
 
     _log = Logger(namespace="punch")
@@ -129,22 +129,22 @@ class TraceFile:
         self._news: list[Kept] = []
         self._soon = RestartableTimer(clock)
 
-    def __call__(self, role: str, isReunion: bool) -> Tracer:
+    def __call__(self, role: str, isRejoin: bool) -> Tracer:
         """
         A meeting begins.
         """
-        chronicle = MeetingRecorder(role, self._now(), isReunion)
+        chronicle = MeetingRecorder(role, self._now(), isRejoin)
         kept = self._meetings.begin(chronicle)
         began = self._clock.seconds()
 
-        def pen(step: TraceEvent) -> None:
-            chronicle.add(self._clock.seconds() - began, step)
+        def tracer(event: TraceEvent) -> None:
+            chronicle.add(self._clock.seconds() - began, event)
             # After a direct path has won, its race is over at once.
-            goesOn = isinstance(step, Won) and step.path != "direct"
-            if goesOn or isinstance(step, (Over, Confirmed)):
+            goesOn = isinstance(event, PathSelected) and event.path != "direct"
+            if goesOn or isinstance(event, (RaceEnded, AttachConfirmed)):
                 self._tell(kept)
 
-        return pen
+        return tracer
 
     def _tell(self, kept: Kept) -> None:
         """
@@ -179,13 +179,15 @@ class TraceFile:
             )
 
 
-def traceFile(reactor: Any, path: Path | None, now: Callable[[], float]) -> Draw:
+def traceFile(
+    reactor: Any, path: Path | None, now: Callable[[], float]
+) -> TracerFactory:
     """
     Who draws meetings in the file at C{path}, until C{reactor} has stopped; nobody,
     if there is none.
     """
     if path is None:
-        return drawNothing
+        return noTracing
     made = TraceFile(reactor, path, now)
     reactor.addSystemEventTrigger("after", "shutdown", made.flush)
     return made

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from punch.ice.candidate import Kind
 from punch.trace.aggregate import Aggregate, Ports
 from punch.trace.lane import Track
-from punch.traceevents import RELAY, Joined
+from punch.traceevents import RELAY, ConnectionMade
 
 MOST_LANES = 32
 _CROWDS = 3
@@ -152,7 +152,7 @@ class Lanes:
 
     # Connections.
 
-    def join(self, at: float, joined: Joined) -> Track:
+    def join(self, at: float, joined: ConnectionMade) -> Track:
         """
         There is one; the track is shown, if there is room.
         """
@@ -166,7 +166,7 @@ class Lanes:
         self._connections[remote, local] = track
         return track
 
-    def _came(self, at: float, joined: Joined) -> Track:
+    def _came(self, at: float, joined: ConnectionMade) -> Track:
         """
         The track of a connection that is new: that of the connect it came of, if that
         has one.
@@ -194,7 +194,7 @@ class Lanes:
             self._others.note(at, "connected")
         return track
 
-    def _found(self, at: float, joined: Joined, took: float) -> Track:
+    def _found(self, at: float, joined: ConnectionMade, took: float) -> Track:
         """
         The track of a connection that a search has made.
         """

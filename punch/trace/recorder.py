@@ -8,16 +8,39 @@ from __future__ import annotations
 
 from functools import singledispatchmethod
 
-from punch import traceevents
 from punch.trace.lane import STOPPED, Track
 from punch.trace.lanes import Lanes
 from punch.trace.model import Trace
+from punch.traceevents import (
+    AddressObserved,
+    AttachConfirmed,
+    CandidateAdded,
+    ConnectEnded,
+    ConnectionMade,
+    ConnectionRejected,
+    ConnectStarted,
+    DetailsReceived,
+    DetailsSent,
+    IntroductionReceived,
+    PathSelected,
+    PeerWithdrew,
+    PinVerified,
+    RaceEnded,
+    RaceFailed,
+    RendezvousConnected,
+    RendezvousConnecting,
+    SearchConnectFailed,
+    SearchConnectStarted,
+    TLSEstablished,
+    TraceEvent,
+    TraversalStarted,
+)
 
 _PEER = "the other side"
 _GIVEN_UP = "Given up before there was a path"
 
 
-def _verdictOf(win: traceevents.Won, lane: Track, at: float) -> str:
+def _verdictOf(win: PathSelected, lane: Track, at: float) -> str:
     verdict = f"{win.path} in {at * 1000:.0f} ms"
     if win.path == "direct":
         verdict += f": {lane.how} {lane.local} - {win.remote}"
@@ -29,13 +52,13 @@ class MeetingRecorder:
     One meeting.
     """
 
-    def __init__(self, role: str, began: float, isReunion: bool = False) -> None:
+    def __init__(self, role: str, began: float, isRejoin: bool = False) -> None:
         """
         @param began: when, in Unix seconds.
         """
         self._role = role
         self._began = began
-        self._isReunion = self._isProven = isReunion
+        self._isReunion = self._isProven = isRejoin
         self._now = 0.0
         self._introduction = ""
         self._start: float | None = None
@@ -47,12 +70,12 @@ class MeetingRecorder:
         self._peer = Track(_PEER)
         self._lanes = Lanes()
 
-    def add(self, at: float, step: traceevents.TraceEvent) -> None:
+    def add(self, at: float, event: TraceEvent) -> None:
         """
         One more step, C{at} so many seconds from the beginning.
         """
         self._now = max(self._now, at)
-        self._take(step, self._now)
+        self._take(event, self._now)
 
     @property
     def wasInVain(self) -> bool:
@@ -103,7 +126,7 @@ class MeetingRecorder:
         )
 
     @singledispatchmethod
-    def _take(self, step: traceevents.TraceEvent, at: float) -> None:
+    def _take(self, event: TraceEvent, at: float) -> None:
         """
         A step of a sort that is not drawn.
         """
@@ -111,139 +134,139 @@ class MeetingRecorder:
     # The rendezvous, and the other side through it.
 
     @_take.register
-    def _sought(self, step: traceevents.Sought, at: float) -> None:
+    def _sought(self, event: RendezvousConnecting, at: float) -> None:
         self._server.spans.begin(at, "connect")
 
     @_take.register
-    def _reached(self, step: traceevents.Reached, at: float) -> None:
+    def _reached(self, event: RendezvousConnected, at: float) -> None:
         self._server.spans.end(at, "connected")
         self._server.spans.begin(at, "ask")
 
     @_take.register
-    def _seen(self, step: traceevents.Seen, at: float) -> None:
-        self._server.about = f"sees us as {step.address}"
+    def _seen(self, event: AddressObserved, at: float) -> None:
+        self._server.about = f"sees us as {event.address}"
 
     @_take.register
-    def _met(self, step: traceevents.Met, at: float) -> None:
+    def _met(self, event: IntroductionReceived, at: float) -> None:
         if self._start is not None:
             return
-        self._introduction = step.introduction
-        self._start = at + step.wait
+        self._introduction = event.introduction
+        self._start = at + event.wait
         self._server.spans.end(at, "introduced")
-        self._server.mark(at, f"introduced; both start in {step.wait * 1000:.0f} ms")
-        if step.wait > 0:
+        self._server.mark(at, f"introduced; both start in {event.wait * 1000:.0f} ms")
+        if event.wait > 0:
             self._server.stages.begin(at, "wait")
             self._server.stages.end(self._start, "start")
-        self._peer.about = f"seen at {step.peer}"
+        self._peer.about = f"seen at {event.peer}"
         self._peer.spans.begin(at, "details awaited")
 
     @_take.register
-    def _said(self, step: traceevents.Said, at: float) -> None:
+    def _said(self, event: DetailsSent, at: float) -> None:
         self._peer.mark(at, "our message sent")
 
     @_take.register
-    def _heard(self, step: traceevents.Heard, at: float) -> None:
+    def _heard(self, event: DetailsReceived, at: float) -> None:
         self._isProven = True
         self._peer.spans.end(at, "here")
-        plural = "" if step.candidates == 1 else "es"
-        self._peer.mark(at, f"its details: {step.candidates} address{plural}")
+        plural = "" if event.candidates == 1 else "es"
+        self._peer.mark(at, f"its details: {event.candidates} address{plural}")
 
     @_take.register
-    def _peerGone(self, step: traceevents.PeerGone, at: float) -> None:
-        self._peer.mark(at, f"it left: {step.reason}")
+    def _peerGone(self, event: PeerWithdrew, at: float) -> None:
+        self._peer.mark(at, f"it left: {event.reason}")
 
     # The race.
 
     @_take.register
-    def _learned(self, step: traceevents.Learned, at: float) -> None:
-        self._lanes.learn(step.remote, step.kind)
+    def _learned(self, event: CandidateAdded, at: float) -> None:
+        self._lanes.learn(event.remote, event.kind)
 
     @_take.register
-    def _trying(self, step: traceevents.Trying, at: float) -> None:
-        self._lanes.begin(at, step.remote)
+    def _trying(self, event: ConnectStarted, at: float) -> None:
+        self._lanes.begin(at, event.remote)
 
     @_take.register
-    def _tried(self, step: traceevents.Tried, at: float) -> None:
-        self._lanes.tried(at, step.outcome, step.remote)
+    def _tried(self, event: ConnectEnded, at: float) -> None:
+        self._lanes.tried(at, event.outcome, event.remote)
 
     @_take.register
-    def _approached(self, step: traceevents.Approached, at: float) -> None:
-        self._peer.mark(at, step.part)
+    def _approached(self, event: TraversalStarted, at: float) -> None:
+        self._peer.mark(at, event.part)
 
     @_take.register
-    def _searching(self, step: traceevents.Searching, at: float) -> None:
-        self._lanes.search(at, step.among)
+    def _searching(self, event: SearchConnectStarted, at: float) -> None:
+        self._lanes.search(at, event.among)
 
     @_take.register
-    def _searched(self, step: traceevents.Searched, at: float) -> None:
-        self._lanes.searched(at, step.outcome)
+    def _searched(self, event: SearchConnectFailed, at: float) -> None:
+        self._lanes.searched(at, event.outcome)
 
     @_take.register
-    def _joined(self, step: traceevents.Joined, at: float) -> None:
-        lane = self._lanes.join(at, step)
-        if step.how == "accepted":
+    def _joined(self, event: ConnectionMade, at: float) -> None:
+        lane = self._lanes.join(at, event)
+        if event.how == "accepted":
             lane.mark(at, "accepted")
         lane.stages.begin(at, "connection" if self._role == "peer" else "TLS")
 
     @_take.register
-    def _secured(self, step: traceevents.Secured, at: float) -> None:
-        lane = self._lanes.of(step.remote, step.local)
-        if step.earlier:
+    def _secured(self, event: TLSEstablished, at: float) -> None:
+        lane = self._lanes.of(event.remote, event.local)
+        if event.earlier:
             lane.remark("came in earlier, known now by its pin")
         lane.stages.end(at, "done")
         lane.stages.begin(at, "pin awaited")
 
     @_take.register
-    def _recognized(self, step: traceevents.Recognized, at: float) -> None:
+    def _recognized(self, event: PinVerified, at: float) -> None:
         self._isProven = True
-        stages = self._lanes.of(step.remote, step.local).stages
+        stages = self._lanes.of(event.remote, event.local).stages
         stages.end(at, "known")
         isDialer = self._role == "dialer"
         stages.begin(at, "attach" if isDialer else "attach awaited")
 
     @_take.register
-    def _rejected(self, step: traceevents.Rejected, at: float) -> None:
-        self._lanes.reject(at, step.outcome, step.remote, step.local)
+    def _rejected(self, event: ConnectionRejected, at: float) -> None:
+        self._lanes.reject(at, event.outcome, event.remote, event.local)
 
     # The end.
 
     @_take.register
-    def _winner(self, step: traceevents.Won, at: float) -> None:
-        lane, isFirst = self._lanes.win(step.remote, step.local), self._won is None
+    def _winner(self, event: PathSelected, at: float) -> None:
+        lane, isFirst = self._lanes.win(event.remote, event.local), self._won is None
         for each in self._lanes.tracks:
             if each.hasWon and each is not lane:
                 each.overtaken(at)
         lane.hasWon = True
-        lane.mark(at, f"won, {step.path}")
+        lane.mark(at, f"won, {event.path}")
         if isFirst:
             self._won, self._state, self._isProven = at, "connected", True
-            verdict = _verdictOf(step, lane, at)
+            verdict = _verdictOf(event, lane, at)
             self._verdict = verdict[:1].upper() + verdict[1:]
         else:
-            self._verdict += f"; then {_verdictOf(step, lane, at)}"
+            self._verdict += f"; then {_verdictOf(event, lane, at)}"
         # Whether the other side agrees to attach it we hear of a link's first path.
         if self._role != "dialer" or self._isReunion or not isFirst:
             lane.attached(at)
 
     @_take.register
-    def _confirmed(self, step: traceevents.Confirmed, at: float) -> None:
+    def _confirmed(self, event: AttachConfirmed, at: float) -> None:
         for lane in self._lanes.tracks:
             # Who does not attach had its link when the path won.
             if lane.hasWon and self._role == "dialer":
                 lane.attached(at)
 
     @_take.register
-    def _lost(self, step: traceevents.Lost, at: float) -> None:
+    def _lost(self, event: RaceFailed, at: float) -> None:
         if self._won is None:
             self._state = "failed"
-            self._verdict = f"Failed ({step.reason}). {step.message}".rstrip()
+            self._verdict = f"Failed ({event.reason}). {event.message}".rstrip()
         else:
-            self._verdict += f"; no direct path ({step.reason})"
-        self._detail = step.detail
-        self._over(traceevents.Over(), at)
+            self._verdict += f"; no direct path ({event.reason})"
+        self._detail = event.detail
+        self._over(RaceEnded(), at)
 
     @_take.register
-    def _over(self, step: traceevents.Over, at: float) -> None:
+    def _over(self, event: RaceEnded, at: float) -> None:
         if self._state == "going on":
             self._state, self._verdict = "failed", _GIVEN_UP
         self._lanes.stop(at, self._state == "failed")

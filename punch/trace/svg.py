@@ -49,9 +49,9 @@ class TimeAxis:
         """
         Round times that are marked, and what they are called.
         """
-        step = _round(self.until / _TICKS)
-        count = int(self.until / step + 1e-6)
-        return [(n * step, _named(n * step, step)) for n in range(count + 1)]
+        event = _round(self.until / _TICKS)
+        count = int(self.until / event + 1e-6)
+        return [(n * event, _named(n * event, event)) for n in range(count + 1)]
 
 
 def _round(least: float) -> float:
@@ -66,10 +66,10 @@ def _round(least: float) -> float:
         unit *= 10
 
 
-def _named(at: float, step: float) -> str:
-    if step >= 1:
+def _named(at: float, event: float) -> str:
+    if event >= 1:
         return f"{at:.0f} s"
-    return f"{at * 1000:.0f} ms" if step >= 0.001 else f"{at * 1000:.3g} ms"
+    return f"{at * 1000:.0f} ms" if event >= 0.001 else f"{at * 1000:.3g} ms"
 
 
 WIDTH = 1200

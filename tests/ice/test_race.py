@@ -31,16 +31,16 @@ from punch.ice.selected import SelectedPath
 from punch.net.address import Address, formatAddress, tcpAddress
 from punch.net.connection import Connection, How
 from punch.traceevents import (
-    Joined,
-    Learned,
-    Over,
-    Searching,
+    CandidateAdded,
+    ConnectEnded,
+    ConnectionMade,
+    ConnectStarted,
+    PathSelected,
+    RaceEnded,
+    SearchConnectFailed,
+    SearchConnectStarted,
     TraceEvent,
-    Tried,
-    Trying,
-    Won,
 )
-from punch.traceevents import Searched as SearchedStep
 from punch.util.deferreds import SharedResult
 from tests.support.doubles import OURS, MemoryTransport, PunchTestCase, connectionWith
 
@@ -613,21 +613,21 @@ class RaceTests(PunchTestCase):
         refused = [(0.1, "refused"), (0.1, "refused"), (0.1, "connected")]
         racing = _Racing(steps((PEER, refused)), {PEER.address: [(0.1, "valid")]})
         noted: list[TraceEvent] = []
-        racing.race._pen = noted.append
+        racing.race._tracer = noted.append
         racing.race.add(PEER)
         racing.run(1.0)
         remote, kind = formatAddress(PEER.address), PEER.kind.value
         assert noted == [
-            Learned(remote, kind),
-            Trying(remote),
-            Tried(remote, "refused"),
-            Trying(remote),
-            Tried(remote, "refused"),
-            Trying(remote),
-            Tried(remote, "connected"),
-            Joined(remote, kind, formatAddress(OURS), "connected"),
-            Won(remote, formatAddress(OURS), "direct", ""),
-            Over(),
+            CandidateAdded(remote, kind),
+            ConnectStarted(remote),
+            ConnectEnded(remote, "refused"),
+            ConnectStarted(remote),
+            ConnectEnded(remote, "refused"),
+            ConnectStarted(remote),
+            ConnectEnded(remote, "connected"),
+            ConnectionMade(remote, kind, formatAddress(OURS), "connected"),
+            PathSelected(remote, formatAddress(OURS), "direct", ""),
+            RaceEnded(),
         ]
 
     def test_drawnUntilCancelled(self) -> None:
@@ -641,11 +641,11 @@ class RaceTests(PunchTestCase):
         for end in ends:
             racing = self.racing()
             noted: list[TraceEvent] = []
-            racing.race._pen = noted.append
+            racing.race._tracer = noted.append
             end(racing.race)
             racing.race.end()
-            assert noted[-1] == Over()
-            assert noted.count(Over()) == 1
+            assert noted[-1] == RaceEnded()
+            assert noted.count(RaceEnded()) == 1
 
     def test_surprised(self) -> None:
         """
@@ -742,18 +742,18 @@ class JoiningTests(PunchTestCase):
         """
         racing = _Racing({}, {STRANGER: [(1.0, "valid")]})
         noted: list[TraceEvent] = []
-        racing.race._pen = noted.append
+        racing.race._tracer = noted.append
         connecting: Deferred[Connection] = Deferred()
         racing.race.join(connecting, Kind.PREDICTED, "where it is")
         racing.race.join(fail(FAILURES["refused"]), Kind.PREDICTED, "where it is")
         racing.clock.advance(0.5)
         connecting.callback(racing.network.made(STRANGER, How.CONNECTED))
         remote, local = formatAddress(STRANGER), formatAddress(OURS)
-        joined = Joined(remote, "predicted", local, "connected", 0.5)
+        joined = ConnectionMade(remote, "predicted", local, "connected", 0.5)
         assert noted == [
-            Searching("where it is"),
-            Searching("where it is"),
-            SearchedStep("refused"),
+            SearchConnectStarted("where it is"),
+            SearchConnectStarted("where it is"),
+            SearchConnectFailed("refused"),
             joined,
         ]
         racing.race.timeOut()

@@ -18,9 +18,9 @@ from punch.nat.prediction import (
     WINDOW,
     Part,
     around,
-    drawn,
     following,
     partOf,
+    shuffledPorts,
     skipping,
 )
 
@@ -122,6 +122,6 @@ def test_drawn() -> None:
     """
     Each port is drawn once, in an order that chance makes.
     """
-    ports = list(drawn((1000, 1999), Random(1)))
+    ports = list(shuffledPorts((1000, 1999), Random(1)))
     assert sorted(ports) == list(range(1000, 2000))
     assert ports != sorted(ports)

@@ -28,7 +28,7 @@ from punch.net.connection import Connection
 from punch.peer.porttraversal import MOST_PREDICTED, PortTraversal, TraversalContext
 from punch.role import Role
 from punch.signaling.messages import MOST, Note
-from punch.traceevents import Approached, TraceEvent
+from punch.traceevents import TraceEvent, TraversalStarted
 
 PEER = tcpAddress("198.51.100.1", 5000)
 RENDEZVOUS = tcpAddress("192.0.2.1", 4040)
@@ -136,7 +136,7 @@ def test_noSearch(own: list[int], theirs: Translation) -> None:
         assert bool(meeting.connects + meeting.others) is searches
         assert bool(meeting.clock.getDelayedCalls()) is searches
         [approached] = meeting.steps
-        assert isinstance(approached, Approached)
+        assert isinstance(approached, TraversalStarted)
         assert approached.part.startswith("connect" if searches else "nothing")
         meeting.end()
 

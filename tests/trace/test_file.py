@@ -15,7 +15,6 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel
 
-from punch import traceevents
 from punch.errors import BadOption
 from punch.trace.file import (
     TraceFile,
@@ -27,21 +26,33 @@ from punch.trace.file import (
 )
 from punch.trace.history import MOST_MEETINGS
 from punch.trace.model import Trace
+from punch.traceevents import (
+    RELAY,
+    ConnectionMade,
+    ConnectStarted,
+    DetailsReceived,
+    IntroductionReceived,
+    PathSelected,
+    RaceEnded,
+    RaceFailed,
+    RendezvousConnecting,
+    Tracer,
+)
 from tests.support.doubles import watching
-from tests.support.traces import ANSWERED, DIRECT, PEER, RENDEZVOUS, Steps
+from tests.support.traces import ANSWERED, DIRECT, PEER, RENDEZVOUS, TimedEvents
 
 
-def noteAll(clock: Clock, pen: traceevents.Tracer, told: Steps) -> None:
+def noteAll(clock: Clock, tracer: Tracer, told: TimedEvents) -> None:
     """
     Draw steps at their times.
     """
     began = clock.seconds()
-    for at, step in told:
+    for at, event in told:
         clock.advance(max(0.0, began + at - clock.seconds()))
-        pen(step)
+        tracer(event)
 
 
-def recorded(path: Path, told: Steps = DIRECT, role: str = "dialer") -> Path:
+def recorded(path: Path, told: TimedEvents = DIRECT, role: str = "dialer") -> Path:
     """
     A file with one meeting.
     """
@@ -100,11 +111,11 @@ def test_soon(tmp_path: Path) -> None:
     assert log.sentences[0].startswith("dialer: Direct in 330 ms")
 
 
-RELAYED: Steps = [
+RELAYED: TimedEvents = [
     *RENDEZVOUS,
-    (0.2, traceevents.Trying(traceevents.RELAY)),
-    (0.3, traceevents.Joined(traceevents.RELAY, "relayed", PEER, "connected")),
-    (0.4, traceevents.Won(traceevents.RELAY, PEER, "relayed", "no-answer")),
+    (0.2, ConnectStarted(RELAY)),
+    (0.3, ConnectionMade(RELAY, "relayed", PEER, "connected")),
+    (0.4, PathSelected(RELAY, PEER, "relayed", "no-answer")),
 ]
 
 
@@ -113,13 +124,13 @@ def test_twice(tmp_path: Path) -> None:
     What a relayed path has won is drawn then, and again when the race is over.
     """
     clock, path = Clock(), tmp_path / "t.json"
-    pen = TraceFile(clock, path, lambda: 0.0)("dialer", False)
-    noteAll(clock, pen, RELAYED)
+    tracer = TraceFile(clock, path, lambda: 0.0)("dialer", False)
+    noteAll(clock, tracer, RELAYED)
     clock.advance(1.0)
     assert meetings(path)[0]["verdict"] == "Relayed in 400 ms (not direct: no-answer)"
     clock.advance(10.0)
-    pen(traceevents.Lost("no-answer", ""))
-    pen(traceevents.Over())
+    tracer(RaceFailed("no-answer", ""))
+    tracer(RaceEnded())
     clock.advance(1.0)
     [meeting] = meetings(path)
     assert meeting["verdict"].endswith("; no direct path (no-answer)")
@@ -132,9 +143,9 @@ def test_many(tmp_path: Path) -> None:
     clock, path = Clock(), tmp_path / "t.json"
     file = TraceFile(clock, path, lambda: 0.0)
     for number in range(MOST_MEETINGS + 5):
-        pen = file("listener", False)
-        pen(traceevents.Met(f"{number:04x}", PEER, 0.0))
-        pen(traceevents.Over())
+        tracer = file("listener", False)
+        tracer(IntroductionReceived(f"{number:04x}", PEER, 0.0))
+        tracer(RaceEnded())
     clock.advance(1.0)
     found = [int(each["introduction"], 16) for each in meetings(path)]
     assert found == list(range(MOST_MEETINGS + 4, 4, -1))
@@ -162,22 +173,22 @@ def test_inVain(tmp_path: Path) -> None:
     noteAll(
         clock,
         file("dialer", True),
-        [(0.0, traceevents.Sought()), (0.1, traceevents.Over())],
+        [(0.0, RendezvousConnecting()), (0.1, RaceEnded())],
     )
     clock.advance(1.0)
     [meeting] = meetings(path)
     assert meeting["state"] == "connected"
 
 
-def _give(file: TraceFile, steps_: Steps, isReunion: bool = False) -> None:
-    pen = file("listener", isReunion)
-    for _, step in steps_:
-        pen(step)
+def _give(file: TraceFile, events: TimedEvents, isRejoin: bool = False) -> None:
+    tracer = file("listener", isRejoin)
+    for _, event in events:
+        tracer(event)
 
 
-STRANGERS: Steps = [
-    (0.0, traceevents.Met("dead", PEER, 0.0)),
-    (0.0, traceevents.Over()),
+STRANGERS: TimedEvents = [
+    (0.0, IntroductionReceived("dead", PEER, 0.0)),
+    (0.0, RaceEnded()),
 ]
 
 
@@ -192,8 +203,8 @@ def test_inVainTakesNoPlace(tmp_path: Path) -> None:
     for _ in range(3 * MOST_MEETINGS):
         _give(
             file,
-            [(0.0, traceevents.Sought()), (0.0, traceevents.Over())],
-            isReunion=True,
+            [(0.0, RendezvousConnecting()), (0.0, RaceEnded())],
+            isRejoin=True,
         )
         clock.advance(1.0)
     assert [each["state"] for each in meetings(path)] == ["connected"] * MOST_MEETINGS
@@ -209,12 +220,12 @@ def test_strangers(tmp_path: Path) -> None:
     for _ in range(MOST_MEETINGS - 2):
         _give(file, ANSWERED)
     slow = file("listener", False)
-    slow(traceevents.Met("510f", PEER, 0.0))
+    slow(IntroductionReceived("510f", PEER, 0.0))
     for _ in range(5 * MOST_MEETINGS):
         _give(file, STRANGERS)
-    slow(traceevents.Heard(1))
-    slow(traceevents.Lost("no-answer", "Nobody."))
-    slow(traceevents.Over())
+    slow(DetailsReceived(1))
+    slow(RaceFailed("no-answer", "Nobody."))
+    slow(RaceEnded())
     clock.advance(1.0)
     found = [each["introduction"] for each in meetings(path)]
     assert found == ["dead", "510f", *["ab12"] * (MOST_MEETINGS - 2)]
@@ -324,9 +335,9 @@ def test_shutdown(tmp_path: Path) -> None:
     What there is news of when the reactor stops is written then.
     """
     reactor, path = _Reactor(), tmp_path / "t.json"
-    pen = traceFile(reactor, path, lambda: 0.0)("dialer", False)
-    pen(traceevents.Sought())
-    pen(traceevents.Over())
+    tracer = traceFile(reactor, path, lambda: 0.0)("dialer", False)
+    tracer(RendezvousConnecting())
+    tracer(RaceEnded())
     reactor.stopped()
     assert len(meetings(path)) == 1
     assert reactor.getDelayedCalls() == []
@@ -336,8 +347,8 @@ def test_unwanted() -> None:
     """
     Without a path nothing is drawn.
     """
-    pen = traceFile(None, None, lambda: 0.0)("dialer", False)
-    pen(traceevents.Over())
+    tracer = traceFile(None, None, lambda: 0.0)("dialer", False)
+    tracer(RaceEnded())
 
 
 def test_path(tmp_path: Path) -> None:
@@ -388,9 +399,7 @@ def test_badDraw(tmp_path: Path) -> None:
     What cannot be drawn is said.
     """
     ours = recorded(tmp_path / "ours.json")
-    other = recorded(
-        tmp_path / "other.json", [*RENDEZVOUS[:1], (1.0, traceevents.Over())]
-    )
+    other = recorded(tmp_path / "other.json", [*RENDEZVOUS[:1], (1.0, RaceEnded())])
     rubbish = tmp_path / "rubbish.json"
     rubbish.write_bytes(b"\xff\0")
     page = tmp_path / "page.html"

@@ -7,11 +7,11 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from punch import traceevents
 from punch.trace.html import tracePage
 from punch.trace.model import Trace, merged
 from punch.trace.svg import COLORS, OUTCOMES
-from tests.support.traces import ANSWERED, DIRECT, PEER, RENDEZVOUS, Steps, told
+from punch.traceevents import PeerWithdrew, RaceFailed
+from tests.support.traces import ANSWERED, DIRECT, PEER, RENDEZVOUS, TimedEvents, told
 
 
 def parsed(*meetings: list[Trace]) -> ElementTree.Element:
@@ -39,7 +39,7 @@ def test_page() -> None:
     """
     A page says what came of each meeting, the latest first, and draws it.
     """
-    failed = told([*RENDEZVOUS, (9.0, traceevents.Lost("refused", "No."))])
+    failed = told([*RENDEZVOUS, (9.0, RaceFailed("refused", "No."))])
     page = parsed([failed], [told(DIRECT)])
     assert headings(page) == [
         "Failed (refused). No.",
@@ -123,7 +123,7 @@ def test_near() -> None:
     """
     If the win was early in what is known, what led to it is drawn large first.
     """
-    late: Steps = [(30.0, traceevents.PeerGone("done"))]
+    late: TimedEvents = [(30.0, PeerWithdrew("done"))]
     page = parsed([told([*DIRECT, *late])])
     captions = [each.text for each in page.iter("figcaption")]
     assert captions == ["Until the first path:", "All of it:"]
@@ -143,7 +143,7 @@ def test_detail() -> None:
     """
     What exactly was tried stands below the heading, and not in it.
     """
-    lost = traceevents.Lost("no-answer", "Nobody.", "tried 24 predicted ports")
+    lost = RaceFailed("no-answer", "Nobody.", "tried 24 predicted ports")
     page = parsed([told([*RENDEZVOUS, (9.0, lost)])])
     assert headings(page) == ["Failed (no-answer). Nobody."]
     facts = [each.text or "" for each in page.iter("p")]

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punch import traceevents
 from punch.trace.html import tracePage
 from punch.trace.jsonformat import MOST_BYTES, BadTrace, tracesFromJSON, tracesToJSON
 from punch.trace.model import Lane, Mark, Span, Trace
 from punch.trace.svg import drawing
+from punch.traceevents import RaceFailed
 from tests.support.traces import ANSWERED, DIRECT, RENDEZVOUS, told
 
 times = st.floats(0, 1e9).map(lambda at: round(at, 6))
@@ -190,7 +190,7 @@ def test_detail() -> None:
     What was tried comes back; a file of before it was there has none, and a text that
     is too long ends between two words.
     """
-    lost = traceevents.Lost("no-answer", "Nobody.", "tried it " * 100)
+    lost = RaceFailed("no-answer", "Nobody.", "tried it " * 100)
     written = json.loads(tracesToJSON([told([*RENDEZVOUS, (1.0, lost)])]))
     [read] = tracesFromJSON(json.dumps(written).encode())
     assert read.detail.startswith("tried it tried it")

@@ -11,16 +11,48 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punch import traceevents
 from punch.trace.html import tracePage
 from punch.trace.jsonformat import tracesFromJSON, tracesToJSON
 from punch.trace.lane import MOST_MARKS, MOST_SPANS
 from punch.trace.lanes import MOST_LANES
 from punch.trace.model import Lane, Mark, Span, Trace
 from punch.trace.recorder import MeetingRecorder
-from tests.support.traces import ANSWERED, DIRECT, HOST, PEER, RENDEZVOUS, Steps, told
+from punch.traceevents import (
+    RELAY,
+    AddressObserved,
+    AttachConfirmed,
+    CandidateAdded,
+    ConnectEnded,
+    ConnectionMade,
+    ConnectionRejected,
+    ConnectStarted,
+    DetailsReceived,
+    DetailsSent,
+    IntroductionReceived,
+    PathSelected,
+    PeerWithdrew,
+    PinVerified,
+    RaceEnded,
+    RaceFailed,
+    RendezvousConnected,
+    RendezvousConnecting,
+    SearchConnectFailed,
+    SearchConnectStarted,
+    TLSEstablished,
+    TraceEvent,
+    TraversalStarted,
+)
+from tests.support.traces import (
+    ANSWERED,
+    DIRECT,
+    HOST,
+    PEER,
+    RENDEZVOUS,
+    TimedEvents,
+    told,
+)
 
-RELAY = traceevents.RELAY
+RELAY = RELAY
 
 
 def lane(trace: Trace, title: str) -> Lane:
@@ -112,7 +144,7 @@ class Case:
     What came to C{PEER} of what.
     """
 
-    steps: Steps
+    events: TimedEvents
     state: str
     verdict: str
     result: str
@@ -121,9 +153,9 @@ class Case:
 CASES = {
     "no rendezvous": Case(
         [
-            (0.0, traceevents.Sought()),
-            (1.0, traceevents.Lost("rendezvous-refused", "It refuses.")),
-            (1.0, traceevents.Over()),
+            (0.0, RendezvousConnecting()),
+            (1.0, RaceFailed("rendezvous-refused", "It refuses.")),
+            (1.0, RaceEnded()),
         ],
         "failed",
         "Failed (rendezvous-refused). It refuses.",
@@ -132,14 +164,14 @@ CASES = {
     "refused again and again": Case(
         [
             *RENDEZVOUS,
-            (0.2, traceevents.Trying(PEER)),
-            (0.3, traceevents.Tried(PEER, "refused")),
-            (0.3, traceevents.Trying(PEER)),
-            (0.4, traceevents.Tried(PEER, "refused")),
-            (0.4, traceevents.Trying(PEER)),
-            (5.0, traceevents.Tried(PEER, "timed out")),
-            (9.0, traceevents.Lost("refused", "No.")),
-            (9.0, traceevents.Over()),
+            (0.2, ConnectStarted(PEER)),
+            (0.3, ConnectEnded(PEER, "refused")),
+            (0.3, ConnectStarted(PEER)),
+            (0.4, ConnectEnded(PEER, "refused")),
+            (0.4, ConnectStarted(PEER)),
+            (5.0, ConnectEnded(PEER, "timed out")),
+            (9.0, RaceFailed("refused", "No.")),
+            (9.0, RaceEnded()),
         ],
         "failed",
         "Failed (refused). No.",
@@ -148,10 +180,13 @@ CASES = {
     "wrong pin": Case(
         [
             *RENDEZVOUS,
-            (0.2, traceevents.Joined(PEER, "server-reflexive", HOST, "accepted")),
-            (0.3, traceevents.Secured(PEER, HOST)),
-            (0.4, traceevents.Rejected(PEER, HOST, "wrong pin")),
-            (9.0, traceevents.Lost("wrong-pin", "")),
+            (
+                0.2,
+                ConnectionMade(PEER, "server-reflexive", HOST, "accepted"),
+            ),
+            (0.3, TLSEstablished(PEER, HOST)),
+            (0.4, ConnectionRejected(PEER, HOST, "wrong pin")),
+            (9.0, RaceFailed("wrong-pin", "")),
         ],
         "failed",
         "Failed (wrong-pin).",
@@ -160,10 +195,13 @@ CASES = {
     "no details": Case(
         [
             *RENDEZVOUS,
-            (0.2, traceevents.Trying(PEER)),
-            (0.3, traceevents.Tried(PEER, "connected")),
-            (0.3, traceevents.Joined(PEER, "server-reflexive", HOST, "connected")),
-            (10.0, traceevents.Lost("peer-silent", "")),
+            (0.2, ConnectStarted(PEER)),
+            (0.3, ConnectEnded(PEER, "connected")),
+            (
+                0.3,
+                ConnectionMade(PEER, "server-reflexive", HOST, "connected"),
+            ),
+            (10.0, RaceFailed("peer-silent", "")),
         ],
         "failed",
         "Failed (peer-silent).",
@@ -172,25 +210,32 @@ CASES = {
     "another was first": Case(
         [
             *RENDEZVOUS,
-            (0.2, traceevents.Trying(PEER)),
-            (0.3, traceevents.Tried(PEER, "connected")),
-            (0.3, traceevents.Joined(PEER, "server-reflexive", HOST, "connected")),
-            (0.4, traceevents.Joined(HOST, "host", HOST, "accepted")),
-            (0.5, traceevents.Won(HOST, HOST, "direct", "")),
-            (0.5, traceevents.Over()),
+            (0.2, ConnectStarted(PEER)),
+            (0.3, ConnectEnded(PEER, "connected")),
+            (
+                0.3,
+                ConnectionMade(PEER, "server-reflexive", HOST, "connected"),
+            ),
+            (0.4, ConnectionMade(HOST, "host", HOST, "accepted")),
+            (0.5, PathSelected(HOST, HOST, "direct", "")),
+            (0.5, RaceEnded()),
         ],
         "connected",
         f"Direct in 500 ms: accepted {HOST} - {HOST}",
         "connected, too late",
     ),
     "cancelled": Case(
-        [*RENDEZVOUS, (0.2, traceevents.Trying(PEER)), (0.3, traceevents.Over())],
+        [
+            *RENDEZVOUS,
+            (0.2, ConnectStarted(PEER)),
+            (0.3, RaceEnded()),
+        ],
         "failed",
         "Given up before there was a path",
         "no answer yet",
     ),
     "not over": Case(
-        [*RENDEZVOUS, (0.2, traceevents.Trying(PEER))],
+        [*RENDEZVOUS, (0.2, ConnectStarted(PEER))],
         "going on",
         "Not over yet",
         "",
@@ -203,7 +248,7 @@ def test_cases(case: Case) -> None:
     """
     What came of it is said for the meeting, and for each address.
     """
-    trace = told(case.steps)
+    trace = told(case.events)
     assert (trace.state, trace.verdict) == (case.state, case.verdict)
     results = [each.result for each in trace.lanes if each.title == PEER]
     assert results == ([case.result] if len(trace.lanes) > 1 else [])
@@ -212,16 +257,16 @@ def test_cases(case: Case) -> None:
         assert open_ == []
 
 
-RELAYED: Steps = [
+RELAYED: TimedEvents = [
     *RENDEZVOUS,
-    (0.17, traceevents.Learned(RELAY, "relayed")),
-    (0.17, traceevents.Trying(RELAY)),
-    (0.17, traceevents.Trying(PEER)),
-    (0.25, traceevents.Joined(RELAY, "relayed", "10.0.0.2:5555", "connected")),
-    (0.40, traceevents.Secured(RELAY, "10.0.0.2:5555")),
-    (0.40, traceevents.Recognized(RELAY, "10.0.0.2:5555")),
-    (0.40, traceevents.Won(RELAY, "10.0.0.2:5555", "relayed", "no-answer")),
-    (0.50, traceevents.Confirmed()),
+    (0.17, CandidateAdded(RELAY, "relayed")),
+    (0.17, ConnectStarted(RELAY)),
+    (0.17, ConnectStarted(PEER)),
+    (0.25, ConnectionMade(RELAY, "relayed", "10.0.0.2:5555", "connected")),
+    (0.40, TLSEstablished(RELAY, "10.0.0.2:5555")),
+    (0.40, PinVerified(RELAY, "10.0.0.2:5555")),
+    (0.40, PathSelected(RELAY, "10.0.0.2:5555", "relayed", "no-answer")),
+    (0.50, AttachConfirmed()),
 ]
 
 
@@ -236,8 +281,8 @@ def test_relayed() -> None:
     trace = told(
         [
             *RELAYED,
-            (30.0, traceevents.Lost("no-answer", "")),
-            (30.0, traceevents.Over()),
+            (30.0, RaceFailed("no-answer", "")),
+            (30.0, RaceEnded()),
         ]
     )
     assert trace.state == "connected"
@@ -252,10 +297,13 @@ def test_better() -> None:
     trace = told(
         [
             *RELAYED,
-            (1.0, traceevents.Tried(PEER, "connected")),
-            (1.0, traceevents.Joined(PEER, "server-reflexive", HOST, "connected")),
-            (1.2, traceevents.Won(PEER, HOST, "direct", "")),
-            (1.2, traceevents.Over()),
+            (1.0, ConnectEnded(PEER, "connected")),
+            (
+                1.0,
+                ConnectionMade(PEER, "server-reflexive", HOST, "connected"),
+            ),
+            (1.2, PathSelected(PEER, HOST, "direct", "")),
+            (1.2, RaceEnded()),
         ]
     )
     assert trace.won == 0.4
@@ -272,10 +320,13 @@ def test_wonMeanwhile() -> None:
     trace = told(
         [
             *RENDEZVOUS,
-            (0.2, traceevents.Trying(PEER)),
-            (0.3, traceevents.Joined(PEER, "server-reflexive", HOST, "accepted")),
-            (0.4, traceevents.Won(PEER, HOST, "direct", "")),
-            (0.4, traceevents.Over()),
+            (0.2, ConnectStarted(PEER)),
+            (
+                0.3,
+                ConnectionMade(PEER, "server-reflexive", HOST, "accepted"),
+            ),
+            (0.4, PathSelected(PEER, HOST, "direct", "")),
+            (0.4, RaceEnded()),
         ]
     )
     only = lane(trace, PEER)
@@ -287,9 +338,7 @@ def test_approached() -> None:
     """
     What is done about NATs that do not keep ports is said when it begins.
     """
-    trace = told(
-        [*RENDEZVOUS, (0.3, traceevents.Approached("connect from many ports"))]
-    )
+    trace = told([*RENDEZVOUS, (0.3, TraversalStarted("connect from many ports"))])
     assert lane(trace, "the other side").marks == (
         Mark(0.3, "connect from many ports"),
     )
@@ -305,17 +354,23 @@ def test_search() -> None:
     trace = told(
         [
             *RENDEZVOUS,
-            (0.2, traceevents.Learned(PEER, "server-reflexive")),
-            (0.2, traceevents.Trying(PEER)),
-            *((0.3 + n / 100, traceevents.Searching("many ports")) for n in range(10)),
-            (0.5, traceevents.Searched("refused")),
-            (0.5, traceevents.Joined(PEER, "server-reflexive", one, "connected", 0.15)),
-            (0.6, traceevents.Joined(PEER, "server-reflexive", two, "connected", 0.25)),
-            (0.7, traceevents.Rejected(PEER, one, "rejected")),
-            (0.8, traceevents.Secured(PEER, two)),
-            (0.8, traceevents.Recognized(PEER, two)),
-            (0.9, traceevents.Won(PEER, two, "direct", "")),
-            (0.9, traceevents.Over()),
+            (0.2, CandidateAdded(PEER, "server-reflexive")),
+            (0.2, ConnectStarted(PEER)),
+            *((0.3 + n / 100, SearchConnectStarted("many ports")) for n in range(10)),
+            (0.5, SearchConnectFailed("refused")),
+            (
+                0.5,
+                ConnectionMade(PEER, "server-reflexive", one, "connected", 0.15),
+            ),
+            (
+                0.6,
+                ConnectionMade(PEER, "server-reflexive", two, "connected", 0.25),
+            ),
+            (0.7, ConnectionRejected(PEER, one, "rejected")),
+            (0.8, TLSEstablished(PEER, two)),
+            (0.8, PinVerified(PEER, two)),
+            (0.9, PathSelected(PEER, two, "direct", "")),
+            (0.9, RaceEnded()),
         ],
         "listener",
     )
@@ -356,10 +411,13 @@ def test_rejectedBeside() -> None:
     trace = told(
         [
             *RENDEZVOUS,
-            (0.2, traceevents.Trying(PEER)),
-            (0.3, traceevents.Joined(PEER, "server-reflexive", HOST, "accepted")),
-            (0.4, traceevents.Rejected(PEER, HOST, "rejected")),
-            (0.5, traceevents.Tried(PEER, "taken")),
+            (0.2, ConnectStarted(PEER)),
+            (
+                0.3,
+                ConnectionMade(PEER, "server-reflexive", HOST, "accepted"),
+            ),
+            (0.4, ConnectionRejected(PEER, HOST, "rejected")),
+            (0.5, ConnectEnded(PEER, "taken")),
         ]
     )
     only = lane(trace, PEER)
@@ -374,9 +432,9 @@ def test_relayRejected() -> None:
     trace = told(
         [
             *RENDEZVOUS,
-            (0.2, traceevents.Trying(RELAY)),
-            (0.3, traceevents.Joined(RELAY, "relayed", HOST, "connected")),
-            (0.4, traceevents.Rejected(RELAY, HOST, "rejected")),
+            (0.2, ConnectStarted(RELAY)),
+            (0.3, ConnectionMade(RELAY, "relayed", HOST, "connected")),
+            (0.4, ConnectionRejected(RELAY, HOST, "rejected")),
         ]
     )
     only = lane(trace, RELAY)
@@ -388,12 +446,12 @@ def test_relayRejected() -> None:
 PREDICTED = [f"192.0.2.1:{port}" for port in range(9999, 10023)]
 
 
-def predicted(*more: tuple[float, traceevents.TraceEvent]) -> Trace:
+def predicted(*more: tuple[float, TraceEvent]) -> Trace:
     """
     A meeting in which 24 predicted ports are tried.
     """
-    learned = [(0.2, traceevents.Learned(each, "predicted")) for each in PREDICTED]
-    trying = [(0.2, traceevents.Trying(each)) for each in PREDICTED]
+    learned = [(0.2, CandidateAdded(each, "predicted")) for each in PREDICTED]
+    trying = [(0.2, ConnectStarted(each)) for each in PREDICTED]
     return told([*RENDEZVOUS, *learned, *trying, *more])
 
 
@@ -401,8 +459,8 @@ def test_predicted() -> None:
     """
     Predicted ports are one lane; what they came to is counted.
     """
-    refused = [(0.3, traceevents.Tried(each, "refused")) for each in PREDICTED[5:]]
-    trace = predicted(*refused, (5.0, traceevents.Over()))
+    refused = [(0.3, ConnectEnded(each, "refused")) for each in PREDICTED[5:]]
+    trace = predicted(*refused, (5.0, RaceEnded()))
     [only] = trace.lanes[2:]
     assert only == Lane(
         "24 predicted ports",
@@ -424,14 +482,14 @@ def test_predictedWon(how: str) -> None:
     remote = PREDICTED[3]
     end = "connected" if how == "connected" else "taken"
     tried, joined = (
-        (0.3, traceevents.Tried(remote, end)),
-        (0.3, traceevents.Joined(remote, "predicted", HOST, how)),
+        (0.3, ConnectEnded(remote, end)),
+        (0.3, ConnectionMade(remote, "predicted", HOST, how)),
     )
     happened = [tried, joined] if how == "connected" else [joined, tried]
     trace = predicted(
         *happened,
-        (0.4, traceevents.Won(remote, HOST, "direct", "")),
-        (0.4, traceevents.Over()),
+        (0.4, PathSelected(remote, HOST, "direct", "")),
+        (0.4, RaceEnded()),
     )
     many, winner = trace.lanes[2:]
     assert many.title == "24 predicted ports"
@@ -447,17 +505,17 @@ def test_manyConnected(isSearch: bool) -> None:
     counted what came of them; the winner is drawn always.
     """
     took = 0.1 if isSearch else None
-    happened: Steps = [(0.3, traceevents.Searching("")) for _ in PREDICTED if isSearch]
+    happened: TimedEvents = [
+        (0.3, SearchConnectStarted("")) for _ in PREDICTED if isSearch
+    ]
     for remote in PREDICTED:
         if not isSearch:
-            happened.append((0.3, traceevents.Tried(remote, "connected")))
-        joined = traceevents.Joined(remote, "predicted", HOST, "connected", took)
+            happened.append((0.3, ConnectEnded(remote, "connected")))
+        joined = ConnectionMade(remote, "predicted", HOST, "connected", took)
         happened.append((0.3, joined))
-    happened += [
-        (0.4, traceevents.Rejected(r, HOST, "rejected")) for r in PREDICTED[:-1]
-    ]
-    happened.append((0.5, traceevents.Won(PREDICTED[-1], HOST, "direct", "")))
-    happened.append((0.5, traceevents.Over()))
+    happened += [(0.4, ConnectionRejected(r, HOST, "rejected")) for r in PREDICTED[:-1]]
+    happened.append((0.5, PathSelected(PREDICTED[-1], HOST, "direct", "")))
+    happened.append((0.5, RaceEnded()))
     trace = told([*RENDEZVOUS, *happened]) if isSearch else predicted(*happened)
     many, *apart = trace.lanes[2:]
     assert many.result == "24 connected; 19 rejected"
@@ -473,9 +531,9 @@ def test_waves() -> None:
     long answers were awaited; renewed, they are another.
     """
     trace = predicted(
-        *((6.0, traceevents.Tried(each, "timed out")) for each in PREDICTED),
-        *((8.0, traceevents.Trying(each)) for each in PREDICTED),
-        (9.0, traceevents.TraceEvent()),
+        *((6.0, ConnectEnded(each, "timed out")) for each in PREDICTED),
+        *((8.0, ConnectStarted(each)) for each in PREDICTED),
+        (9.0, TraceEvent()),
     )
     [only] = trace.lanes[2:]
     assert only.spans == (
@@ -495,12 +553,12 @@ def test_others() -> None:
     many = [f"192.0.2.1:{port}" for port in range(1, 101)]
     trace = told(
         [
-            *((0.1, traceevents.Trying(each)) for each in many),
-            *((0.2, traceevents.Tried(each, "refused")) for each in many[:99]),
-            (0.3, traceevents.Tried(many[99], "connected")),
-            (0.3, traceevents.Joined(many[99], "host", HOST, "connected")),
-            (0.4, traceevents.Won(many[99], HOST, "direct", "")),
-            (0.4, traceevents.Over()),
+            *((0.1, ConnectStarted(each)) for each in many),
+            *((0.2, ConnectEnded(each, "refused")) for each in many[:99]),
+            (0.3, ConnectEnded(many[99], "connected")),
+            (0.3, ConnectionMade(many[99], "host", HOST, "connected")),
+            (0.4, PathSelected(many[99], HOST, "direct", "")),
+            (0.4, RaceEnded()),
         ]
     )
     others = lane(trace, "others")
@@ -518,8 +576,8 @@ def test_relayRefused() -> None:
     trace = told(
         [
             *RENDEZVOUS,
-            (0.2, traceevents.Trying(RELAY)),
-            (0.3, traceevents.Rejected(RELAY, "", "relay-busy")),
+            (0.2, ConnectStarted(RELAY)),
+            (0.3, ConnectionRejected(RELAY, "", "relay-busy")),
         ]
     )
     assert lane(trace, RELAY).result == "relay-busy"
@@ -532,8 +590,8 @@ def test_stranger() -> None:
     trace = told(
         [
             *RENDEZVOUS,
-            (0.2, traceevents.Joined(PEER, "peer-reflexive", HOST, "accepted")),
-            (0.2, traceevents.Secured(PEER, HOST, earlier=True)),
+            (0.2, ConnectionMade(PEER, "peer-reflexive", HOST, "accepted")),
+            (0.2, TLSEstablished(PEER, HOST, earlier=True)),
         ],
         "listener",
     )
@@ -548,13 +606,13 @@ def test_withoutRendezvous() -> None:
     """
     trace = told(
         [
-            (0.0, traceevents.Learned(PEER, "host")),
-            (0.0, traceevents.Trying(PEER)),
-            (0.1, traceevents.Tried(PEER, "connected")),
-            (0.1, traceevents.Joined(PEER, "host", HOST, "connected")),
-            (0.1, traceevents.Won(PEER, HOST, "direct", "")),
-            (0.1, traceevents.Over()),
-            (0.1, traceevents.Confirmed()),
+            (0.0, CandidateAdded(PEER, "host")),
+            (0.0, ConnectStarted(PEER)),
+            (0.1, ConnectEnded(PEER, "connected")),
+            (0.1, ConnectionMade(PEER, "host", HOST, "connected")),
+            (0.1, PathSelected(PEER, HOST, "direct", "")),
+            (0.1, RaceEnded()),
+            (0.1, AttachConfirmed()),
         ],
         "peer",
     )
@@ -569,8 +627,8 @@ def test_manyAttempts() -> None:
     """
     chronicle = MeetingRecorder("dialer", 0.0)
     for number in range(10_000):
-        chronicle.add(number * 0.02, traceevents.Trying(PEER))
-        chronicle.add(number * 0.02 + 0.01, traceevents.Tried(PEER, "refused"))
+        chronicle.add(number * 0.02, ConnectStarted(PEER))
+        chronicle.add(number * 0.02 + 0.01, ConnectEnded(PEER, "refused"))
     [only] = chronicle.trace().lanes
     assert len(only.spans) < MOST_SPANS
     assert sum(each.count for each in only.spans) == 10_000
@@ -586,9 +644,9 @@ def test_manyOutcomes() -> None:
     """
     chronicle = MeetingRecorder("dialer", 0.0)
     for number in range(10_000):
-        chronicle.add(number * 0.02, traceevents.Trying(PEER))
+        chronicle.add(number * 0.02, ConnectStarted(PEER))
         outcome = ("refused", "taken", "timed out")[number % 3]
-        chronicle.add(number * 0.02 + 0.01, traceevents.Tried(PEER, outcome))
+        chronicle.add(number * 0.02 + 0.01, ConnectEnded(PEER, outcome))
     [only] = chronicle.trace().lanes
     assert len(only.spans) <= MOST_SPANS
     assert sum(each.count for each in only.spans) == 10_000
@@ -602,10 +660,8 @@ def test_manyAddresses() -> None:
     chronicle = MeetingRecorder("listener", 0.0)
     for port in range(1, 1000):
         remote = f"192.0.2.1:{port}"
-        chronicle.add(
-            0.0, traceevents.Joined(remote, "peer-reflexive", HOST, "accepted")
-        )
-        chronicle.add(0.1, traceevents.Rejected(remote, HOST, "rejected"))
+        chronicle.add(0.0, ConnectionMade(remote, "peer-reflexive", HOST, "accepted"))
+        chronicle.add(0.1, ConnectionRejected(remote, HOST, "rejected"))
     trace = chronicle.trace()
     assert len(trace.lanes) <= MOST_LANES
     assert trace.lanes[-1].title == "others"
@@ -617,7 +673,10 @@ def test_timeNeverGoesBack() -> None:
     If the clock is set back, the picture is not.
     """
     trace = told(
-        [(1.0, traceevents.Trying(PEER)), (0.5, traceevents.Tried(PEER, "refused"))]
+        [
+            (1.0, ConnectStarted(PEER)),
+            (0.5, ConnectEnded(PEER, "refused")),
+        ]
     )
     assert trace.lanes[0].spans == (Span(1.0, 1.0, "connect", "refused"),)
 
@@ -626,11 +685,11 @@ def test_reunion() -> None:
     """
     A meeting for a link that lives says so.
     """
-    chronicle = MeetingRecorder("dialer", 0.0, isReunion=True)
+    chronicle = MeetingRecorder("dialer", 0.0, isRejoin=True)
     assert chronicle.trace().verdict == "For a link that lives: Not over yet"
     assert chronicle.trace().lanes == ()
     assert not chronicle.wasInVain
-    chronicle.add(0.0, traceevents.Over())
+    chronicle.add(0.0, RaceEnded())
     assert chronicle.wasInVain
 
 
@@ -641,26 +700,36 @@ words = st.sampled_from(
     ["refused", "connected", "accepted", "relayed", "direct", "predicted", ""]
 )
 anyStep = st.one_of(
-    st.sampled_from([traceevents.Sought(), traceevents.Reached(), traceevents.Said()]),
     st.sampled_from(
-        [traceevents.Confirmed(), traceevents.Over(), traceevents.TraceEvent()]
+        [
+            RendezvousConnecting(),
+            RendezvousConnected(),
+            DetailsSent(),
+        ]
     ),
-    st.builds(traceevents.Seen, words),
-    st.builds(traceevents.Met, words, remotes, st.floats(0, 10)),
-    st.builds(traceevents.Heard, st.integers(0, 16)),
-    st.builds(traceevents.PeerGone, words),
-    st.builds(traceevents.Learned, remotes, words),
-    st.builds(traceevents.Trying, remotes),
-    st.builds(traceevents.Tried, remotes, words),
-    st.builds(traceevents.Searching, words),
-    st.builds(traceevents.Searched, words),
-    st.builds(traceevents.Joined, remotes, words, locals_, words, tooks),
-    st.builds(traceevents.Secured, remotes, locals_, st.booleans()),
-    st.builds(traceevents.Recognized, remotes, locals_),
-    st.builds(traceevents.Rejected, remotes, locals_, words),
-    st.builds(traceevents.Approached, words),
-    st.builds(traceevents.Won, remotes, locals_, words, words),
-    st.builds(traceevents.Lost, words, words, words),
+    st.sampled_from(
+        [
+            AttachConfirmed(),
+            RaceEnded(),
+            TraceEvent(),
+        ]
+    ),
+    st.builds(AddressObserved, words),
+    st.builds(IntroductionReceived, words, remotes, st.floats(0, 10)),
+    st.builds(DetailsReceived, st.integers(0, 16)),
+    st.builds(PeerWithdrew, words),
+    st.builds(CandidateAdded, remotes, words),
+    st.builds(ConnectStarted, remotes),
+    st.builds(ConnectEnded, remotes, words),
+    st.builds(SearchConnectStarted, words),
+    st.builds(SearchConnectFailed, words),
+    st.builds(ConnectionMade, remotes, words, locals_, words, tooks),
+    st.builds(TLSEstablished, remotes, locals_, st.booleans()),
+    st.builds(PinVerified, remotes, locals_),
+    st.builds(ConnectionRejected, remotes, locals_, words),
+    st.builds(TraversalStarted, words),
+    st.builds(PathSelected, remotes, locals_, words, words),
+    st.builds(RaceFailed, words, words, words),
 )
 
 
@@ -670,15 +739,15 @@ anyStep = st.one_of(
     st.booleans(),
 )
 def test_anySteps(
-    many: list[tuple[float, traceevents.TraceEvent]], role: str, isReunion: bool
+    many: list[tuple[float, TraceEvent]], role: str, isRejoin: bool
 ) -> None:
     """
     Whatever happens in whatever order, it does not raise, and can be drawn: in a lane
     no span begins before the one before it ends, and only the last can go on.
     """
-    chronicle = MeetingRecorder(role, 0.0, isReunion)
-    for at, step in many:
-        chronicle.add(at, step)
+    chronicle = MeetingRecorder(role, 0.0, isRejoin)
+    for at, event in many:
+        chronicle.add(at, event)
     trace = chronicle.trace()
     assert tracePage([[trace]])
     assert tracesFromJSON(tracesToJSON([trace]).encode())

@@ -13,11 +13,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punch import traceevents
 from punch.trace.html import tracePage
 from punch.trace.model import Lane, Span, Trace, merged
 from punch.trace.svg import WIDTH, TimeAxis, drawing, styleOf
-from tests.support.traces import ANSWERED, DIRECT, HOST, PEER, RENDEZVOUS, Steps, told
+from punch.traceevents import (
+    ConnectEnded,
+    ConnectStarted,
+    PeerWithdrew,
+    RaceEnded,
+    TraversalStarted,
+)
+from tests.support.traces import (
+    ANSWERED,
+    DIRECT,
+    HOST,
+    PEER,
+    RENDEZVOUS,
+    TimedEvents,
+    told,
+)
 
 NAMES = {
     0.0005: ["0 ms", "0.1 ms", "0.2 ms"],
@@ -148,9 +162,7 @@ def test_noOverlap() -> None:
     """
     Words of a row do not lie on each other, nor outside of the picture.
     """
-    manyMarks: Steps = [
-        (0.2 + n / 1000, traceevents.PeerGone("done")) for n in range(12)
-    ]
+    manyMarks: TimedEvents = [(0.2 + n / 1000, PeerWithdrew("done")) for n in range(12)]
     picture = parsed([told([*DIRECT, *manyMarks])])
     rows: dict[str, list[tuple[float, float]]] = {}
     for group in picture.iter(f"{SVG}g"):
@@ -183,7 +195,11 @@ def test_later() -> None:
     A lane of which all comes after the picture is not in it.
     """
     later = told(
-        [*RENDEZVOUS, (5.0, traceevents.Trying(HOST)), (6.0, traceevents.Over())]
+        [
+            *RENDEZVOUS,
+            (5.0, ConnectStarted(HOST)),
+            (6.0, RaceEnded()),
+        ]
     )
     assert HOST not in textsOf(parsed([later], until=1.0))
     assert HOST in textsOf(parsed([later], until=7.0))
@@ -194,8 +210,8 @@ def test_nearMarks() -> None:
     Marks that are near to each other all have their words.
     """
     marks = ["the first of three", "the second of three", "the third of three"]
-    many: Steps = [
-        (0.2 + n / 100, traceevents.Approached(w)) for n, w in enumerate(marks)
+    many: TimedEvents = [
+        (0.2 + n / 100, TraversalStarted(w)) for n, w in enumerate(marks)
     ]
     shown = textsOf(parsed([told([*RENDEZVOUS, *many])]))
     assert set(marks) <= set(shown)
@@ -241,12 +257,12 @@ def test_manyAttempts() -> None:
     """
     A picture of ten thousand attempts is as small as any.
     """
-    many: Steps = []
+    many: TimedEvents = []
     for number in range(10_000):
         at = 0.2 + number * 0.02
         many += [
-            (at, traceevents.Trying(PEER)),
-            (at + 0.01, traceevents.Tried(PEER, "refused")),
+            (at, ConnectStarted(PEER)),
+            (at + 0.01, ConnectEnded(PEER, "refused")),
         ]
     trace = told([*RENDEZVOUS, *many])
     assert len(drawing([trace], trace.length)) < 30_000

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from punch import traceevents
 from punch.trace.model import Span
 from punch.trace.text import cut, milliseconds, spanText, traceText
+from punch.traceevents import RaceFailed
 from tests.support.traces import ANSWERED, DIRECT, HOST, PEER, told
 
 SPANS = {
@@ -56,7 +56,7 @@ def test_instant() -> None:
     """
     What happened in one instant is told in the order in which it came.
     """
-    listener = [*ANSWERED[:6], *((0.2, step) for _, step in ANSWERED[6:])]
+    listener = [*ANSWERED[:6], *((0.2, event) for _, event in ANSWERED[6:])]
     said = traceText(told(listener, "listener")).splitlines()
     words = [each.split(maxsplit=2)[2] for each in said if " 200 ms  " in each]
     assert words[-4:-1] == [
@@ -71,7 +71,7 @@ def test_detail() -> None:
     """
     What was tried is told, too.
     """
-    trace = told([(1.0, traceevents.Lost("no-answer", "Nobody.", "tried a, b"))])
+    trace = told([(1.0, RaceFailed("no-answer", "Nobody.", "tried a, b"))])
     assert traceText(trace) == "dialer: Failed (no-answer). Nobody. (tried a, b)"
 
 

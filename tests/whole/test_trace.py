@@ -22,25 +22,25 @@ RELAYING: dict[str, Any] = {"relay": RelayPolicy.FALLBACK, "resumeFor": 600.0}
 
 class Album:
     """
-    Draws all meetings of a world (L{punch.traceevents.Draw}).
+    Draws all meetings of a world (L{punch.traceevents.TracerFactory}).
     """
 
     def __init__(self, world: World) -> None:
         self._clock = world.clock
         self.chronicles: list[tuple[str, MeetingRecorder]] = []
 
-    def __call__(self, role: str, isReunion: bool) -> Tracer:
+    def __call__(self, role: str, isRejoin: bool) -> Tracer:
         """
         One more.
         """
         began = self._clock.seconds()
-        chronicle = MeetingRecorder(role, began, isReunion)
+        chronicle = MeetingRecorder(role, began, isRejoin)
         self.chronicles.append((role, chronicle))
 
-        def pen(step: TraceEvent) -> None:
-            chronicle.add(self._clock.seconds() - began, step)
+        def tracer(event: TraceEvent) -> None:
+            chronicle.add(self._clock.seconds() - began, event)
 
-        return pen
+        return tracer
 
     def first(self, role: str) -> Trace:
         """
@@ -70,7 +70,7 @@ def drawn(world: World, **settings: Any) -> Album:
     A meeting, and its pictures.
     """
     album = Album(world)
-    world.meet(draw=album, **settings)
+    world.meet(trace=album, **settings)
     world.run(1.0)
     return album
 
@@ -149,7 +149,7 @@ def test_better() -> None:
     world = pair()
     album = Album(world)
     world.network.block("203.0.113.1", "203.0.113.2")
-    world.meet(draw=album, **RELAYING)
+    world.meet(trace=album, **RELAYING)
     world.run(0.5)
     world.network.unblock("203.0.113.1", "203.0.113.2")
     assert world.until(lambda: world.dialer.told(PathChanged), 30.0)
@@ -173,7 +173,7 @@ def searching(**settings: Any) -> tuple[World, Album]:
     world.rendezvous.look()
     world.cast(behind(world, RANDOM), behind(world, KEEPS))
     album = Album(world)
-    world.meet(draw=album, relay=RelayPolicy.NEVER, **settings)
+    world.meet(trace=album, relay=RelayPolicy.NEVER, **settings)
     return world, album
 
 
@@ -240,7 +240,7 @@ def test_noRendezvous() -> None:
     world = pair()
     album = Album(world)
     world.rendezvous.stop()
-    world.dial("7-zoo-zoo", draw=album)
+    world.dial("7-zoo-zoo", trace=album)
     assert world.until(lambda: world.dialer.ended)
     trace = album.first("dialer")
     assert trace.verdict.startswith("Failed (rendezvous-")
@@ -256,7 +256,7 @@ def test_cancelled() -> None:
     album = Album(world)
     world.listen()
     world.run(2.0)
-    world.dial(draw=album)
+    world.dial(trace=album)
     world.run(1.1 * T)
     world.dialer.end()
     world.run(1.0)
