@@ -72,14 +72,14 @@ class TrialDial:
         except PunchError as error:
             why = error
         evidence = (*self._tried.values(), *notes.evidence)
-        return TrialResult(self._met, self._dialer.theirs, way, why, evidence)
+        return TrialResult(self._met, self._dialer.theirBehavior, way, why, evidence)
 
     async def _meet(self) -> str:
         """
         @return: how the path that won came about.  Nobody wants the path itself.
         """
         began = self._clock.seconds()
-        selected = await self._dialer.reach()
+        selected = await self._dialer.dialOnce()
         selected.path.abort()
         way = wayOf(selected, self._clock.seconds() - began)
         await self._peer.close()

@@ -20,7 +20,7 @@ from punch.link.transport import Link
 from punch.nat.behavior import Translation
 from punch.net.address import Address, formatAddress
 from punch.peer.instancelock import InstanceLock, NoInstanceLock
-from punch.peer.introduction import DialedIntroduction, Meeting
+from punch.peer.introduction import DialedIntroduction, IntroductionTerms
 from punch.peer.peer import Peer, Rendezvous
 from punch.peer.reconnect import Reconnector
 from punch.peer.relaypolicy import RelayPolicy
@@ -53,7 +53,7 @@ class Dialer:
         rendezvous: Rendezvous,
         name: str,
         secret: bytes,
-        reunion: Rejoin | None = None,
+        rejoin: Rejoin | None = None,
         policy: RelayPolicy | None = None,
         rehearses: bool = False,
     ) -> None:
@@ -72,11 +72,11 @@ class Dialer:
         self._rendezvous = rendezvous
         self._name = name
         self._policy = policy
-        self._preface = b"" if reunion is None else reunion.preface
+        self._preface = b"" if rejoin is None else rejoin.preface
         self._greeting = (
             DialersGreeting(name, secret)
-            if reunion is None
-            else DialersGreeting(reunion.name, reunion.secret)
+            if rejoin is None
+            else DialersGreeting(rejoin.name, rejoin.secret)
         )
         self._client: RendezvousClient | None = None
         self._id = b""
@@ -96,7 +96,7 @@ class Dialer:
         started = self._peer.clock.seconds()
         seat = self._seat = self._peer.settings.seats(self._name)
         try:
-            selected = await self.reach()
+            selected = await self.dialOnce()
             link = self._peer.link(selected, DialedIntroduction.role, started)
             if not selected.isRelayed:
                 await self._peer.closeBelow(link)
@@ -112,36 +112,36 @@ class Dialer:
             )
 
         link.whenConfirmed().addCallback(self._confirmed)
-        link.seekBy(Reconnector(self._peer, link, self._again, self.rest(improve)))
+        link.seekBy(Reconnector(self._peer, link, self._redial, self.improve(improve)))
         return link
 
     @property
-    def theirs(self) -> Translation | None:
+    def theirBehavior(self) -> Translation | None:
         """
         What the other side's NATs do, as far as it has told.
         """
         met = self._introduction
-        return None if met is None else met.theirs
+        return None if met is None else met.theirBehavior
 
     def _confirmed(self, isKnown: bool) -> None:
         if isKnown:
             self._tracer(AttachConfirmed())
 
-    def _again(self, reunion: Rejoin, policy: RelayPolicy, tries: int) -> Dialer:
+    def _redial(self, rejoin: Rejoin, policy: RelayPolicy, tries: int) -> Dialer:
         """
         A dial for a link that lives.  Under a standing name we ask now and then, too:
         if its listener was restarted, it can say so.
         """
         met = self._introduction
-        name = met.again if met is not None and met.again else self._name
+        name = met.rejoinName if met is not None and met.rejoinName else self._name
         if tries % 2 and not self._name.isdigit():
             name = self._name
         peer = self._peer.twin()
-        return Dialer(peer, self._rendezvous, name, b"", reunion, policy)
+        return Dialer(peer, self._rendezvous, name, b"", rejoin, policy)
 
-    async def reach(self) -> SelectedPath[Path]:
+    async def dialOnce(self) -> SelectedPath[Path]:
         """
-        Dial once, and answer with the path that wins.  L{rest} is to be called after
+        Dial once, and answer with the path that wins.  L{improve} is to be called after
         it.
 
         @raise PunchError: why there is no path.
@@ -151,7 +151,7 @@ class Dialer:
         )
         return await self._peer.meet(self._gate.admit, self._introduce)
 
-    def rest(
+    def improve(
         self, adopt: Callable[[SelectedPath[Path]], Deferred[Any]]
     ) -> Deferred[None]:
         """
@@ -162,9 +162,11 @@ class Dialer:
             known what came of that.
         @return: fires when the race is over, and the port closed.
         """
-        return Deferred.fromCoroutine(self._rest(adopt))
+        return Deferred.fromCoroutine(self._improve(adopt))
 
-    async def _rest(self, adopt: Callable[[SelectedPath[Path]], Deferred[Any]]) -> None:
+    async def _improve(
+        self, adopt: Callable[[SelectedPath[Path]], Deferred[Any]]
+    ) -> None:
         met, selected = self._introduction, self._selected
         if met is None or selected is None:
             return
@@ -234,8 +236,8 @@ class Dialer:
         self._peer.tell(Introduced(formatAddress(peer)))
         self._tracer(IntroductionReceived(self._id.hex(), formatAddress(peer), wait))
         self._introduction = DialedIntroduction(
-            self._peer.means(self._rendezvous, self._policy),
-            Meeting(
+            self._peer.context(self._rendezvous, self._policy),
+            IntroductionTerms(
                 observed,
                 peer,
                 wait,

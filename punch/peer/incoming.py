@@ -34,7 +34,7 @@ from punch.peer.introduction import (
     PROOF_TIMEOUT,
     AnsweredIntroduction,
     Introduction,
-    Meeting,
+    IntroductionTerms,
 )
 from punch.peer.peer import Peer, Rendezvous
 from punch.reasons import Reason
@@ -53,7 +53,7 @@ How many may wait for an introduction's details at once.
 """
 
 
-class Lobby:
+class Strangers:
     """
     Brings strangers to the listener's introductions.
     """
@@ -70,7 +70,7 @@ class Lobby:
         self._clock = clock
         self._security = security
         self._introductions = introductions
-        self._greeting: dict[Deferred[None], None] = {}
+        self._handshakes: dict[Deferred[None], None] = {}
         self._waiting: dict[Secured, IDelayedCall] = {}
 
     def receive(self, connection: Connection) -> Deferred[None]:
@@ -80,14 +80,14 @@ class Lobby:
         @return: fires when that is done, well or not.
         """
         greeting = Deferred.fromCoroutine(self._receive(connection))
-        self._greeting[greeting] = None
-        return greeting.addBoth(self._greeted, greeting)
+        self._handshakes[greeting] = None
+        return greeting.addBoth(self._handshakeOver, greeting)
 
-    def _greeted(self, result: object, greeting: Deferred[None]) -> None:
+    def _handshakeOver(self, result: object, greeting: Deferred[None]) -> None:
         """
         A handshake is over; why one failed is of no interest.
         """
-        self._greeting.pop(greeting, None)
+        self._handshakes.pop(greeting, None)
 
     async def _receive(self, connection: Connection) -> None:
         secured = await self._security.handshake(connection, Role.LISTENER)
@@ -96,10 +96,10 @@ class Lobby:
             return
         patience = self._clock.callLater(PROOF_TIMEOUT, secured.abort)
         self._waiting[secured] = patience
-        secured.whenLost.addCallback(lambda _: self._leave(secured))
-        self.sort()
+        secured.whenLost.addCallback(lambda _: self._forget(secured))
+        self.matchPins()
 
-    def sort(self) -> None:
+    def matchPins(self) -> None:
         """
         An introduction's details have come: is somebody here for it?
         """
@@ -107,20 +107,20 @@ class Lobby:
         for secured in list(self._waiting):
             introduction = pins.get(secured.pin)
             if introduction is not None:
-                self._leave(secured)
+                self._forget(secured)
                 introduction.acceptSecured(secured)
 
     def close(self) -> None:
         """
         Nobody is met any more.
         """
-        for greeting in list(self._greeting):
+        for greeting in list(self._handshakes):
             greeting.cancel()
         for secured in list(self._waiting):
-            self._leave(secured)
+            self._forget(secured)
             secured.abort()
 
-    def _leave(self, secured: Secured) -> None:
+    def _forget(self, secured: Secured) -> None:
         patience = self._waiting.pop(secured, None)
         if patience is not None and patience.active():
             patience.cancel()
@@ -132,17 +132,17 @@ Introductions that may go on at once.
 """
 
 
-class Reception:
+class IncomingIntroductions:
     """
     All that a listener is in the middle of.  (To the rendezvous it is a
     L{punch.rendezvous.client.Guest}, to its links a
     L{punch.link.interfaces.PathFinder}.)
 
     C{client}: our connection to the rendezvous, C{None} while there is none.
-    C{observed}: our address as the rendezvous sees it.  C{place}: where we wait;
-    C{None} while we have no name.  C{again}: the name for those who come back; empty
-    if nobody can.  C{gone}: arrives when C{client} is lost.  C{isRetired}: no new
-    links are made.  C{gate}: for connections that come in.
+    C{observed}: our address as the rendezvous sees it.  C{meetingPoint}: where we wait;
+    C{None} while we have no name.  C{rejoinName}: the name for those who come back;
+    empty if nobody can.  C{rendezvousGone}: arrives when C{client} is lost.
+    C{isRetired}: no new links are made.  C{gate}: for connections that come in.
     """
 
     _log = Logger()
@@ -155,7 +155,7 @@ class Reception:
         rendezvous: Rendezvous,
         linked: Callable[[Link], None],
         failed: Callable[[PunchError], None],
-        spent: Callable[[str], None],
+        codeSpent: Callable[[str], None],
     ) -> None:
         """
         @param linked: is given each link.
@@ -163,26 +163,28 @@ class Reception:
         @param spent: is told of a name whose code a guess has used up.
         """
         self.client: RendezvousClient | None = None
-        self.place: MeetingPoint | None = None
-        self.again = ""
+        self.meetingPoint: MeetingPoint | None = None
+        self.rejoinName = ""
         self.isRetired = False
-        self.gone: SharedResult[RendezvousError] = SharedResult()
+        self.rendezvousGone: SharedResult[RendezvousError] = SharedResult()
         self._peer = peer
         self._rendezvous = rendezvous
         self._linked = linked
         self._failed = failed
-        self._spent = spent
+        self._codeSpent = codeSpent
         self._introductions: dict[bytes, AnsweredIntroduction] = {}
         self._links: dict[bytes, Link] = {}
-        self._seats: dict[str, Link] = {}
-        self._reunions: set[bytes] = set()
+        self._instances: dict[str, Link] = {}
+        self._rejoins: set[bytes] = set()
         self._empty: SharedResult[None] = SharedResult()
         # Those who wait for their guess, and those who had it.
         self._unanswered: deque[tuple[bytes, AnsweredIntroduction]] = deque()
         self._guessing: dict[bytes, MeetingPoint] = {}
         self._nextGuess = RestartableTimer(peer.clock)
-        self._lobby = Lobby(peer.clock, peer.security, self._introductions.values)
-        self.gate = Gate(peer.clock, self._races, self._lobby.receive)
+        self._strangers = Strangers(
+            peer.clock, peer.security, self._introductions.values
+        )
+        self.gate = Gate(peer.clock, self._races, self._strangers.receive)
 
     @property
     def isBusy(self) -> bool:
@@ -214,7 +216,7 @@ class Reception:
         Meet nobody any more; links live on.
         """
         self._nextGuess.clear()
-        self._lobby.close()
+        self._strangers.close()
         for met in list(self._introductions.values()):
             met.won.cancel()
             met.race.end()
@@ -227,7 +229,7 @@ class Reception:
         for met in list(self._introductions.values()):
             if not met.proven:
                 met.race.fail(why)
-        self.gone.arrive(why)
+        self.rendezvousGone.arrive(why)
 
     def _races(self) -> list[Race[Path]]:
         met = self._introductions.values()
@@ -255,7 +257,7 @@ class Reception:
             client.leave(introduction, refusal)
             return
         self._peer.tell(Introduced(formatAddress(peer)))
-        meeting = Meeting(
+        terms = IntroductionTerms(
             self.observed,
             peer,
             wait,
@@ -265,9 +267,9 @@ class Reception:
             self._openTracer(introduction, peer, wait, linkId is not None),
         )
         if linkId is not None:
-            self._reunite(introduction, meeting, self._links[linkId], pake)
-        elif self.place is not None:
-            self._meet(introduction, meeting, self.place, pake)
+            self._startRejoin(introduction, terms, self._links[linkId], pake)
+        elif self.meetingPoint is not None:
+            self._meet(introduction, terms, self.meetingPoint, pake)
 
     def _openTracer(
         self, introduction: bytes, peer: Address, wait: float, isReunion: bool
@@ -285,69 +287,73 @@ class Reception:
             return Reason.TOO_MANY
         if linkId is not None and linkId not in self._links:
             return Reason.UNKNOWN_LINK
-        if linkId is None and (self.isRetired or self.place is None):
+        if linkId is None and (self.isRetired or self.meetingPoint is None):
             return Reason.NO_SUCH_NAME
         return None
 
     def _meet(
-        self, introduction: bytes, meeting: Meeting, place: MeetingPoint, pake: bytes
+        self,
+        introduction: bytes,
+        terms: IntroductionTerms,
+        meetingPoint: MeetingPoint,
+        pake: bytes,
     ) -> None:
         """
         A dialer who wants a new link.
         """
-        means = self._peer.means(self._rendezvous)
-        met = AnsweredIntroduction(means, meeting, place.greeting(), pake)
+        context = self._peer.context(self._rendezvous)
+        met = AnsweredIntroduction(context, terms, meetingPoint.greeting(), pake)
         self._introductions[introduction] = met
         self._unanswered.append((introduction, met))
         met.whenProven().addCallback(self._proven, introduction)
         started = self._peer.clock.seconds()
-        met.won.addCallback(self._won, introduction, met, started)
-        met.won.addErrback(self._unmet, introduction, met)
+        met.won.addCallback(self._newLink, introduction, met, started)
+        met.won.addErrback(self._newLinkFailed, introduction, met)
         # The first SYN goes out before the arithmetic of the PAKE.
         self._scheduleGuess(0.0)
 
-    def _reunite(
-        self, introduction: bytes, meeting: Meeting, link: Link, pake: bytes
+    def _startRejoin(
+        self, introduction: bytes, terms: IntroductionTerms, link: Link, pake: bytes
     ) -> None:
         """
         A dialer who wants another path for a link.
         """
-        means = self._peer.means(self._rendezvous)
-        reunion = Rejoin(link.id, link.secret)
-        greeting = ListenersGreeting(reunion.name, reunion.secret)
-        met = AnsweredIntroduction(means, meeting, greeting, pake)
+        context = self._peer.context(self._rendezvous)
+        rejoin = Rejoin(link.id, link.secret)
+        greeting = ListenersGreeting(rejoin.name, rejoin.secret)
+        met = AnsweredIntroduction(context, terms, greeting, pake)
         self._introductions[introduction] = met
-        self._reunions.add(introduction)
+        self._rejoins.add(introduction)
         met.whenProven().addCallback(self._proven, introduction)
-        met.won.addCallback(self._reunited, introduction, link)
-        met.won.addErrback(self._missed, introduction)
-        self._peer.clock.callLater(0, self._answerNow, introduction)
+        met.won.addCallback(self._pathForLink, introduction, link)
+        met.won.addErrback(self._introductionFailed, introduction)
+        self._peer.clock.callLater(0, self._answerRejoin, introduction)
 
-    def _answerNow(self, introduction: bytes) -> None:
+    def _answerRejoin(self, introduction: bytes) -> None:
         met = self._introductions.get(introduction)
         if met is not None:
-            met.answer(self._peer.details(self.observed, self.again))
+            met.answer(self._peer.details(self.observed, self.rejoinName))
 
     def _scheduleGuess(self, pause: float) -> None:
         if not self._nextGuess.isSet:
-            self._nextGuess.set(pause, self._answer)
+            self._nextGuess.set(pause, self._answerWaiting)
 
-    def _answer(self) -> None:
+    def _answerWaiting(self) -> None:
         """
         Let those who wait have their guess, as far as guesses go.
         """
-        place, now = self.place, self._peer.clock.seconds()
-        while self._unanswered and place is not None:
+        meetingPoint, now = self.meetingPoint, self._peer.clock.seconds()
+        while self._unanswered and meetingPoint is not None:
             introduction, met = self._unanswered[0]
             if introduction not in self._introductions:
                 self._unanswered.popleft()
-            elif place.guesses.take(now):
+            elif meetingPoint.guesses.take(now):
                 self._unanswered.popleft()
-                self._guessing[introduction] = place
-                met.answer(self._peer.details(self.observed, self.again))
-                place.prepare()
+                self._guessing[introduction] = meetingPoint
+                met.answer(self._peer.details(self.observed, self.rejoinName))
+                meetingPoint.prepare()
             else:
-                next = place.guesses.nextAt(now)
+                next = meetingPoint.guesses.nextAt(now)
                 if next is not None:
                     self._scheduleGuess(next - now)
                 return
@@ -369,7 +375,7 @@ class Reception:
         if guessed is not None:
             guessed.guesses.right()
             self._scheduleGuess(0.0)
-        self._lobby.sort()
+        self._strangers.matchPins()
 
     def left(self, introduction: bytes, reason: str) -> None:
         """
@@ -381,7 +387,7 @@ class Reception:
 
     # What came of it.
 
-    def _won(
+    def _newLink(
         self,
         win: SelectedPath[Path],
         introduction: bytes,
@@ -390,55 +396,55 @@ class Reception:
     ) -> None:
         link = self._peer.link(win, AnsweredIntroduction.role, started)
         self._links[link.id] = link
-        link.whenEnded().addCallback(self._dropped, link, met.seat)
-        self._seatOn(met.seat, link)
-        self._goOn(introduction, link)
+        link.whenEnded().addCallback(self._linkEnded, link, met.instanceToken)
+        self._replaceInstance(met.instanceToken, link)
+        self._awaitBetter(introduction, link)
         link.seekBy(self)
         self._linked(link)
 
-    def _seatOn(self, seat: str, link: Link) -> None:
+    def _replaceInstance(self, token: str, link: Link) -> None:
         """
         Who had the dialer's seat before it is no more.
         """
-        if not seat:
+        if not token:
             return
-        before, self._seats[seat] = self._seats.get(seat), link
+        before, self._instances[token] = self._instances.get(token), link
         if before is not None:
             before.refused(PeerRestarted())
 
-    def _dropped(self, error: object, link: Link, seat: str) -> None:
+    def _linkEnded(self, error: object, link: Link, token: str) -> None:
         self._links.pop(link.id, None)
-        if self._seats.get(seat) is link:
-            del self._seats[seat]
+        if self._instances.get(token) is link:
+            del self._instances[token]
         self._checkEmpty()
 
-    def _reunited(
+    def _pathForLink(
         self, win: SelectedPath[Path], introduction: bytes, link: Link
     ) -> None:
         link.adopt(win)
-        self._goOn(introduction, link)
+        self._awaitBetter(introduction, link)
 
-    def _goOn(self, introduction: bytes, link: Link) -> None:
+    def _awaitBetter(self, introduction: bytes, link: Link) -> None:
         """
         An introduction is over, if not a better path may still come of it.
         """
         met = self._introductions[introduction]
         if not met.race.goesOn:
-            self._leave(introduction, Reason.DONE)
+            self._forget(introduction, Reason.DONE)
             return
         better = met.better.wait()
         better.addCallback(link.adopt)
         better.addErrback(lambda failure: failure.trap(PunchError, CancelledError))
-        better.addBoth(lambda _: self._leave(introduction, Reason.DONE))
+        better.addBoth(lambda _: self._forget(introduction, Reason.DONE))
         link.whenEnded().addCallback(lambda _: met.race.end())
 
-    def _unmet(
+    def _newLinkFailed(
         self, failure: Failure, introduction: bytes, met: AnsweredIntroduction
     ) -> None:
         """
         A dialer was not met.
         """
-        error = self._missed(failure, introduction)
+        error = self._introductionFailed(failure, introduction)
         if error is None:
             return
         guessed = self._guessing.pop(introduction, None)
@@ -448,14 +454,16 @@ class Reception:
             guesses.right() if met.proven else guesses.wrong()
             self._scheduleGuess(0.0)
         if guessed is not None and guessed.guesses.exhausted:
-            self._giveUp(guessed.name)
+            self._retireCode(guessed.name)
             self._failed(error)
         elif met.proven:
             self._failed(error)
         else:
             self._peer.tell(Failed(error.reason.value, str(error)))
 
-    def _missed(self, failure: Failure, introduction: bytes) -> PunchError | None:
+    def _introductionFailed(
+        self, failure: Failure, introduction: bytes
+    ) -> PunchError | None:
         """
         One introduction came to nothing.
 
@@ -463,35 +471,35 @@ class Reception:
         """
         error = failure.value
         if isinstance(error, PunchError):
-            self._leave(introduction, error.reason)
+            self._forget(introduction, error.reason)
             return error
-        self._leave(introduction, Reason.CANCELLED)
+        self._forget(introduction, Reason.CANCELLED)
         if not isinstance(error, CancelledError):
             self._log.failure("in an introduction", failure)
         return None
 
-    def _giveUp(self, name: str) -> None:
+    def _retireCode(self, name: str) -> None:
         """
         A guess has used up the code: who waits for one of his own waits in vain.
         """
-        self.place = None
+        self.meetingPoint = None
         for introduction, met in list(self._introductions.items()):
-            if not met.proven and introduction not in self._reunions:
+            if not met.proven and introduction not in self._rejoins:
                 met.race.fail(NoSuchName(name))
-        self._spent(name)
+        self._codeSpent(name)
 
-    def _leave(self, introduction: bytes, reason: Reason) -> None:
+    def _forget(self, introduction: bytes, reason: Reason) -> None:
         """
         An introduction is over, and with the last one strangers have no business.
         """
         self._introductions.pop(introduction, None)
-        self._reunions.discard(introduction)
+        self._rejoins.discard(introduction)
         if not self._introductions:
-            self._lobby.close()
+            self._strangers.close()
         if self.client is not None:
             self.client.leave(introduction, reason)
 
-    def probe(self) -> None:
+    def probeLinks(self) -> None:
         """
         See at once whether our links' paths still answer.
         """

@@ -9,7 +9,7 @@ on the listener, the dialer has attached it.
 
 The meeting: what an introduction is given, of whom to meet and of what to work with.
 
-The traced verification: it reports when TLS was done, and when the pin was known.
+A verification that is drawn: when TLS was done, and when the pin was known.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class IntroductionContext:
 
 
 @dataclass(frozen=True)
-class Meeting:
+class IntroductionTerms:
     """
     What the rendezvous said: whom we meet, when to start, and the way to send
     the other side a message.
@@ -180,16 +180,16 @@ What the other side's reason to leave means for us, if not that it gave up.
 """
 
 
-def _dialersPatience(means: IntroductionContext) -> float:
-    return means.timeout - min(LAST_WORDS, means.timeout / 4)
+def _dialersTimeout(context: IntroductionContext) -> float:
+    return context.timeout - min(LAST_WORDS, context.timeout / 4)
 
 
 class Introduction:
     """
     One introduction, seen from either side.
 
-    C{won}: fires with the path, or with one of L{punch.errors}.  Cancelling it
-    ends everything.  C{better}: see L{Race}.  C{pin}, C{again}, C{seat}: see
+    C{won}: fires with the path, or with one of L{punch.errors}.  Cancelling it ends
+    everything.  C{better}: see L{Race}.  C{pin}, C{rejoinName}, C{instanceToken}: see
     L{Details}, once the other side's are here.
     """
 
@@ -197,58 +197,58 @@ class Introduction:
     silence: type[PunchError]
 
     _greeting: Greeting
-    _told: Details
+    _ownDetails: Details
 
-    def __init__(self, means: IntroductionContext, meeting: Meeting) -> None:
-        self._means = means
-        self._meeting = meeting
+    def __init__(self, context: IntroductionContext, terms: IntroductionTerms) -> None:
+        self._context = context
+        self._terms = terms
         self._details: SharedResult[Details] = SharedResult()
         self._proof: SharedResult[None] = SharedResult()
         self.pin: bytes | None = None
-        self.again = self.seat = ""
+        self.rejoinName = self.instanceToken = ""
         self.race: Race[Path] = Race(
-            means.clock,
-            Checklist(means.random),
-            means.connect,
+            context.clock,
+            Checklist(context.random),
+            context.connect,
             self._verify,
-            means.tell,
-            means.policy.mayMeet,
-            meeting.tracer,
+            context.tell,
+            context.policy.mayMeet,
+            terms.tracer,
         )
-        self._policy = means.policy
-        self._headStart = LANPreference(means.clock, meeting.own, meeting.peer)
-        self._approach = PortTraversal(
-            means.ways, self.race, meeting.peer, self.role, self._note, meeting.tracer
+        self._policy = context.policy
+        self._lanPreference = LANPreference(context.clock, terms.own, terms.peer)
+        self._traversal = PortTraversal(
+            context.ways, self.race, terms.peer, self.role, self._note, terms.tracer
         )
         self._timers = [
-            means.clock.callLater(meeting.wait, self._start),
-            means.clock.callLater(self._patience(), self._timeOut),
-            means.clock.callLater(_dialersPatience(means) * REPORT, self._report),
-            means.clock.callLater(PROOF_TIMEOUT, self._unproven),
+            context.clock.callLater(terms.wait, self._start),
+            context.clock.callLater(self._timeout(), self._timeOut),
+            context.clock.callLater(_dialersTimeout(context) * REPORT, self._report),
+            context.clock.callLater(PROOF_TIMEOUT, self._unproven),
         ]
         self.won: Deferred[SelectedPath[Path]] = self.race.won
         self.won.addBoth(self._settled)
         self.better = self.race.better
-        if meeting.ticket is not None and means.policy.mayRelay:
-            self.race.relay(means.relay(meeting.ticket))
+        if terms.ticket is not None and context.policy.mayRelay:
+            self.race.relay(context.relay(terms.ticket))
 
-    def _patience(self) -> float:
+    def _timeout(self) -> float:
         """
         Seconds from the introduction to giving up.
         """
-        return self._means.timeout
+        return self._context.timeout
 
     def _verify(self, connection: Connection) -> Deferred[Path]:
-        security, tracer = self._means.security, self._meeting.tracer
+        security, tracer = self._context.security, self._terms.tracer
         path = tracedVerify(security, connection, self.role, self.whenPin, tracer)
-        return path.addCallback(self._headStart.over)
+        return path.addCallback(self._lanPreference.over)
 
     def acceptSecured(self, secured: Secured) -> None:
         """
         A stranger, whose TLS is done, has shown the other side's pin: its connection
         races with the others.
         """
-        pin = _tracedPin(secured, self.whenPin, self._meeting.tracer, earlier=True)
+        pin = _tracedPin(secured, self.whenPin, self._terms.tracer, earlier=True)
         self.race.accept(
             secured,
             lambda _: Deferred.fromCoroutine(verifySecured(secured, self.role, pin)),
@@ -262,11 +262,11 @@ class Introduction:
         return self._details.settled
 
     @property
-    def theirs(self) -> Translation | None:
+    def theirBehavior(self) -> Translation | None:
         """
         What the other side's NATs do, as far as it has told.
         """
-        return self._approach.theirs
+        return self._traversal.theirBehavior
 
     def whenProven(self) -> Deferred[None]:
         """
@@ -295,13 +295,13 @@ class Introduction:
             _log.debug("{bad}", bad=bad)
             return
         if self._mayDial:
-            self._approach.heard(note)
+            self._traversal.noteReceived(note)
 
     def _greeted(self, message: bytes) -> None:
         raise NotImplementedError()
 
     def _note(self, note: Note) -> None:
-        self._meeting.relay(self._greeting.writeNote(note))
+        self._terms.relay(self._greeting.writeNote(note))
 
     def left(self, reason: str) -> None:
         """
@@ -309,7 +309,7 @@ class Introduction:
         path; and when only its connection to the rendezvous broke, we can do
         without, once its details are here.
         """
-        self._meeting.tracer(PeerWithdrew(reason))
+        self._terms.tracer(PeerWithdrew(reason))
         settled = reason == Reason.PEER_LEFT.value and self.proven
         if reason in _TIME_IS_UP:
             # Whoever gives up first has judged, for both.
@@ -329,29 +329,29 @@ class Introduction:
         """
         Whether we connect to where the rendezvous sees the other side.
         """
-        where = self._meeting
+        where = self._terms
         return self.expectsDirect and isUsable(where.peer, where.overLoopback)
 
     def _start(self) -> None:
         if self._mayDial:
-            self.race.add(Candidate(Kind.SERVER_REFLEXIVE, self._meeting.peer))
+            self.race.add(Candidate(Kind.SERVER_REFLEXIVE, self._terms.peer))
 
     def _learn(self, details: Details) -> None:
         """
         The other side's details are here, and it knows the words.
         """
-        self._meeting.tracer(DetailsReceived(len(details.candidates)))
+        self._terms.tracer(DetailsReceived(len(details.candidates)))
         self.pin = details.pin
-        self.again, self.seat = details.again, details.seat
+        self.rejoinName, self.instanceToken = details.again, details.seat
         if self.role is Role.DIALER:
-            self._headStart.begin(self._told.candidates, details.candidates)
+            self._lanPreference.begin(self._ownDetails.candidates, details.candidates)
         self._details.arrive(details)
         self._agree(details.features)
         if self.expectsDirect:
-            for candidate in usable(details.candidates, self._meeting.overLoopback):
+            for candidate in usable(details.candidates, self._terms.overLoopback):
                 self.race.add(candidate)
         if self._mayDial:
-            self._approach.begin(self._told.translation, details.translation)
+            self._traversal.start(self._ownDetails.translation, details.translation)
         self._proof.arrive(None)
 
     def _agree(self, features: frozenset[str]) -> None:
@@ -366,18 +366,18 @@ class Introduction:
             self.race.forgo()
 
     def _say(self, message: bytes) -> None:
-        self._meeting.relay(message)
-        self._meeting.tracer(DetailsSent())
+        self._terms.relay(message)
+        self._terms.tracer(DetailsSent())
 
     def _report(self) -> None:
         if self.proven and self.expectsDirect:
-            self._approach.report()
+            self._traversal.report()
 
     def _timeOut(self) -> None:
         """
         Time is up: come to a verdict.
         """
-        self._conclude(self._approach.verdict(self._headStart.isBehindOne))
+        self._conclude(self._traversal.verdict(self._lanPreference.isBehindOne))
 
     def _conclude(self, verdict: type[NoDirectPath] | None) -> None:
         if verdict is not None and self.proven and self.expectsDirect:
@@ -388,7 +388,7 @@ class Introduction:
     def _judge(self, verdict: type[NoDirectPath]) -> None:
         if self.race.goesOn:
             reason, message = verdict.reason.value, str(verdict())
-            self._means.tell(Judged(reason, message, verdict.advice))
+            self._context.tell(Judged(reason, message, verdict.advice))
             self.race.timeOut(verdict)
 
     def _unproven(self) -> None:
@@ -419,8 +419,8 @@ class DialedIntroduction(Introduction):
 
     def __init__(
         self,
-        means: IntroductionContext,
-        meeting: Meeting,
+        context: IntroductionContext,
+        terms: IntroductionTerms,
         greeting: DialersGreeting,
         own: Callable[[], Details],
     ) -> None:
@@ -430,15 +430,15 @@ class DialedIntroduction(Introduction):
         """
         self._greeting: DialersGreeting = greeting
         self._own = own
-        Introduction.__init__(self, means, meeting)
+        Introduction.__init__(self, context, terms)
 
-    def _patience(self) -> float:
-        return _dialersPatience(self._means)
+    def _timeout(self) -> float:
+        return _dialersTimeout(self._context)
 
     def _greeted(self, message: bytes) -> None:
         try:
-            self._told = self._own()
-            details, answer = self._greeting.answer(message, self._told)
+            self._ownDetails = self._own()
+            details, answer = self._greeting.answer(message, self._ownDetails)
         except WrongCode as wrong:
             self.race.fail(wrong)
             return
@@ -459,8 +459,8 @@ class AnsweredIntroduction(Introduction):
 
     def __init__(
         self,
-        means: IntroductionContext,
-        meeting: Meeting,
+        context: IntroductionContext,
+        terms: IntroductionTerms,
         greeting: ListenersGreeting,
         dialed: bytes,
     ) -> None:
@@ -470,13 +470,13 @@ class AnsweredIntroduction(Introduction):
         self._greeting: ListenersGreeting = greeting
         self._dialed = dialed
         self._isRehearsal = False
-        Introduction.__init__(self, means, meeting)
+        Introduction.__init__(self, context, terms)
 
     def answer(self, own: Details) -> None:
         """
         Let the other side have its guess.
         """
-        self._told = own
+        self._ownDetails = own
         self._attempt(lambda: self._say(self._greeting.answer(self._dialed, own)))
 
     def _greeted(self, message: bytes) -> None:
@@ -503,7 +503,7 @@ class AnsweredIntroduction(Introduction):
         Nothing has failed, as nothing was wanted.
         """
         if self.race.goesOn:
-            self._means.tell(Rehearsed(formatAddress(self._meeting.peer)))
+            self._context.tell(Rehearsed(formatAddress(self._terms.peer)))
             self.race.end()
 
     def _attempt(self, step: Callable[[], None]) -> None:

@@ -25,7 +25,7 @@ from punch.errors import (
 )
 from punch.events import CodeAllotted, Waiting
 from punch.link.transport import Link
-from punch.peer.incoming import Reception
+from punch.peer.incoming import IncomingIntroductions
 from punch.peer.peer import Peer, Rendezvous
 from punch.rendezvous.client import ANSWER_TIMEOUT, RendezvousClient
 from punch.signaling.code import Code, chooseWords
@@ -54,7 +54,7 @@ class Listener:
         self,
         peer: Peer,
         rendezvous: Rendezvous,
-        place: MeetingPoint | None,
+        meetingPoint: MeetingPoint | None,
         linked: Callable[[Link], None],
         failed: Callable[[PunchError], None],
     ) -> None:
@@ -68,13 +68,15 @@ class Listener:
         self._peer = peer
         self._rendezvous = rendezvous
         self._owner = secrets.token_bytes(16)
-        self._nap = InterruptibleSleep(peer.clock)
-        self._trying: Deferred[None] | None = None
-        self._isHurried = False
-        self._reception = Reception(peer, rendezvous, linked, failed, self._renewCode)
-        self._reception.place = place
+        self._backoff = InterruptibleSleep(peer.clock)
+        self._publishing: Deferred[None] | None = None
+        self._isRetryWanted = False
+        self._incoming = IncomingIntroductions(
+            peer, rendezvous, linked, failed, self._renewCode
+        )
+        self._incoming.meetingPoint = meetingPoint
         if peer.settings.resumeFor:
-            self._reception.again = f"again-{secrets.token_hex(16)}"
+            self._incoming.rejoinName = f"again-{secrets.token_hex(16)}"
 
     async def run(self) -> None:
         """
@@ -83,18 +85,18 @@ class Listener:
 
         @raise PunchError: why we cannot begin, or go on.
         """
-        await self._peer.open(self._reception.gate.admit, self._peer.settings.port)
+        await self._peer.open(self._incoming.gate.admit, self._peer.settings.port)
         changes = self._peer.watchNetwork(self._networkChanged)
         try:
             await self._publish()
             while True:
-                why = await self._reception.gone.wait()
+                why = await self._incoming.rendezvousGone.wait()
                 self._log.warn("{why} Coming back.", why=why)
-                await self._comeBack()
+                await self._republish()
         except Exception:
             # No "finally": collected half-done, a coroutine may not wait.
             changes()
-            self._reception.close()
+            self._incoming.close()
             await self._peer.close()
             raise
 
@@ -104,42 +106,42 @@ class Listener:
 
         @return: fires when none does.
         """
-        self._reception.isRetired = True
-        return self._reception.whenEmpty()
+        self._incoming.isRetired = True
+        return self._incoming.whenEmpty()
 
     def _networkChanged(self) -> None:
         """
         Our address may be another: see whether the rendezvous still has us.
         """
-        client = self._reception.client
+        client = self._incoming.client
         if client is not None:
             client.probe(client.localHost not in self._peer.addresses())
         self._peer.askAgain()
-        self._reception.probe()
-        self._nap.wake()
-        if self._trying is not None:
-            self._isHurried = True
-            self._trying.cancel()
+        self._incoming.probeLinks()
+        self._backoff.wake()
+        if self._publishing is not None:
+            self._isRetryWanted = True
+            self._publishing.cancel()
 
     async def _publish(self) -> None:
         """
         Wait at the rendezvous.
         """
-        client = await self._peer.connect(self._rendezvous, self._reception)
-        self._reception.gone = SharedResult()
+        client = await self._peer.connect(self._rendezvous, self._incoming)
+        self._incoming.rendezvousGone = SharedResult()
         try:
-            observed = await self._peer.greet(client, self._patience())
-            self._reception.observed = observed
-            self._reception.client = client
-            await self._takeName(client)
+            observed = await self._peer.greet(client, self._timeout())
+            self._incoming.observed = observed
+            self._incoming.client = client
+            await self._claimName(client)
         except BaseException:
-            self._reception.client = None
+            self._incoming.client = None
             client.disconnect()
             raise
         client.keepAlive()
         self._peer.tell(Waiting())
-        if self._reception.again:
-            published = client.publish(self._reception.again, self._owner)
+        if self._incoming.rejoinName:
+            published = client.publish(self._incoming.rejoinName, self._owner)
             Deferred.fromCoroutine(published).addErrback(self._unpublished)
 
     def _unpublished(self, failure: Failure) -> None:
@@ -148,25 +150,25 @@ class Listener:
         """
         self._log.debug("no name for those who come back: {why}", why=failure.value)
 
-    async def _takeName(self, client: RendezvousClient) -> None:
-        place = self._reception.place
-        if place is not None:
+    async def _claimName(self, client: RendezvousClient) -> None:
+        meetingPoint = self._incoming.meetingPoint
+        if meetingPoint is not None:
             try:
-                await client.publish(place.name, self._owner)
+                await client.publish(meetingPoint.name, self._owner)
                 return
             except NameTaken:
-                if place.lasting:
+                if meetingPoint.lasting:
                     raise
                 # While we were gone the number was given to somebody else.
-        if not self._reception.isRetired:
-            await self._takeNumber(client)
+        if not self._incoming.isRetired:
+            await self._allocateCode(client)
 
-    async def _takeNumber(self, client: RendezvousClient) -> None:
+    async def _allocateCode(self, client: RendezvousClient) -> None:
         code = Code(await client.allocate(self._owner), chooseWords())
-        self._reception.place = MeetingPoint.coded(code)
+        self._incoming.meetingPoint = MeetingPoint.coded(code)
         self._peer.tell(CodeAllotted(str(code)))
 
-    async def _comeBack(self) -> None:
+    async def _republish(self) -> None:
         """
         The rendezvous is gone: try until it is there again.
         """
@@ -174,7 +176,7 @@ class Listener:
         pause = shortest
         while True:
             try:
-                await self._publishSoon()
+                await self._publishInTime()
                 return
             except (NameTaken, BadName, UnsupportedVersion):
                 raise
@@ -182,48 +184,50 @@ class Listener:
                 self._log.info("{error} Trying again.", error=error)
                 if isinstance(error, (PortHeld, RendezvousTimedOut)):
                     # The way to R from this port may be stuck in our NAT.
-                    await self._movePort()
+                    await self._changePort()
             except CancelledError:
-                if not self._isHurried:
+                if not self._isRetryWanted:
                     raise
-                self._isHurried = False
+                self._isRetryWanted = False
                 continue
-            await self._nap.sleep(pause * self._peer.settings.random.uniform(0.8, 1.2))
+            await self._backoff.sleep(
+                pause * self._peer.settings.random.uniform(0.8, 1.2)
+            )
             pause = min(pause * 2, longest)
 
-    def _patience(self) -> float:
+    def _timeout(self) -> float:
         """
         How long the rendezvous may take to answer our hello.
         """
-        return _LINKED_PATIENCE if self._reception.hasLinks else ANSWER_TIMEOUT
+        return _LINKED_PATIENCE if self._incoming.hasLinks else ANSWER_TIMEOUT
 
     def _pauses(self) -> tuple[float, float]:
-        return _LINKED_PAUSES if self._reception.hasLinks else _PAUSES
+        return _LINKED_PAUSES if self._incoming.hasLinks else _PAUSES
 
-    async def _publishSoon(self) -> None:
+    async def _publishInTime(self) -> None:
         """
         Wait at the rendezvous again; where links may want us, without long waits for
         an answer that may not come.
         """
-        self._trying = trying = Deferred.fromCoroutine(self._publish())
-        if self._reception.hasLinks:
+        self._publishing = trying = Deferred.fromCoroutine(self._publish())
+        if self._incoming.hasLinks:
             trying.addTimeout(2 * _LINKED_PATIENCE, self._peer.clock)
         try:
             await trying
         except TimeoutError:
             raise RendezvousTimedOut() from None
         finally:
-            self._trying = None
+            self._publishing = None
 
-    async def _movePort(self) -> None:
+    async def _changePort(self) -> None:
         """
         The system won't let us connect from our port again; unless it was chosen
         for us, or somebody is just being met on it, take another.
         """
-        if self._peer.settings.port or self._reception.isBusy:
+        if self._peer.settings.port or self._incoming.isBusy:
             return
         try:
-            await self._peer.open(self._reception.gate.admit, 0)
+            await self._peer.open(self._incoming.gate.admit, 0)
         except PunchError as error:
             self._log.info("{error}", error=error)
 
@@ -231,18 +235,18 @@ class Listener:
         """
         The code of C{name} is dead: make another.
         """
-        client = self._reception.client
-        if client is not None and not self._reception.isRetired:
+        client = self._incoming.client
+        if client is not None and not self._incoming.isRetired:
             renewed = Deferred.fromCoroutine(self._renew(client, name))
             renewed.addErrback(lambda failure: None)
 
     async def _renew(self, client: RendezvousClient, name: str) -> None:
         await client.withdraw(name)
-        await self._takeNumber(client)
+        await self._allocateCode(client)
 
 
 async def listenOnce(
-    peer: Peer, rendezvous: Rendezvous, place: MeetingPoint | None
+    peer: Peer, rendezvous: Rendezvous, meetingPoint: MeetingPoint | None
 ) -> Link:
     """
     The first link of a listener, or its first failure that counts.
@@ -259,7 +263,7 @@ async def listenOnce(
         else:
             first.callback(link)
 
-    listener = Listener(peer, rendezvous, place, linked, failed)
+    listener = Listener(peer, rendezvous, meetingPoint, linked, failed)
     running = Deferred.fromCoroutine(listener.run())
     running.addErrback(lambda failure: None if first.called else first.errback(failure))
     try:

@@ -87,9 +87,9 @@ class Peer:
         self._sockets = SocketBudget(settings.search)
         self._client: RendezvousClient | None = None
         self._closing: SharedResult[Any] | None = None
-        self._outlook = self._outside()
+        self._reflexive = self._newReflexive()
 
-    def _outside(self) -> ReflexiveAddresses:
+    def _newReflexive(self) -> ReflexiveAddresses:
         # By the relay alone nobody comes to what STUN servers see.
         asked = self.settings.stunServers if self.settings.relay.mayMeet else []
         return ReflexiveAddresses(self._reactor, asked, self.tell, lambda: self.shared)
@@ -115,10 +115,10 @@ class Peer:
         """
         twin = copy(self)
         twin._shared = twin._client = twin._closing = None
-        twin._outlook = twin._outside()
+        twin._reflexive = twin._newReflexive()
         return twin
 
-    def means(
+    def context(
         self, rendezvous: Rendezvous, policy: RelayPolicy | None = None
     ) -> IntroductionContext:
         """
@@ -140,7 +140,7 @@ class Peer:
             ways=TraversalContext(
                 clock=self.clock,
                 random=self.settings.random,
-                survey=self._outlook.survey,
+                survey=self._reflexive.survey,
                 sockets=self._sockets,
                 connect=self.shared.connect,
                 connectAnew=self.shared.connectAnew,
@@ -175,7 +175,7 @@ class Peer:
         before, self._shared = self._shared, self._opened(accepted, port)
         self._closing = None
         self._accepted = accepted
-        self._outlook.forget()
+        self._reflexive.forget()
         if before is not None:
             await before.close()
         self.tell(Listening(self.shared.port))
@@ -201,7 +201,7 @@ class Peer:
         @return: fires when both are done.  To cancel is to wait no longer.
         """
         if self._closing is None:
-            closing = [self.shared.close(), self._outlook.end()]
+            closing = [self.shared.close(), self._reflexive.end()]
             if self._client is not None:
                 closing.append(self._client.disconnect())
             self._closing = SharedResult()
@@ -219,7 +219,7 @@ class Peer:
             another (L{HedgedPort}) if none was asked for.
         @raise punch.errors.RendezvousError: it can't be reached.
         """
-        self._outlook.observe()
+        self._reflexive.observe()
         try:
             return await self._connect(rendezvous, guest, mayMove)
         except PortHeld as held:
@@ -232,7 +232,7 @@ class Peer:
         An earlier connection from our port may be just ending; or what was named as a
         STUN server is the rendezvous itself.
         """
-        await self._outlook.rest()
+        await self._reflexive.rest()
         for pause in _HELD_PAUSES:
             await deferLater(self.clock, pause)
             try:
@@ -240,7 +240,7 @@ class Peer:
             except PortHeld as again:
                 held = again
             else:
-                self._outlook.observe()
+                self._reflexive.observe()
                 return client
         raise held
 
@@ -264,7 +264,7 @@ class Peer:
         self.shared.close()
         self._shared = shared
         self.tell(Listening(shared.port))
-        self._outlook.observe()
+        self._reflexive.observe()
 
     async def greet(self, client: RendezvousClient, patience: float) -> Address:
         """
@@ -278,7 +278,7 @@ class Peer:
         rendezvous, *others = client.vantages or [observed]
         prefix = await prefixBetween(self._reactor, rendezvous, observed)
         self.shared.translateBy(prefix)
-        self._outlook.begin(
+        self._reflexive.begin(
             rendezvous, observed, others if self.settings.relay.mayMeet else []
         )
         return observed
@@ -287,7 +287,7 @@ class Peer:
         """
         STUN servers may see us elsewhere now.
         """
-        self._outlook.hurry()
+        self._reflexive.hurry()
 
     def details(
         self,
@@ -305,14 +305,14 @@ class Peer:
         @param seat: likewise.
         @param features: likewise; C{None}: those of the settings.
         """
-        port, elsewhere = self.shared.port, self._outlook.elsewhere
+        port, elsewhere = self.shared.port, self._reflexive.elsewhere
         return Details(
             self.security.pin,
             gathered(self._ips(), port, observed, elsewhere),
             self.settings.relay.features if features is None else features,
             again=again,
             seat=seat,
-            translation=self._outlook.survey.translation,
+            translation=self._reflexive.survey.translation,
         )
 
     async def meet(

@@ -73,14 +73,14 @@ class PortTraversal:
     """
     One introduction's.
 
-    C{theirs}: what the other side's NATs do, as far as it has told.
+    C{theirBehavior}: what the other side's NATs do, as far as it has told.
     """
 
     _log = Logger()
 
     def __init__(
         self,
-        ways: TraversalContext,
+        context: TraversalContext,
         race: Race[Any],
         peer: Address,
         role: Role,
@@ -93,43 +93,45 @@ class PortTraversal:
         @param send: tells the other side.
         @param tracer: called with each trace event.
         """
-        self._ways = ways
+        self._context = context
         self._race = race
         self._peer = peer
         self._role = role
         self._send = send
         self._tracer = tracer
-        self._told: Account | None = None
-        self._heard: Account | None = None
-        self._own: Translation | None = None
-        self.theirs: Translation | None = None
+        self._ourAccount: Account | None = None
+        self._theirAccount: Account | None = None
+        self._ourBehavior: Translation | None = None
+        self.theirBehavior: Translation | None = None
         self._part = Part.REST
         # Then our connect to the other side is younger than what the survey saw.
-        self._isSurveyed = ways.survey.found.settled
-        self._began = ways.clock.seconds()
-        self._notes = self._taken = 0
+        self._isSurveyed = context.survey.found.settled
+        self._began = context.clock.seconds()
+        self._notes = self._accepted = 0
         self._offered: list[Candidate] = []
         # When the other side has what we offer.
         self._ready = inf
-        self._starting = RestartableTimer(ways.clock)
+        self._starting = RestartableTimer(context.clock)
         self._search: PortSearch | None = None
         self._predicting: Deferred[None] | None = None
         self._surveying: Deferred[None] | None = None
         race.over.wait().addCallback(lambda _: self._stop())
 
-    def begin(self, told: Translation | None, theirs: Translation | None) -> None:
+    def start(
+        self, told: Translation | None, theirBehavior: Translation | None
+    ) -> None:
         """
         The two sides know each other.
 
         @param told: what we have told the other side of our NATs already.
         @param theirs: what it has told us.
         """
-        self.theirs = theirs
-        surveying = self._ways.survey.found.wait()
-        surveying.addCallback(self._surveyed, told)
+        self.theirBehavior = theirBehavior
+        surveying = self._context.survey.found.wait()
+        surveying.addCallback(self._ourBehaviorKnown, told)
         self._surveying = surveying.addErrback(lambda why: why.trap(CancelledError))
 
-    def heard(self, note: Note) -> None:
+    def noteReceived(self, note: Note) -> None:
         """
         The other side knows more.
         """
@@ -139,29 +141,29 @@ class PortTraversal:
         # Nobody sends us anywhere but to a host that is theirs.
         host = self._peer.host
         offered = [c for c in note.candidates if c.address.host == host]
-        offered = offered[: MOST_PREDICTED - self._taken]
-        self._taken += len(offered)
+        offered = offered[: MOST_PREDICTED - self._accepted]
+        self._accepted += len(offered)
         self._offered += offered
-        self._take()
+        self._tryOffered()
         if note.account is not None:
-            self._heard = note.account
+            self._theirAccount = note.account
             # Its time is nearly up, whatever ours is.
             self.report()
-        if note.translation is not None and self.theirs is None:
-            self.theirs = note.translation
-            self._act()
+        if note.translation is not None and self.theirBehavior is None:
+            self.theirBehavior = note.translation
+            self._actOnBoth()
 
-    def _take(self) -> None:
+    def _tryOffered(self) -> None:
         """
         Try what the other side has offered.
 
         Where each connect of either side uses up a port, both begin at once: as soon
         as both have heard each other.
         """
-        now = self._ways.clock.seconds()
+        now = self._context.clock.seconds()
         if self._part is Part.PREDICT_NEXT and now < self._ready:
             if self._ready < inf:
-                self._starting.set(self._ready - now, self._take)
+                self._starting.set(self._ready - now, self._tryOffered)
             return
         offered, self._offered = self._offered, []
         for candidate in offered:
@@ -171,16 +173,16 @@ class PortTraversal:
         """
         Tell the other side what we have seen so far; by that both judge.
         """
-        if self._told is None and self._race.goesOn:
-            self._told = self._account()
-            self._send(Note(account=self._told))
+        if self._ourAccount is None and self._race.goesOn:
+            self._ourAccount = self._account()
+            self._send(Note(account=self._ourAccount))
 
     def _account(self) -> Account:
-        isThorough = self._ways.clock.seconds() - self._began >= THOROUGH
+        isThorough = self._context.clock.seconds() - self._began >= THOROUGH
         outcomes = self._race.outcomes()
-        isBlocked = self._ways.survey.isBlocked
-        searches = self._ways.searches
-        return Account(self._own, outcomes, searches, isThorough, isBlocked)
+        isBlocked = self._context.survey.isBlocked
+        searches = self._context.searches
+        return Account(self._ourBehavior, outcomes, searches, isThorough, isBlocked)
 
     def verdict(self, isBehindOne: bool) -> type[NoDirectPath] | None:
         """
@@ -188,31 +190,37 @@ class PortTraversal:
 
         @param isBehindOne: see L{judge}.
         """
-        if self._heard is None:
+        if self._theirAccount is None:
             # Nor has the other side heard ours, perhaps: what both know is the NATs.
-            return foretell(self._own, self.theirs)
-        ours, theirs = self._told or self._account(), self._heard
-        both = (theirs, ours) if self._role is Role.DIALER else (ours, theirs)
+            return foretell(self._ourBehavior, self.theirBehavior)
+        ours, theirBehavior = self._ourAccount or self._account(), self._theirAccount
+        both = (
+            (theirBehavior, ours)
+            if self._role is Role.DIALER
+            else (ours, theirBehavior)
+        )
         return judge(*both, isBehindOne)
 
-    def _surveyed(self, own: Translation | None, told: Translation | None) -> None:
-        self._own = own
+    def _ourBehaviorKnown(
+        self, own: Translation | None, told: Translation | None
+    ) -> None:
+        self._ourBehavior = own
         if not self._race.goesOn:
             return
         if own is not None and own != told:
             self._send(Note(own))
-        self._act()
+        self._actOnBoth()
 
-    def _act(self) -> None:
+    def _actOnBoth(self) -> None:
         """
         Do our part, once it is known what that is.
         """
         if self._part is not Part.REST:
             return
-        self._part = part = partOf(self._own, self.theirs)
+        self._part = part = partOf(self._ourBehavior, self.theirBehavior)
         if part is Part.REST:
             return
-        if part in (Part.SPREAD, Part.GUESS) and not self._ways.searches:
+        if part in (Part.SPREAD, Part.GUESS) and not self._context.searches:
             self._tracer(
                 TraversalStarted("nothing: a search might do, but we are to make none")
             )
@@ -221,12 +229,14 @@ class PortTraversal:
         self._tracer(TraversalStarted(part.value))
         if part is Part.SPREAD:
             among = f"from many ports to {formatAddress(self._peer)}"
-            self._begin(lambda: self._ways.connectAnew(self._peer), among, None)
+            self._startSearch(
+                lambda: self._context.connectAnew(self._peer), among, None
+            )
         elif part is Part.GUESS:
-            assert self.theirs is not None
-            ports = shuffledPorts(self.theirs.ports, self._ways.random)
+            assert self.theirBehavior is not None
+            ports = shuffledPorts(self.theirBehavior.ports, self._context.random)
             among = f"from our one port to many of {self._peer.host}"
-            self._begin(partial(self._guess, ports), among, Kind.PREDICTED)
+            self._startSearch(partial(self._guess, ports), among, Kind.PREDICTED)
         else:
             if part is Part.PREDICT_NEXT:
                 # What the rendezvous sees is of no use, and would use up ports.
@@ -239,39 +249,39 @@ class PortTraversal:
         port = next(ports, None)
         if port is None:
             return None
-        return self._ways.connect(tcpAddress(self._peer.host, port))
+        return self._context.connect(tcpAddress(self._peer.host, port))
 
-    def _begin(
+    def _startSearch(
         self,
         connect: Callable[[], Deferred[Any] | None],
         among: str,
         kind: Kind | None,
     ) -> None:
-        race, ways = self._race, self._ways
+        race, context = self._race, self._context
         join = partial(race.join, kind=kind, among=among)
-        self._search = PortSearch(ways.clock, ways.sockets, connect, join)
+        self._search = PortSearch(context.clock, context.sockets, connect, join)
         self._search.start()
 
     async def _predict(self, part: Part) -> None:
         """
         Tell the other side which ports of ours to try.
         """
-        own, survey = self._own, self._ways.survey
+        own, survey = self._ourBehavior, self._context.survey
         assert own is not None
         isAhead = part is Part.PREDICT_NEXT
         if not (isAhead or self._isSurveyed) and survey.looked is not None:
             ports = around(own, survey.looked.port, survey.strays)
             self._offer(survey.looked.host, ports)
             isAhead = True
-        asked = self._ways.clock.seconds()
+        asked = self._context.clock.seconds()
         seen = await survey.ahead()
         if seen is None:
             # One may be lost.
-            asked = self._ways.clock.seconds()
+            asked = self._context.clock.seconds()
             seen = await survey.ahead()
         if not self._race.goesOn:
             return
-        now = self._ways.clock.seconds()
+        now = self._context.clock.seconds()
         # It was a connection and a question: two round trips.  A note takes about one.
         self._ready = now + (now - asked) / 2
         if seen is not None:
@@ -280,7 +290,7 @@ class PortTraversal:
             isNext = part is Part.PREDICT_NEXT and self._role is Role.LISTENER
             ports = (skipping if isNext else following)(own, seen.port, survey.strays)
             self._offer(seen.host, ports)
-        self._take()
+        self._tryOffered()
 
     def _offer(self, host: str, ports: Sequence[int]) -> None:
         addresses = [tcpAddress(host, port) for port in ports]

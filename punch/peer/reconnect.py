@@ -45,12 +45,12 @@ class Dial(Protocol):
     One try (L{punch.peer.dialer.Dialer}).
     """
 
-    async def reach(self) -> SelectedPath[Path]:
+    async def dialOnce(self) -> SelectedPath[Path]:
         """
         Dial once.
         """
 
-    def rest(
+    def improve(
         self, adopt: Callable[[SelectedPath[Path]], Deferred[Any]]
     ) -> Deferred[None]:
         """
@@ -58,7 +58,7 @@ class Dial(Protocol):
         """
 
 
-Again = Callable[[Rejoin, RelayPolicy, int], Dial]
+Redial = Callable[[Rejoin, RelayPolicy, int], Dial]
 
 
 class Reconnector:
@@ -70,7 +70,7 @@ class Reconnector:
     _log = Logger()
 
     def __init__(
-        self, peer: Peer, link: Link, again: Again, first: Deferred[None]
+        self, peer: Peer, link: Link, redial: Redial, first: Deferred[None]
     ) -> None:
         """
         @param again: makes a dial.
@@ -80,11 +80,11 @@ class Reconnector:
         self._clock = peer.clock
         self._settings = peer.settings
         self._link = link
-        self._again = again
-        self._reunion = Rejoin(link.id, link.secret)
+        self._redial = redial
+        self._rejoin = Rejoin(link.id, link.secret)
         self._first: Deferred[None] | None = first
         self._running: Deferred[None] | None = None
-        self._nap = InterruptibleSleep(peer.clock)
+        self._backoff = InterruptibleSleep(peer.clock)
         self._ignoreNetwork = peer.watchNetwork(self._networkChanged)
         link.whenEnded().addCallback(lambda _: self._ignoreNetwork())
         self._isAdopting = False
@@ -113,12 +113,12 @@ class Reconnector:
         elif worse and not self._isAdopting:
             self._running.cancel()
 
-    def hurry(self) -> None:
+    def _retryNow(self) -> None:
         """
         Something has changed: try now, by any way that will do.
         """
-        if self._nap.isAsleep:
-            self._nap.wake()
+        if self._backoff.isAsleep:
+            self._backoff.wake()
         elif self._running is not None and not self._isAdopting:
             self._running.cancel()
 
@@ -127,7 +127,7 @@ class Reconnector:
         What did not work may work now, and what did may not.
         """
         if self._link.want is not Want.NOTHING:
-            self.hurry()
+            self._retryNow()
         self._link.probe(self._link.getHost().host not in self._peer.addresses())
 
     def _start(self) -> None:
@@ -175,20 +175,20 @@ class Reconnector:
         policy = self._settings.relay
         if self._link.want is Want.BETTER:
             policy = RelayPolicy.NEVER
-        dial = self._again(self._reunion, policy, tries)
+        dial = self._redial(self._rejoin, policy, tries)
         shortest, longest = _PATIENCE
         patience = min(shortest + 2 * tries, longest)
-        reaching = Deferred.fromCoroutine(dial.reach())
+        reaching = Deferred.fromCoroutine(dial.dialOnce())
         try:
             selected = await reaching.addTimeout(patience, self._clock)
             self._isAdopting = True
             await self._link.adopt(selected).addTimeout(_ADOPTION, self._clock)
         finally:
             self._isAdopting = False
-            rest = dial.rest(self._link.adopt)
+            improve = dial.improve(self._link.adopt)
             if self._link.want is not Want.BETTER:
-                rest.addErrback(self._failed).cancel()
-        await rest
+                improve.addErrback(self._failed).cancel()
+        await improve
 
     async def _pause(self, tries: int) -> None:
         want = self._link.want
@@ -197,4 +197,4 @@ class Reconnector:
         first, longest = _PAUSES[want]
         seconds = min(first * 2 ** min(tries, 20), longest)
         seconds *= self._settings.random.uniform(0.8, 1.2)
-        await self._nap.sleep(seconds)
+        await self._backoff.sleep(seconds)

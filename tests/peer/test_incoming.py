@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from punch.errors import WrongPin
 from punch.net.address import tcpAddress
 from punch.net.connection import Connection, How
-from punch.peer.incoming import MOST_WAITING, Lobby
+from punch.peer.incoming import MOST_WAITING, Strangers
 from punch.peer.introduction import PROOF_TIMEOUT
 from punch.role import Role
 from tests.support.doubles import MemoryTransport, PunchTestCase, connectionWith
@@ -50,7 +50,7 @@ class _Introduction:
         self.given.append(connection)
 
 
-class LobbyTests(PunchTestCase):
+class StrangersTests(PunchTestCase):
     """
     Strangers whose handshakes succeed at once.
     """
@@ -62,8 +62,10 @@ class LobbyTests(PunchTestCase):
         self.clock = Clock()
         self.introductions = [_Introduction(b"one"), _Introduction(None)]
         self.next: Deferred[Any] = Deferred()
-        lobby: Any = Lobby
-        self.lobby: Lobby = lobby(self.clock, self, lambda: self.introductions)
+        strangers: Any = Strangers
+        self.strangers: Strangers = strangers(
+            self.clock, self, lambda: self.introductions
+        )
 
     def handshake(self, connection: Connection, role: Role) -> Deferred[Any]:
         """
@@ -79,7 +81,7 @@ class LobbyTests(PunchTestCase):
         secured = _Secured(pin)
         self.next = Deferred()
         self.next.callback(secured)
-        self.successResultOf(self.lobby.receive(secured))
+        self.successResultOf(self.strangers.receive(secured))
         return secured
 
     def test_known(self) -> None:
@@ -97,7 +99,7 @@ class LobbyTests(PunchTestCase):
         secured = self.come(b"two")
         self.clock.advance(PROOF_TIMEOUT / 2)
         self.introductions[1].pin = b"two"
-        self.lobby.sort()
+        self.strangers.matchPins()
         assert self.introductions[1].given == [secured]
         assert self.introductions[0].given == []
         assert self.clock.getDelayedCalls() == []
@@ -124,7 +126,7 @@ class LobbyTests(PunchTestCase):
         When nobody is met any more, nobody waits.
         """
         wire = self.come(b"three").wire
-        self.lobby.close()
+        self.strangers.close()
         assert wire.aborted
         assert self.clock.getDelayedCalls() == []
 
@@ -133,5 +135,5 @@ class LobbyTests(PunchTestCase):
         Whose handshake fails is not in the lobby.
         """
         self.next = fail(WrongPin())
-        self.successResultOf(self.lobby.receive(_Secured(b"")))
+        self.successResultOf(self.strangers.receive(_Secured(b"")))
         assert self.clock.getDelayedCalls() == []

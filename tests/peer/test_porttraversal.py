@@ -71,7 +71,7 @@ class _Meeting:
             lambda event: None,
         )
         self.race.won.addErrback(lambda failure: None)
-        ways = TraversalContext(
+        context = TraversalContext(
             clock=self.clock,
             random=Random(1),
             survey=self.survey,
@@ -81,7 +81,7 @@ class _Meeting:
             searches=searches,
         )
         self.approach = PortTraversal(
-            ways, self.race, PEER, role, self.notes.append, self.steps.append
+            context, self.race, PEER, role, self.notes.append, self.steps.append
         )
 
     def _look(self, vantage: Address, isShared: bool) -> Deferred[Address]:
@@ -95,12 +95,12 @@ class _Meeting:
 
         return connect
 
-    def begin(self, theirs: Translation | None) -> None:
+    def start(self, theirBehavior: Translation | None) -> None:
         """
         Survey, and know the other side.
         """
         self.survey.begin(RENDEZVOUS, tcpAddress("203.0.113.1", 7000), [VANTAGE])
-        self.approach.begin(None, theirs)
+        self.approach.start(None, theirBehavior)
 
     def end(self) -> None:
         """
@@ -115,7 +115,7 @@ def test_told() -> None:
     The other side is told what was found, once.
     """
     meeting = _Meeting(7000)
-    meeting.begin(KEEPS)
+    meeting.start(KEEPS)
     assert meeting.notes == [Note(KEEPS)]
     assert not meeting.connects
     meeting.end()
@@ -124,14 +124,14 @@ def test_told() -> None:
 @pytest.mark.parametrize(
     ("own", "theirs"), [([7000], ANY), (list(range(20_000, 60_000, 4000)), KEEPS)]
 )
-def test_noSearch(own: list[int], theirs: Translation) -> None:
+def test_noSearch(own: list[int], theirBehavior: Translation) -> None:
     """
     Who is to make no search begins none, and says once why.
     """
     for searches in (True, False):
         meeting = _Meeting(*own, searches=searches)
-        meeting.begin(theirs)
-        meeting.approach.heard(Note(theirs))
+        meeting.start(theirBehavior)
+        meeting.approach.noteReceived(Note(theirBehavior))
         meeting.clock.pump([0.1] * 20)
         assert bool(meeting.connects + meeting.others) is searches
         assert bool(meeting.clock.getDelayedCalls()) is searches
@@ -146,9 +146,9 @@ def test_elsewhere() -> None:
     Ports of another host are not tried, whoever offers them.
     """
     meeting = _Meeting(7000)
-    meeting.begin(NEXT)
-    meeting.approach.heard(offered(80, "192.0.2.80"))
-    meeting.approach.heard(offered(5001))
+    meeting.start(NEXT)
+    meeting.approach.noteReceived(offered(80, "192.0.2.80"))
+    meeting.approach.noteReceived(offered(5001))
     assert meeting.connects == [tcpAddress(PEER.host, 5001)]
     meeting.end()
 
@@ -158,9 +158,9 @@ def test_endless() -> None:
     So many notes are heard, and no more.
     """
     meeting = _Meeting(7000)
-    meeting.begin(NEXT)
+    meeting.start(NEXT)
     for port in range(5001, 5001 + 2 * MOST):
-        meeting.approach.heard(offered(port))
+        meeting.approach.noteReceived(offered(port))
     assert len(meeting.connects) == MOST
     meeting.end()
 
@@ -170,8 +170,8 @@ def test_guess() -> None:
     Where theirs may be any port we try many, from the shared port, as we may.
     """
     meeting = _Meeting(7000)
-    meeting.begin(None)
-    meeting.approach.heard(Note(ANY))
+    meeting.start(None)
+    meeting.approach.noteReceived(Note(ANY))
     meeting.clock.pump([0.02] * 50)
     assert len(set(meeting.connects)) == 40
     assert {each.host for each in meeting.connects} == {PEER.host}
@@ -183,7 +183,7 @@ def test_spread() -> None:
     Where ours may be any port we connect from others, to their one.
     """
     meeting = _Meeting(*range(20_000, 60_000, 4000))
-    meeting.begin(KEEPS)
+    meeting.start(KEEPS)
     meeting.clock.pump([0.02] * 50)
     assert meeting.others == [PEER] * 40
     meeting.end()
@@ -200,9 +200,9 @@ def test_together() -> None:
     meeting.survey._look = lambda vantage, isShared: (
         succeed(meeting.seen.pop(0)) if len(meeting.seen) > 1 else asked[0]
     )
-    meeting.begin(NEXT)
+    meeting.start(NEXT)
     meeting.clock.advance(0.16)
-    meeting.approach.heard(offered(5001))
+    meeting.approach.noteReceived(offered(5001))
     assert tcpAddress(PEER.host, 5001) not in meeting.connects
     asked[0].callback(meeting.seen.pop(0))
     assert len(meeting.notes[-1].candidates) == 16
@@ -218,9 +218,9 @@ def test_unreadable() -> None:
     Late notes, and notes of a race that has ended, do no harm.
     """
     meeting = _Meeting(7000)
-    meeting.begin(ANY)
+    meeting.start(ANY)
     meeting.end()
-    meeting.approach.heard(offered(5001))
+    meeting.approach.noteReceived(offered(5001))
     meeting.approach.report()
     assert tcpAddress(PEER.host, 5001) not in meeting.connects
 
@@ -234,7 +234,7 @@ def test_crossTraffic(role: Role, between: int) -> None:
     """
     first = 7000 + between
     meeting = _Meeting(*range(first, first + 10), role=role)
-    meeting.begin(NEXT)
+    meeting.start(NEXT)
     offers = [note.candidates for note in meeting.notes if note.candidates]
     assert all(len(each) <= 16 for each in offers)
     ports = [each.address.port for offer in offers for each in offer]
@@ -254,13 +254,13 @@ def test_account(role: Role) -> None:
     sides.
     """
     meeting = _Meeting(*range(20_000, 60_000, 4000), role=role)
-    meeting.begin(ANY)
+    meeting.start(ANY)
     meeting.approach.report()
     meeting.approach.report()
     accounts = [note.account for note in meeting.notes if note.account is not None]
     assert len(accounts) == 1
     assert accounts[0].translation is not None
-    meeting.approach.heard(Note(account=Account(ANY)))
+    meeting.approach.noteReceived(Note(account=Account(ANY)))
     verdict = meeting.approach.verdict(False)
     assert verdict is not None
     assert verdict.reason.value == "both-random-mapping"
@@ -280,8 +280,8 @@ def test_aheadLost(answers: int) -> None:
     meeting.survey._look = lambda vantage, isShared: (
         succeed(meeting.seen.pop(0)) if meeting.seen else looks.pop(0)
     )
-    meeting.begin(NEXT)
-    meeting.approach.heard(offered(5001))
+    meeting.start(NEXT)
+    meeting.approach.noteReceived(offered(5001))
     meeting.clock.advance(0.1)
     assert not looks
     assert meeting.connects == [tcpAddress(PEER.host, 5001)]
@@ -301,8 +301,8 @@ def test_aheadLate() -> None:
     meeting.survey._look = lambda vantage, isShared: (
         succeed(meeting.seen.pop(0)) if meeting.seen else looks.pop(0)
     )
-    meeting.begin(NEXT)
-    meeting.approach.heard(offered(5001))
+    meeting.start(NEXT)
+    meeting.approach.noteReceived(offered(5001))
     meeting.clock.advance(PATIENCE)
     meeting.clock.advance(0.1)
     assert meeting.connects == [tcpAddress(PEER.host, 5001)]
@@ -314,10 +314,10 @@ def test_mostPredicted() -> None:
     However many ports the other side offers, only so many are tried.
     """
     meeting = _Meeting(7000)
-    meeting.begin(NEXT)
+    meeting.start(NEXT)
     for first in range(5000, 5000 + 16 * MOST, 16):
         ports = range(first, first + 16)
-        meeting.approach.heard(
+        meeting.approach.noteReceived(
             Note(candidates=tuple(offered(port).candidates[0] for port in ports))
         )
     assert len(meeting.connects) == MOST_PREDICTED < 16 * MOST

@@ -157,16 +157,18 @@ def test_surveyedAnew() -> None:
     service = standing(world.listener)
     world.run(2.0)
     peer: Peer = service.service._where[0]  # type: ignore[attr-defined]
-    assert peer._outlook.survey.translation == Translation(Mapping.ENDPOINT_INDEPENDENT)
+    assert peer._reflexive.survey.translation == Translation(
+        Mapping.ENDPOINT_INDEPENDENT
+    )
     ports = iter(range(7000, 9000, 2))
-    peer._outlook._look = lambda vantage, isShared: (  # type: ignore[method-assign]
+    peer._reflexive._look = lambda vantage, isShared: (  # type: ignore[method-assign]
         succeed(tcpAddress("203.0.113.9", next(ports)))
     )
     world.rendezvous.stop()
     world.run(1.0)
     world.rendezvous.start()
     world.run(5.0)
-    found = peer._outlook.survey.translation
+    found = peer._reflexive.survey.translation
     assert found is not None
     assert found.mapping is Mapping.ADDRESS_AND_PORT_DEPENDENT
     service.stop()
