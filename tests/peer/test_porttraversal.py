@@ -122,7 +122,7 @@ def test_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "theirs"), [([7000], ANY), (list(range(20_000, 60_000, 4000)), KEEPS)]
+    ("own", "theirBehavior"), [([7000], ANY), (list(range(20_000, 60_000, 4000)), KEEPS)]
 )
 def test_noSearch(own: list[int], theirBehavior: Translation) -> None:
     """
