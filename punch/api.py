@@ -53,7 +53,7 @@ def dialName(
 def _dial(
     reactor: Any, rendezvous: str, name: str, secret: bytes, settings: Settings | None
 ) -> Deferred[Link]:
-    settings = settings or Settings(seats=fileInstanceLocks)
+    settings = settings or Settings(instanceLocks=fileInstanceLocks)
     endpoint = rendezvousEndpoint(reactor, rendezvous, settings.hostAddresses)
     peer = Peer(reactor, settings)
     return Deferred.fromCoroutine(Dialer(peer, endpoint, name, secret).run())

@@ -265,13 +265,12 @@ class CheckRun:
         Where the STUN servers are that our user named.
         """
         found = []
-        for each in self._settings.stun:
-            server = HostPort.parse(each)
+        for server in self._settings.stunServers:
             addresses = await resolve(self._reactor, server.host, server.port)
             fit = [at for at in addresses if (":" in at.host) == isSix][:1]
             if not fit:
                 came = f"it has no {_family(isSix)} address"
-                self._notes.evidence.append(Evidence(f"STUN at {each}", came, 0.0))
+                self._notes.evidence.append(Evidence(f"STUN at {server}", came, 0.0))
             found += fit
         return found
 

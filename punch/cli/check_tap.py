@@ -23,7 +23,14 @@ from punch.check.probes import CheckRun
 from punch.check.report import Report, Value
 from punch.check.trialdial import TIMEOUT, TrialDial
 from punch.check.trialresult import TrialResult
-from punch.cli.options import PlainOptions, endWith, giveUp, number, readCode
+from punch.cli.options import (
+    PlainOptions,
+    endWith,
+    giveUp,
+    number,
+    peerSettings,
+    readCode,
+)
 from punch.errors import BadOption, Bug, Misuse, PunchError
 from punch.net.address import HostPort
 from punch.peer.description import rendezvousEndpoint
@@ -105,10 +112,6 @@ class Options(PlainOptions):
         """
         One more.
         """
-        try:
-            HostPort.parse(server)
-        except ValueError as bad:
-            raise UsageError(f"--stun {server}: {bad}") from bad
         self["stun"].append(server)
 
     def postOptions(self) -> None:
@@ -119,14 +122,16 @@ class Options(PlainOptions):
         if not where:
             raise UsageError("--rendezvous (or $PUNCH_RENDEZVOUS) says whom to ask")
         self["rendezvous"] = where
-        if not 0 <= self["port"] < 65536:
-            raise UsageError(f"--port {self['port']}: a port is below 65536")
+        self["settings"] = peerSettings(
+            port=self["port"],
+            interface=self["interface"],
+            timeout=self["timeout"],
+            stun=tuple(self["stun"]),
+        )
         if self["longest"] is None and self["long"]:
             self["longest"] = LONGEST
         if self["longest"] is not None and not 0 < self["longest"] <= MOST:
             raise UsageError(f"--longest takes seconds, 1 to {MOST}")
-        if not 0 < self["timeout"] < 1e6:
-            raise UsageError("--timeout takes seconds, more than 0")
         try:
             self["whom"] = _whom(self)
         except Misuse as mistake:
@@ -253,12 +258,7 @@ def makeService(options: Options) -> IService:
         status, why = statusOf(report, result)
         endWith(reactor, status, f"{PROGRAM}: {why}" if why else "")
 
-    settings = Settings(
-        port=options["port"],
-        interface=options["interface"],
-        timeout=options["timeout"],
-        stun=tuple(options["stun"]),
-    )
+    settings: Settings = options["settings"]
     try:
         rendezvous = rendezvousEndpoint(reactor, options["rendezvous"])
     except Misuse as mistake:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +19,7 @@ from twisted.internet.interfaces import IReactorCore
 from twisted.logger import LogLevel, textFileLogObserver
 from twisted.python import usage
 
+from punch.peer.settings import BadSetting, Settings
 from punch.signaling.code import Code, parseCode
 
 EX_USAGE = 64
@@ -50,6 +52,25 @@ def number(option: str, kind: Callable[[str], Any]) -> Callable[[str], Any]:
     # What usage.Options says in its own way, we say better.
     read.coerceDoc = ""  # type: ignore[attr-defined]
     return read
+
+
+def dashed(name: str) -> str:
+    """
+    The option for a C{mixedCase} name: C{mixed-case}.
+    """
+    return re.sub("[A-Z]", lambda letter: f"-{letter[0].lower()}", name)
+
+
+def peerSettings(**values: Any) -> Settings:
+    """
+    The settings that options of the same names ask for.
+
+    @raise usage.UsageError: one of them cannot have its value.
+    """
+    try:
+        return Settings(**values)
+    except BadSetting as bad:
+        raise usage.UsageError(bad.spelled(f"--{dashed(bad.name)}", " ")) from bad
 
 
 def readCode(text: str) -> Code:

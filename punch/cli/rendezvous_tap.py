@@ -4,7 +4,6 @@ C{twist punch-rendezvous}: a rendezvous server.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -24,7 +23,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
-from punch.cli.options import PlainOptions, endWith, giveUp
+from punch.cli.options import PlainOptions, dashed, endWith, giveUp
 from punch.cli.rlimit import allowFiles
 from punch.cli.sdnotify import SystemdNotifier
 from punch.rendezvous.server.factory import RendezvousFactory
@@ -50,7 +49,7 @@ def optionName(limit: str) -> str:
     """
     The option that sets a field of L{Limits}.
     """
-    return "max-" + re.sub("[A-Z]", lambda letter: f"-{letter[0].lower()}", limit)
+    return f"max-{dashed(limit)}"
 
 
 def _whole(option: str, text: str) -> int:

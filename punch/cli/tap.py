@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,13 +17,20 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
-from punch.cli.options import RepeatableOptions, endWith, giveUp, number, readCode
+from punch.cli.options import (
+    RepeatableOptions,
+    endWith,
+    giveUp,
+    number,
+    peerSettings,
+    readCode,
+)
 from punch.cli.rlimit import allowFiles
 from punch.errors import BadOption, Bug, LinkError, Misuse, PunchError
 from punch.eventlog import EventLog, openEvents
 from punch.forwarding.service import Ends, Forwarding
 from punch.interfaces import IOutcome, IStandardStreamsProtocol
-from punch.nat.portsearch import DEFAULT_SOCKETS, MOST_SOCKETS
+from punch.nat.portsearch import DEFAULT_SOCKETS
 from punch.net.identity import Identity, keepIdentity, parsePin
 from punch.peer.description import peerEndpoint, rendezvousEndpoint
 from punch.peer.dialer import Dialer
@@ -173,24 +181,21 @@ def _complete(options: Options) -> None:
     for option, needed in _NEEDS.items():
         if options[option] and not options[needed]:
             raise BadOption(f"--{option} needs --{needed}")
-    _checkNumbers(options)
+    options["settings"] = peerSettings(
+        port=options["port"],
+        interface=options["interface"],
+        timeout=options["timeout"],
+        search=options["search"],
+        resumeFor=options["resume-for"],
+        relay=RelayPolicy.named(options["relay"]),
+        instanceLocks=fileInstanceLocks,
+        stun=tuple(options["stun"]),
+    )
     _completeProtocol(options)
     if options["show-pin"] or options["peer"]:
         _completeDirect(options)
     else:
         _completeIntroduced(options, given)
-
-
-def _checkNumbers(options: Options) -> None:
-    if not 0 <= options["port"] < 65536:
-        raise BadOption(f"--port {options['port']}: a port is below 65536")
-    if not 0 < options["timeout"] < 1e6:
-        raise BadOption("--timeout takes seconds, more than 0")
-    if not 0 <= options["search"] <= MOST_SOCKETS:
-        raise BadOption(f"--search takes a number of sockets, 0 to {MOST_SOCKETS}")
-    if not 0 <= options["resume-for"] < 1e9:
-        raise BadOption("--resume-for takes seconds, 0 or more")
-    options["relay-policy"] = RelayPolicy.named(options["relay"])
 
 
 def _completeProtocol(options: Options) -> None:
@@ -277,17 +282,18 @@ def makeRoom(options: Options) -> None:
     """
     A search must not take the files that everything else needs.
     """
-    wanted = _FILES + options["search"]
+    settings: Settings = options["settings"]
+    wanted = _FILES + settings.search
     allowed = allowFiles(wanted)
     most = max(0, allowed - _LEAST_FILES)
-    if options["search"] > most:
+    if settings.search > most:
         _log.warn(
             "The system allows {files} open files, so a search gets {most} sockets;"
             " see ulimit -n.",
             files=allowed,
             most=most,
         )
-        options["search"] = most
+        options["settings"] = replace(settings, search=most)
 
 
 def makeService(options: Options) -> IService:
@@ -302,15 +308,8 @@ def makeService(options: Options) -> IService:
         ends = Ends(reactor, options["expose"], options["forward"])
         # First: it may take the standard streams, which --events may name.
         factory = _factoryFor(reactor, options, ends)
-        settings = Settings(
-            port=options["port"],
-            interface=options["interface"],
-            timeout=options["timeout"],
-            search=options["search"],
-            resumeFor=options["resume-for"],
-            relay=options["relay-policy"],
-            seats=fileInstanceLocks,
-            stun=tuple(options["stun"]),
+        settings = replace(
+            options["settings"],
             tell=EventLog(time.time, openEvents(options["events"])),
             trace=traceFile(reactor, options["trace-path"], time.time),
         )

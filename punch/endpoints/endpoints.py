@@ -154,7 +154,7 @@ def _checked(service: str) -> str:
 
 
 def _logging() -> Settings:
-    return Settings(seats=fileInstanceLocks, tell=EventLog(time.time))
+    return Settings(instanceLocks=fileInstanceLocks, tell=EventLog(time.time))
 
 
 def _appointment(

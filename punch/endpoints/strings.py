@@ -17,11 +17,9 @@ from twisted.internet.endpoints import quoteStringArgument
 from punch.endpoints.endpoints import PunchClientEndpoint, PunchServerEndpoint
 from punch.errors import BadEndpoint, PunchError
 from punch.eventlog import EventLog
-from punch.nat.portsearch import DEFAULT_SOCKETS, MOST_SOCKETS
-from punch.net.address import HostPort
 from punch.peer.instancelock import fileInstanceLocks
 from punch.peer.relaypolicy import RelayPolicy
-from punch.peer.settings import RESUME_FOR, Settings
+from punch.peer.settings import BadSetting, Settings
 from punch.signaling.secretfile import readSecret
 
 _SERVER = (
@@ -166,46 +164,25 @@ def _how(kwargs: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _settings(kwargs: Mapping[str, str]) -> Settings:
-    port = _number("port", kwargs.get("port", "0"))
-    if port != int(port) or not 0 <= port < 65536:
-        raise BadEndpointString(f"port={kwargs['port']}: a port is below 65536")
-    timeout = _number("timeout", kwargs.get("timeout", "30"))
-    if not 0 < timeout < 1e6:
-        raise BadEndpointString("timeout= takes seconds, more than 0")
-    resumeFor = _number("resumefor", kwargs.get("resumefor", str(RESUME_FOR)))
-    if resumeFor < 0:
-        raise BadEndpointString("resumefor= takes seconds, 0 or more")
-    search = _number("search", kwargs.get("search", str(DEFAULT_SOCKETS)))
-    if search != int(search) or not 0 <= search <= MOST_SOCKETS:
-        raise BadEndpointString(f"search= takes sockets, 0 to {MOST_SOCKETS}")
-    return Settings(
-        port=int(port),
-        interface=kwargs.get("interface", ""),
-        timeout=timeout,
-        search=int(search),
-        resumeFor=resumeFor,
-        relay=RelayPolicy.named(kwargs.get("relay", "fallback")),
-        seats=fileInstanceLocks,
-        stun=_stunServers(kwargs),
-        tell=EventLog(time.time),
-    )
-
-
-def _stunServers(kwargs: Mapping[str, str]) -> tuple[str, ...]:
-    """
-    The STUN servers, with commas between them.
-    """
-    if "stun" not in kwargs:
-        return ()
-    servers = tuple(kwargs["stun"].split(","))
-    for server in servers:
-        try:
-            HostPort.parse(server)
-        except ValueError as bad:
-            raise BadEndpointString(
-                rf"stun={server}: {bad}; write stun=HOST\:PORT, and a comma between two"
-            ) from None
-    return servers
+    values: dict[str, Any] = {
+        name: _number(name.lower(), kwargs[name.lower()])
+        for name in ("port", "timeout", "search", "resumeFor")
+        if name.lower() in kwargs
+    }
+    try:
+        return Settings(
+            **values,
+            interface=kwargs.get("interface", ""),
+            relay=RelayPolicy.named(kwargs.get("relay", "fallback")),
+            instanceLocks=fileInstanceLocks,
+            stun=tuple(kwargs["stun"].split(",")) if "stun" in kwargs else (),
+            tell=EventLog(time.time),
+        )
+    except BadSetting as bad:
+        text = bad.spelled(f"{bad.name.lower()}=")
+        if bad.name == "stun":
+            text += r"; write stun=HOST\:PORT, and a comma between two"
+        raise BadEndpointString(text) from None
 
 
 def _number(key: str, text: str) -> float:
@@ -215,4 +192,4 @@ def _number(key: str, text: str) -> float:
         number = float("nan")
     if not abs(number) < 1e9:
         raise BadEndpointString(f"{key}= takes a number, not {text!r}")
-    return number
+    return int(number) if number.is_integer() else number

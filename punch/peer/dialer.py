@@ -94,7 +94,7 @@ class Dialer:
         @raise PunchError: why there is no link.
         """
         started = self._peer.clock.seconds()
-        seat = self._seat = self._peer.settings.seats(self._name)
+        seat = self._seat = self._peer.settings.instanceLocks(self._name)
         try:
             selected = await self.dialOnce()
             link = self._peer.link(selected, DialedIntroduction.role, started)

@@ -75,7 +75,6 @@ class Peer:
         """
         @param reactor: provides L{IReactorTCP} and L{IReactorTime}.
         @param identity: a lasting one; by default a new one is made.
-        @raise punch.errors.BadOption: a STUN server is not C{HOST:PORT}.
         """
         self._reactor = reactor
         self.clock = IReactorTime(reactor)
@@ -91,7 +90,7 @@ class Peer:
 
     def _newReflexive(self) -> ReflexiveAddresses:
         # By the relay alone nobody comes to what STUN servers see.
-        asked = self.settings.stunServers if self.settings.relay.mayMeet else []
+        asked = self.settings.stunServers if self.settings.relay.mayMeet else ()
         return ReflexiveAddresses(self._reactor, asked, self.tell, lambda: self.shared)
 
     def watchNetwork(self, changed: Callable[[], None]) -> Callable[[], None]:

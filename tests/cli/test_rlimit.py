@@ -12,6 +12,7 @@ import pytest
 
 from punch.cli import tap
 from punch.cli.rlimit import allowFiles
+from punch.peer.settings import Settings
 
 UNLIMITED = resource.RLIM_INFINITY
 
@@ -68,7 +69,7 @@ def test_search(monkeypatch: pytest.MonkeyPatch, allowed: int, search: int) -> N
     A search gets what is left when everything else has its files.
     """
     options = tap.Options()
-    options["search"] = 600
+    options["settings"] = Settings(search=600)
     monkeypatch.setattr(tap, "allowFiles", lambda wanted: min(wanted, allowed))
     tap.makeRoom(options)
-    assert options["search"] == search
+    assert options["settings"].search == search

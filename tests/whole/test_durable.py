@@ -339,7 +339,7 @@ def dials(program: Program, seat: bytes) -> None:
     class Taken(NoInstanceLock):
         token = seat
 
-    settings = program.settings(seats=lambda name: Taken(), **DURABLE)
+    settings = program.settings(instanceLocks=lambda name: Taken(), **DURABLE)
     program.wants(lambda: api.dialName(program.host, WHERE, NAME, SECRET, settings))
 
 
