@@ -98,12 +98,12 @@ class TrialDial:
             self._tried[event.remote] = Evidence(asked, event.outcome, lasted)
 
 
-def wayOf(win: SelectedPath[Path], elapsed: float) -> str:
+def wayOf(selected: SelectedPath[Path], elapsed: float) -> str:
     """
     How a direct path came about, for a person.
     """
-    towards = "to" if win.how is How.CONNECTED else "from"
+    towards = "to" if selected.how is How.CONNECTED else "from"
     return (
-        f"direct after {elapsed * 1000:.0f} ms, {win.how.value} {towards}"
-        f" {formatAddress(win.remote)}, {win.kind.value}"
+        f"direct after {elapsed * 1000:.0f} ms, {selected.how.value} {towards}"
+        f" {formatAddress(selected.remote)}, {selected.kind.value}"
     )

@@ -98,7 +98,7 @@ class _Check:
     held: int = 0
     rejections: int = 0
     refusedSince: float | None = None
-    isResting: bool = False
+    isStopped: bool = False
     outcomes: set[Outcome] = field(default_factory=set)
 
 
@@ -181,7 +181,7 @@ class Checklist:
             check.refusedSince = None
         elif check.refusedSince is None:
             check.refusedSince = now
-        if outcome is not Outcome.CONNECTED and not check.isResting:
+        if outcome is not Outcome.CONNECTED and not check.isStopped:
             check.dueAt = self._next(check, outcome, now)
             if check.candidate.kind is Kind.PREDICTED:
                 self._slot = max(now, self._slot) + _PREDICTED
@@ -222,7 +222,7 @@ class Checklist:
         check.outcomes.add(outcome)
         pause = self._random.uniform(*_REJECTED) * 2**check.rejections
         check.rejections += 1
-        if not check.isResting:
+        if not check.isStopped:
             check.dueAt = now + min(pause, _LONGEST)
 
     def isNews(self, address: Address, outcome: str) -> bool:
@@ -244,13 +244,13 @@ class Checklist:
                 found |= check.outcomes
         return frozenset(outcome.value for outcome in found)
 
-    def rest(self, kind: Kind) -> None:
+    def stopTrying(self, kind: Kind) -> None:
         """
         Make no more attempts at candidates of a kind; those that are pending go on.
         """
         for check in self._checks.values():
             if check.candidate.kind is kind:
-                check.isResting = True
+                check.isStopped = True
                 check.dueAt = None
 
     def verdict(self, searched: int = 0) -> PunchError:

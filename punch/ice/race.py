@@ -60,11 +60,17 @@ Makes a path of a connection, or fails; it owns the connection from then on.
 
 class Race(Generic[P]):
     """
-    One race for one introduction.
+    Tries all candidates of one peer at once until a verified connection is selected.
 
-    C{won}: fires with the first valid path.  C{better}: if that is relayed, the race
-    goes on behind it, and this arrives with a direct path, or fails.  C{over}:
-    arrives when the race has ended, however.
+    An introduction or a direct dial makes it, feeds it candidates and incoming
+    connections, and stops it.  When it ends it cancels every attempt and verification
+    that is left.
+
+    @ivar selected: fires with the first valid path, or fails with the reason why there
+        is none.  Cancelling it ends the race.
+    @ivar better: if the first path is relayed, the race goes on, and this fires with a
+        direct path, or fails.
+    @ivar finished: fires when the race has ended, in whatever way.
     """
 
     _log = Logger()
@@ -93,31 +99,31 @@ class Race(Generic[P]):
         # In order, so that what is cancelled is cancelled in the same order always.
         self._running: dict[Deferred[Connection] | Deferred[P], None] = {}
         self._next = RestartableTimer(clock)
-        self._over = False
+        self._isOver = False
         self._isRelayed = False
         self._searched = 0
         self.better: SharedResult[SelectedPath[P]] = SharedResult()
-        self.over: SharedResult[None] = SharedResult()
-        self.won: Deferred[SelectedPath[P]] = Deferred(lambda _: self._finish())
+        self.finished: SharedResult[None] = SharedResult()
+        self.selected: Deferred[SelectedPath[P]] = Deferred(lambda _: self._finish())
 
     @property
-    def goesOn(self) -> bool:
+    def isRunning(self) -> bool:
         """
         Whether a (better) path may still be found.
         """
-        return not self._over
+        return not self._isOver
 
     def add(self, candidate: Candidate) -> None:
         """
         Try this candidate too, from now on.
         """
-        if self._over or not self._checklist.add(candidate, self._clock.seconds()):
+        if self._isOver or not self._checklist.add(candidate, self._clock.seconds()):
             return
         self._tracer(
             CandidateAdded(formatAddress(candidate.address), candidate.kind.value)
         )
         self._report(candidate.address, "started")
-        self._go()
+        self._startDue()
 
     def accept(
         self, connection: Connection, verify: Verify[P] | None = None
@@ -128,12 +134,12 @@ class Race(Generic[P]):
         @param verify: C{None}: as any other connection is verified.
         @return: fires when it has won or is out.
         """
-        if not self._over:
+        if not self._isOver:
             return self._enter(connection, verify=verify)
         connection.abort()
         return succeed(None)
 
-    def join(
+    def addSearched(
         self, connecting: Deferred[Any], kind: Kind | None = None, among: str = ""
     ) -> None:
         """
@@ -144,15 +150,15 @@ class Race(Generic[P]):
         @param kind: C{None}: that of the candidate it leads to.
         @param among: what is searched, as people are told.
         """
-        if self._over:
+        if self._isOver:
             connecting.addCallbacks(lambda made: made.abort(), lambda failure: None)
             connecting.cancel()
             return
         self._searched += 1
         self._tracer(SearchConnectStarted(among))
-        self._await(connecting, kind, self._unfound, self._clock.seconds())
+        self._await(connecting, kind, self._searchFailed, self._clock.seconds())
 
-    def relay(self, connecting: Deferred[Any]) -> None:
+    def addRelayed(self, connecting: Deferred[Any]) -> None:
         """
         A connection through the relay races with the others.
 
@@ -161,7 +167,7 @@ class Race(Generic[P]):
         self._tell(Attempted(RELAY, Kind.RELAYED.value, "started"))
         self._tracer(CandidateAdded(RELAY, Kind.RELAYED.value))
         self._tracer(ConnectStarted(RELAY))
-        self._await(connecting, Kind.RELAYED, self._unrelayed)
+        self._await(connecting, Kind.RELAYED, self._relayFailed)
 
     def _await(
         self,
@@ -182,15 +188,15 @@ class Race(Generic[P]):
 
         def failed(failure: Failure) -> None:
             self._running.pop(connecting, None)
-            if not self._over:
+            if not self._isOver:
                 unmade(failure)
 
-        connecting.addCallbacks(connected, failed).addErrback(self._surprised)
+        connecting.addCallbacks(connected, failed).addErrback(self._failedUnexpectedly)
 
-    def _unfound(self, failure: Failure) -> None:
+    def _searchFailed(self, failure: Failure) -> None:
         self._tracer(SearchConnectFailed(outcomeOf(failure).value))
 
-    def _unrelayed(self, failure: Failure, local: str = "") -> None:
+    def _relayFailed(self, failure: Failure, local: str = "") -> None:
         self._log.debug("no path by the relay: {why}", why=failure.value)
         outcome = Outcome.REJECTED.value
         if isinstance(failure.value, PunchError):
@@ -202,10 +208,10 @@ class Race(Generic[P]):
         """
         Nobody wins any more.
         """
-        self._lose(Failure(reason))
+        self._fail(Failure(reason))
 
-    def _lose(self, failure: Failure) -> None:
-        if self._over:
+    def _fail(self, failure: Failure) -> None:
+        if self._isOver:
             return
         error = failure.value
         if isinstance(error, PunchError):
@@ -214,13 +220,13 @@ class Race(Generic[P]):
         if self._isRelayed:
             self.better.fail(failure)
         else:
-            self.won.errback(failure)
+            self.selected.errback(failure)
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """
         A better path is not wanted any more.
         """
-        self._lose(Failure(CancelledError()))
+        self._fail(Failure(CancelledError()))
 
     def timeOut(self, verdict: type[PunchError] | None = None) -> None:
         """
@@ -231,19 +237,19 @@ class Race(Generic[P]):
         seen = self._checklist.verdict(self._searched)
         self.fail(seen if verdict is None else verdict(seen.detail))
 
-    def rest(self, kind: Kind) -> None:
+    def stopTrying(self, kind: Kind) -> None:
         """
-        See L{Checklist.rest}.
+        See L{Checklist.stopTrying}.
         """
-        self._checklist.rest(kind)
+        self._checklist.stopTrying(kind)
 
-    def forgo(self) -> None:
+    def stopDirect(self) -> None:
         """
         No direct path is wanted after all: nothing more is tried.
         """
         self._isDirect = False
         for kind in Kind:
-            self.rest(kind)
+            self.stopTrying(kind)
 
     def outcomes(self) -> frozenset[str]:
         """
@@ -263,18 +269,18 @@ class Race(Generic[P]):
         """
         return self._checklist.knowsHost(address.host)
 
-    def _go(self) -> None:
+    def _startDue(self) -> None:
         """
         Start what is due, and come back when more will be.
         """
         self._next.clear()
         for candidate in self._checklist.due(self._clock.seconds()):
-            if not self._over:
+            if not self._isOver:
                 self._attempt(candidate.address)
         due = self._checklist.nextDue()
-        if due is not None and not self._over:
+        if due is not None and not self._isOver:
             pause = max(0.0, due - self._clock.seconds())
-            self._next.set(pause, self._go)
+            self._next.set(pause, self._startDue)
 
     def _attempt(self, address: Address) -> None:
         self._tracer(ConnectStarted(formatAddress(address)))
@@ -289,12 +295,12 @@ class Race(Generic[P]):
 
         def failed(failure: Failure) -> None:
             self._running.pop(attempt, None)
-            if not self._over:
+            if not self._isOver:
                 self._conclude(address, outcomeOf(failure))
-                self._go()
+                self._startDue()
 
         attempt.addCallbacks(connected, failed)
-        attempt.addErrback(self._surprised)
+        attempt.addErrback(self._failedUnexpectedly)
 
     def _enter(
         self,
@@ -312,13 +318,13 @@ class Race(Generic[P]):
         """
         remote, local = connection.remote, connection.local
         self._checklist.hold(remote)
-        self._drawJoined(connection, kind or self._checklist.kindOf(remote), took)
+        self._traceMade(connection, kind or self._checklist.kindOf(remote), took)
         verification = (verify or self._verify)(connection)
         self._running[verification] = None
 
         def valid(path: P) -> None:
             self._running.pop(verification, None)
-            self._win(
+            self._select(
                 SelectedPath(
                     path,
                     kind or self._checklist.kindOf(remote),
@@ -330,9 +336,9 @@ class Race(Generic[P]):
 
         def invalid(failure: Failure) -> None:
             self._running.pop(verification, None)
-            if kind is Kind.RELAYED and not self._over:
-                self._unrelayed(failure, formatAddress(local))
-            elif not self._over:
+            if kind is Kind.RELAYED and not self._isOver:
+                self._relayFailed(failure, formatAddress(local))
+            elif not self._isOver:
                 self._log.debug(
                     "no path to {remote}: {why}", remote=remote, why=failure.value
                 )
@@ -342,39 +348,45 @@ class Race(Generic[P]):
                 self._report(remote, outcome.value)
                 addresses = formatAddress(remote), formatAddress(local)
                 self._tracer(ConnectionRejected(*addresses, outcome.value))
-                self._go()
+                self._startDue()
 
-        return verification.addCallbacks(valid, invalid).addErrback(self._surprised)
+        return verification.addCallbacks(valid, invalid).addErrback(
+            self._failedUnexpectedly
+        )
 
-    def _drawJoined(
+    def _traceMade(
         self, connection: Connection, kind: Kind, took: float | None
     ) -> None:
         remote = RELAY if kind is Kind.RELAYED else formatAddress(connection.remote)
         local, how = formatAddress(connection.local), connection.how.value
         self._tracer(ConnectionMade(remote, kind.value, local, how, took))
 
-    def _win(self, win: SelectedPath[P]) -> None:
-        goesOn = win.isRelayed and self._isDirect
+    def _select(self, selected: SelectedPath[P]) -> None:
+        goesOn = selected.isRelayed and self._isDirect
         if goesOn:
-            win = replace(win, why=self._checklist.verdict().reason.value)
-        elif win.isRelayed:
-            win = replace(win, why=Reason.RELAY_ONLY.value)
-        remote = RELAY if win.isRelayed else formatAddress(win.remote)
-        self._tracer(PathSelected(remote, formatAddress(win.local), win.way, win.why))
+            selected = replace(selected, why=self._checklist.verdict().reason.value)
+        elif selected.isRelayed:
+            selected = replace(selected, why=Reason.RELAY_ONLY.value)
+        remote = RELAY if selected.isRelayed else formatAddress(selected.remote)
+        self._tracer(
+            PathSelected(
+                remote, formatAddress(selected.local), selected.way, selected.why
+            )
+        )
         isBetter, self._isRelayed = self._isRelayed, self._isRelayed or goesOn
         if not goesOn:
             self._finish()
         if isBetter:
-            self.better.arrive(win)
+            self.better.arrive(selected)
         else:
-            self.won.callback(win)
+            self.selected.callback(selected)
 
-    def _surprised(self, failure: Failure) -> None:
+    def _failedUnexpectedly(self, failure: Failure) -> None:
         """
         Our own mistake: it must not pass for an outcome of the network.
         """
-        if not self._over:
-            self._lose(failure)
+        if not self._isOver:
+            self._fail(failure)
         elif not failure.check(CancelledError):
             self._log.failure("after the race", failure)
 
@@ -382,16 +394,16 @@ class Race(Generic[P]):
         """
         The one end: by a win, by cancelling, or by a surprise.
         """
-        if not self._over:
+        if not self._isOver:
             self._tracer(RaceEnded())
             if self._searched:
                 self._tell(Searched(self._searched))
-        self._over = True
+        self._isOver = True
         self._next.clear()
         running, self._running = self._running, {}
         for each in running:
             each.cancel()
-        self.over.arrive(None)
+        self.finished.arrive(None)
 
     def _conclude(self, address: Address, outcome: Outcome) -> None:
         self._checklist.conclude(address, outcome, self._clock.seconds())

@@ -287,10 +287,10 @@ class Ride:
     """
 
     def __init__(
-        self, clock: IReactorTime, win: SelectedPath[Path], rider: Rider
+        self, clock: IReactorTime, selected: SelectedPath[Path], rider: Rider
     ) -> None:
-        self.win = win
-        self.path = win.path
+        self.selected = selected
+        self.path = selected.path
         self.generation = 0
         self.isFlowing = True
         self.isOver = False

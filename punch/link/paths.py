@@ -88,11 +88,11 @@ class LinkPaths:
 
     # Paths come.
 
-    def begin(self, win: SelectedPath[Path]) -> Ride:
+    def begin(self, selected: SelectedPath[Path]) -> Ride:
         """
         The first path.
         """
-        ride = Ride(self._clock, win, self)
+        ride = Ride(self._clock, selected, self)
         self._rides.append(ride)
         if self._role is Role.DIALER:
             ride.generation = 1
@@ -101,20 +101,20 @@ class LinkPaths:
         ride.start()
         return ride
 
-    def adopt(self, win: SelectedPath[Path]) -> Deferred[bool]:
+    def adopt(self, selected: SelectedPath[Path]) -> Deferred[bool]:
         """
         Another path: on the dialer, to attach; on the listener, the dialer has.
 
         @return: whether the link has come to go on there.
         """
-        ride = Ride(self._clock, win, self)
+        ride = Ride(self._clock, selected, self)
         self._rides.append(ride)
         self._hurry(ride)
         if self.ended.settled:
             ride.drop()
         else:
             if self._role is Role.DIALER:
-                ride.generation = win.path.attach(self._continuity)
+                ride.generation = selected.path.attach(self._continuity)
                 ride.asked()
             ride.start()
         return ride.whenAttached.wait()
@@ -154,7 +154,7 @@ class LinkPaths:
             return Want.ANOTHER
         if self._outage.mayEnd and (lead.pulse.isSuspected or self._isUnsure):
             return Want.ANOTHER
-        return Want.BETTER if lead.win.mayImprove else Want.NOTHING
+        return Want.BETTER if lead.selected.mayImprove else Want.NOTHING
 
     def _leadBy(self, ride: Ride) -> None:
         """
@@ -171,7 +171,7 @@ class LinkPaths:
         if before is not None:
             before.follow()
             why = Reason.PATH_SILENT if before.pulse.isSuspected else Reason.BETTER
-            self._tell(PathChanged(before.win.way, ride.win.way, why.value))
+            self._tell(PathChanged(before.selected.way, ride.selected.way, why.value))
         self._outage.tellSeeker()
         self.flush()
 
@@ -366,7 +366,7 @@ class LinkPaths:
 
     def _resume(self) -> None:
         assert self.lead is not None
-        self._outage.end(self.lead.win)
+        self._outage.end(self.lead.selected)
 
     def _endPath(self) -> None:
         """

@@ -78,13 +78,13 @@ class Suspension:
     def _expire(self) -> None:
         self._abort(ResumeExpired(f"after {self._resumeFor:g} s"))
 
-    def end(self, win: SelectedPath[Any]) -> None:
+    def end(self, selected: SelectedPath[Any]) -> None:
         """
         There is a path again.
         """
         self._patience.clear()
         elapsed = round(self._clock.seconds() - self._since, 6)
-        self._tell(Resumed(win.way, win.kind.value, elapsed))
+        self._tell(Resumed(selected.way, selected.kind.value, elapsed))
 
     def part(self) -> None:
         """

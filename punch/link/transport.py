@@ -67,7 +67,7 @@ class Link(FixedTCPOptions):
         clock: IReactorTime,
         role: Role,
         pin: bytes,
-        win: SelectedPath[Path],
+        selected: SelectedPath[Path],
         resumeFor: float = 0.0,
         tell: Tell = tellNobody,
     ) -> None:
@@ -78,15 +78,15 @@ class Link(FixedTCPOptions):
             somebody who looks for one (L{seekBy}).
         """
         self.role = role
-        self.id = win.path.link
-        self.secret = win.path.secret
-        self.pin = win.path.pin
+        self.id = selected.path.link
+        self.secret = selected.path.secret
+        self.pin = selected.path.pin
         self.sent = 0
         self._clock = clock
         self._ownPin = pin
-        self._win = win
+        self._selected = selected
         self._protocol: IProtocol | None = None
-        self._continuity = win.path.begin(role)
+        self._continuity = selected.path.begin(role)
         self._lingering = RestartableTimer(clock)
         self._progress: tuple[object, ...] | None = None
         self._producer: IPushProducer | None = None
@@ -97,7 +97,7 @@ class Link(FixedTCPOptions):
         self._inbox = self._course.inbox
         self._ended = self._course.ended
         self._ended.wait().addCallback(self._hasEnded)
-        self._first = self._course.begin(win)
+        self._first = self._course.begin(selected)
 
     # The application's side.
 
@@ -210,8 +210,8 @@ class Link(FixedTCPOptions):
         That of the path that leads, or did so last.
         """
         if self._course.lead is not None:
-            self._win = self._course.lead.win
-        return self._win
+            self._selected = self._course.lead.selected
+        return self._selected
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         if self._producer is not None:
@@ -262,17 +262,17 @@ class Link(FixedTCPOptions):
         """
         self._course.seekBy(seeker)
 
-    def adopt(self, win: SelectedPath[Path]) -> Deferred[bool]:
+    def adopt(self, selected: SelectedPath[Path]) -> Deferred[bool]:
         """
         Go on by another path: on the dialer, attach it; on the listener, the dialer
         has.
 
         @return: whether the link has come to go on there.
         """
-        if win.path.pin != self.pin:
-            win.path.abort()
+        if selected.path.pin != self.pin:
+            selected.path.abort()
             return succeed(False)
-        return self._course.adopt(win)
+        return self._course.adopt(selected)
 
     def probe(self, isDoubtful: bool) -> None:
         """

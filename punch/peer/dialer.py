@@ -105,10 +105,12 @@ class Dialer:
             raise
         link.whenEnded().addCallback(lambda _: seat.leave())
 
-        def improve(win: SelectedPath[Path]) -> Deferred[Any]:
+        def improve(selected: SelectedPath[Path]) -> Deferred[Any]:
             # The listener must know the link before it can go on elsewhere.
             return link.whenConfirmed().addCallback(
-                lambda isKnown: link.adopt(win) if isKnown else win.path.abort()
+                lambda isKnown: (
+                    link.adopt(selected) if isKnown else selected.path.abort()
+                )
             )
 
         link.whenConfirmed().addCallback(self._confirmed)
@@ -180,7 +182,7 @@ class Dialer:
         except PunchError as error:
             reason = error.reason
         except CancelledError:
-            met.race.end()
+            met.race.stop()
             self._leave(Reason.CANCELLED)
             self._peer.close()
             raise
@@ -254,7 +256,7 @@ class Dialer:
                 features=self._features,
             ),
         )
-        return await self._introduction.won
+        return await self._introduction.selected
 
     # What the rendezvous says.
 

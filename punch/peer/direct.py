@@ -141,10 +141,10 @@ class Direct:
         try:
             for address in addresses:
                 race.add(Candidate(Kind.HOST, address))
-            win = await race.won
+            selected = await race.selected
             # Here the dialer hears the other side agree before a path counts.
             self._tracer(AttachConfirmed())
-            return win
+            return selected
         finally:
             if timer.active():
                 timer.cancel()

@@ -218,8 +218,8 @@ class IncomingIntroductions:
         self._nextGuess.clear()
         self._strangers.close()
         for met in list(self._introductions.values()):
-            met.won.cancel()
-            met.race.end()
+            met.selected.cancel()
+            met.race.stop()
 
     def rendezvousLost(self, why: RendezvousError) -> None:
         """
@@ -307,8 +307,8 @@ class IncomingIntroductions:
         self._unanswered.append((introduction, met))
         met.whenProven().addCallback(self._proven, introduction)
         started = self._peer.clock.seconds()
-        met.won.addCallback(self._newLink, introduction, met, started)
-        met.won.addErrback(self._newLinkFailed, introduction, met)
+        met.selected.addCallback(self._newLink, introduction, met, started)
+        met.selected.addErrback(self._newLinkFailed, introduction, met)
         # The first SYN goes out before the arithmetic of the PAKE.
         self._scheduleGuess(0.0)
 
@@ -325,8 +325,8 @@ class IncomingIntroductions:
         self._introductions[introduction] = met
         self._rejoins.add(introduction)
         met.whenProven().addCallback(self._proven, introduction)
-        met.won.addCallback(self._pathForLink, introduction, link)
-        met.won.addErrback(self._introductionFailed, introduction)
+        met.selected.addCallback(self._pathForLink, introduction, link)
+        met.selected.addErrback(self._introductionFailed, introduction)
         self._peer.clock.callLater(0, self._answerRejoin, introduction)
 
     def _answerRejoin(self, introduction: bytes) -> None:
@@ -389,12 +389,12 @@ class IncomingIntroductions:
 
     def _newLink(
         self,
-        win: SelectedPath[Path],
+        selected: SelectedPath[Path],
         introduction: bytes,
         met: AnsweredIntroduction,
         started: float,
     ) -> None:
-        link = self._peer.link(win, AnsweredIntroduction.role, started)
+        link = self._peer.link(selected, AnsweredIntroduction.role, started)
         self._links[link.id] = link
         link.whenEnded().addCallback(self._linkEnded, link, met.instanceToken)
         self._replaceInstance(met.instanceToken, link)
@@ -419,9 +419,9 @@ class IncomingIntroductions:
         self._checkEmpty()
 
     def _pathForLink(
-        self, win: SelectedPath[Path], introduction: bytes, link: Link
+        self, selected: SelectedPath[Path], introduction: bytes, link: Link
     ) -> None:
-        link.adopt(win)
+        link.adopt(selected)
         self._awaitBetter(introduction, link)
 
     def _awaitBetter(self, introduction: bytes, link: Link) -> None:
@@ -429,14 +429,14 @@ class IncomingIntroductions:
         An introduction is over, if not a better path may still come of it.
         """
         met = self._introductions[introduction]
-        if not met.race.goesOn:
+        if not met.race.isRunning:
             self._forget(introduction, Reason.DONE)
             return
         better = met.better.wait()
         better.addCallback(link.adopt)
         better.addErrback(lambda failure: failure.trap(PunchError, CancelledError))
         better.addBoth(lambda _: self._forget(introduction, Reason.DONE))
-        link.whenEnded().addCallback(lambda _: met.race.end())
+        link.whenEnded().addCallback(lambda _: met.race.stop())
 
     def _newLinkFailed(
         self, failure: Failure, introduction: bytes, met: AnsweredIntroduction

@@ -188,9 +188,9 @@ class Introduction:
     """
     One introduction, seen from either side.
 
-    C{won}: fires with the path, or with one of L{punch.errors}.  Cancelling it ends
-    everything.  C{better}: see L{Race}.  C{pin}, C{rejoinName}, C{instanceToken}: see
-    L{Details}, once the other side's are here.
+    C{selected}: fires with the path, or with one of L{punch.errors}.  Cancelling it
+    ends everything.  C{better}: see L{Race}.  C{pin}, C{rejoinName}, C{instanceToken}:
+    see L{Details}, once the other side's are here.
     """
 
     role: Role
@@ -226,11 +226,11 @@ class Introduction:
             context.clock.callLater(_dialersTimeout(context) * REPORT, self._report),
             context.clock.callLater(PROOF_TIMEOUT, self._unproven),
         ]
-        self.won: Deferred[SelectedPath[Path]] = self.race.won
-        self.won.addBoth(self._settled)
+        self.selected: Deferred[SelectedPath[Path]] = self.race.selected
+        self.selected.addBoth(self._settled)
         self.better = self.race.better
         if terms.ticket is not None and context.policy.mayRelay:
-            self.race.relay(context.relay(terms.ticket))
+            self.race.addRelayed(context.relay(terms.ticket))
 
     def _timeout(self) -> float:
         """
@@ -363,7 +363,7 @@ class Introduction:
             self._judge(NoCommonWay)
         elif not policy.mayMeet:
             self._policy = policy
-            self.race.forgo()
+            self.race.stopDirect()
 
     def _say(self, message: bytes) -> None:
         self._terms.relay(message)
@@ -386,7 +386,7 @@ class Introduction:
             self.race.timeOut()
 
     def _judge(self, verdict: type[NoDirectPath]) -> None:
-        if self.race.goesOn:
+        if self.race.isRunning:
             reason, message = verdict.reason.value, str(verdict())
             self._context.tell(Judged(reason, message, verdict.advice))
             self.race.timeOut(verdict)
@@ -396,7 +396,7 @@ class Introduction:
             self.race.fail(self.silence())
 
     def _settled(self, result: object) -> object:
-        if isinstance(result, SelectedPath) and self.race.goesOn:
+        if isinstance(result, SelectedPath) and self.race.isRunning:
             self.better.wait().addBoth(self._stopTimers).addErrback(lambda _: None)
         else:
             self._stopTimers(result)
@@ -502,9 +502,9 @@ class AnsweredIntroduction(Introduction):
         """
         Nothing has failed, as nothing was wanted.
         """
-        if self.race.goesOn:
+        if self.race.isRunning:
             self._context.tell(Rehearsed(formatAddress(self._terms.peer)))
-            self.race.end()
+            self.race.stop()
 
     def _attempt(self, step: Callable[[], None]) -> None:
         try:

@@ -348,31 +348,33 @@ class Peer:
             link.abortConnection()
             raise
 
-    def link(self, win: SelectedPath[Path], role: Role, started: float) -> Link:
+    def link(self, selected: SelectedPath[Path], role: Role, started: float) -> Link:
         """
         Let a link ride on the path that won.
 
         @param started: when the wait for it began, on our clock.
         """
         elapsed = self.clock.seconds() - started
-        self.tell(win.event(elapsed))
+        self.tell(selected.event(elapsed))
         link = Link(
             self.clock,
             role,
             self.security.pin,
-            win,
+            selected,
             self.settings.resumeFor,
             self.tell,
         )
         link.whenEnded().addCallback(self._tellClosed, link)
         return link
 
-    def plainLink(self, win: SelectedPath[Connection], started: float) -> PlainLink:
+    def plainLink(
+        self, selected: SelectedPath[Connection], started: float
+    ) -> PlainLink:
         """
         The connection that won, as it is.
         """
-        link = PlainLink(win.path)
-        self.tell(win.event(self.clock.seconds() - started))
+        link = PlainLink(selected.path)
+        self.tell(selected.event(self.clock.seconds() - started))
         link.whenEnded().addCallback(self._tellClosed, link)
         return link
 

@@ -115,7 +115,7 @@ class PortTraversal:
         self._search: PortSearch | None = None
         self._predicting: Deferred[None] | None = None
         self._surveying: Deferred[None] | None = None
-        race.over.wait().addCallback(lambda _: self._stop())
+        race.finished.wait().addCallback(lambda _: self._stop())
 
     def start(
         self, told: Translation | None, theirBehavior: Translation | None
@@ -136,7 +136,7 @@ class PortTraversal:
         The other side knows more.
         """
         self._notes += 1
-        if self._notes > MOST or not self._race.goesOn:
+        if self._notes > MOST or not self._race.isRunning:
             return
         # Nobody sends us anywhere but to a host that is theirs.
         host = self._peer.host
@@ -173,7 +173,7 @@ class PortTraversal:
         """
         Tell the other side what we have seen so far; by that both judge.
         """
-        if self._ourAccount is None and self._race.goesOn:
+        if self._ourAccount is None and self._race.isRunning:
             self._ourAccount = self._account()
             self._send(Note(account=self._ourAccount))
 
@@ -205,7 +205,7 @@ class PortTraversal:
         self, own: Translation | None, told: Translation | None
     ) -> None:
         self._ourBehavior = own
-        if not self._race.goesOn:
+        if not self._race.isRunning:
             return
         if own is not None and own != told:
             self._send(Note(own))
@@ -240,7 +240,7 @@ class PortTraversal:
         else:
             if part is Part.PREDICT_NEXT:
                 # What the rendezvous sees is of no use, and would use up ports.
-                self._race.rest(Kind.SERVER_REFLEXIVE)
+                self._race.stopTrying(Kind.SERVER_REFLEXIVE)
             predicting = Deferred.fromCoroutine(self._predict(part))
             predicting.addErrback(lambda why: why.trap(CancelledError))
             self._predicting = predicting
@@ -258,7 +258,7 @@ class PortTraversal:
         kind: Kind | None,
     ) -> None:
         race, context = self._race, self._context
-        join = partial(race.join, kind=kind, among=among)
+        join = partial(race.addSearched, kind=kind, among=among)
         self._search = PortSearch(context.clock, context.sockets, connect, join)
         self._search.start()
 
@@ -279,7 +279,7 @@ class PortTraversal:
             # One may be lost.
             asked = self._context.clock.seconds()
             seen = await survey.ahead()
-        if not self._race.goesOn:
+        if not self._race.isRunning:
             return
         now = self._context.clock.seconds()
         # It was a connection and a question: two round trips.  A note takes about one.

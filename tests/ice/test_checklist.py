@@ -377,7 +377,7 @@ def test_rest() -> None:
     for each in (seen, other):
         checklist.add(each, 0.0)
     assert checklist.due(0.0) == [seen, other]
-    checklist.rest(Kind.SERVER_REFLEXIVE)
+    checklist.stopTrying(Kind.SERVER_REFLEXIVE)
     for each in (seen, other):
         checklist.conclude(each.address, Outcome.REFUSED, 0.1)
     assert checklist.due(1.0) == [other]

@@ -199,8 +199,8 @@ class GateTests(PunchTestCase):
         """
         for n in range(1, 201):
             self.come(stranger(n))
-        self.second.race.won.cancel()
-        self.failed(self.second.race.won)
+        self.second.race.selected.cancel()
+        self.failed(self.second.race.selected)
         third = _Meeting(OTHER)
         self.races[0] = third.race
         came = [self.come(stranger(n)) for n in range(1, 201)]
@@ -210,6 +210,6 @@ class GateTests(PunchTestCase):
         """
         A race that is over closes what it is given.
         """
-        self.first.race.won.cancel()
-        self.failed(self.first.race.won)
+        self.first.race.selected.cancel()
+        self.failed(self.first.race.selected)
         assert self.come(PEER).aborted

@@ -157,7 +157,7 @@ class _Racing:
         )
         self.wonAt: float | None = None
         self.result: list[SelectedPath[Address] | Failure] = []
-        self.race.won.addBoth(self._ended)
+        self.race.selected.addBoth(self._ended)
 
     def _ended(self, result: SelectedPath[Address] | Failure) -> None:
         self.wonAt = self.clock.seconds()
@@ -183,7 +183,7 @@ class _Racing:
             self.clock.advance(max(0.0, due - self.clock.seconds()))
 
     @property
-    def win(self) -> SelectedPath[Address]:
+    def selected(self) -> SelectedPath[Address]:
         """
         What has won.
         """
@@ -208,8 +208,8 @@ class _Racing:
         assert self.clock.getDelayedCalls() == []
         assert self.network.pending == 0
         open_ = [each for each in self.network.transports if not each.aborted]
-        won = bool(self.result) and isinstance(self.result[0], SelectedPath)
-        assert len(open_) == won
+        selected = bool(self.result) and isinstance(self.result[0], SelectedPath)
+        assert len(open_) == selected
 
 
 def steps(*each: tuple[Candidate, Iterable[tuple[float, str]]]) -> dict[Address, Steps]:
@@ -383,9 +383,9 @@ def test_scenario(scenario: Scenario) -> None:
         racing.race.timeOut()
         assert isinstance(racing.error, errors.ConnectError)
     else:
-        win = racing.win
-        assert win.path == win.remote == scenario.winner.address
-        assert (win.kind, win.how, win.local) == (
+        selected = racing.selected
+        assert selected.path == selected.remote == scenario.winner.address
+        assert (selected.kind, selected.how, selected.local) == (
             scenario.winner.kind,
             How.CONNECTED,
             OURS,
@@ -424,8 +424,8 @@ class RaceTests(PunchTestCase):
         self.waiting(concluded)
         racing.run(0.2)
         self.successResultOf(concluded)
-        assert racing.win.how is How.ACCEPTED
-        assert racing.win.kind is Kind.SERVER_REFLEXIVE
+        assert racing.selected.how is How.ACCEPTED
+        assert racing.selected.kind is Kind.SERVER_REFLEXIVE
         racing.assertNothingLeft()
 
     def test_acceptedFromElsewhere(self) -> None:
@@ -435,8 +435,8 @@ class RaceTests(PunchTestCase):
         racing = self.racing(verifications=[(0.1, "valid")])
         racing.accept(STRANGER)
         racing.run(0.2)
-        assert racing.win.remote == STRANGER
-        assert racing.win.kind is Kind.PEER_REFLEXIVE
+        assert racing.selected.remote == STRANGER
+        assert racing.selected.kind is Kind.PEER_REFLEXIVE
         racing.assertNothingLeft()
 
     def test_rejected(self) -> None:
@@ -469,7 +469,7 @@ class RaceTests(PunchTestCase):
         """
         racing = self.racing([(0.1, "connected")], [(0.1, "valid")])
         racing.run(1.0)
-        assert racing.win
+        assert racing.selected
         self.successResultOf(racing.accept(PEER.address))
         assert racing.network.transports[-1].aborted
         racing.assertNothingLeft()
@@ -517,7 +517,7 @@ class RaceTests(PunchTestCase):
             )
             racing.accept(STRANGER)
             racing.run(moment)
-            racing.race.won.cancel()
+            racing.race.selected.cancel()
             assert isinstance(racing.error, CancelledError)
             racing.assertNothingLeft()
 
@@ -540,7 +540,7 @@ class RaceTests(PunchTestCase):
         racing = self.racing([(0.1, "connected")], [(0.1, "valid")])
         racing.run(1.0)
         racing.race.fail(errors.PeerLeft())
-        assert racing.win
+        assert racing.selected
         racing.assertNothingLeft()
 
     def test_timeOut(self) -> None:
@@ -596,13 +596,13 @@ class RaceTests(PunchTestCase):
             lambda connection: pin.wait(),
             racing.events.append,
         )
-        racing.race.won.addBoth(racing._ended)
+        racing.race.selected.addBoth(racing._ended)
         concluded = racing.accept(STRANGER)
         racing.race.add(PEER)
         racing.run(1.0)
         assert racing.result == []
         pin.arrive(STRANGER)
-        assert racing.win.remote == STRANGER
+        assert racing.selected.remote == STRANGER
         self.successResultOf(concluded)
 
     def test_drawn(self) -> None:
@@ -635,7 +635,7 @@ class RaceTests(PunchTestCase):
         Cancelled, failed or ended twice, a race is over once.
         """
         ends: list[Callable[[Race[Address]], object]] = [
-            lambda race: race.won.cancel(),
+            lambda race: race.selected.cancel(),
             lambda race: race.fail(errors.PeerLeft()),
         ]
         for end in ends:
@@ -643,7 +643,7 @@ class RaceTests(PunchTestCase):
             noted: list[TraceEvent] = []
             racing.race._tracer = noted.append
             end(racing.race)
-            racing.race.end()
+            racing.race.stop()
             assert noted[-1] == RaceEnded()
             assert noted.count(RaceEnded()) == 1
 
@@ -663,7 +663,7 @@ class RaceTests(PunchTestCase):
             verify,
             racing.events.append,
         )
-        racing.race.won.addBoth(racing._ended)
+        racing.race.selected.addBoth(racing._ended)
         racing.race.add(HOST)
         racing.race.add(PEER)
         racing.run(1.0)
@@ -678,7 +678,7 @@ class RaceTests(PunchTestCase):
         racing = self.racing()
         racing.race._verify = lambda connection: succeed(connection.remote)
         racing.accept(PEER.address)
-        assert racing.win.remote == PEER.address
+        assert racing.selected.remote == PEER.address
         racing.assertNothingLeft()
 
     def test_invalidWithinTheCall(self) -> None:
@@ -702,10 +702,13 @@ class JoiningTests(PunchTestCase):
         """
         racing = _Racing({}, {STRANGER: [(0.1, "valid")]})
         connecting: Deferred[Connection] = Deferred()
-        racing.race.join(connecting, Kind.PREDICTED)
+        racing.race.addSearched(connecting, Kind.PREDICTED)
         connecting.callback(racing.network.made(STRANGER, How.CONNECTED))
         racing.run(1.0)
-        assert (racing.win.kind, racing.win.remote) == (Kind.PREDICTED, STRANGER)
+        assert (racing.selected.kind, racing.selected.remote) == (
+            Kind.PREDICTED,
+            STRANGER,
+        )
         assert racing.events == [Searched(1)]
 
     def test_unmade(self) -> None:
@@ -715,9 +718,9 @@ class JoiningTests(PunchTestCase):
         racing = _Racing({PEER.address: [(0.5, "connected")]}, {})
         racing.race.add(PEER)
         before = len(racing.events)
-        racing.race.join(fail(FAILURES["refused"]))
+        racing.race.addSearched(fail(FAILURES["refused"]))
         assert len(racing.events) == before
-        assert racing.race.goesOn
+        assert racing.race.isRunning
         racing.race.fail(errors.NoAnswer())
 
     def test_cancelled(self) -> None:
@@ -727,9 +730,9 @@ class JoiningTests(PunchTestCase):
         """
         racing = _Racing({}, {})
         over: list[None] = []
-        racing.race.over.wait().addCallback(over.append)
+        racing.race.finished.wait().addCallback(over.append)
         connecting: Deferred[Connection] = Deferred()
-        racing.race.join(connecting)
+        racing.race.addSearched(connecting)
         assert not over
         racing.race.fail(errors.NoAnswer())
         assert connecting.called
@@ -744,8 +747,10 @@ class JoiningTests(PunchTestCase):
         noted: list[TraceEvent] = []
         racing.race._tracer = noted.append
         connecting: Deferred[Connection] = Deferred()
-        racing.race.join(connecting, Kind.PREDICTED, "where it is")
-        racing.race.join(fail(FAILURES["refused"]), Kind.PREDICTED, "where it is")
+        racing.race.addSearched(connecting, Kind.PREDICTED, "where it is")
+        racing.race.addSearched(
+            fail(FAILURES["refused"]), Kind.PREDICTED, "where it is"
+        )
         racing.clock.advance(0.5)
         connecting.callback(racing.network.made(STRANGER, How.CONNECTED))
         remote, local = formatAddress(STRANGER), formatAddress(OURS)
@@ -768,8 +773,8 @@ class JoiningTests(PunchTestCase):
         racing = _Racing({}, {})
         racing.race.fail(errors.NoAnswer())
         made = racing.network.made(STRANGER, How.CONNECTED)
-        racing.race.join(succeed(made))
+        racing.race.addSearched(succeed(made))
         assert racing.network.transports[-1].aborted
         connecting: Deferred[Connection] = Deferred()
-        racing.race.join(connecting)
+        racing.race.addSearched(connecting)
         assert connecting.called

@@ -102,7 +102,7 @@ class CourseTestCase(PunchTestCase):
         """
         Give it to one end.
         """
-        return self.couple.links[end].adopt(self.couple.pair.win(path, kind))
+        return self.couple.links[end].adopt(self.couple.pair.selected(path, kind))
 
 
 class ResumeTests(CourseTestCase):

@@ -70,7 +70,7 @@ class _Meeting:
             lambda connection: Deferred(),
             lambda event: None,
         )
-        self.race.won.addErrback(lambda failure: None)
+        self.race.selected.addErrback(lambda failure: None)
         context = TraversalContext(
             clock=self.clock,
             random=Random(1),
@@ -122,7 +122,8 @@ def test_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "theirBehavior"), [([7000], ANY), (list(range(20_000, 60_000, 4000)), KEEPS)]
+    ("own", "theirBehavior"),
+    [([7000], ANY), (list(range(20_000, 60_000, 4000)), KEEPS)],
 )
 def test_noSearch(own: list[int], theirBehavior: Translation) -> None:
     """

@@ -318,10 +318,10 @@ class Pair:
         Let a link ride on a path.
         """
         own = (DIALER_ID if role is Role.DIALER else LISTENER_ID).pin
-        return Link(self.network.clock, role, own, self.win(path))
+        return Link(self.network.clock, role, own, self.selected(path))
 
     @staticmethod
-    def win(path: Path, kind: Kind = Kind.HOST) -> SelectedPath[Path]:
+    def selected(path: Path, kind: Kind = Kind.HOST) -> SelectedPath[Path]:
         """
         What a race says of a path.
         """

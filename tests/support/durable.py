@@ -63,8 +63,8 @@ class Couple:
         isDialer = role is Role.DIALER
         own = (DIALER_ID if isDialer else LISTENER_ID).pin
         tell = self.events[0 if isDialer else 1].append
-        win = self.pair.win(path, kind)
-        return Link(self.clock, role, own, win, resumeFor, tell)
+        selected = self.pair.selected(path, kind)
+        return Link(self.clock, role, own, selected, resumeFor, tell)
 
     def start(self, kind: Callable[[], Recorder] = HalfCloser) -> list[Recorder]:
         """
@@ -119,13 +119,13 @@ class Couple:
         @return: whether it does, as the dialer sees it.
         """
         paths = await self.paths()
-        adopted = self.dialers.adopt(self.pair.win(paths[0], kind))
+        adopted = self.dialers.adopt(self.pair.selected(paths[0], kind))
         try:
             await paths[1].whenAttached().addTimeout(PATIENCE, self.clock)
         except Exception:
             paths[1].abort()
         else:
-            self.listeners.adopt(self.pair.win(paths[1], kind))
+            self.listeners.adopt(self.pair.selected(paths[1], kind))
         return await adopted
 
     def joined(self, kind: Kind = Kind.HOST) -> bool:

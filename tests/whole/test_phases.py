@@ -72,7 +72,7 @@ class Side:
             succeed,
             lambda event: None,
         )
-        self._race.won.addCallbacks(self._won, lambda failure: None)
+        self._race.selected.addCallbacks(self._won, lambda failure: None)
 
     def begin(self, peer: str) -> None:
         """
@@ -84,13 +84,13 @@ class Side:
         """
         End all.
         """
-        self._race.end()
+        self._race.stop()
         self._shared.close()
 
     def _accepted(self, connection: Connection) -> None:
         self._race.accept(connection)
 
-    def _won(self, win: SelectedPath[Connection]) -> None:
+    def _won(self, selected: SelectedPath[Connection]) -> None:
         self.metAt = self._host.network.clock.seconds()
 
 
