@@ -112,7 +112,7 @@ class PunchService(Service):
             self._finish(Bug())
 
     def _finish(self, error: PunchError | None) -> None:
-        self._done.arrive(error)
+        self._done.succeed(error)
 
     def _carry(self, link: AnyLink) -> Deferred[LinkError | None]:
         """

@@ -56,7 +56,7 @@ class _Link:
     def __init__(self) -> None:
         self.ended: Deferred[LinkError | None] = Deferred()
         end: SharedResult[LinkError | None] = SharedResult()
-        self.ended.addCallback(end.arrive)
+        self.ended.addCallback(end.succeed)
         self.whenEnded = end.wait
         self.whenReleased = lambda: end.wait().addCallback(lambda error: None)
 

@@ -25,7 +25,7 @@ from punch.nat.behavior import (
     describeAllocation,
     mappingOf,
 )
-from punch.net.address import Address, formatAddress, ipOf, isOutward
+from punch.net.address import Address, formatAddress, ipOf, leavesLink
 from punch.net.outcome import Outcome
 from punch.rendezvous.commands import PROBE_ANSWERS
 
@@ -136,7 +136,7 @@ class Findings:
         """
         Those of this host's addresses that lead beyond it and its link.
         """
-        return sorted(filter(isOutward, self.addresses))
+        return sorted(filter(leavesLink, self.addresses))
 
     @property
     def observed(self) -> Address | None:

@@ -20,7 +20,7 @@ from punch.check.assessment import Idle
 from punch.nat.errors import STUNError
 from punch.nat.stunclient import STUNClient, connectSTUN
 from punch.net.address import Address
-from punch.util.deferreds import together
+from punch.util.deferreds import gatherAll
 
 LONGEST = 50
 """
@@ -85,7 +85,7 @@ async def silence(
     for number, each in enumerate(tries):
         each.addCallback(heard, tries[number + 1 :])
         each.addErrback(cancelled, each)
-    borne = await together(tries)
+    borne = await gatherAll(tries)
     return idleOf(dict(zip(lengths, borne, strict=True)))
 
 

@@ -20,7 +20,7 @@ from punch.errors import PunchError
 from punch.nat.errors import STUNError
 from punch.nat.stunclient import Sighting, sight
 from punch.net.address import Address, formatAddress
-from punch.util.deferreds import together
+from punch.util.deferreds import gatherAll
 
 T = TypeVar("T")
 
@@ -113,7 +113,7 @@ class Looks:
         looks = [
             Deferred.fromCoroutine(self.one(each, binding, whence)) for each in vantages
         ]
-        return await together(looks)
+        return await gatherAll(looks)
 
 
 def _told(seen: Sighting) -> str:

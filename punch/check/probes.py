@@ -27,7 +27,7 @@ from punch.net.address import Address, HostPort, formatAddress, tcpAddress
 from punch.net.connection import Connection
 from punch.net.connector import outcomeOf
 from punch.net.outcome import Outcome
-from punch.net.resolver import prefixBetween, resolve
+from punch.net.resolver import prefixTowards, resolve
 from punch.net.sharedport import SharedPort
 from punch.peer.peer import Rendezvous
 from punch.peer.settings import Settings
@@ -201,8 +201,8 @@ class CheckRun:
         """
         await self._knock(client)
         rendezvous, observed = self._found.seen[0]
-        prefix = await prefixBetween(self._reactor, rendezvous, observed)
-        self._shared.translateBy(prefix)
+        prefix = await prefixTowards(self._reactor, rendezvous, observed)
+        self._shared.setNAT64Prefix(prefix)
         self._tell(is64=prefix is not None)
         isSix = ":" in rendezvous.host
         vantages = [each for each in client.vantages[1:] if (":" in each.host) == isSix]
@@ -306,7 +306,7 @@ class CheckRun:
         return Knock(answer, self._arrived > before)
 
     async def _reachSelf(self, observed: Address) -> Outcome:
-        made = self._shared.connectAnew(observed).addTimeout(HAIRPIN, self._clock)
+        made = self._shared.connectFromOther(observed).addTimeout(HAIRPIN, self._clock)
         try:
             self._connections.append(await made)
         except TimeoutError:

@@ -21,7 +21,7 @@ from punch.events import Attempted, Event, Introduced
 from punch.ice.selected import SelectedPath
 from punch.link.path import Path
 from punch.net.address import formatAddress
-from punch.net.connection import How
+from punch.net.connection import Origin
 from punch.peer.dialer import Dialer
 from punch.peer.peer import Peer, Rendezvous
 from punch.peer.relaypolicy import RelayPolicy
@@ -102,7 +102,7 @@ def wayOf(selected: SelectedPath[Path], elapsed: float) -> str:
     """
     How a direct path came about, for a person.
     """
-    towards = "to" if selected.how is How.CONNECTED else "from"
+    towards = "to" if selected.how is Origin.CONNECTED else "from"
     return (
         f"direct after {elapsed * 1000:.0f} ms, {selected.how.value} {towards}"
         f" {formatAddress(selected.remote)}, {selected.kind.value}"

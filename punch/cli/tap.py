@@ -31,7 +31,7 @@ from punch.eventlog import EventLog, openEvents
 from punch.forwarding.service import Ends, Forwarding
 from punch.interfaces import IOutcome, IStandardStreamsProtocol
 from punch.nat.portsearch import DEFAULT_SOCKETS
-from punch.net.identity import Identity, keepIdentity, parsePin
+from punch.net.identity import Identity, loadOrMakeIdentity, parsePin
 from punch.peer.description import peerEndpoint, rendezvousEndpoint
 from punch.peer.dialer import Dialer
 from punch.peer.direct import Direct
@@ -240,7 +240,7 @@ def _completeDirect(options: Options) -> None:
     if not options["show-pin"]:
         _completeWhere(options)
     if options["identity"]:
-        options["own-identity"] = keepIdentity(Path(options["identity"]))
+        options["own-identity"] = loadOrMakeIdentity(Path(options["identity"]))
 
 
 def _completeWhere(options: Options) -> None:

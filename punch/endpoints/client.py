@@ -255,7 +255,7 @@ class SharedLink:
                 self._startDial()
         else:
             self._settle(result)
-        dialed.arrive(None)
+        dialed.succeed(None)
         self._checkReleased()
 
     def _adopt(self, used: UsedLink) -> None:
@@ -285,7 +285,7 @@ class SharedLink:
             return
         self._releaseReactor()
         released, self._released = self._released, SharedResult()
-        released.arrive(None)
+        released.succeed(None)
 
     def _holdReactor(self) -> None:
         """

@@ -224,7 +224,7 @@ class SharedListener:
         if isinstance(event, CodeAllotted):
             self._name = event.code.partition("-")[0]
         elif isinstance(event, Waiting) and not self._published.settled:
-            self._published.arrive(None)
+            self._published.succeed(None)
 
     def _tellFailed(self, error: PunchError) -> None:
         self._tell(Failed(error.reason.value, str(error)))
@@ -275,7 +275,7 @@ class SharedListener:
 
     def _closed(self, result: None, closing: SharedResult[None]) -> None:
         self._closing = None
-        closing.arrive(None)
+        closing.succeed(None)
 
 
 def _offer(service: str, factory: IProtocolFactory) -> Offer:

@@ -123,7 +123,7 @@ class Locals:
         self._living.discard(local)
         if not self._living:
             arrived, self._none = self._none, SharedResult()
-            arrived.arrive(None)
+            arrived.succeed(None)
 
     async def end(self, patience: float) -> None:
         """

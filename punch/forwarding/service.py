@@ -69,7 +69,7 @@ class Forwarding(Service):
         self._ports: list[Any] = []
         self._starting: Deferred[None] | None = None
         self._done: SharedResult[PunchError | None] = SharedResult()
-        peer.whenDone().addCallback(self._done.arrive)
+        peer.whenDone().addCallback(self._done.succeed)
 
     def whenDone(self) -> Deferred[PunchError | None]:
         """
@@ -102,10 +102,10 @@ class Forwarding(Service):
     def _notStarted(self, failure: Failure) -> None:
         error = failure.value
         if isinstance(error, PunchError):
-            self._done.arrive(error)
+            self._done.succeed(error)
         elif not isinstance(error, CancelledError):
             self._log.failure("A mistake of ours.", failure)
-            self._done.arrive(Bug())
+            self._done.succeed(Bug())
 
     def stopService(self) -> Deferred[None]:
         """

@@ -24,7 +24,7 @@ from punch.ice.checklist import Checklist
 from punch.ice.selected import SelectedPath
 from punch.net.address import Address, formatAddress
 from punch.net.connection import Connection
-from punch.net.connector import outcomeOf, tooLong
+from punch.net.connector import attemptTimeout, outcomeOf
 from punch.net.outcome import Outcome
 from punch.reasons import Reason
 from punch.traceevents import (
@@ -285,7 +285,7 @@ class Race(Generic[P]):
     def _attempt(self, address: Address) -> None:
         self._tracer(ConnectStarted(formatAddress(address)))
         attempt = self._connect(address)
-        attempt.addTimeout(self._checklist.patience(), self._clock, tooLong)
+        attempt.addTimeout(self._checklist.patience(), self._clock, attemptTimeout)
         self._running[attempt] = None
 
         def connected(connection: Connection) -> None:
@@ -377,7 +377,7 @@ class Race(Generic[P]):
         if not goesOn:
             self._finish()
         if isBetter:
-            self.better.arrive(selected)
+            self.better.succeed(selected)
         else:
             self.selected.callback(selected)
 
@@ -403,7 +403,7 @@ class Race(Generic[P]):
         running, self._running = self._running, {}
         for each in running:
             each.cancel()
-        self.finished.arrive(None)
+        self.finished.succeed(None)
 
     def _conclude(self, address: Address, outcome: Outcome) -> None:
         self._checklist.conclude(address, outcome, self._clock.seconds())

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from punch.events import Connected
 from punch.ice.candidate import Kind
 from punch.net.address import Address, formatAddress
-from punch.net.connection import How
+from punch.net.connection import Origin
 from punch.reasons import Reason
 
 P = TypeVar("P")
@@ -26,7 +26,7 @@ class SelectedPath(Generic[P]):
 
     path: P
     kind: Kind
-    how: How
+    how: Origin
     local: Address
     remote: Address
     why: str = ""

@@ -24,7 +24,7 @@ from punch.link.keepalive import Keepalive, KeepaliveAction
 from punch.link.records import Control, Decoder, Record, Type, encode, encodeHeader
 from punch.link.sequencing import Sequencing
 from punch.net.connection import Connection, IStreamTransport
-from punch.net.tls import Pin, Secured, Security, checkPin
+from punch.net.tls import PeerAuthenticator, PeerPin, TLSConnection, checkPin
 from punch.role import Role
 from punch.util.deferreds import SharedResult
 from punch.util.timers import RestartableTimer
@@ -62,11 +62,13 @@ class Path(Protocol):
 
     transport: IStreamTransport
 
-    def __init__(self, connection: Secured) -> None:
+    def __init__(self, connection: TLSConnection) -> None:
         self.pin = connection.pin
         self.local = connection.local
         self.remote = connection.remote
-        material = connection.export(LINK_SIZE + _SECRET_SIZE + _BINDING_SIZE)
+        material = connection.exportKeyingMaterial(
+            LINK_SIZE + _SECRET_SIZE + _BINDING_SIZE
+        )
         self.link = material[:LINK_SIZE]
         self.secret = material[LINK_SIZE:-_BINDING_SIZE]
         self.binding = material[-_BINDING_SIZE:]
@@ -78,7 +80,7 @@ class Path(Protocol):
         self._isGone = False
         self._attached: SharedResult[Path] = SharedResult()
         self._first = Type.ATTACH
-        connection.take(self)
+        connection.handOver(self)
 
     def dataReceived(self, data: bytes) -> None:
         if self._lost is not None:
@@ -113,7 +115,7 @@ class Path(Protocol):
             if not isinstance(first, Control) or first.type is not self._first:
                 raise ProtocolViolation(f"the first record is no {self._first.name}")
             self.transport.pauseProducing()
-            self._attached.arrive(self)
+            self._attached.succeed(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._isGone = True
@@ -205,7 +207,7 @@ class Path(Protocol):
             self.transport.abortConnection()
 
 
-async def _attached(secured: Secured, role: Role) -> Path:
+async def _attached(secured: TLSConnection, role: Role) -> Path:
     path = Path(secured)
     try:
         if role is Role.LISTENER:
@@ -217,7 +219,7 @@ async def _attached(secured: Secured, role: Role) -> Path:
 
 
 async def verify(
-    security: Security, connection: Connection, role: Role, pin: Pin
+    security: PeerAuthenticator, connection: Connection, role: Role, pin: PeerPin
 ) -> Path:
     """
     Make a valid path of a connection: its TLS is done, its pin is C{pin} and, on
@@ -226,10 +228,10 @@ async def verify(
 
     @param pin: asks for the other side's.
     """
-    return await _attached(await security.meet(connection, role, pin), role)
+    return await _attached(await security.authenticate(connection, role, pin), role)
 
 
-async def verifySecured(secured: Secured, role: Role, pin: Pin) -> Path:
+async def verifySecured(secured: TLSConnection, role: Role, pin: PeerPin) -> Path:
     """
     L{verify}, for a connection whose TLS is done already.
     """
@@ -365,7 +367,7 @@ class Ride:
         self._producing = True
         transport: Any = self.path.transport
         transport.registerProducer(self, True)
-        self.whenAttached.arrive(True)
+        self.whenAttached.succeed(True)
 
     def follow(self) -> None:
         """
@@ -411,7 +413,7 @@ class Ride:
             return None
         taken = self._clock.seconds() - self._asked.popleft()
         self.roundTrip = min(taken, self.roundTrip or taken)
-        self.whenAnswered.arrive(True)
+        self.whenAnswered.succeed(True)
         return taken
 
     def leave(self) -> None:
@@ -419,7 +421,7 @@ class Ride:
         End the path cleanly, after what was sent, if that does not take too long.
         """
         self.follow()
-        self.whenAttached.arrive(False)
+        self.whenAttached.succeed(False)
         if not self._isLeaving:
             self._isLeaving = True
             self._parting.set(FAREWELL, self._part)
@@ -454,8 +456,8 @@ class Ride:
         self.isOver = True
         self._producing = False
         self._timer.clear()
-        self.whenAttached.arrive(False)
-        self.whenAnswered.arrive(False)
+        self.whenAttached.succeed(False)
+        self.whenAnswered.succeed(False)
         self._rider.rideEnded(self, why)
 
     def _plan(self) -> None:

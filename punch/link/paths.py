@@ -378,7 +378,7 @@ class LinkPaths:
 
     def _end(self, error: LinkError | None) -> None:
         self._ack.clear()
-        self.ended.arrive(error)
+        self.ended.succeed(error)
         # All of them say so: the peer may lead by one that is still a candidate here.
         for each in list(self._rides):
             each.leave()
@@ -387,7 +387,7 @@ class LinkPaths:
 
     def _checkReleased(self) -> None:
         if self.ended.settled and not self._rides:
-            self.released.arrive(None)
+            self.released.succeed(None)
 
     _acts: dict[LinkAction, Callable[[LinkPaths], None]] = {
         LinkAction.SUSPEND: _suspend,

@@ -81,13 +81,13 @@ class PlainLink:
         factory = _CountingFactory(self, protocol)
         wrapper = factory.buildProtocol(self._connection.remote)
         assert wrapper is not None
-        self._connection.take(wrapper)
+        self._connection.handOver(wrapper)
 
     def ended(self, reason: Failure) -> None:
         """
         The connection is gone.
         """
-        self._ended.arrive(None if reason.check(ConnectionDone) else PathLost())
+        self._ended.succeed(None if reason.check(ConnectionDone) else PathLost())
 
     def whenReleased(self) -> Deferred[None]:
         """

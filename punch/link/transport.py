@@ -37,8 +37,8 @@ from punch.link.path import Path
 from punch.link.paths import LinkPaths
 from punch.net.address import PunchAddress
 from punch.role import Role
-from punch.util.producers import FixedTCPOptions, PushFromPull
 from punch.util.timers import RestartableTimer
+from punch.util.transports import FixedTCPOptions, PushFromPull
 
 LINGER = 30.0
 """

@@ -99,13 +99,13 @@ class BehaviorDiscovery:
         """
         Nobody wants to know any more.
         """
-        self.found.arrive(None)
+        self.found.succeed(None)
         if self._running is not None:
             self._running.cancel()
 
     def _failed(self, failure: Failure) -> None:
         self._log.failure("A mistake of ours.", failure)
-        self.found.arrive(None)
+        self.found.succeed(None)
 
     async def ahead(self) -> Address | None:
         """
@@ -139,7 +139,7 @@ class BehaviorDiscovery:
     def _conclude(self, translation: Translation | None) -> None:
         if not self.found.settled:
             self.translation = translation
-        self.found.arrive(translation)
+        self.found.succeed(translation)
 
     async def _lookFrom(self, vantages: Sequence[Address], isShared: bool) -> Sightings:
         """

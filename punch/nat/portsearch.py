@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 from punch.net.connection import Connection
-from punch.net.connector import tooLong
+from punch.net.connector import attemptTimeout
 
 RATE = 200.0
 """
@@ -108,7 +108,7 @@ class PortSearch:
                 self._sockets.give()
                 self.stop()
                 return
-            connecting.addTimeout(PATIENCE, self._clock, tooLong)
+            connecting.addTimeout(PATIENCE, self._clock, attemptTimeout)
             connecting.addBoth(self._over)
             self._join(connecting)
 

@@ -140,7 +140,7 @@ class STUNClient(Protocol):
         Nobody answers any more.
         """
         why = self._why or STUNSilent("it hung up")
-        self.lost.arrive(why)
+        self.lost.succeed(why)
         while self._asked:
             # Whoever hears of it may give up asking more.
             _, asked = self._asked.popitem()

@@ -68,7 +68,7 @@ def parseAddress(text: str) -> Address:
     return tcpAddress(match["v6"] or match["v4"], int(match["port"]))
 
 
-def addressesIn(texts: Iterable[str], host: str) -> list[Address]:
+def parseAddresses(texts: Iterable[str], host: str) -> list[Address]:
     """
     Those of C{texts} that are addresses.  C{":4041"} is that port at C{host}.
     """
@@ -122,7 +122,7 @@ def isLocal(address: Address) -> bool:
     return any(ip.version == net.version and ip in net for net in _LOCAL)
 
 
-def isOutward(host: str) -> bool:
+def leavesLink(host: str) -> bool:
     """
     Whether an IP address of ours may lead beyond our link.
     """

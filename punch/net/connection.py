@@ -38,14 +38,14 @@ hold that it has not sent yet, before a socket is no longer writable.
 
 _NOT_SENT = 128 << 10
 
-AT_ONCE = 16 * ((16 << 10) + 22)
+BULK_SIZE = 16 * ((16 << 10) + 22)
 """
 Bytes that may be read, or sent, at once: sixteen full records of TLS 1.3.  What a
 little less than that would leave of them costs as much again.
 """
 
 
-class How(Enum):
+class Origin(Enum):
     """
     How a connection came about.  Values are those that events show.
     """
@@ -60,20 +60,20 @@ class IStreamTransport(ITCPTransport, IConsumer, IPushProducer, ISystemHandle):
     """
 
 
-def quicken(transport: IStreamTransport) -> None:
+def setTCPOptions(transport: IStreamTransport) -> None:
     """
     Have small writes on a TCP connection leave at once, and large ones together.
     """
     transport.setTcpNoDelay(True)
     connection: Any = transport
-    connection.SEND_LIMIT = AT_ONCE
+    connection.SEND_LIMIT = BULK_SIZE
     if sys.platform == "linux":
         # A small write must not wait behind megabytes in the kernel.
         handle: Any = transport.getHandle()
         handle.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, _NOT_SENT)
 
 
-def ownReason(reason: Failure) -> Failure:
+def copyReason(reason: Failure) -> Failure:
     """
     The same reason, of a connection's own.  Twisted gives all connections one instance,
     and whoever raises that ties all that is on the stack to it, for ever.
@@ -96,7 +96,7 @@ class Connection(Protocol):
 
     def __init__(
         self,
-        how: How,
+        how: Origin,
         made: Callable[[Connection], None] | None = None,
         prefix: Prefix | None = None,
     ) -> None:
@@ -119,7 +119,7 @@ class Connection(Protocol):
         """
         peer = self.transport.getPeer()
         address = tcpAddress(peer.host, peer.port)
-        return address if self._prefix is None else self._prefix.outward(address)
+        return address if self._prefix is None else self._prefix.toIPv4(address)
 
     @property
     def local(self) -> Address:
@@ -130,7 +130,7 @@ class Connection(Protocol):
         return tcpAddress(host.host, host.port)
 
     def connectionMade(self) -> None:
-        quicken(self.transport)
+        setTCPOptions(self.transport)
         self.transport.pauseProducing()
         if self._made is not None:
             self._made(self)
@@ -141,7 +141,7 @@ class Connection(Protocol):
         """
         self._held.append(data)
 
-    def take(self, protocol: IProtocol) -> None:
+    def handOver(self, protocol: IProtocol) -> None:
         """
         Give the connection to C{protocol}, with what has arrived.
         """
@@ -182,7 +182,7 @@ class Connection(Protocol):
             self._taker.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        reason = self._lost = ownReason(reason)
+        reason = self._lost = copyReason(reason)
         if self._taker is not None:
             self._taker.connectionLost(reason)
         self.whenLost.callback(None)

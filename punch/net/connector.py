@@ -22,7 +22,7 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
 from punch.net.address import Address
-from punch.net.connection import Connection, How
+from punch.net.connection import Connection, Origin
 from punch.net.nat64 import Prefix
 from punch.net.outcome import Outcome
 
@@ -54,7 +54,7 @@ def outcomeOf(failure: Failure) -> Outcome:
     return Outcome.UNREACHABLE
 
 
-def tooLong(attempt: object, seconds: float) -> Failure:
+def attemptTimeout(attempt: object, seconds: float) -> Failure:
     """
     An attempt was cancelled because it took this long.
     """
@@ -65,9 +65,9 @@ class ConnectAttempt(ClientFactory):
     """
     One attempt.
 
-    C{made}: fires with the connection.  To cancel it closes the socket abruptly:
-    one that is half open by then (SYN_RECV, of a simultaneous open) would else
-    linger as an orphan of the kernel's, and hold its four-tuple for minutes.
+    C{whenConnected}: fires with the connection.  To cancel it closes the socket
+    abruptly: one that is half open by then (SYN_RECV, of a simultaneous open) would
+    else linger as an orphan of the kernel's, and hold its four-tuple for minutes.
     """
 
     noisy = False
@@ -77,7 +77,7 @@ class ConnectAttempt(ClientFactory):
         @param prefix: of the NAT64 that we are behind.
         """
         self._prefix = prefix
-        self.made: Deferred[Connection] = Deferred(self._cancel)
+        self.whenConnected: Deferred[Connection] = Deferred(self._cancel)
         self._connector: Any = None
 
     def start(self, reactor: IReactorTCP, address: Address, binding: Binding) -> None:
@@ -85,7 +85,7 @@ class ConnectAttempt(ClientFactory):
         Connect to C{address} from C{binding}.
         """
         if self._prefix is not None:
-            address = self._prefix.inward(address)
+            address = self._prefix.toIPv6(address)
         reactor.connectTCP(
             address.host,
             address.port,
@@ -98,14 +98,14 @@ class ConnectAttempt(ClientFactory):
         self._connector = connector
 
     def buildProtocol(self, addr: IAddress | None) -> Connection:
-        return Connection(How.CONNECTED, self.made.callback, self._prefix)
+        return Connection(Origin.CONNECTED, self.whenConnected.callback, self._prefix)
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         if self._connector is not None:
             self._connector = None
-            self.made.errback(reason)
+            self.whenConnected.errback(reason)
 
-    def _cancel(self, made: Deferred[Connection]) -> None:
+    def _cancel(self, whenConnected: Deferred[Connection]) -> None:
         connector, self._connector = self._connector, None
         # It has no socket if the system refused to make one, and is just failing.
         with suppress(AttributeError, OSError):

@@ -108,7 +108,7 @@ class Identity:
         return cls(key, certificate)
 
 
-def keepIdentity(path: Path) -> Identity:
+def loadOrMakeIdentity(path: Path) -> Identity:
     """
     The identity in the file at C{path}; the first time it is made there, readable
     by its owner only.

@@ -15,12 +15,12 @@ from ipaddress import IPv4Address, IPv6Address
 
 from punch.net.address import Address, ipOf, isLocal, tcpAddress
 
-WELL_KNOWN = IPv6Address("64:ff9b::")
+WELL_KNOWN_PREFIX = IPv6Address("64:ff9b::")
 """
 The prefix that is nobody's own (RFC 6052 section 2.1); 96 bits of it.
 """
 
-NAME = "ipv4only.arpa"
+IPV4_ONLY_NAME = "ipv4only.arpa"
 """
 The name that has IPv4 addresses only; what else it resolves to was synthesized.
 """
@@ -62,7 +62,7 @@ class Prefix:
         found = IPv4Address(bytes(ip.packed[each] for each in _places(self.length)))
         return found if self.synthesized(found) == ip else None
 
-    def inward(self, address: Address) -> Address:
+    def toIPv6(self, address: Address) -> Address:
         """
         Where we connect to reach C{address}.
         """
@@ -71,7 +71,7 @@ class Prefix:
             return address
         return tcpAddress(str(self.synthesized(ip)), address.port)
 
-    def outward(self, address: Address) -> Address:
+    def toIPv4(self, address: Address) -> Address:
         """
         Who that is whom we see at C{address}.
         """
@@ -101,17 +101,17 @@ def prefixOf(ip: IPv6Address, embedded: Iterable[IPv4Address]) -> Prefix | None:
     return None
 
 
-def wellKnown(ip: IPv6Address) -> Prefix | None:
+def wellKnownPrefix(ip: IPv6Address) -> Prefix | None:
     """
     The well-known prefix, if C{ip} has it.
     """
-    prefix = Prefix(WELL_KNOWN, 96)
+    prefix = Prefix(WELL_KNOWN_PREFIX, 96)
     return None if prefix.embedded(ip) is None else prefix
 
 
-def prefixNamed(ips: Iterable[IPv6Address]) -> Prefix | None:
+def prefixIn(ips: Iterable[IPv6Address]) -> Prefix | None:
     """
-    The prefix, by what L{NAME} resolves to (RFC 7050 section 3).
+    The prefix, by what L{IPV4_ONLY_NAME} resolves to (RFC 7050 section 3).
     """
     found = (prefixOf(each, _ITS_ADDRESSES) for each in ips)
     return next((each for each in found if each is not None), None)

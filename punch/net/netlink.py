@@ -32,7 +32,7 @@ Messages to take in one turn: more than the kernel keeps for us.
 """
 
 
-def netlink() -> socket.socket:
+def openNetlink() -> socket.socket:
     """
     The kernel's news of links, addresses and routes.
 

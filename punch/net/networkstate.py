@@ -31,13 +31,13 @@ class NetworkState:
     Where this host stands in its network.
 
     C{addresses}: those at which others may reach it, of interfaces that are up.
-    C{plugged}: those of them whose interface has its cable in, or whatever it has;
+    C{running}: those of them whose interface has its cable in, or whatever it has;
     the kernel may take a second to say so.  C{sources}: from which it would reach
     somebody far away, by IPv4 and by IPv6; C{""} if it could not.
     """
 
     addresses: frozenset[str]
-    plugged: frozenset[str]
+    running: frozenset[str]
     sources: tuple[str, ...]
 
 

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReactorTim
 from twisted.logger import Logger
 
 from punch.net.hostaddresses import HostAddresses, hostAddresses
-from punch.net.netlink import NetlinkSocket, netlink
+from punch.net.netlink import NetlinkSocket, openNetlink
 from punch.net.networkstate import networkState
 
 Look: TypeAlias = Callable[[], Hashable]
@@ -60,7 +60,7 @@ class NetworkWatch:
         self,
         reactor: IReactorTime,
         look: Look = networkState,
-        subscribe: Subscribe | None = netlink,
+        subscribe: Subscribe | None = openNetlink,
     ) -> None:
         """
         @param reactor: provides L{IReactorFDSet} too, or we look every

@@ -35,9 +35,9 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from punch.net.address import Address, BadAddress, ipOf, isOutward, tcpAddress
+from punch.net.address import Address, BadAddress, ipOf, leavesLink, tcpAddress
 from punch.net.hostaddresses import HostAddresses
-from punch.net.nat64 import NAME, Prefix, prefixNamed, wellKnown
+from punch.net.nat64 import IPV4_ONLY_NAME, Prefix, prefixIn, wellKnownPrefix
 
 
 @implementer(IResolutionReceiver)
@@ -79,13 +79,13 @@ def resolve(
     return collector.found
 
 
-PATIENCE = 1.0
+DISCOVERY_TIMEOUT = 1.0
 """
 Seconds that a resolver has to tell a prefix.
 """
 
 
-async def prefixBetween(
+async def prefixTowards(
     reactor: Any, rendezvous: Address, observed: Address
 ) -> Prefix | None:
     """
@@ -98,19 +98,21 @@ async def prefixBetween(
     ours = ipOf(rendezvous)
     if not isinstance(ours, IPv6Address) or isinstance(ipOf(observed), IPv6Address):
         return None
-    return wellKnown(ours) or await prefixAround(reactor)
+    return wellKnownPrefix(ours) or await discoverPrefix(reactor)
 
 
-async def prefixAround(reactor: Any) -> Prefix | None:
+async def discoverPrefix(reactor: Any) -> Prefix | None:
     """
     The prefix that our network's resolver knows; L{None} if it knows none.
     """
-    found = resolve(reactor, NAME, 1).addTimeout(PATIENCE, IReactorTime(reactor))
+    found = resolve(reactor, IPV4_ONLY_NAME, 1).addTimeout(
+        DISCOVERY_TIMEOUT, IReactorTime(reactor)
+    )
     try:
         ips = [ipOf(each) for each in await found]
     except TimeoutError:
         return None
-    return prefixNamed(each for each in ips if isinstance(each, IPv6Address))
+    return prefixIn(each for each in ips if isinstance(each, IPv6Address))
 
 
 @implementer(IResolutionReceiver)
@@ -143,7 +145,7 @@ def _isSix(address: IAddress) -> bool:
 
 
 def _isFar(address: Any) -> bool:
-    return isOutward(address.host)
+    return leavesLink(address.host)
 
 
 class _Sorter(_Receiver):
@@ -171,13 +173,13 @@ class _Synthesizer(_Receiver):
             Deferred.fromCoroutine(self._synthesize())
 
     async def _synthesize(self) -> None:
-        prefix = await prefixAround(self._reactor)
+        prefix = await discoverPrefix(self._reactor)
         found: list[Any] = self._found
-        self._tell(found if prefix is None else map(prefix.inward, found))
+        self._tell(found if prefix is None else map(prefix.toIPv6, found))
 
 
 @implementer(IHostnameResolver, IReactorPluggableNameResolver)
-class IPv4First:
+class IPv4FirstReactor:
     """
     A reactor whose resolver names IPv4 addresses first if this host has one; and if
     not, and there are no others, where a NAT64 has them.
@@ -211,7 +213,7 @@ class IPv4First:
         """
         @see: L{IHostnameResolver.resolveHostName}
         """
-        if any("." in each and isOutward(each) for each in self._hostAddresses()):
+        if any("." in each and leavesLink(each) for each in self._hostAddresses()):
             resolutionReceiver = _Sorter(resolutionReceiver)
         else:
             resolutionReceiver = _Synthesizer(resolutionReceiver, self._reactor)

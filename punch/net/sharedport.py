@@ -29,7 +29,7 @@ from twisted.internet.tcp import makeBinding
 
 from punch.errors import BadOption, PortInUse
 from punch.net.address import Address
-from punch.net.connection import Connection, How
+from punch.net.connection import Connection, Origin
 from punch.net.connector import ConnectAttempt
 from punch.net.nat64 import Prefix
 from punch.util.deferreds import shield
@@ -44,7 +44,7 @@ def _portOf(listening: IListeningPort) -> int:
     return address.port
 
 
-Probe = Callable[[str, int], None]
+PortProbe = Callable[[str, int], None]
 
 
 def probePort(interface: str, port: int) -> None:
@@ -67,7 +67,7 @@ def probePort(interface: str, port: int) -> None:
             raise PortInUse(f"port {port}") from cannot
 
 
-class Acceptor(ServerFactory):
+class _AcceptingFactory(ServerFactory):
     """
     Gives away each connection that comes in.
     """
@@ -79,15 +79,15 @@ class Acceptor(ServerFactory):
         self.prefix: Prefix | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> Connection:
-        return Connection(How.ACCEPTED, self._accepted, self.prefix)
+        return Connection(Origin.ACCEPTED, self._accepted, self.prefix)
 
 
 class SharedPort:
     """
     One TCP port, IPv4 and IPv6, that accepts connections and makes them.
 
-    Behind a NAT64 whose prefix is known (L{translateBy}) everybody who has IPv4 goes by
-    that address.
+    Behind a NAT64 whose prefix is known (L{setNAT64Prefix}) everybody who has IPv4 goes
+    by that address.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class SharedPort:
         reactor: IReactorTCP,
         accepted: Callable[[Connection], None],
         interface: str = "",
-        probe: Probe = probePort,
+        probe: PortProbe = probePort,
     ) -> None:
         """
         @param accepted: is given each connection that comes in.
@@ -104,7 +104,7 @@ class SharedPort:
         """
         self._probe = probe
         self._reactor = reactor
-        self._factory = Acceptor(accepted)
+        self._factory = _AcceptingFactory(accepted)
         self._interfaces = [interface] if interface else ["", "::"]
         self._ports: list[IListeningPort] = []
         self.port = 0
@@ -176,7 +176,7 @@ class SharedPort:
         only = self._interfaces[0] if len(self._interfaces) == 1 else ""
         return makeBinding(only, 0)
 
-    def translateBy(self, prefix: Prefix | None) -> None:
+    def setNAT64Prefix(self, prefix: Prefix | None) -> None:
         """
         From now on reach IPv4 addresses by way of a NAT64, or no longer.
         """
@@ -189,15 +189,15 @@ class SharedPort:
         """
         attempt = ConnectAttempt(self._factory.prefix)
         attempt.start(self._reactor, address, self.binding)
-        return attempt.made
+        return attempt.whenConnected
 
-    def connectAnew(self, address: Address) -> Deferred[Connection]:
+    def connectFromOther(self, address: Address) -> Deferred[Connection]:
         """
         Connect from another port, any that is free.
         """
         attempt = ConnectAttempt(self._factory.prefix)
         attempt.start(self._reactor, address, self.otherBinding)
-        return attempt.made
+        return attempt.whenConnected
 
     def close(self) -> Deferred[Any]:
         """

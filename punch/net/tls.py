@@ -4,7 +4,7 @@ known by its pin and by nothing else.
 
 Whoever opened the TCP connection, the dialer is the TLS client and the listener
 the server.  The handshake proves that the other side holds the key of its
-certificate; whether that is the key we mean, its pin tells (L{Secured.pin}), and
+certificate; whether that is the key we mean, its pin tells (L{TLSConnection.pin}), and
 that is for the caller to compare before it uses the connection.
 """
 
@@ -32,7 +32,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from punch.errors import WrongPin
-from punch.net.connection import AT_ONCE, Connection, ownReason
+from punch.net.connection import BULK_SIZE, Connection, copyReason
 from punch.net.identity import Identity, pinOf
 from punch.role import Role
 
@@ -70,11 +70,11 @@ OpenSSL's, which pyOpenSSL sets and does not name (C{openssl/ssl.h}).
 """
 
 
-class Secured(Connection):
+class TLSConnection(Connection):
     """
     A connection inside TLS.
 
-    C{whenSecure}: fires with this connection after the handshake.  C{pin}: the other
+    C{whenSecured}: fires with this connection after the handshake.  C{pin}: the other
     side's, from then on.
     """
 
@@ -83,10 +83,10 @@ class Secured(Connection):
     def __init__(self, outer: Connection) -> None:
         Connection.__init__(self, outer.how)
         self._outer = outer
-        self.whenSecure: Deferred[Secured] = Deferred(self._cancelled)
+        self.whenSecured: Deferred[TLSConnection] = Deferred(self._cancelled)
         self._waiting = True
 
-    def _cancelled(self, whenSecure: Deferred[Secured]) -> None:
+    def _cancelled(self, whenSecured: Deferred[TLSConnection]) -> None:
         self._waiting = False
         self._outer.abort()
 
@@ -109,18 +109,18 @@ class Secured(Connection):
         self.transport.pauseProducing()
         self.pin = pinOf(certificate)
         self._waiting = False
-        self.whenSecure.callback(self)
+        self.whenSecured.callback(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._waiting:
             self._waiting = False
-            self.whenSecure.errback(ownReason(reason))
+            self.whenSecured.errback(copyReason(reason))
         elif self._heardGoodbye():
             # However TCP ended after that, the other side had ended TLS.
             reason = _ENDED
         Connection.connectionLost(self, reason)
 
-    def export(self, size: int) -> bytes:
+    def exportKeyingMaterial(self, size: int) -> bytes:
         """
         Bytes that both ends of this connection can make, and nobody else (RFC 8446
         section 7.5).
@@ -135,10 +135,10 @@ class Secured(Connection):
 
 
 # zope.interface.implementer would hide Connection's own declarations from mypy.
-implementer(IHandshakeListener)(Secured)
+implementer(IHandshakeListener)(TLSConnection)
 
 
-class _Conversation(SSL.Connection):
+class _OpenSSLConnection(SSL.Connection):
     """
     OpenSSL's side of a connection, giving out what has arrived together in one
     piece: whoever comes after us handles 256 KiB once, not 16 KiB sixteen times.
@@ -176,7 +176,7 @@ class _Transport(BufferingTLSTransport):
         """
         transport: Any = self.transport
         if len(bytes) >= transport.bufferSize:
-            transport.bufferSize = AT_ONCE
+            transport.bufferSize = BULK_SIZE
         elif len(bytes) < _USUAL:
             transport.bufferSize = _USUAL
         BufferingTLSTransport.dataReceived(self, bytes)
@@ -206,7 +206,7 @@ class _Factory(TLSMemoryBIOFactory):
 
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
-class _Creator:
+class _ConnectionCreator:
     """
     Makes our side of TLS connections.
     """
@@ -215,10 +215,10 @@ class _Creator:
         self._context = context
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        return _Conversation(self._context, None)
+        return _OpenSSLConnection(self._context, None)
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        return _Conversation(self._context, None)
+        return _OpenSSLConnection(self._context, None)
 
 
 def _contextFor(identity: Identity) -> SSL.Context:
@@ -243,43 +243,45 @@ def _contextFor(identity: Identity) -> SSL.Context:
     return context
 
 
-Pin = Callable[[], Deferred[bytes]]
+PeerPin = Callable[[], Deferred[bytes]]
 """
 Asks for the pin of the peer that we mean; fires when it is known.
 """
 
 
-class Security:
+class PeerAuthenticator:
     """
     One identity, and the handshakes made with it.
     """
 
     def __init__(self, clock: IReactorTime, identity: Identity) -> None:
         self._clock = clock
-        self._creator = _Creator(_contextFor(identity))
+        self._creator = _ConnectionCreator(_contextFor(identity))
         self.pin = identity.pin
 
-    def handshake(self, connection: Connection, role: Role) -> Deferred[Secured]:
+    def handshake(self, connection: Connection, role: Role) -> Deferred[TLSConnection]:
         """
         Speak TLS on C{connection}.  Cancelling, or failing, aborts it.
 
         @return: the connection inside; its pin is still to be compared.
         """
-        secured = Secured(connection)
+        secured = TLSConnection(connection)
         inner = Factory.forProtocol(lambda: secured)
         factory = _Factory(self._creator, role is Role.DIALER, inner, self._clock)
         protocol = factory.buildProtocol(connection.transport.getPeer())
-        connection.take(protocol)
-        return secured.whenSecure.addTimeout(HANDSHAKE_TIMEOUT, self._clock)
+        connection.handOver(protocol)
+        return secured.whenSecured.addTimeout(HANDSHAKE_TIMEOUT, self._clock)
 
-    async def meet(self, connection: Connection, role: Role, pin: Pin) -> Secured:
+    async def authenticate(
+        self, connection: Connection, role: Role, pin: PeerPin
+    ) -> TLSConnection:
         """
         L{handshake} and L{checkPin}.
         """
         return await checkPin(await self.handshake(connection, role), pin)
 
 
-async def checkPin(secured: Secured, pin: Pin) -> Secured:
+async def checkPin(secured: TLSConnection, pin: PeerPin) -> TLSConnection:
     """
     Compare the other side's pin with the one that we mean, when that is known.
 

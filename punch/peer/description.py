@@ -13,7 +13,7 @@ from twisted.internet.ssl import optionsForClientTLS
 from punch.errors import BadEndpoint, BadOption
 from punch.net.address import HostPort, splitHostPort
 from punch.net.hostaddresses import HostAddresses, hostAddresses
-from punch.net.resolver import IPv4First
+from punch.net.resolver import IPv4FirstReactor
 from punch.peer.peer import Rendezvous
 
 CONNECT_TIMEOUT = 15.0
@@ -43,7 +43,7 @@ def rendezvousEndpoint(
         raise BadEndpoint(f"{description!r}: it begins with neither tcp: nor tls:")
 
     def fromPort(binding: Binding | None) -> IStreamClientEndpoint:
-        preferred = IPv4First(reactor, hostAddresses)
+        preferred = IPv4FirstReactor(reactor, hostAddresses)
         endpoint = HostnameEndpoint(preferred, host, port, CONNECT_TIMEOUT, binding)
         return endpoint if security is None else wrapClientTLS(security, endpoint)
 

@@ -29,7 +29,7 @@ from punch.link.path import Path
 from punch.link.transport import Link
 from punch.net.address import Address, formatAddress
 from punch.net.connection import Connection
-from punch.net.tls import Secured, Security
+from punch.net.tls import PeerAuthenticator, TLSConnection
 from punch.peer.introduction import (
     PROOF_TIMEOUT,
     AnsweredIntroduction,
@@ -61,7 +61,7 @@ class Strangers:
     def __init__(
         self,
         clock: IReactorTime,
-        security: Security,
+        security: PeerAuthenticator,
         introductions: Callable[[], Iterable[Introduction]],
     ) -> None:
         """
@@ -71,7 +71,7 @@ class Strangers:
         self._security = security
         self._introductions = introductions
         self._handshakes: dict[Deferred[None], None] = {}
-        self._waiting: dict[Secured, IDelayedCall] = {}
+        self._waiting: dict[TLSConnection, IDelayedCall] = {}
 
     def receive(self, connection: Connection) -> Deferred[None]:
         """
@@ -120,7 +120,7 @@ class Strangers:
             self._forget(secured)
             secured.abort()
 
-    def _forget(self, secured: Secured) -> None:
+    def _forget(self, secured: TLSConnection) -> None:
         patience = self._waiting.pop(secured, None)
         if patience is not None and patience.active():
             patience.cancel()
@@ -209,7 +209,7 @@ class IncomingIntroductions:
 
     def _checkEmpty(self) -> None:
         if self.isRetired and not self._links:
-            self._empty.arrive(None)
+            self._empty.succeed(None)
 
     def close(self) -> None:
         """
@@ -229,7 +229,7 @@ class IncomingIntroductions:
         for met in list(self._introductions.values()):
             if not met.proven:
                 met.race.fail(why)
-        self.rendezvousGone.arrive(why)
+        self.rendezvousGone.succeed(why)
 
     def _races(self) -> list[Race[Path]]:
         met = self._introductions.values()

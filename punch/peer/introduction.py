@@ -42,7 +42,7 @@ from punch.nat.behavior import Translation
 from punch.nat.errors import VERDICTS, NoCommonWay, NoDirectPath
 from punch.net.address import Address, formatAddress, ipOf
 from punch.net.connection import Connection
-from punch.net.tls import Pin, Secured, Security
+from punch.net.tls import PeerAuthenticator, PeerPin, TLSConnection
 from punch.peer.lanpreference import LANPreference
 from punch.peer.porttraversal import PortTraversal, TraversalContext
 from punch.peer.relaypolicy import RelayPolicy
@@ -74,7 +74,7 @@ class IntroductionContext:
     """
 
     clock: IReactorTime
-    security: Security
+    security: PeerAuthenticator
     connect: Connect
     random: Random
     tell: Tell
@@ -112,7 +112,11 @@ class IntroductionTerms:
 
 
 def tracedVerify(
-    security: Security, connection: Connection, role: Role, pin: Pin, tracer: Tracer
+    security: PeerAuthenticator,
+    connection: Connection,
+    role: Role,
+    pin: PeerPin,
+    tracer: Tracer,
 ) -> Deferred[Path]:
     """
     L{verify}, and trace when TLS was done and when the pin was known.
@@ -121,7 +125,9 @@ def tracedVerify(
     return Deferred.fromCoroutine(verify(security, connection, role, traced))
 
 
-def _tracedPin(connection: Connection, pin: Pin, tracer: Tracer, earlier: bool) -> Pin:
+def _tracedPin(
+    connection: Connection, pin: PeerPin, tracer: Tracer, earlier: bool
+) -> PeerPin:
     """
     The pin is asked for as soon as TLS is done.
     """
@@ -243,7 +249,7 @@ class Introduction:
         path = tracedVerify(security, connection, self.role, self.whenPin, tracer)
         return path.addCallback(self._lanPreference.over)
 
-    def acceptSecured(self, secured: Secured) -> None:
+    def acceptSecured(self, secured: TLSConnection) -> None:
         """
         A stranger, whose TLS is done, has shown the other side's pin: its connection
         races with the others.
@@ -345,14 +351,14 @@ class Introduction:
         self.rejoinName, self.instanceToken = details.again, details.seat
         if self.role is Role.DIALER:
             self._lanPreference.begin(self._ownDetails.candidates, details.candidates)
-        self._details.arrive(details)
+        self._details.succeed(details)
         self._agree(details.features)
         if self.expectsDirect:
             for candidate in usable(details.candidates, self._terms.overLoopback):
                 self.race.add(candidate)
         if self._mayDial:
             self._traversal.start(self._ownDetails.translation, details.translation)
-        self._proof.arrive(None)
+        self._proof.succeed(None)
 
     def _agree(self, features: frozenset[str]) -> None:
         """

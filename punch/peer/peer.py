@@ -35,9 +35,9 @@ from punch.net.address import Address, formatAddress
 from punch.net.connection import Connection
 from punch.net.identity import Identity
 from punch.net.networkwatch import networkWatch
-from punch.net.resolver import prefixBetween
+from punch.net.resolver import prefixTowards
 from punch.net.sharedport import SharedPort
-from punch.net.tls import Security
+from punch.net.tls import PeerAuthenticator
 from punch.peer.hedgedport import HedgedPort
 from punch.peer.introduction import IntroductionContext
 from punch.peer.porttraversal import TraversalContext
@@ -80,7 +80,7 @@ class Peer:
         self.clock = IReactorTime(reactor)
         self.settings = settings
         self.tell = settings.tell
-        self.security = Security(self.clock, identity or Identity.make())
+        self.security = PeerAuthenticator(self.clock, identity or Identity.make())
         self._shared: SharedPort | None = None
         self._accepted: Callable[[Connection], None]
         self._sockets = SocketBudget(settings.search)
@@ -142,7 +142,7 @@ class Peer:
                 survey=self._reflexive.survey,
                 sockets=self._sockets,
                 connect=self.shared.connect,
-                connectAnew=self.shared.connectAnew,
+                connectFromOther=self.shared.connectFromOther,
                 searches=self.settings.search > 0,
             ),
         )
@@ -204,7 +204,7 @@ class Peer:
             if self._client is not None:
                 closing.append(self._client.disconnect())
             self._closing = SharedResult()
-            gatherResults(closing).addBoth(self._closing.arrive)
+            gatherResults(closing).addBoth(self._closing.succeed)
         return self._closing.wait()
 
     async def connect(
@@ -275,8 +275,8 @@ class Peer:
         observed = await client.hello(patience)
         self.tell(Observed(formatAddress(observed)))
         rendezvous, *others = client.vantages or [observed]
-        prefix = await prefixBetween(self._reactor, rendezvous, observed)
-        self.shared.translateBy(prefix)
+        prefix = await prefixTowards(self._reactor, rendezvous, observed)
+        self.shared.setNAT64Prefix(prefix)
         self._reflexive.begin(
             rendezvous, observed, others if self.settings.relay.mayMeet else []
         )

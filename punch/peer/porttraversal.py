@@ -56,7 +56,7 @@ class TraversalContext:
     """
     What an approach works with.
 
-    C{connect}: from the shared port; C{connectAnew}: from any other.  C{searches}:
+    C{connect}: from the shared port; C{connectFromOther}: from any other.  C{searches}:
     whether there are sockets for a search.
     """
 
@@ -65,7 +65,7 @@ class TraversalContext:
     survey: BehaviorDiscovery
     sockets: SocketBudget
     connect: Connect
-    connectAnew: Connect
+    connectFromOther: Connect
     searches: bool = True
 
 
@@ -230,7 +230,7 @@ class PortTraversal:
         if part is Part.SPREAD:
             among = f"from many ports to {formatAddress(self._peer)}"
             self._startSearch(
-                lambda: self._context.connectAnew(self._peer), among, None
+                lambda: self._context.connectFromOther(self._peer), among, None
             )
         elif part is Part.GUESS:
             assert self.theirBehavior is not None

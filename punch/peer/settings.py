@@ -12,7 +12,7 @@ from punch.events import Tell, tellNobody
 from punch.nat.portsearch import DEFAULT_SOCKETS, MOST_SOCKETS
 from punch.net.address import HostPort
 from punch.net.hostaddresses import HostAddresses, hostAddresses
-from punch.net.sharedport import Probe, probePort
+from punch.net.sharedport import PortProbe, probePort
 from punch.peer.instancelock import InstanceLocks, noInstanceLocks
 from punch.peer.relaypolicy import RelayPolicy
 from punch.traceevents import TracerFactory, noTracing
@@ -91,7 +91,7 @@ class Settings:
     tell: Tell = tellNobody
     trace: TracerFactory = noTracing
     hostAddresses: HostAddresses = hostAddresses
-    probe: Probe = probePort
+    probe: PortProbe = probePort
     random: Random = field(default_factory=SystemRandom)
 
     def __post_init__(self) -> None:

@@ -289,7 +289,7 @@ class Netcat(Protocol):
     def _outputEnded(self, trouble: str | None) -> None:
         if trouble is not None:
             self._fail(OutputFailed(trouble))
-        self._written.arrive(self._error)
+        self._written.succeed(self._error)
 
     def _close(self) -> None:
         """

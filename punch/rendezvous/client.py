@@ -28,7 +28,7 @@ from twisted.python.failure import Failure
 
 from punch import errors
 from punch.ice.candidate import trusted
-from punch.net.address import Address, addressesIn, ipOf
+from punch.net.address import Address, ipOf, parseAddresses
 from punch.reasons import Reason
 from punch.rendezvous import commands
 
@@ -192,7 +192,7 @@ class RendezvousClient(amp.AMP):
         if peer is None:
             return []
         texts = [f":{peer.port}", *self._vantages[:_MOST_VANTAGES]]
-        return trusted(addressesIn(texts, peer.host))
+        return trusted(parseAddresses(texts, peer.host))
 
     async def allocate(self, owner: bytes) -> str:
         """

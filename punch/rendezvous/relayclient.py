@@ -21,7 +21,12 @@ from twisted.python.failure import Failure
 from zope.interface import alsoProvides
 
 from punch.errors import RendezvousLost
-from punch.net.connection import Connection, How, IStreamTransport, quicken
+from punch.net.connection import (
+    Connection,
+    IStreamTransport,
+    Origin,
+    setTCPOptions,
+)
 from punch.rendezvous.client import ANSWER_TIMEOUT, explain, reached
 from punch.rendezvous.relaypreamble import encodePreamble, refusal
 from punch.util.deferreds import SharedResult
@@ -45,7 +50,7 @@ class Relayed(Connection):
         """
         @param preamble: what we send first.
         """
-        Connection.__init__(self, How.CONNECTED)
+        Connection.__init__(self, Origin.CONNECTED)
         self._preamble = preamble
         self._standing: SharedResult[Relayed] = SharedResult()
         self._isSpliced = False
@@ -62,10 +67,10 @@ class Relayed(Connection):
             # the transport one interface of ours at most, and TCP's matters there.)
             alsoProvides(self, IHandshakeListener)
             tls = cast(TLSMemoryBIOProtocol, self.transport)
-            quicken(cast(IStreamTransport, tls.transport))
+            setTCPOptions(cast(IStreamTransport, tls.transport))
             self.transport.write(self._preamble)
         else:
-            quicken(self.transport)
+            setTCPOptions(self.transport)
             self.transport.write(self._preamble)
             self._stand()
 
@@ -77,7 +82,7 @@ class Relayed(Connection):
 
     def _stand(self) -> None:
         self.transport.pauseProducing()
-        self._standing.arrive(self)
+        self._standing.succeed(self)
 
     def _bypass(self, taker: IProtocol) -> None:
         # Not before the relay has answered.

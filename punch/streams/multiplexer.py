@@ -217,7 +217,7 @@ class Multiplexer(Protocol):
 
     def _checkIdle(self) -> None:
         if self._isGoing and not self._receivers and not self._idle.settled:
-            self._idle.arrive(None)
+            self._idle.succeed(None)
 
     # The link's side.
 
@@ -245,7 +245,7 @@ class Multiplexer(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._flowing = False
-        self._ended.arrive(None)
+        self._ended.succeed(None)
         self._goAway()
         if reason.check(ConnectionDone):
             # Clean for the link, but not for a stream that was not done.

@@ -51,7 +51,7 @@ class OutboundRequest:
             self._carrier.reset(self.stream.id)
             return
         self._carrier.settled(self.stream)
-        self._accepted.arrive(None)
+        self._accepted.succeed(None)
         if len(data) > 1 and self.stream.connected:
             self.stream.dataReceived(data[1:])
 

@@ -30,7 +30,7 @@ from zope.interface import implementer
 
 from punch.net.address import PunchAddress
 from punch.util.deferreds import SharedResult
-from punch.util.producers import FixedTCPOptions, PushFromPull
+from punch.util.transports import FixedTCPOptions, PushFromPull
 from punch.yamux.stream import HIGH_MARK
 
 LINGER = 30.0
@@ -363,7 +363,7 @@ class Stream(FixedTCPOptions):
             if protocol is not None:
                 protocol.connectionLost(reason)
         finally:
-            self._ended.arrive(None)
+            self._ended.succeed(None)
 
     def _stopProducer(self) -> None:
         producer = self._producer

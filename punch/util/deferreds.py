@@ -40,7 +40,7 @@ class SharedResult(Generic[T]):
         if waiter in self._waiting:
             self._waiting.remove(waiter)
 
-    def arrive(self, value: T) -> None:
+    def succeed(self, value: T) -> None:
         """
         The value is here.
         """
@@ -77,7 +77,7 @@ def shield(deferred: Deferred[T]) -> Deferred[T]:
     return arrival.wait()
 
 
-def together(waited: Sequence[Deferred[T]]) -> Deferred[list[T]]:
+def gatherAll(waited: Sequence[Deferred[T]]) -> Deferred[list[T]]:
     """
     What all of them come to, or how the first failed.  To cancel cancels them all.
     """

@@ -17,7 +17,7 @@ from punch.ice.candidate import (
     trusted,
     usable,
 )
-from punch.net.address import addressesIn, tcpAddress
+from punch.net.address import parseAddresses, tcpAddress
 
 candidates = st.builds(
     Candidate,
@@ -265,4 +265,4 @@ def test_trustedNobody() -> None:
     """
     A rendezvous whose own address has a zone has no vantages that we could name.
     """
-    assert trusted(addressesIn([":4040", ":4041"], "fe80::1%eth0")) == []
+    assert trusted(parseAddresses([":4040", ":4041"], "fe80::1%eth0")) == []

@@ -29,7 +29,7 @@ from punch.ice.checklist import Checklist
 from punch.ice.race import Race
 from punch.ice.selected import SelectedPath
 from punch.net.address import Address, formatAddress, tcpAddress
-from punch.net.connection import Connection, How
+from punch.net.connection import Connection, Origin
 from punch.traceevents import (
     CandidateAdded,
     ConnectEnded,
@@ -78,9 +78,9 @@ class _Network:
         """
         self.attempts.append((self.clock.seconds(), address))
         outcome: Deferred[Connection] = self._after(self.connects.get(address, []))
-        return outcome.addCallback(lambda _: self.made(address, How.CONNECTED))
+        return outcome.addCallback(lambda _: self.made(address, Origin.CONNECTED))
 
-    def made(self, remote: Address, how: How) -> Connection:
+    def made(self, remote: Address, how: Origin) -> Connection:
         """
         A connection.
         """
@@ -130,7 +130,7 @@ class _Network:
     @staticmethod
     def _fire(outcome: Deferred[Connection], what: str) -> None:
         if what in ("connected", "valid"):
-            outcome.callback(Connection(How.CONNECTED))
+            outcome.callback(Connection(Origin.CONNECTED))
         elif what == "invalid":
             outcome.errback(errors.WrongPin())
         else:
@@ -167,7 +167,7 @@ class _Racing:
         """
         A connection comes in.
         """
-        return self.race.accept(self.network.made(remote, How.ACCEPTED))
+        return self.race.accept(self.network.made(remote, Origin.ACCEPTED))
 
     def run(self, seconds: float) -> None:
         """
@@ -387,7 +387,7 @@ def test_scenario(scenario: Scenario) -> None:
         assert selected.path == selected.remote == scenario.winner.address
         assert (selected.kind, selected.how, selected.local) == (
             scenario.winner.kind,
-            How.CONNECTED,
+            Origin.CONNECTED,
             OURS,
         )
         assert racing.wonAt is not None
@@ -424,7 +424,7 @@ class RaceTests(PunchTestCase):
         self.waiting(concluded)
         racing.run(0.2)
         self.successResultOf(concluded)
-        assert racing.selected.how is How.ACCEPTED
+        assert racing.selected.how is Origin.ACCEPTED
         assert racing.selected.kind is Kind.SERVER_REFLEXIVE
         racing.assertNothingLeft()
 
@@ -601,7 +601,7 @@ class RaceTests(PunchTestCase):
         racing.race.add(PEER)
         racing.run(1.0)
         assert racing.result == []
-        pin.arrive(STRANGER)
+        pin.succeed(STRANGER)
         assert racing.selected.remote == STRANGER
         self.successResultOf(concluded)
 
@@ -703,7 +703,7 @@ class JoiningTests(PunchTestCase):
         racing = _Racing({}, {STRANGER: [(0.1, "valid")]})
         connecting: Deferred[Connection] = Deferred()
         racing.race.addSearched(connecting, Kind.PREDICTED)
-        connecting.callback(racing.network.made(STRANGER, How.CONNECTED))
+        connecting.callback(racing.network.made(STRANGER, Origin.CONNECTED))
         racing.run(1.0)
         assert (racing.selected.kind, racing.selected.remote) == (
             Kind.PREDICTED,
@@ -752,7 +752,7 @@ class JoiningTests(PunchTestCase):
             fail(FAILURES["refused"]), Kind.PREDICTED, "where it is"
         )
         racing.clock.advance(0.5)
-        connecting.callback(racing.network.made(STRANGER, How.CONNECTED))
+        connecting.callback(racing.network.made(STRANGER, Origin.CONNECTED))
         remote, local = formatAddress(STRANGER), formatAddress(OURS)
         joined = ConnectionMade(remote, "predicted", local, "connected", 0.5)
         assert noted == [
@@ -772,7 +772,7 @@ class JoiningTests(PunchTestCase):
         """
         racing = _Racing({}, {})
         racing.race.fail(errors.NoAnswer())
-        made = racing.network.made(STRANGER, How.CONNECTED)
+        made = racing.network.made(STRANGER, Origin.CONNECTED)
         racing.race.addSearched(succeed(made))
         assert racing.network.transports[-1].aborted
         connecting: Deferred[Connection] = Deferred()

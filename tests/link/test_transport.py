@@ -200,7 +200,7 @@ class TransportTests(LinkTestCase):
         self.pair = Pair()
         stranger = Recorder()
         dialers, securedListeners = self.pair.secured()
-        dialers.take(stranger)
+        dialers.handOver(stranger)
         listeners = Path(securedListeners)
         protocol = Recorder()
         made: list[Link] = []

@@ -18,7 +18,7 @@ from punch.net.address import (
     BadAddress,
     formatAddress,
     ipOf,
-    isOutward,
+    leavesLink,
     parseAddress,
     tcpAddress,
 )
@@ -155,4 +155,4 @@ def test_isOutward(address: str, leads: bool) -> None:
     """
     Loopback and link-local addresses lead nowhere.
     """
-    assert isOutward(address) is leads
+    assert leavesLink(address) is leads

@@ -13,7 +13,12 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
 from punch.net.address import tcpAddress
-from punch.net.connection import TCP_NOTSENT_LOWAT, Connection, How, ownReason
+from punch.net.connection import (
+    TCP_NOTSENT_LOWAT,
+    Connection,
+    Origin,
+    copyReason,
+)
 from tests.support.doubles import OURS, Pair, PunchTestCase, connectionWith
 from tests.support.programs import HalfCloser, Recorder
 
@@ -66,14 +71,17 @@ class ConnectionTests(PunchTestCase):
         """
         Have a protocol take a connection.
         """
-        connection.take(protocol)
+        connection.handOver(protocol)
         return protocol
 
     def test_ends(self) -> None:
         """
         Both know how they came about, and where they end.
         """
-        assert (self.here.how, self.there.how) == (How.CONNECTED, How.ACCEPTED)
+        assert (self.here.how, self.there.how) == (
+            Origin.CONNECTED,
+            Origin.ACCEPTED,
+        )
         assert self.here.local == self.there.remote == tcpAddress("192.0.2.1", 4040)
         assert self.here.remote == self.there.local == tcpAddress("192.0.2.2", 4040)
 
@@ -193,8 +201,8 @@ class ConnectionTests(PunchTestCase):
         A taker that knows half-closed connections has them.
         """
         one, other = HalfCloser(), HalfCloser()
-        self.here.take(one)
-        self.there.take(other)
+        self.here.handOver(one)
+        self.there.handOver(other)
         one.transport.loseWriteConnection()
         self.pair.run()
         assert (one.ended, other.ended) == (["write"], ["read"])
@@ -223,9 +231,9 @@ def test_ownReason() -> None:
     shared = Failure(ConnectionLost())
     kept = []
     for _ in range(2):
-        connection, _ = connectionWith(OURS, How.ACCEPTED)
+        connection, _ = connectionWith(OURS, Origin.ACCEPTED)
         taker = Recorder()
-        connection.take(taker)
+        connection.handOver(taker)
         connection.connectionLost(shared)
         assert taker.reason is not None
         kept.append(taker.reason.value)
@@ -238,4 +246,4 @@ def test_otherReason() -> None:
     What nobody shares stays as it is.
     """
     reason = Failure(ValueError("mine"))
-    assert ownReason(reason) is reason
+    assert copyReason(reason) is reason

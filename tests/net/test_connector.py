@@ -62,7 +62,7 @@ class AttemptTests(PunchTestCase):
         attempt = ConnectAttempt()
         binding = makeBinding("", 4040, reuseAddress=True, reusePort=True)
         attempt.start(host, tcpAddress(remote, 4040), binding)
-        return attempt.made
+        return attempt.whenConnected
 
     def test_halfOpen(self) -> None:
         """

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from punch.errors import BadIdentity
-from punch.net.identity import Identity, keepIdentity, parsePin, pinOf
+from punch.net.identity import Identity, loadOrMakeIdentity, parsePin, pinOf
 
 OURS = Identity.make()
 PEM = OURS.toPEM()
@@ -131,9 +131,9 @@ class TestFile:
         is the same.
         """
         path = tmp_path / "identity.pem"
-        made = keepIdentity(path)
+        made = loadOrMakeIdentity(path)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert keepIdentity(path).pin == made.pin
+        assert loadOrMakeIdentity(path).pin == made.pin
         certificate = load_pem_x509_certificate(path.read_bytes())
         assert pinOf(certificate) == made.pin
 
@@ -147,7 +147,7 @@ class TestFile:
         path = tmp_path / "notes.txt"
         path.write_bytes(content)
         with pytest.raises(BadIdentity, match=str(path)):
-            keepIdentity(path)
+            loadOrMakeIdentity(path)
         assert path.read_bytes() == content
 
     def test_noFolder(self, tmp_path: Path) -> None:
@@ -156,14 +156,14 @@ class TestFile:
         """
         path = tmp_path / "nowhere" / "identity.pem"
         with pytest.raises(BadIdentity, match="No such file"):
-            keepIdentity(path)
+            loadOrMakeIdentity(path)
 
     def test_folder(self, tmp_path: Path) -> None:
         """
         So is one that cannot be read.
         """
         with pytest.raises(BadIdentity, match="directory"):
-            keepIdentity(tmp_path)
+            loadOrMakeIdentity(tmp_path)
 
 
 class TestParsePin:

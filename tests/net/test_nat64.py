@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from punch.net.address import tcpAddress
-from punch.net.nat64 import Prefix, prefixNamed, prefixOf, wellKnown
+from punch.net.nat64 import Prefix, prefixIn, prefixOf, wellKnownPrefix
 
 LENGTHS = (32, 40, 48, 56, 64, 96)
 
@@ -80,7 +80,7 @@ def test_named(prefix: Prefix) -> None:
     whatever else it says.
     """
     ours = prefix.synthesized(IPv4Address("192.0.0.171"))
-    found = prefixNamed([IPv6Address("2001:db8::1"), ours])
+    found = prefixIn([IPv6Address("2001:db8::1"), ours])
     assert found is not None
     assert found.synthesized(IPv4Address("192.0.0.171")) == ours
 
@@ -89,18 +89,18 @@ def test_unnamed() -> None:
     """
     Where nothing was synthesized there is no prefix.
     """
-    assert prefixNamed([]) is None
-    assert prefixNamed([IPv6Address("2001:db8::1")]) is None
+    assert prefixIn([]) is None
+    assert prefixIn([IPv6Address("2001:db8::1")]) is None
 
 
 def test_wellKnown() -> None:
     """
     The well-known prefix is known without asking anybody.
     """
-    prefix = wellKnown(IPv6Address("64:ff9b::c000:201"))
+    prefix = wellKnownPrefix(IPv6Address("64:ff9b::c000:201"))
     assert prefix == Prefix(IPv6Address("64:ff9b::"), 96)
-    assert wellKnown(IPv6Address("64:ff9b:1::c000:201")) is None
-    assert wellKnown(IPv6Address("2001:db8::c000:201")) is None
+    assert wellKnownPrefix(IPv6Address("64:ff9b:1::c000:201")) is None
+    assert wellKnownPrefix(IPv6Address("2001:db8::c000:201")) is None
 
 
 @given(prefixes(), ips4.filter(lambda ip: ip.is_global), st.integers(1, 65535))
@@ -110,9 +110,9 @@ def test_addresses(prefix: Prefix, ip: IPv4Address, port: int) -> None:
     known by it.
     """
     address = tcpAddress(str(ip), port)
-    inward = prefix.inward(address)
-    assert inward == tcpAddress(str(prefix.synthesized(ip)), port)
-    assert prefix.outward(inward) == address
+    toIPv6 = prefix.toIPv6(address)
+    assert toIPv6 == tcpAddress(str(prefix.synthesized(ip)), port)
+    assert prefix.toIPv4(toIPv6) == address
 
 
 @pytest.mark.parametrize(
@@ -123,5 +123,5 @@ def test_local(ip: str) -> None:
     A NAT64 leads neither to private addresses nor to IPv6's own.
     """
     prefix, address = Prefix(IPv6Address("64:ff9b::"), 96), tcpAddress(ip, 4040)
-    assert prefix.inward(address) == address
-    assert prefix.outward(address) == address
+    assert prefix.toIPv6(address) == address
+    assert prefix.toIPv4(address) == address

@@ -23,7 +23,7 @@ from zope.interface import directlyProvides
 from zope.interface.verify import verifyObject
 
 from punch.net.hostaddresses import hostAddresses
-from punch.net.netlink import NetlinkSocket, netlink
+from punch.net.netlink import NetlinkSocket, openNetlink
 from punch.net.networkstate import NetworkState, networkState
 from punch.net.networkwatch import POLL_INTERVAL, WINDOW, NetworkWatch, networkWatch
 from punch.testing import MemoryNetwork
@@ -589,7 +589,7 @@ def test_netlink() -> None:
     The kernel's news are a socket that nobody waits for by reading; what reads them
     is what a reactor expects.
     """
-    with netlink() as news:
+    with openNetlink() as news:
         reader = NetlinkSocket(Reactor(), news, lambda: None, print)
         verifyObject(IReadDescriptor, reader)
         reader.drain()
@@ -610,7 +610,7 @@ def test_noGroups(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "socket", Unbound)
     with pytest.raises(PermissionError):
-        netlink()
+        openNetlink()
     assert [each.fileno() for each in made] == [-1]
 
 
@@ -620,7 +620,7 @@ def test_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(OSError, match="platform"):
-        netlink()
+        openNetlink()
 
 
 @dataclass

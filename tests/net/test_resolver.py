@@ -26,14 +26,14 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from punch.net.address import tcpAddress
-from punch.net.nat64 import NAME, Prefix
+from punch.net.nat64 import IPV4_ONLY_NAME, Prefix
 from punch.net.resolver import (
-    PATIENCE,
-    IPv4First,
+    DISCOVERY_TIMEOUT,
+    IPv4FirstReactor,
     _Collector,
     _Sorter,
     _Synthesizer,
-    prefixBetween,
+    prefixTowards,
     resolve,
 )
 from punch.testing import MemoryHost, MemoryNetwork, spin
@@ -189,7 +189,7 @@ class _Mute:
 
 class PrefixBetweenTests(PunchTestCase):
     """
-    Tests for L{prefixBetween}.
+    Tests for L{prefixTowards}.
     """
 
     def setUp(self) -> None:
@@ -197,7 +197,7 @@ class PrefixBetweenTests(PunchTestCase):
         A host with IPv6, whose resolver knows a prefix.
         """
         self.network = MemoryNetwork(Clock(), 1)
-        self.network.name(NAME, "192.0.0.170", "2001:db8:64::192.0.0.170")
+        self.network.name(IPV4_ONLY_NAME, "192.0.0.170", "2001:db8:64::192.0.0.170")
         self.host = self.network.host("2001:db8::1")
 
     def found(self, rendezvous: str, observed: str) -> Deferred[Prefix | None]:
@@ -205,7 +205,7 @@ class PrefixBetweenTests(PunchTestCase):
         What is found where the rendezvous is there and sees us there.
         """
         addresses = tcpAddress(rendezvous, 4040), tcpAddress(observed, 4040)
-        found = Deferred.fromCoroutine(prefixBetween(self.host, *addresses))
+        found = Deferred.fromCoroutine(prefixTowards(self.host, *addresses))
         self.network.run(0.1)
         return found
 
@@ -224,7 +224,7 @@ class PrefixBetweenTests(PunchTestCase):
         """
         The well-known prefix shows by itself.
         """
-        self.network.name(NAME)
+        self.network.name(IPV4_ONLY_NAME)
         found = self.successResultOf(self.found("64:ff9b::c000:201", "198.51.100.1"))
         assert found is not None
         assert found.length == 96
@@ -235,14 +235,14 @@ class PrefixBetweenTests(PunchTestCase):
         """
         found = self.successResultOf(self.found("2001:db8:64::1", "198.51.100.1"))
         assert found is not None
-        inward = found.inward(tcpAddress("203.0.113.1", 4040))
-        assert inward == tcpAddress("2001:db8:64::203.0.113.1", 4040)
+        toIPv6 = found.toIPv6(tcpAddress("203.0.113.1", 4040))
+        assert toIPv6 == tcpAddress("2001:db8:64::203.0.113.1", 4040)
 
     def test_proxy(self) -> None:
         """
         Where the resolver says nothing of the kind, it was a proxy that stands between.
         """
-        self.network.name(NAME, "192.0.0.170")
+        self.network.name(IPV4_ONLY_NAME, "192.0.0.170")
         found = self.found("2001:db8:64::1", "198.51.100.1")
         assert self.successResultOf(found) is None
 
@@ -253,7 +253,7 @@ class PrefixBetweenTests(PunchTestCase):
         self.host.installNameResolver(_Mute())
         found = self.found("2001:db8:64::1", "198.51.100.1")
         self.waiting(found)
-        self.network.run(PATIENCE)
+        self.network.run(DISCOVERY_TIMEOUT)
         assert self.successResultOf(found) is None
 
 
@@ -267,7 +267,7 @@ def resolved(ours: Sequence[str]) -> list[str]:
     """
     network = MemoryNetwork(Clock(), 1)
     network.name("rv.example", *NAMED)
-    preference = IPv4First(network.host("192.0.2.9"), lambda: ours)
+    preference = IPv4FirstReactor(network.host("192.0.2.9"), lambda: ours)
     found = spin(resolve(preference, "rv.example", 4040), network)
     assert found == [tcpAddress(each.host, 4040) for each in found]
     return [each.host for each in found]
@@ -278,7 +278,7 @@ def test_interfaces() -> None:
     Endpoints are given what they expect.
     """
     reactor = MemoryNetwork(Clock(), 1).host("192.0.2.9")
-    preference = IPv4First(reactor, lambda: [])
+    preference = IPv4FirstReactor(reactor, lambda: [])
     assert verifyObject(IHostnameResolver, preference)
     assert verifyObject(IReactorPluggableNameResolver, preference)
     assert verifyObject(IResolutionReceiver, _Sorter(_Collector()))
@@ -310,11 +310,11 @@ def test_synthesized(host: str) -> None:
     """
     network = MemoryNetwork(Clock(), 1)
     network.name("rv.example", "192.0.2.1")
-    preference = IPv4First(network.host("2001:db8::9"), lambda: ["2001:db8::9"])
+    preference = IPv4FirstReactor(network.host("2001:db8::9"), lambda: ["2001:db8::9"])
     assert spin(resolve(preference, host, 4040), network) == [
         tcpAddress("192.0.2.1", 4040)
     ]
-    network.name(NAME, "192.0.0.170", "64:ff9b::192.0.0.170")
+    network.name(IPV4_ONLY_NAME, "192.0.0.170", "64:ff9b::192.0.0.170")
     assert spin(resolve(preference, host, 4040), network) == [
         tcpAddress("64:ff9b::192.0.2.1", 4040)
     ]
@@ -334,7 +334,7 @@ def test_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         return [name]
 
     monkeypatch.setattr(host, "lookUp", lookUp)
-    preference = IPv4First(host, lambda: ["127.0.0.1", "2001:db8::9"])
+    preference = IPv4FirstReactor(host, lambda: ["127.0.0.1", "2001:db8::9"])
     found = spin(resolve(preference, "127.0.0.1", 4040), network)
     assert found == [tcpAddress("127.0.0.1", 4040)]
     assert asked == ["127.0.0.1"]

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from punch.errors import BadOption, PortInUse
 from punch.net.address import tcpAddress
-from punch.net.connection import Connection, How
+from punch.net.connection import Connection, Origin
 from punch.net.connector import outcomeOf
 from punch.net.outcome import Outcome
 from punch.net.sharedport import SharedPort, probePort
@@ -84,11 +84,11 @@ class SharedPortTests(PunchTestCase):
         self.other.open(5050)
         for ip, from_ in (("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2")):
             made = self.other.connect(ip, 4040)
-            assert made.how is How.CONNECTED
+            assert made.how is Origin.CONNECTED
             assert made.local == tcpAddress(from_, 5050)
             self.network.run(1)
             accepted = self.port.accepted.pop()
-            assert accepted.how is How.ACCEPTED
+            assert accepted.how is Origin.ACCEPTED
             assert accepted.remote == tcpAddress(from_, 5050)
 
     def test_any(self) -> None:
@@ -292,7 +292,7 @@ class SharedPortTests(PunchTestCase):
         with pytest.raises(error.ConnectionRefusedError):
             spin(refused, self.network)
         taker = Recorder()
-        made.take(taker)
+        made.handOver(taker)
         self.other.accepted[0].transport.write(b"alive")
         self.network.run(1)
         assert taker.received == b"alive"
@@ -430,8 +430,8 @@ def test_realAgain() -> Deferred[None]:
         connecting.open()
         made = await connecting.connect(tcpAddress("127.0.0.1", listening.port))
         taker = Recorder()
-        made.take(taker)
-        (await came).take(Recorder())
+        made.handOver(taker)
+        (await came).handOver(Recorder())
         made.transport.loseConnection()  # Leaves TIME_WAIT.
         await made.whenLost
         await (await came).whenLost

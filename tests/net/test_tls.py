@@ -22,8 +22,8 @@ from zope.interface import implementer
 from zope.interface.verify import verifyClass
 
 from punch.errors import WrongPin
-from punch.net.connection import Connection, How
-from punch.net.tls import ALPN, HANDSHAKE_TIMEOUT, Secured
+from punch.net.connection import Connection, Origin
+from punch.net.tls import ALPN, HANDSHAKE_TIMEOUT, TLSConnection
 from punch.role import Role
 from tests.support.doubles import DIALER_ID, LISTENER_ID, Pair, PunchTestCase
 from tests.support.programs import Pusher, Recorder
@@ -63,7 +63,7 @@ class _Stranger:
         factory: Any = TLSMemoryBIOFactory(
             self, isClient, Factory.forProtocol(lambda: recorder), None
         )
-        connection.take(factory.buildProtocol(None))
+        connection.handOver(factory.buildProtocol(None))
         return recorder
 
 
@@ -79,7 +79,7 @@ class HandshakeTests(PunchTestCase):
         self.pair = Pair()
         self.dialers, self.listeners = self.pair.connections()
 
-    def handshakes(self, swapped: bool = False) -> tuple[Secured, Secured]:
+    def handshakes(self, swapped: bool = False) -> tuple[TLSConnection, TLSConnection]:
         """
         Both sides shake hands.
         """
@@ -98,7 +98,7 @@ class HandshakeTests(PunchTestCase):
         self.pair.run()
         return self.successResultOf(shaken[0]), self.successResultOf(shaken[1])
 
-    def refused(self, connection: Connection, role: Role) -> Deferred[Secured]:
+    def refused(self, connection: Connection, role: Role) -> Deferred[TLSConnection]:
         """
         Begin a handshake that has to fail.
         """
@@ -119,7 +119,7 @@ class HandshakeTests(PunchTestCase):
         """
         Twisted tells when the handshake is done.
         """
-        assert verifyClass(IHandshakeListener, Secured)
+        assert verifyClass(IHandshakeListener, TLSConnection)
 
     def test_pins(self) -> None:
         """
@@ -132,7 +132,10 @@ class HandshakeTests(PunchTestCase):
             handle: Any = each.transport.getHandle()
             assert handle.get_protocol_version_name() == "TLSv1.3"
             assert handle.get_alpn_proto_negotiated() == b"punch/1"
-        assert (dialer.how, listener.how) == (How.CONNECTED, How.ACCEPTED)
+        assert (dialer.how, listener.how) == (
+            Origin.CONNECTED,
+            Origin.ACCEPTED,
+        )
         assert dialer.remote == listener.local
         assert list(self.pair.network.delayedCalls()) == []
 
@@ -141,7 +144,10 @@ class HandshakeTests(PunchTestCase):
         The dialer is the client whoever opened the connection.
         """
         dialer, listener = self.handshakes(swapped=True)
-        assert (dialer.how, listener.how) == (How.ACCEPTED, How.CONNECTED)
+        assert (dialer.how, listener.how) == (
+            Origin.ACCEPTED,
+            Origin.CONNECTED,
+        )
         assert dialer.pin == LISTENER_ID.pin
 
     def test_bytes(self) -> None:
@@ -152,7 +158,7 @@ class HandshakeTests(PunchTestCase):
         dialer.transport.write(b"early ")
         self.pair.run()
         taker = Recorder()
-        listener.take(taker)
+        listener.handOver(taker)
         self.pair.run()
         dialer.transport.write(b"late")
         self.pair.run()
@@ -179,7 +185,7 @@ class HandshakeTests(PunchTestCase):
         """
         dialer, listener = self.handshakes()
         recorder = Recorder()
-        listener.take(recorder)
+        listener.handOver(recorder)
         below = self.listeners
         held: list[bytes] = []
         with patch.object(below, "dataReceived", held.append):
@@ -195,8 +201,8 @@ class HandshakeTests(PunchTestCase):
         """
         dialer, listener = self.handshakes()
         takers = [Recorder(), Recorder()]
-        dialer.take(takers[0])
-        listener.take(takers[1])
+        dialer.handOver(takers[0])
+        listener.handOver(takers[1])
         takers[0].transport.loseConnection()
         self.pair.run()
         for each in takers:
@@ -212,8 +218,8 @@ class HandshakeTests(PunchTestCase):
             self.setUp()
             dialer, listener = self.handshakes()
             takers = [Recorder(), Recorder()]
-            dialer.take(takers[0])
-            listener.take(takers[1])
+            dialer.handOver(takers[0])
+            listener.handOver(takers[1])
             pusher = Pusher(self.pair.network.clock, takers[0].transport)
             self.pair.run(0.01)
             assert pusher.isPaused
@@ -233,7 +239,7 @@ class HandshakeTests(PunchTestCase):
         """
         dialer, listener = self.handshakes()
         taker = Recorder()
-        listener.take(taker)
+        listener.handOver(taker)
         self.dialers.transport.loseConnection()
         self.pair.run()
         assert dialer
@@ -246,7 +252,7 @@ class HandshakeTests(PunchTestCase):
         """
         dialer, listener = self.handshakes()
         taker = Recorder()
-        listener.take(taker)
+        listener.handOver(taker)
         dialer.abort()
         self.pair.run()
         assert taker.reason is not None
@@ -262,7 +268,7 @@ class HandshakeTests(PunchTestCase):
         self.waiting(handshake)
         self.pair.run(2)
         self.failed(handshake, TimeoutError)
-        self.dialers.take(Recorder())
+        self.dialers.handOver(Recorder())
         self.assertGone()
 
     def test_cancelled(self) -> None:
@@ -272,7 +278,7 @@ class HandshakeTests(PunchTestCase):
         handshake = self.refused(self.listeners, Role.LISTENER)
         handshake.cancel()
         self.failed(handshake, CancelledError)
-        self.dialers.take(Recorder())
+        self.dialers.handOver(Recorder())
         self.assertGone()
 
     def test_lost(self) -> None:
@@ -290,7 +296,7 @@ class HandshakeTests(PunchTestCase):
         Who does not speak TLS is out.
         """
         stranger = Recorder()
-        self.dialers.take(stranger)
+        self.dialers.handOver(stranger)
         handshake = self.refused(self.listeners, Role.LISTENER)
         stranger.transport.write(b"GET / HTTP/1.1\r\n\r\n")
         self.pair.run()
@@ -298,7 +304,7 @@ class HandshakeTests(PunchTestCase):
         assert not stranger.isOpen
         self.assertGone()
 
-    def strange(self, stranger: _Stranger, role: Role) -> Deferred[Secured]:
+    def strange(self, stranger: _Stranger, role: Role) -> Deferred[TLSConnection]:
         """
         Meet a stranger.
         """
@@ -361,7 +367,9 @@ class MeetTests(PunchTestCase):
         shaken.addErrback(lambda _: None)
         self.pin: Deferred[bytes] = Deferred()
         self.meeting = Deferred.fromCoroutine(
-            self.pair.securities[0].meet(self.dialers, Role.DIALER, lambda: self.pin)
+            self.pair.securities[0].authenticate(
+                self.dialers, Role.DIALER, lambda: self.pin
+            )
         )
 
     def test_right(self) -> None:
@@ -431,7 +439,7 @@ def test_ourselves(role: Role) -> None:
     connections = pair.connections()
     meetings = [
         Deferred.fromCoroutine(
-            pair.securities[0].meet(each, as_, lambda: succeed(LISTENER_ID.pin))
+            pair.securities[0].authenticate(each, as_, lambda: succeed(LISTENER_ID.pin))
         )
         for each, as_ in zip(connections, (role, role.other), strict=True)
     ]

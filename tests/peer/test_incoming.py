@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 
 from punch.errors import WrongPin
 from punch.net.address import tcpAddress
-from punch.net.connection import Connection, How
+from punch.net.connection import Connection, Origin
 from punch.peer.incoming import MOST_WAITING, Strangers
 from punch.peer.introduction import PROOF_TIMEOUT
 from punch.role import Role
@@ -27,7 +27,7 @@ class _Secured(Connection):
     """
 
     def __init__(self, pin: bytes) -> None:
-        Connection.__init__(self, How.ACCEPTED)
+        Connection.__init__(self, Origin.ACCEPTED)
         self.pin = pin
         _, self.wire = connectionWith(STRANGER)
         wire: Any = self.wire
@@ -69,7 +69,7 @@ class StrangersTests(PunchTestCase):
 
     def handshake(self, connection: Connection, role: Role) -> Deferred[Any]:
         """
-        As L{punch.net.tls.Security} does it.
+        As L{punch.net.tls.PeerAuthenticator} does it.
         """
         assert role is Role.LISTENER
         return self.next

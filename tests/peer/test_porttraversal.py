@@ -77,7 +77,7 @@ class _Meeting:
             survey=self.survey,
             sockets=SocketBudget(40),
             connect=self._noting(self.connects),
-            connectAnew=self._noting(self.others),
+            connectFromOther=self._noting(self.others),
             searches=searches,
         )
         self.approach = PortTraversal(

@@ -23,8 +23,8 @@ from punch.errors import (
     RendezvousTimedOut,
     RendezvousViolation,
 )
-from punch.net.connection import Connection, How
-from punch.net.tls import Security
+from punch.net.connection import Connection, Origin
+from punch.net.tls import PeerAuthenticator
 from punch.rendezvous.client import ANSWER_TIMEOUT
 from punch.rendezvous.relayclient import Relayed, connectRelay
 from punch.rendezvous.relayerrors import PeerAbsent, RelayRefused, TicketUnknown
@@ -91,7 +91,7 @@ def taken(connection: Connection, kind: type[Recorder] = HalfCloser) -> Any:
     Have a recorder take it.
     """
     recorder = kind()
-    connection.take(recorder)
+    connection.handOver(recorder)
     return recorder
 
 
@@ -103,7 +103,7 @@ def test_stands(way: Way) -> None:
     """
     site = Site()
     relayed = show(site, site.tickets()[0], way)
-    assert relayed.how is How.CONNECTED
+    assert relayed.how is Origin.CONNECTED
     assert relayed.remote.host == RELAY
     assert relayed.local.host == "192.0.2.1"
     assert relayed.failure is None
@@ -238,10 +238,12 @@ def test_secured(ways: tuple[Way, Way]) -> None:
     site = Site()
     pairs = list(zip(site.tickets(), ways, (0, 1), strict=True))
     clock = site.network.clock
-    dialing = Security(clock, DIALER_ID).handshake(show(site, *pairs[0]), Role.DIALER)
+    dialing = PeerAuthenticator(clock, DIALER_ID).handshake(
+        show(site, *pairs[0]), Role.DIALER
+    )
     site.run(3)
     waiting = show(site, *pairs[1])
-    listening = Security(clock, LISTENER_ID).handshake(waiting, Role.LISTENER)
+    listening = PeerAuthenticator(clock, LISTENER_ID).handshake(waiting, Role.LISTENER)
     dialer, listener = spin(dialing, site.network), spin(listening, site.network)
     assert (dialer.pin, listener.pin) == (LISTENER_ID.pin, DIALER_ID.pin)
     first, second = taken(dialer, Recorder), taken(listener, Recorder)
@@ -298,7 +300,7 @@ def test_refusedSecured(way: Way) -> None:
     """
     site = Site(ticketSeconds=3)
     relayed = show(site, site.tickets()[0], way)
-    security = Security(site.network.clock, DIALER_ID)
+    security = PeerAuthenticator(site.network.clock, DIALER_ID)
     failed(site, security.handshake(relayed, Role.DIALER), 6.0)
     assert relayed.failure is not None
     assert relayed.failure.check(PeerAbsent)

@@ -1,5 +1,5 @@
 """
-Tests for L{punch.streams.stream} and L{punch.util.producers}.
+Tests for L{punch.streams.stream} and L{punch.util.transports}.
 """
 
 from __future__ import annotations

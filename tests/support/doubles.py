@@ -29,10 +29,10 @@ from punch.ice.selected import SelectedPath
 from punch.link.path import Path
 from punch.link.transport import Link
 from punch.net.address import Address, tcpAddress
-from punch.net.connection import Connection, How
+from punch.net.connection import Connection, Origin
 from punch.net.identity import Identity
 from punch.net.sharedport import SharedPort
-from punch.net.tls import Secured, Security
+from punch.net.tls import PeerAuthenticator, TLSConnection
 from punch.role import Role
 from punch.testing import MemoryHost, MemoryNetwork, spin
 
@@ -180,7 +180,7 @@ OURS = tcpAddress("198.51.100.1", 4040)
 
 
 def connectionWith(
-    remote: Address, how: How = How.ACCEPTED
+    remote: Address, how: Origin = Origin.ACCEPTED
 ) -> tuple[Connection, MemoryTransport]:
     """
     A connection with nobody behind it.
@@ -193,7 +193,7 @@ def connectionWith(
 
 def noProbe(interface: str, port: int) -> None:
     """
-    In memory nobody else is there (L{punch.net.sharedport.Probe}).
+    In memory nobody else is there (L{punch.net.sharedport.PortProbe}).
     """
 
 
@@ -212,8 +212,8 @@ class Pair:
             SharedPort(each, self.accepted.append, probe=noProbe) for each in self.hosts
         )
         self.securities = (
-            Security(self.network.clock, DIALER_ID),
-            Security(self.network.clock, LISTENER_ID),
+            PeerAuthenticator(self.network.clock, DIALER_ID),
+            PeerAuthenticator(self.network.clock, LISTENER_ID),
         )
 
     def host(self, ip: str) -> MemoryHost:
@@ -286,7 +286,7 @@ class Pair:
                 each.close()
         return Path(secured[0]), Path(secured[1])
 
-    def secured(self) -> tuple[Secured, Secured]:
+    def secured(self) -> tuple[TLSConnection, TLSConnection]:
         """
         TLS on one.
         """
@@ -325,4 +325,4 @@ class Pair:
         """
         What a race says of a path.
         """
-        return SelectedPath(path, kind, How.CONNECTED, path.local, path.remote)
+        return SelectedPath(path, kind, Origin.CONNECTED, path.local, path.remote)

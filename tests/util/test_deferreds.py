@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred, fail
 
-from punch.util.deferreds import SharedResult, shield, together
+from punch.util.deferreds import SharedResult, gatherAll, shield
 from tests.support.doubles import PunchTestCase
 
 
@@ -29,7 +29,7 @@ class ArrivalTests(PunchTestCase):
         for each in waiting:
             self.waiting(each)
         assert not self.arrival.settled
-        self.arrival.arrive(7)
+        self.arrival.succeed(7)
         assert self.arrival.settled
         assert [self.successResultOf(each) for each in waiting] == [7, 7, 7]
 
@@ -37,7 +37,7 @@ class ArrivalTests(PunchTestCase):
         """
         Those who come later get it at once.
         """
-        self.arrival.arrive(7)
+        self.arrival.succeed(7)
         assert self.successResultOf(self.arrival.wait()) == 7
         assert self.successResultOf(self.arrival.wait()) == 7
 
@@ -66,7 +66,7 @@ class ArrivalTests(PunchTestCase):
         one.cancel()
         self.failed(one, CancelledError)
         self.waiting(other)
-        self.arrival.arrive(7)
+        self.arrival.succeed(7)
         assert self.successResultOf(other) == 7
 
     def test_cancelledMeanwhile(self) -> None:
@@ -76,7 +76,7 @@ class ArrivalTests(PunchTestCase):
         """
         one, other = self.arrival.wait(), self.arrival.wait()
         one.addCallback(lambda _: other.cancel())
-        self.arrival.arrive(7)
+        self.arrival.succeed(7)
         self.successResultOf(one)
         self.failed(other, CancelledError)
 
@@ -87,7 +87,7 @@ class ArrivalTests(PunchTestCase):
         again: list[int] = []
         first = self.arrival.wait()
         first.addCallback(lambda _: self.arrival.wait().addCallback(again.append))
-        self.arrival.arrive(7)
+        self.arrival.succeed(7)
         self.successResultOf(first)
         assert again == [7]
 
@@ -97,7 +97,7 @@ class ArrivalTests(PunchTestCase):
         """
         one, other = self.arrival.wait(), self.arrival.wait()
         one.addCallback(lambda value: value + 1)
-        self.arrival.arrive(7)
+        self.arrival.succeed(7)
         assert self.successResultOf(one) == 8
         assert self.successResultOf(other) == 7
 
@@ -158,12 +158,12 @@ def test_together() -> None:
     first: Deferred[int] = Deferred()
     second: Deferred[int] = Deferred()
     came: list[object] = []
-    together([first, second]).addCallback(came.append)
+    gatherAll([first, second]).addCallback(came.append)
     second.callback(2)
     first.callback(1)
     assert came == [[1, 2]]
     third: Deferred[int] = Deferred()
-    both = together([third, fail(ValueError("x"))])
+    both = gatherAll([third, fail(ValueError("x"))])
     both.addErrback(lambda why: came.append(why.type))
     assert came[1:] == [ValueError]
     third.errback(KeyError())
@@ -175,7 +175,7 @@ def test_togetherCancelled() -> None:
     """
     waits: list[Deferred[int]] = [Deferred(), Deferred()]
     came: list[object] = []
-    both = together(waits)
+    both = gatherAll(waits)
     both.addErrback(lambda why: came.append(why.type))
     both.cancel()
     assert came == [CancelledError]

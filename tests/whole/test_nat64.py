@@ -10,7 +10,7 @@ import pytest
 
 from punch import api
 from punch.events import Connected, Observed
-from punch.net.nat64 import NAME
+from punch.net.nat64 import IPV4_ONLY_NAME
 from punch.peer.relaypolicy import RelayPolicy
 from punch.testing import Allocation, MemoryHost, NATBehavior
 from tests.support.whole.meetings import bothLinked
@@ -103,7 +103,7 @@ def test_ownPrefix() -> None:
     So is one with a prefix of the network's own, which its DNS64 tells.
     """
     made = world(OWN)
-    made.resolves(NAME, "192.0.0.170")
+    made.resolves(IPV4_ONLY_NAME, "192.0.0.170")
     connected = made.met()
     assert bothLinked(made)
     assert connected.remote.startswith("203.0.113.")
@@ -115,7 +115,7 @@ def test_listens() -> None:
     It may be the listener that is behind it.
     """
     made = world(OWN)
-    made.resolves(NAME, "192.0.0.171")
+    made.resolves(IPV4_ONLY_NAME, "192.0.0.171")
     made.cast(made.six, made.host("reset"))
     made.listenThere(made.listener)
     code = made.listener.code
@@ -155,7 +155,7 @@ def test_literal() -> None:
     It may be told the rendezvous' IPv4 address in place of its name.
     """
     made = world("64:ff9b::/96")
-    made.resolves(NAME, "192.0.0.170")
+    made.resolves(IPV4_ONLY_NAME, "192.0.0.170")
     made.meet()
     assert bothLinked(made)
     [observed] = made.dialer.told(Observed)

@@ -15,8 +15,8 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol, ServerFactory
 
 from punch.link.records import Type, encode
-from punch.net.connection import Connection, How
-from punch.net.tls import Secured, Security
+from punch.net.connection import Connection, Origin
+from punch.net.tls import PeerAuthenticator, TLSConnection
 from punch.role import Role
 from punch.testing import MemoryHost, MemoryNetwork
 
@@ -153,7 +153,7 @@ class Impostor(Stranger):
     """
 
     identity = fixedIdentity(9)
-    _securities: ClassVar[WeakKeyDictionary[MemoryNetwork, Security]]
+    _securities: ClassVar[WeakKeyDictionary[MemoryNetwork, PeerAuthenticator]]
     _securities = WeakKeyDictionary()
 
     def __init__(self, role: Role) -> None:
@@ -170,7 +170,7 @@ class Impostor(Stranger):
         Connect, shake hands, attach, and send data.
         """
         endpoint = TCP4ClientEndpoint(host, address, port, _PATIENCE)
-        factory: Any = Factory.forProtocol(lambda: Connection(How.CONNECTED))
+        factory: Any = Factory.forProtocol(lambda: Connection(Origin.CONNECTED))
         factory.noisy = False
         made: Deferred[Any] = endpoint.connect(factory)
         made.addCallback(self._shakeHands, host)
@@ -186,23 +186,23 @@ class Impostor(Stranger):
             shaken = self._shakeHands(connection, host)
             self._visits.append(shaken.addErrback(lambda failure: None))
 
-        self._listen(host, port, lambda: Connection(How.ACCEPTED, accepted))
+        self._listen(host, port, lambda: Connection(Origin.ACCEPTED, accepted))
 
     def _shakeHands(self, connection: Connection, host: MemoryHost) -> Any:
         self._entered(connection.transport)
         shaken = self._security(host).handshake(connection, self._role)
         return shaken.addCallback(self._pretend)
 
-    def _security(self, host: MemoryHost) -> Security:
+    def _security(self, host: MemoryHost) -> PeerAuthenticator:
         # One for all of a network: a thousand would take long to make.
         if host.network not in self._securities:
-            self._securities[host.network] = Security(host, self.identity)
+            self._securities[host.network] = PeerAuthenticator(host, self.identity)
         return self._securities[host.network]
 
-    def _pretend(self, secured: Secured) -> None:
+    def _pretend(self, secured: TLSConnection) -> None:
         self.secured += 1
         kind = Type.ATTACH if self._role is Role.DIALER else Type.ATTACHED
-        secured.take(_Told(self))
+        secured.handOver(_Told(self))
         secured.transport.write(encode(kind) + encode(Type.DATA, RUBBISH))
 
 
