@@ -9,8 +9,9 @@ The names here are imported when they are asked for: C{twist} imports our plugin
 whatever it runs.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from punch.util.lazy import lazyNames
 
 if TYPE_CHECKING:
     from punch.api import dial, dialName, listen, listenName
@@ -35,32 +36,20 @@ __all__ = [
     "listenName",
 ]
 
-_HOMES = {
-    "Link": "link.transport",
-    "PunchAddress": "net.address",
-    "PunchClientEndpoint": "endpoints.endpoints",
-    "PunchError": "errors",
-    "PunchServerEndpoint": "endpoints.endpoints",
-    "Reason": "reasons",
-    "Settings": "peer.settings",
-    "dial": "api",
-    "dialName": "api",
-    "listen": "api",
-    "listenName": "api",
-}
-
-
-if not TYPE_CHECKING:  # Which knows them from above, and what is not there.
-
-    def __getattr__(name: str) -> object:
-        """
-        A public name, from its home (PEP 562).
-        """
-        home = _HOMES.get(name)
-        if home is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{home}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:  # A type checker has them from above.
+    __getattr__, __dir__ = lazyNames(
+        __name__,
+        {
+            "Link": "link.transport",
+            "PunchAddress": "net.address",
+            "PunchClientEndpoint": "endpoints.endpoints",
+            "PunchError": "errors",
+            "PunchServerEndpoint": "endpoints.endpoints",
+            "Reason": "reasons",
+            "Settings": "peer.settings",
+            "dial": "api",
+            "dialName": "api",
+            "listen": "api",
+            "listenName": "api",
+        },
+    )

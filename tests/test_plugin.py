@@ -6,8 +6,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import ModuleType
 
-import punch
+import pytest
+
+import punch.endpoints
+import punch.protocols
 
 LIGHT = {
     "punch",
@@ -16,8 +20,11 @@ LIGHT = {
     "punch.errors",
     "punch.interfaces",
     "punch.protocols",
+    "punch.protocols.hello",
     "punch.protocols.simple",
     "punch.reasons",
+    "punch.util",
+    "punch.util.lazy",
 }
 
 
@@ -36,11 +43,12 @@ def test_light() -> None:
     assert set(run.stdout.split()) == LIGHT
 
 
-def test_names() -> None:
+@pytest.mark.parametrize("package", [punch, punch.endpoints, punch.protocols])
+def test_names(package: ModuleType) -> None:
     """
-    What C{punch} promises it has, and nothing else.
+    What a package promises it has, and nothing else.
     """
-    for name in punch.__all__:
-        assert getattr(punch, name).__name__ == name
-    assert set(punch.__all__) <= set(dir(punch))
-    assert not hasattr(punch, "nothing")
+    for name in package.__all__:
+        assert getattr(package, name).__name__ == name
+    assert set(package.__all__) <= set(dir(package))
+    assert not hasattr(package, "nothing")

@@ -39,7 +39,7 @@ from punch.peer.instancelock import fileInstanceLocks
 from punch.peer.peer import Peer
 from punch.peer.relaypolicy import RelayPolicy
 from punch.peer.settings import RESUME_FOR, Settings
-from punch.protocols.simple import describeProtocols, findProtocol
+from punch.protocols.registry import describeProtocols, findProtocol
 from punch.service import DialingService, ListeningService, PunchService
 from punch.signaling.code import Code
 from punch.signaling.meetingpoint import MeetingPoint

@@ -1,69 +1,32 @@
 """
-The protocols that C{twist punch} can run on a link: plugins, and two of ours.
+Plugins for C{twist punch --protocol}: the base for other programs, and our own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IProtocol, IProtocolFactory, ITransport
-from twisted.internet.protocol import Factory, Protocol
-from twisted.logger import Logger
-from twisted.plugin import IPlugin, getPlugins
-from twisted.protocols.basic import LineOnlyReceiver
+from twisted.internet.interfaces import IProtocol, IProtocolFactory
+from twisted.internet.protocol import Factory
+from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from punch.errors import BadOption
 from punch.interfaces import IPunchProtocol, IStandardStreamsProtocol
 
-_log = Logger(namespace="punch")
-
-
-class Hello(LineOnlyReceiver):
-    """
-    The conversation of two strangers: say hello, and repeat the first thing you
-    hear.
-    """
-
-    delimiter = b"\n"
-    transport: ITransport
-
-    def connectionMade(self) -> None:
-        self._repeated = False
-        self.sendLine(b"hello world!")
-
-    def lineReceived(self, line: bytes) -> None:
-        text = line.rstrip(b"\r").decode("utf-8", "backslashreplace")
-        _log.info("Heard: {line}", line=text)
-        if not self._repeated:
-            self._repeated = True
-            self.sendLine(line)
-
-
-class Echo(Protocol):
-    """
-    Send back whatever comes, until it ends, as fast as it is taken.
-    """
-
-    transport: Any
-
-    def connectionMade(self) -> None:
-        # What can't be written now is not read.
-        self.transport.registerProducer(self.transport, True)
-
-    def dataReceived(self, data: bytes) -> None:
-        self.transport.write(data)
-
 
 @implementer(IPlugin, IPunchProtocol)
 class SimpleProtocol:
     """
-    A plugin for a protocol that takes no arguments.
+    A plugin for C{twist punch --protocol}: makes one protocol that takes no arguments.
+    An instance of it in C{twisted/plugins} is all that such a protocol needs.
     """
 
     def __init__(self, name: str, help: str, build: Callable[[], IProtocol]) -> None:
         """
+        @param name: what users write after C{--protocol}; no colon.
+        @param help: what the protocol does, in one line.
         @param build: makes the protocol for one link.
         """
         self.name = name
@@ -72,7 +35,9 @@ class SimpleProtocol:
 
     def factory(self, reactor: object, args: str) -> IProtocolFactory:
         """
-        A factory of the protocol (L{IPunchProtocol}).
+        Make a factory of the protocol (L{IPunchProtocol}).
+
+        @raise BadOption: there are arguments.
         """
         refuseArguments(self.name, args)
         build: Any = self._build
@@ -83,9 +48,10 @@ class SimpleProtocol:
 
 
 @implementer(IPlugin, IStandardStreamsProtocol)
-class StdioProtocol:
+class StdioPlugin:
     """
-    The plugin of L{punch.protocols.stdio}.
+    The plugin of the protocol C{stdio} (L{punch.protocols.stdio}), which has standard
+    input and output to itself.
     """
 
     name = "stdio"
@@ -93,10 +59,12 @@ class StdioProtocol:
 
     def factory(self, reactor: Any, args: str) -> IProtocolFactory:
         """
-        Take the standard streams (L{IStandardStreamsProtocol}).
+        Take the standard streams from this process (L{IStandardStreamsProtocol}).
+
+        @raise BadOption: there are arguments, or no standard output.
         """
         refuseArguments(self.name, args)
-        # Not every platform has what that needs, and every twist imports us.
+        # It needs fcntl, which not every platform has, and twist always imports us.
         from punch.protocols.stdio import StdioFactory, takeStreams
 
         made: IProtocolFactory = StdioFactory(reactor, *takeStreams())
@@ -105,80 +73,9 @@ class StdioProtocol:
 
 def refuseArguments(name: str, args: str) -> None:
     """
-    For a protocol without arguments.
+    Check that a protocol that takes no arguments gets none.
 
-    @raise BadOption: there are some.
+    @raise BadOption: there are C{args}.
     """
     if args:
         raise BadOption(f"--protocol {name} takes no arguments, not {args!r}")
-
-
-def protocols() -> dict[str, IPunchProtocol]:
-    """
-    The protocols that plugins offer, by name.
-
-    If two go by one name, ours is the one; among those of others, the one whose
-    class has the full name that comes first.  The log tells of it.
-    """
-    found: dict[str, IPunchProtocol] = {}
-    for plugin in sorted(_offered(), key=_rank):
-        first = found.setdefault(plugin.name, plugin)
-        if first is not plugin:
-            _log.warn(
-                "Two protocols are called {name}: {used} is used, {other} is not.",
-                name=plugin.name,
-                used=_origin(first),
-                other=_origin(plugin),
-            )
-    return dict(sorted(found.items()))
-
-
-def _offered() -> Iterator[IPunchProtocol]:
-    """
-    The plugins that can be named and listed.  Those which can't even be imported
-    are logged by L{twisted.plugin}.
-    """
-    for plugin in getPlugins(IPunchProtocol):
-        try:
-            if ":" in plugin.name or not plugin.name or not str(plugin.help):
-                raise ValueError("a protocol's name has no colon, and it has a help")
-        except Exception:
-            _log.failure("{plugin} is not a protocol's plugin.", plugin=plugin)
-        else:
-            yield plugin
-
-
-def _origin(plugin: IPunchProtocol) -> str:
-    """
-    Where a plugin is from: the full name of its class.
-    """
-    return f"{type(plugin).__module__}.{type(plugin).__qualname__}"
-
-
-def _rank(plugin: IPunchProtocol) -> tuple[bool, str]:
-    origin = _origin(plugin)
-    return not origin.startswith("punch."), origin
-
-
-def findProtocol(text: str) -> tuple[IPunchProtocol, str]:
-    """
-    What C{NAME[:ARGS]} means.
-
-    @return: the plugin, and its arguments.
-    @raise BadOption: there is no such protocol.
-    """
-    name, _, args = text.partition(":")
-    known = protocols()
-    if name not in known:
-        raise BadOption(f"--protocol {name}: there are {', '.join(known)}")
-    return known[name], args
-
-
-def describeProtocols() -> str:
-    """
-    A line on each protocol, for a person.
-    """
-    known = protocols()
-    width = max(map(len, known), default=0)
-    lines = [f"  {name:{width}}  {plugin.help}" for name, plugin in known.items()]
-    return "\n".join(["--protocol NAME[:ARGS] knows these names:", *lines])

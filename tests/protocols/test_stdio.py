@@ -19,7 +19,7 @@ from zope.interface.verify import verifyObject
 
 from punch.errors import Aborted, BadOption, PathLost, PunchError
 from punch.interfaces import IOutcome, IStandardStreamsProtocol
-from punch.protocols.simple import StdioProtocol
+from punch.protocols.simple import StdioPlugin
 from punch.protocols.stdio import InputFailed, Netcat, OutputFailed, StdioFactory
 from tests.support.doubles import Pair, PunchTestCase
 from tests.support.programs import HalfCloser
@@ -426,7 +426,7 @@ class FactoryTests(PunchTestCase):
         """
         They provide what they say.
         """
-        verifyObject(IStandardStreamsProtocol, StdioProtocol())
+        verifyObject(IStandardStreamsProtocol, StdioPlugin())
         verifyObject(IOutcome, StdioFactory(Turns(), 0, 1))
 
     def test_once(self) -> None:
@@ -451,4 +451,4 @@ class FactoryTests(PunchTestCase):
         It takes no arguments, and then no streams either.
         """
         with pytest.raises(BadOption, match="takes no arguments, not 'x'"):
-            StdioProtocol().factory(Turns(), "x")
+            StdioPlugin().factory(Turns(), "x")

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IProtocol
 
 from punch.errors import PathLost, ProtocolViolation, PunchError
 from punch.net.address import PunchAddress
-from punch.protocols.simple import Echo
+from punch.protocols.hello import EchoProtocol
 from punch.streams.errors import (
     GoingAway,
     NoSuchService,
@@ -307,7 +307,7 @@ class TurnTests(MultiplexerTestCase):
         """
         bulk, sink = self.streams.joined()
         bulk.transport.write(bytes(50_000_000))
-        self.streams.offer("echo", Echo)
+        self.streams.offer("echo", EchoProtocol)
         request = self.streams.request("echo")
         small = Recorder()
         request.stream.start(small)

@@ -1,5 +1,5 @@
 """
-What C{twist} finds of us: instances only.
+The plugins that C{twist} and Twisted's endpoints find: instances only.
 """
 
 from __future__ import annotations
@@ -7,7 +7,8 @@ from __future__ import annotations
 from twisted.application.service import ServiceMaker
 
 from punch.endpoints.parser import PunchParser
-from punch.protocols.simple import Echo, Hello, SimpleProtocol, StdioProtocol
+from punch.protocols.hello import EchoProtocol, HelloProtocol
+from punch.protocols.simple import SimpleProtocol, StdioPlugin
 
 punch = ServiceMaker(
     "Punch",
@@ -30,8 +31,10 @@ check = ServiceMaker(
     "punch-check",
 )
 
-hello = SimpleProtocol("hello", "Say hello, and repeat what is heard first.", Hello)
-echo = SimpleProtocol("echo", "Send back whatever comes.", Echo)
-stdio = StdioProtocol()
+hello = SimpleProtocol(
+    "hello", "Say hello, and repeat what is heard first.", HelloProtocol
+)
+echo = SimpleProtocol("echo", "Send back whatever comes.", EchoProtocol)
+stdio = StdioPlugin()
 
 endpoints = PunchParser()
