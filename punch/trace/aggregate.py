@@ -1,9 +1,9 @@
 """
-The crowd: a lane in the making, of connects that are too many and too much alike to
-have lanes of their own.
+The aggregate lane: many connects that are much alike, while they are recorded.
 
-Above it shows when how many were begun, and until when answers were awaited; below,
-when how many came to which outcome.
+Connects have an aggregate lane when they are too many to have lanes of their own.  Its
+upper row shows when how many connects began, and until when answers were awaited; its
+lower row shows when how many came to which outcome.
 """
 
 from __future__ import annotations
@@ -15,17 +15,23 @@ from punch.trace.lane import STOPPED, VARIOUS
 from punch.trace.model import Lane, Span
 
 MOST_RUNS = 24
-
-_APART = 0.3
 """
-Seconds between two instants that are still in one run.
+Spans that one row of an aggregate lane may have.
 """
 
+_LONGEST_GAP = 0.3
+"""
+Seconds between two instants that still belong to one run.
+"""
 
-class Runs:
+
+class RunRecorder:
     """
-    Instants of one kind.  Those in a row that had one outcome, none far from the
-    next, are one span.
+    Records instants of connects as runs.
+
+    A run is a span of instants that follow each other closely and have one outcome.
+
+    @ivar spans: the runs so far.
     """
 
     def __init__(self) -> None:
@@ -33,43 +39,52 @@ class Runs:
 
     def add(self, at: float, outcome: str) -> bool:
         """
-        @return: whether a span began with it.
+        Add an instant.
+
+        @return: whether a new run begins with it.
         """
         if self.spans:
             last = self.spans[-1]
-            isAlike = last.outcome == outcome
-            isNear = at - last.end <= _APART
-            if (isAlike and isNear) or len(self.spans) >= MOST_RUNS:
-                kept = outcome if isAlike else VARIOUS
+            isEqual = last.outcome == outcome
+            isNear = at - last.end <= _LONGEST_GAP
+            if (isEqual and isNear) or len(self.spans) >= MOST_RUNS:
+                merged = outcome if isEqual else VARIOUS
                 count = last.count + 1
-                self.spans[-1] = Span(last.start, at, last.what, kept, count)
+                self.spans[-1] = Span(last.start, at, last.what, merged, count)
                 return False
         self.spans.append(Span(at, at, "connect", outcome))
         return True
 
 
-class Aggregate:
+class AggregateRecorder:
     """
-    Connects; each may have a name by which its outcome finds it.
+    Records many connects in one lane.
+
+    L{punch.trace.lanes.Lanes} makes and owns one for each sort of them.  A connect may
+    have a name, its remote address, by which its end is matched with its beginning;
+    connects without a name are only counted.
+
+    @ivar title: as of L{Lane}.
+    @ivar about: as of L{Lane}.
     """
 
     def __init__(self, title: str, about: str = "") -> None:
         self.title = title
         self.about = about
-        self._begun = Runs()
-        self._outcomes = Runs()
+        self._begun = RunRecorder()
+        self._outcomes = RunRecorder()
         self._counts: Counter[str] = Counter()
         self._pending: dict[str, float] = {}
         self._unnamed = 0
-        # For each run of the begun: how the wait after it ended, and when.
+        # For each run of the begun: when the wait after it ended, and how.
         self._waits: list[tuple[float | None, str]] = []
 
-    def begin(self, at: float, name: str = "") -> None:
+    def connectStarted(self, at: float, name: str = "") -> None:
         """
-        One began.
+        A connect began.
         """
         if self._begun.add(at, "begun"):
-            self._waited(at, "more begun")
+            self._waitEnded(at, "more begun")
             self._waits.append((None, ""))
         else:
             self._waits[-1] = (None, "")
@@ -78,9 +93,9 @@ class Aggregate:
         else:
             self._unnamed += 1
 
-    def tried(self, at: float, outcome: str, name: str = "") -> float | None:
+    def connectEnded(self, at: float, outcome: str, name: str = "") -> float | None:
         """
-        One came to its outcome.
+        A connect ended, if one was pending under this name, or without one.
 
         @return: when it began, if that is known.
         """
@@ -91,25 +106,25 @@ class Aggregate:
             if not self._unnamed:
                 return None
             self._unnamed -= 1
-        self.note(at, outcome)
+        self.addOutcome(at, outcome)
         if not self._left:
-            self._waited(at, "over")
+            self._waitEnded(at, "over")
         return began
 
-    def note(self, at: float, outcome: str) -> None:
+    def addOutcome(self, at: float, outcome: str) -> None:
         """
-        More has come of one that was over.
+        Count an outcome: of a connect, or of the connection that came of one.
         """
         self._outcomes.add(at, outcome)
         self._counts[outcome] += 1
 
-    def stop(self, at: float, isLost: bool) -> None:
+    def raceEnded(self, at: float, isLost: bool) -> None:
         """
-        The race is over for all that are pending.
+        Stop all connects that are pending.
         """
         if self._left:
             self._counts["no answer yet"] += self._left
-            self._waited(at, STOPPED)
+            self._waitEnded(at, STOPPED)
             self._pending.clear()
             self._unnamed = 0
 
@@ -117,7 +132,7 @@ class Aggregate:
     def _left(self) -> int:
         return len(self._pending) + self._unnamed
 
-    def _waited(self, at: float, outcome: str) -> None:
+    def _waitEnded(self, at: float, outcome: str) -> None:
         if self._waits and self._waits[-1][0] is None:
             self._waits[-1] = (at, outcome)
 
@@ -128,7 +143,7 @@ class Aggregate:
             if end > begun.end:
                 yield Span(begun.end, end, "answers awaited", outcome)
 
-    def at(self, now: float) -> Lane:
+    def snapshot(self, now: float) -> Lane:
         """
         The lane as it is at C{now}.
         """
@@ -142,13 +157,14 @@ class Aggregate:
         )
 
 
-class Ports(Aggregate):
+class PredictedPorts(AggregateRecorder):
     """
-    Ports of the other side that were predicted.
+    Records the connects to the peer's predicted ports in one lane, which is titled with
+    their number and range.
     """
 
     def __init__(self) -> None:
-        Aggregate.__init__(self, "predicted ports")
+        AggregateRecorder.__init__(self, "predicted ports")
         self._remotes: dict[str, None] = {}
 
     def __contains__(self, remote: str) -> bool:
@@ -156,7 +172,7 @@ class Ports(Aggregate):
 
     def add(self, remote: str) -> None:
         """
-        One more.
+        Take one more predicted port into the lane.
         """
         self._remotes[remote] = None
         count = len(self._remotes)

@@ -1,5 +1,5 @@
 """
-The trace file: the latest meetings, drawn in a file of the user's.
+The trace file: pictures of the latest meetings, in a file of the user's.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from punch.errors import BadOption
-from punch.trace.history import Kept, Meetings
+from punch.trace.history import Entry, History
 from punch.trace.html import page, section, tracePage
 from punch.trace.jsonformat import (
     MOST_BYTES,
     BadTrace,
-    document,
-    meetingJSON,
+    tracesDocument,
     tracesFromJSON,
+    traceToJSON,
 )
 from punch.trace.model import Trace, couples
 from punch.trace.recorder import MeetingRecorder
@@ -38,9 +38,10 @@ from punch.traceevents import (
 )
 from punch.util.timers import RestartableTimer
 
-_SOON = 0.2
+_WRITE_DELAY = 0.2
 """
-Seconds from news to its drawing.
+Seconds from a change to the writing of the file, so that the link's first bytes need
+not wait for it.
 """
 
 _HTML, _JSON = ".html", ".json"
@@ -48,9 +49,9 @@ _HTML, _JSON = ".html", ".json"
 
 def tracePath(text: str) -> Path:
     """
-    Where a trace is to be drawn.
+    The path that C{--trace} names.
 
-    @raise BadOption: that can't be.
+    @raise BadOption: no trace can be written there.
     """
     path = Path(text)
     folder = _target(path).parent
@@ -70,30 +71,36 @@ def tracePath(text: str) -> Path:
 
 def traceOption(trace: str | None, draw: Sequence[str]) -> Path | None:
     """
-    What C{--trace} and C{--draw} ask for: where to draw what comes, if anywhere.
+    Do what C{--trace} and C{--draw} ask for.
 
-    @raise BadOption: that can't be.
-    @raise SystemExit: what was to be drawn is.
+    @param trace: the value of C{--trace}, if it is given.
+    @param draw: the values of C{--draw}.
+    @return: where meetings are to be recorded, if anywhere.
+    @raise BadOption: the options do not fit together, or a file is not what it should.
+    @raise SystemExit: C{--draw} was given, and its files are rendered.
     """
     path = None if trace is None else tracePath(trace)
     if not draw:
         return path
     if path is None:
         raise BadOption("--draw needs --trace")
-    drawAgain(path, draw)
+    renderFiles(path, draw)
     raise SystemExit(0)
 
 
 def _target(path: Path) -> Path:
     """
-    The file itself, if C{path} is a link to it.
+    The file itself, if C{path} is a symbolic link to it.
     """
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def replaceFile(path: Path, text: str) -> None:
     """
-    Put C{text} in the place of a file, at once and whole; a link to it stays one.
+    Replace a file's contents at once and as a whole.  A symbolic link stays one, and
+    the file that it leads to is replaced.
+
+    @raise OSError: that was not possible; the file is as it was.
     """
     path = _target(path)
     made, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -109,8 +116,10 @@ def replaceFile(path: Path, text: str) -> None:
 
 class TraceFile:
     """
-    Draws meetings (L{punch.traceevents.TracerFactory}), and writes the file soon after
-    there is news of what came of one.
+    Records meetings, and soon after one has come to something writes the file.
+
+    It is a L{punch.traceevents.TracerFactory}: call it when a meeting begins, and it
+    answers with the tracer of the meeting.  Who makes it calls C{flush} at the end.
     """
 
     _log = Logger(namespace="punch")
@@ -119,60 +128,61 @@ class TraceFile:
         self, clock: IReactorTime, path: Path, now: Callable[[], float]
     ) -> None:
         """
-        @param path: ends in C{.html} or C{.json}.
-        @param now: asks for the time, in Unix seconds.
+        @param path: the file; its name ends in C{.html} or C{.json}.
+        @param now: answers with the time, in Unix seconds.
         """
         self._clock = clock
         self._path = path
         self._now = now
-        self._meetings = Meetings()
-        self._news: list[Kept] = []
-        self._soon = RestartableTimer(clock)
+        self._history = History()
+        self._changed: list[Entry] = []
+        self._timer = RestartableTimer(clock)
 
     def __call__(self, role: str, isRejoin: bool) -> Tracer:
         """
         A meeting begins.
+
+        @return: its tracer.
         """
-        chronicle = MeetingRecorder(role, self._now(), isRejoin)
-        kept = self._meetings.begin(chronicle)
+        recorder = MeetingRecorder(role, self._now(), isRejoin)
+        entry = self._history.add(recorder)
         began = self._clock.seconds()
 
-        def tracer(event: TraceEvent) -> None:
-            chronicle.add(self._clock.seconds() - began, event)
-            # After a direct path has won, its race is over at once.
+        def trace(event: TraceEvent) -> None:
+            recorder.add(self._clock.seconds() - began, event)
+            # After a direct path has won, the race ends at once, and we hear of that.
             goesOn = isinstance(event, PathSelected) and event.path != "direct"
             if goesOn or isinstance(event, (RaceEnded, AttachConfirmed)):
-                self._tell(kept)
+                self._update(entry)
 
-        return tracer
+        return trace
 
-    def _tell(self, kept: Kept) -> None:
-        """
-        There is news; but first of all bytes are to flow.
-        """
-        self._meetings.news(kept)
-        if kept not in self._news:
-            self._news.append(kept)
-        if not self._soon.isSet:
-            self._soon.set(_SOON, self.flush)
+    def _update(self, entry: Entry) -> None:
+        self._history.update(entry)
+        if entry not in self._changed:
+            self._changed.append(entry)
+        if not self._timer.isSet:
+            self._timer.set(_WRITE_DELAY, self.flush)
 
     def flush(self) -> None:
         """
-        Draw what there is news of, now.
+        Write what has changed, now.
         """
-        self._soon.clear()
-        news, self._news = self._news, []
-        for each in news:
-            self._log.debug("{trace}", trace=traceText(each.chronicle.trace()))
-        if news:
+        self._timer.clear()
+        changed, self._changed = self._changed, []
+        for each in changed:
+            self._log.debug("{trace}", trace=traceText(each.recorder.trace()))
+        if changed:
             self._write()
 
     def _write(self) -> None:
         isPage = self._path.suffix == _HTML
-        draw = _section if isPage else meetingJSON
-        drawn = [each.drawn(draw) for each in self._meetings]
+        render = _section if isPage else traceToJSON
+        meetings = [each.rendered(render) for each in self._history]
         try:
-            replaceFile(self._path, page(drawn) if isPage else document(drawn))
+            replaceFile(
+                self._path, page(meetings) if isPage else tracesDocument(meetings)
+            )
         except OSError as cannot:
             self._log.warn(
                 "Cannot write {path}: {why}", path=str(self._path), why=cannot.strerror
@@ -183,8 +193,10 @@ def traceFile(
     reactor: Any, path: Path | None, now: Callable[[], float]
 ) -> TracerFactory:
     """
-    Who draws meetings in the file at C{path}, until C{reactor} has stopped; nobody,
-    if there is none.
+    What records meetings in the file at C{path}, until C{reactor} has stopped; or, if
+    there is no path, what ignores them.
+
+    @param now: answers with the time, in Unix seconds.
     """
     if path is None:
         return noTracing
@@ -197,12 +209,12 @@ def _section(trace: Trace) -> str:
     return section([trace])
 
 
-def drawAgain(path: Path, sources: Sequence[str]) -> None:
+def renderFiles(path: Path, sources: Sequence[str]) -> None:
     """
-    Draw what is in one JSON file; or, of two, the meetings that are in both, with
-    both sides in one picture.
+    Render what is in one JSON file as a page at C{path}; or, of two files, the meetings
+    that are in both, with both sides in one picture.
 
-    @raise BadOption: that can't be.
+    @raise BadOption: that is not possible.
     """
     if path.suffix != _HTML:
         raise BadOption(f"--draw needs a --trace that ends in {_HTML}")

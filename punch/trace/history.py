@@ -1,5 +1,5 @@
 """
-The meetings that a trace file has: the latest, of those that are worth a place.
+The history of a trace file: the latest meetings, as far as they are worth a place.
 """
 
 from __future__ import annotations
@@ -11,83 +11,87 @@ from punch.trace.recorder import MeetingRecorder
 
 MOST_MEETINGS = 8
 """
-Meetings that a file has; the latest is the first.
+Meetings that a file has.
 """
 
 _MOST_KEPT = 2 * MOST_MEETINGS
 """
-Meetings that are remembered: some that go on come to nothing.
+Meetings that are kept in memory.  Some of them may turn out to be not worth a place.
 """
 
 
-class Kept:
+class Entry:
     """
-    One meeting, and how it was drawn last.
+    One meeting of a L{History}, and how it was rendered last.
+
+    @ivar number: counts the meetings of the program in the order in which they began.
+    @ivar recorder: records the meeting.
     """
 
-    def __init__(self, number: int, chronicle: MeetingRecorder) -> None:
+    def __init__(self, number: int, recorder: MeetingRecorder) -> None:
         self.number = number
-        self.chronicle = chronicle
-        self._drawn: tuple[Trace, str] | None = None
+        self.recorder = recorder
+        self._rendered: tuple[Trace, str] | None = None
 
-    def drawn(self, draw: Callable[[Trace], str]) -> str:
+    def rendered(self, render: Callable[[Trace], str]) -> str:
         """
-        As C{draw} draws it; which it does again only if there is something new.
+        The meeting as C{render} renders it; C{render} is only called if the trace has
+        changed since the last time.
         """
-        trace = self.chronicle.trace()
-        if self._drawn is None or self._drawn[0] != trace:
-            self._drawn = trace, draw(trace)
-        return self._drawn[1]
+        trace = self.recorder.trace()
+        if self._rendered is None or self._rendered[0] != trace:
+            self._rendered = trace, render(trace)
+        return self._rendered[1]
 
 
-class Meetings:
+class History:
     """
-    Those of one program.
+    The meetings of one program that its trace file shows.
 
-    Anybody who knows a listener's name can begin one with it, as often as they like:
-    those in which the other side has shown that it is the one we mean outlive the
-    others.  The latest has its place whatever it is.
+    Anybody who knows a listener's name can begin a meeting with it, as often as they
+    like.  So meetings whose peer has proven that it is the one we expect outlive the
+    others; only the latest meeting has a place in any case.  To iterate gives the
+    entries that are to be shown, the latest first.
+
+    A L{punch.trace.file.TraceFile} makes and owns it.
     """
 
     def __init__(self) -> None:
         self._count = 0
-        self._kept: list[Kept] = []
+        self._kept: list[Entry] = []
 
-    def begin(self, chronicle: MeetingRecorder) -> Kept:
+    def add(self, recorder: MeetingRecorder) -> Entry:
         """
-        One more begins.
+        A meeting begins: keep it.
         """
         self._count += 1
-        kept = Kept(self._count, chronicle)
-        self._put(kept)
-        return kept
+        entry = Entry(self._count, recorder)
+        self._keep(entry)
+        return entry
 
-    def news(self, kept: Kept) -> None:
+    def update(self, entry: Entry) -> None:
         """
-        There is news of one: it may be worth its place again, or no more.
+        An entry's meeting has changed: see again whether it is worth its place.
         """
-        if kept.chronicle.wasInVain:
-            self._kept = [each for each in self._kept if each is not kept]
-        elif kept not in self._kept:
-            self._put(kept)
+        if entry.recorder.wasNotNeeded:
+            self._kept = [each for each in self._kept if each is not entry]
+        elif entry not in self._kept:
+            self._keep(entry)
 
-    def _put(self, kept: Kept) -> None:
-        self._kept = _best([*self._kept, kept], _MOST_KEPT)
+    def _keep(self, entry: Entry) -> None:
+        self._kept = _best([*self._kept, entry], _MOST_KEPT)
 
-    def __iter__(self) -> Iterator[Kept]:
-        """
-        Those that are to be drawn, the latest first.
-        """
-        there = [each for each in self._kept if not each.chronicle.isBlank]
-        return iter(_best(there, MOST_MEETINGS))
+    def __iter__(self) -> Iterator[Entry]:
+        shown = [each for each in self._kept if not each.recorder.isEmpty]
+        return iter(_best(shown, MOST_MEETINGS))
 
 
-def _best(kept: Sequence[Kept], most: int) -> list[Kept]:
+def _best(entries: Sequence[Entry], most: int) -> list[Entry]:
     """
-    So many of them, the latest first.
+    As many entries as C{most}, the latest first.
     """
-    inOrder = sorted(kept, key=lambda each: -each.number)
-    # Sorting is stable: of each sort the latest are first.
+    inOrder = sorted(entries, key=lambda each: -each.number)
+    # Sorting is stable: among the proven, and among the others, the latest are first.
     first, others = inOrder[:1], inOrder[1:]
-    others.sort(key=lambda each: not each.chronicle.isProven)
+    others.sort(key=lambda each: not each.recorder.isPeerProven)
     return sorted([*first, *others][:most], key=lambda each: -each.number)

@@ -1,5 +1,5 @@
 """
-The trace page: pictures of meetings in one HTML file that needs nothing else.
+The trace page: pictures of meetings in one HTML page, which loads nothing else.
 """
 
 from __future__ import annotations
@@ -7,20 +7,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 
-from punch.trace.markup import element, plain
+from punch.trace.markup import element, escaped
 from punch.trace.model import Trace
-from punch.trace.svg import drawing
+from punch.trace.svg import renderSVG
 from punch.trace.text import traceText
 
-_AFTER = 1.12
+_MARGIN = 1.12
 """
-How much more than the last thing is shown.
+A picture's length, as a multiple of what happens in it.
 """
 
-_NEAR = 2.5
+_LONG = 2.5
 """
-If the whole is so many times as long as what led to the win, or as the first second,
-that is drawn first.
+If a meeting is this many times as long as the time to the first path, or as the first
+second, there is a picture of that time before the picture of the whole.
 """
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -97,17 +97,18 @@ _LEGEND = (
 
 def tracePage(meetings: Iterable[Sequence[Trace]]) -> str:
     """
-    A page.
+    A page of meetings.
 
-    @param meetings: for each meeting one trace, or both sides'; the one that
-        matters most first.
+    @param meetings: for each meeting one trace, or both sides' traces.
     """
     return page([section(each) for each in meetings])
 
 
 def page(sections: Sequence[str]) -> str:
     """
-    A page of meetings, each as of L{section}.
+    A page of meetings.
+
+    @param sections: for each meeting what L{section} answers.
     """
     count = len(sections)
     nothing = element("p", "No meeting has begun yet.")
@@ -134,25 +135,23 @@ def _fill(kind: str) -> str:
 
 
 def _legend() -> str:
-    rows = [
-        element("li", element("i", class_=kind), plain(text)) for kind, text in _LEGEND
-    ]
-    return element("ul", *rows)
+    colors = [(element("i", class_=kind), text) for kind, text in _LEGEND]
+    return element("ul", *(element("li", i, escaped(text)) for i, text in colors))
 
 
 def section(traces: Sequence[Trace]) -> str:
     """
-    One meeting, for a page.
+    One meeting, as a section of a page.
 
-    @param traces: one, or both sides'.
+    @param traces: one side's trace, or both sides'.
     """
     first = traces[0]
     state = first.state.replace(" ", "-")
     return element(
         "section",
-        element("h2", plain(first.verdict), class_=state),
+        element("h2", escaped(first.verdict), class_=state),
         *_details(traces),
-        *(element("p", plain(_facts(each))) for each in traces),
+        *(element("p", escaped(_facts(each))) for each in traces),
         *_figures(traces),
         element(
             "details",
@@ -166,7 +165,7 @@ def section(traces: Sequence[Trace]) -> str:
 def _details(traces: Sequence[Trace]) -> Iterator[str]:
     for each in traces:
         if each.detail:
-            yield element("p", plain(f"The {each.role} {each.detail}."))
+            yield element("p", escaped(f"The {each.role} {each.detail}."))
 
 
 def _facts(trace: Trace) -> str:
@@ -179,23 +178,23 @@ def _facts(trace: Trace) -> str:
 
 
 def _lines(text: str) -> str:
-    return "\n".join(map(plain, text.splitlines()))
+    return "\n".join(map(escaped, text.splitlines()))
 
 
 def _figures(traces: Sequence[Trace]) -> Iterator[str]:
-    whole = max(each.length for each in traces) * _AFTER
+    whole = max(each.length for each in traces) * _MARGIN
     won, start = traces[0].won, traces[0].start
     if won is not None:
-        near, caption = won * _AFTER * _AFTER, "Until the first path:"
+        early, caption = won * _MARGIN * _MARGIN, "Until the first path:"
     else:
-        near, caption = (start or 0.0) + 1.0, "The first second:"
-    if whole > near * _NEAR:
-        yield _figure(traces, near, caption)
+        early, caption = (start or 0.0) + 1.0, "The first second:"
+    if whole > early * _LONG:
+        yield _figure(traces, early, caption)
         yield _figure(traces, whole, "All of it:")
     else:
         yield _figure(traces, whole, "")
 
 
 def _figure(traces: Sequence[Trace], until: float, caption: str) -> str:
-    shown = [element("figcaption", plain(caption))] if caption else []
-    return element("figure", *shown, drawing(traces, until))
+    shown = [element("figcaption", escaped(caption))] if caption else []
+    return element("figure", *shown, renderSVG(traces, until))

@@ -1,8 +1,8 @@
 """
-Traces as JSON: written for scripts, and for the other side, which may draw both.
+The JSON format of traces, for scripts, and for the other side to join with its own.
 
-What is read comes from elsewhere, so it is taken for what it may be: anything.
-Fields that we do not know are passed over.
+A file that is read comes from elsewhere, so nothing in it is trusted.  Fields that we
+do not know are ignored.
 """
 
 from __future__ import annotations
@@ -13,24 +13,28 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from punch.trace.model import Lane, Mark, Span, Trace
-from punch.trace.text import cut
+from punch.trace.text import shortened
 
 VERSION = 1
 
 MOST_BYTES = 4 << 20
 """
-A file that is larger is none of ours.
+Bytes that a file may have.
 """
 
 _LONGEST_TEXT = 500
-_MOST = 80
 """
-Of a list, as many are read.  (A chronicle makes fewer.)
+Characters that are read of a text.
 """
 
-_FARTHEST = 1e10
+_LONGEST_LIST = 80
 """
-Seconds that are still a time.
+Items that are read of a list.  (A L{punch.trace.recorder.MeetingRecorder} makes fewer.)
+"""
+
+_LATEST = 1e10
+"""
+Seconds that a time may be.
 """
 
 _BAD = (
@@ -47,27 +51,28 @@ T = TypeVar("T")
 
 class BadTrace(ValueError):
     """
-    This is no trace.
+    What was read is not a trace in our format.
     """
 
 
 def tracesToJSON(traces: Iterable[Trace]) -> str:
     """
-    A JSON object: C{version}, and C{meetings}, each a L{Trace}.
+    Traces as a JSON document: an object with C{version}, and C{meetings}, each of
+    which has the fields of a L{Trace}.
     """
-    return document(map(meetingJSON, traces))
+    return tracesDocument(map(traceToJSON, traces))
 
 
-def meetingJSON(trace: Trace) -> str:
+def traceToJSON(trace: Trace) -> str:
     """
-    One meeting as JSON.
+    One trace as a JSON object.
     """
     return json.dumps(_rounded(asdict(trace)), indent=1)
 
 
-def document(meetings: Iterable[str]) -> str:
+def tracesDocument(meetings: Iterable[str]) -> str:
     """
-    All of them, each as of L{meetingJSON}.
+    The document that has these meetings, each written by L{traceToJSON}.
     """
     inside = ",\n".join(meetings)
     return f'{{"version": {VERSION}, "meetings": [\n{inside}\n]}}\n'
@@ -87,7 +92,7 @@ def tracesFromJSON(data: bytes) -> list[Trace]:
     """
     Read what L{tracesToJSON} has written.
 
-    @raise BadTrace: C{data} is anything else.
+    @raise BadTrace: C{data} is something else.
     """
     if len(data) > MOST_BYTES:
         raise BadTrace("too large")
@@ -95,34 +100,34 @@ def tracesFromJSON(data: bytes) -> list[Trace]:
         found = json.loads(data)
         if found["version"] != VERSION:
             raise BadTrace("of another version")
-        return _all(_trace, found["meetings"])
+        return _list(_trace, found["meetings"])
     except BadTrace:
         raise
     except _BAD as bad:
         raise BadTrace("not the shape of a trace") from bad
 
 
-def _all(read: Callable[[Any], T], values: Any) -> list[T]:
+def _list(read: Callable[[Any], T], values: Any) -> list[T]:
     if not isinstance(values, list):
         raise TypeError("no list")
-    return [read(each) for each in values[:_MOST]]
+    return [read(each) for each in values[:_LONGEST_LIST]]
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("no text")
-    return cut(value, _LONGEST_TEXT)
+    return shortened(value, _LONGEST_TEXT)
 
 
 def _time(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError("no time")
-    if not 0 <= value <= _FARTHEST:
+    if not 0 <= value <= _LATEST:
         raise ValueError("no time")
     return float(value)
 
 
-def _maybe(value: Any) -> float | None:
+def _optionalTime(value: Any) -> float | None:
     return None if value is None else _time(value)
 
 
@@ -140,9 +145,9 @@ def _lane(value: Any) -> Lane:
     return Lane(
         title=_text(value["title"]),
         about=_text(value["about"]),
-        spans=tuple(_all(_span, value["spans"])),
-        stages=tuple(_all(_span, value["stages"])),
-        marks=tuple(_all(_mark, value["marks"])),
+        spans=tuple(_list(_span, value["spans"])),
+        stages=tuple(_list(_span, value["stages"])),
+        marks=tuple(_list(_mark, value["marks"])),
         result=_text(value["result"]),
         hasWon=value["hasWon"] is True,
     )
@@ -156,8 +161,8 @@ def _trace(value: Any) -> Trace:
         length=_time(value["length"]),
         verdict=_text(value["verdict"]),
         state=_text(value["state"]),
-        lanes=tuple(_all(_lane, value["lanes"])),
-        start=_maybe(value["start"]),
-        won=_maybe(value["won"]),
+        lanes=tuple(_list(_lane, value["lanes"])),
+        start=_optionalTime(value["start"]),
+        won=_optionalTime(value["won"]),
         detail=_text(value.get("detail", "")),
     )

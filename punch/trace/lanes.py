@@ -1,9 +1,11 @@
 """
-The lanes of a race, in the making: which connect, and which connection, is drawn where.
+The lanes of one race, while they are recorded: which connect, and which connection, is
+shown in which lane.
 
-Connects from the shared port have a lane for each address of the other side, as far as
-there is room; predicted ports, and a search's connects, are crowds.  A connection has
-the lane of the connect that it came of, or else its own, if there is room.
+Connects from the shared port have a lane for each remote address, as far as there is
+room.  Connects to predicted ports have one aggregate lane, and those of a port search
+another.  A connection is shown in the lane of the connect that made it; or it has a
+lane of its own, if there is room.
 """
 
 from __future__ import annotations
@@ -11,225 +13,241 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from punch.ice.candidate import Kind
-from punch.trace.aggregate import Aggregate, Ports
-from punch.trace.lane import Track
+from punch.trace.aggregate import AggregateRecorder, PredictedPorts
+from punch.trace.lane import LaneRecorder
 from punch.traceevents import RELAY, ConnectionMade
 
 MOST_LANES = 32
-_CROWDS = 3
 """
-Lanes there may be, and those of them that are crowds'.  (The winner has its own, even
-so.)
+Lanes there may be.  The winner has its own, even if there are more.
 """
 
-_MOST_APART = 4
+_AGGREGATES = 3
 """
-Connections of a search, or with predicted ports, that have lanes of their own: where
-all ports were foretold rightly there are dozens.
+How many of L{MOST_LANES} are kept free for aggregate lanes.
+"""
+
+_MOST_SEPARATE = 4
+"""
+Connections of a search, or to predicted ports, that have lanes of their own.  There may
+be dozens, where all ports were predicted rightly.
 """
 
 
 class Lanes:
     """
-    Those of one race.
+    Records all lanes of one race, and decides what is shown in which.
+
+    A L{punch.trace.recorder.MeetingRecorder} makes and owns it, and calls the method
+    that has the trace event's name.  To iterate gives the lanes in the order in which
+    they are shown.
     """
 
     def __init__(self) -> None:
-        self._ports = Ports()
-        self._search = Aggregate("search")
-        self._others = Aggregate("others", "more than are drawn")
-        # In the order in which they are drawn.
-        self._shown: dict[Track | Aggregate, None] = {}
-        self._connects: dict[str, Track] = {}
-        self._connections: dict[tuple[str, str], Track] = {}
-        self._apart = 0
-        # Those of which a connect to a predicted port has just become one.
-        self._made: dict[str, Track] = {}
-        # Those that have no lane of their own, and whose they are.
-        self._hidden: dict[Track, Aggregate] = {}
+        self._ports = PredictedPorts()
+        self._search = AggregateRecorder("search")
+        self._others = AggregateRecorder("others", "more than are drawn")
+        # In the order in which they are shown.
+        self._shown: dict[LaneRecorder | AggregateRecorder, None] = {}
+        self._connects: dict[str, LaneRecorder] = {}
+        self._connections: dict[tuple[str, str], LaneRecorder] = {}
+        self._separate = 0
+        # By remote address: of connects to predicted ports that have just succeeded.
+        self._connected: dict[str, LaneRecorder] = {}
+        # Those that are not shown, and the aggregate lane that counts them instead.
+        self._hidden: dict[LaneRecorder, AggregateRecorder] = {}
 
-    def __iter__(self) -> Iterator[Track | Aggregate]:
+    def __iter__(self) -> Iterator[LaneRecorder | AggregateRecorder]:
         return iter(self._shown)
 
     def __bool__(self) -> bool:
         """
-        Whether there are any.
+        Whether any lane is shown.
         """
         return bool(self._shown)
 
     @property
-    def tracks(self) -> list[Track]:
+    def single(self) -> list[LaneRecorder]:
         """
-        Those that are of one pair of addresses.
+        The lanes that are not aggregate ones.
         """
-        return [each for each in self._shown if isinstance(each, Track)]
+        return [each for each in self._shown if isinstance(each, LaneRecorder)]
 
-    def stop(self, at: float, isLost: bool) -> None:
+    def raceEnded(self, at: float, isLost: bool) -> None:
         """
-        The race is over.
+        Stop what is still open in any lane.
+
+        @param isLost: whether no connection has won.
         """
         for each in self._shown:
-            each.stop(at, isLost)
+            each.raceEnded(at, isLost)
 
-    # From the shared port.
+    # Connects from the shared port.
 
-    def learn(self, remote: str, kind: str) -> None:
+    def candidateAdded(self, remote: str, kind: str) -> None:
         """
-        There is one more address to try.
+        There is one more address to connect to.
         """
         if kind == Kind.PREDICTED.value and remote not in self._connects:
             self._ports.add(remote)
-        self._toward(remote, kind)
+        self._laneTo(remote, kind)
 
-    def begin(self, at: float, remote: str) -> None:
+    def connectStarted(self, at: float, remote: str) -> None:
         """
         A connect to C{remote} began.
         """
-        self._toward(remote).begin(at, remote)
+        self._laneTo(remote).connectStarted(at, remote)
 
-    def tried(self, at: float, outcome: str, remote: str) -> None:
+    def connectEnded(self, at: float, outcome: str, remote: str) -> None:
         """
-        It came to its outcome.
+        The connect to C{remote} ended.
         """
-        if outcome == "connected" and self._isPort(remote):
-            self._separate(at, remote)
-        self._toward(remote).tried(at, outcome, remote)
+        if outcome == "connected" and self._isAggregated(remote):
+            self._takeOut(at, remote)
+        self._laneTo(remote).connectEnded(at, outcome, remote)
 
-    def _toward(self, remote: str, kind: str = "") -> Track | Aggregate:
-        lane: Track | Aggregate | None = self._connects.get(remote)
+    def _laneTo(self, remote: str, kind: str = "") -> LaneRecorder | AggregateRecorder:
+        lane: LaneRecorder | AggregateRecorder | None = self._connects.get(remote)
         if lane is None and remote in self._ports:
             lane = self._ports
         elif lane is None and self._isFull:
             lane = self._others
         elif lane is None:
-            lane = self._connects[remote] = Track(remote, kind)
+            lane = self._connects[remote] = LaneRecorder(remote, kind)
         self._shown.setdefault(lane)
         return lane
 
-    def _isPort(self, remote: str) -> bool:
+    def _isAggregated(self, remote: str) -> bool:
         return remote in self._ports and remote not in self._connects
 
-    def _separate(self, at: float, remote: str) -> None:
+    def _takeOut(self, at: float, remote: str) -> None:
         """
-        A predicted port leads to a connection: it is drawn apart, if there is room.
+        A connect to a predicted port made a connection: give it a lane of its own, if
+        there is room.
         """
-        track = Track(remote, Kind.PREDICTED.value)
-        began = self._ports.tried(at, "connected", remote)
+        lane = LaneRecorder(remote, Kind.PREDICTED.value)
+        began = self._ports.connectEnded(at, "connected", remote)
         if began is not None:
-            track.begin(began)
-        if self._showApart(track):
-            self._connects[remote] = track
+            lane.connectStarted(began)
+        if self._showSeparately(lane):
+            self._connects[remote] = lane
         else:
-            track.tried(at, "connected")
-            self._made[remote] = track
+            lane.connectEnded(at, "connected")
+            self._connected[remote] = lane
 
-    def _showApart(self, track: Track) -> bool:
-        if self._isFull or self._apart >= _MOST_APART:
+    def _showSeparately(self, lane: LaneRecorder) -> bool:
+        if self._isFull or self._separate >= _MOST_SEPARATE:
             return False
-        self._apart += 1
-        self._shown[track] = None
+        self._separate += 1
+        self._shown[lane] = None
         return True
 
     @property
     def _isFull(self) -> bool:
-        return len(self._shown) >= MOST_LANES - _CROWDS
+        return len(self._shown) >= MOST_LANES - _AGGREGATES
 
-    # A search's.
+    # Connects of a port search.
 
-    def search(self, at: float, among: str) -> None:
+    def searchConnectStarted(self, at: float, among: str) -> None:
         """
-        It began one more connect.
+        A search began one more connect.
         """
         self._search.about = among
         self._shown.setdefault(self._search)
-        self._search.begin(at)
+        self._search.connectStarted(at)
 
-    def searched(self, at: float, outcome: str) -> None:
+    def searchConnectFailed(self, at: float, outcome: str) -> None:
         """
-        One came to its outcome.
+        A connect of a search ended without a connection.
         """
-        self._search.tried(at, outcome)
+        self._search.connectEnded(at, outcome)
 
     # Connections.
 
-    def join(self, at: float, joined: ConnectionMade) -> Track:
+    def connectionMade(self, at: float, made: ConnectionMade) -> LaneRecorder:
         """
-        There is one; the track is shown, if there is room.
+        There is a connection.
+
+        @return: its lane, which is shown if there is room.
         """
-        remote, local = joined.remote, joined.local
-        if joined.took is not None:
-            self._search.tried(at, "connected")
+        remote, local = made.remote, made.local
+        if made.took is not None:
+            self._search.connectEnded(at, "connected")
         elif remote == RELAY:
-            self.tried(at, "connected", remote)
-        track = self._connections.get((remote, local)) or self._came(at, joined)
-        track.local, track.how = local, joined.how
-        self._connections[remote, local] = track
-        return track
+            self.connectEnded(at, "connected", remote)
+        lane = self._connections.get((remote, local)) or self._laneFor(at, made)
+        lane.local, lane.how = local, made.how
+        self._connections[remote, local] = lane
+        return lane
 
-    def _came(self, at: float, joined: ConnectionMade) -> Track:
+    def _laneFor(self, at: float, made: ConnectionMade) -> LaneRecorder:
         """
-        The track of a connection that is new: that of the connect it came of, if that
-        has one.
+        The lane for a new connection: that of the connect that made it, if it has one.
         """
-        if joined.took is not None:
-            return self._found(at, joined, joined.took)
-        remote = joined.remote
-        if remote not in self._made and self._isPort(remote):
-            self._separate(at, remote)
-        made = self._made.pop(remote, None)
-        if made is not None:
-            self._hidden[made] = self._ports
-            return made
-        lane = self._toward(remote, joined.kind)
-        if isinstance(lane, Track) and lane.local in ("", joined.local):
+        if made.took is not None:
+            return self._laneOfSearch(at, made, made.took)
+        remote = made.remote
+        if remote not in self._connected and self._isAggregated(remote):
+            self._takeOut(at, remote)
+        connected = self._connected.pop(remote, None)
+        if connected is not None:
+            self._hidden[connected] = self._ports
+            return connected
+        lane = self._laneTo(remote, made.kind)
+        if isinstance(lane, LaneRecorder) and lane.local in ("", made.local):
             return lane
-        track = Track(remote, joined.kind)
+        own = LaneRecorder(remote, made.kind)
         if not self._isFull:
-            self._shown[track] = None
-            return track
+            self._shown[own] = None
+            return own
         self._shown.setdefault(self._others)
-        self._hidden[track] = self._others
-        if joined.how == "accepted":
-            # No connect of ours is counted.
-            self._others.note(at, "connected")
-        return track
+        self._hidden[own] = self._others
+        if made.how == "accepted":
+            # No connect of ours counts it.
+            self._others.addOutcome(at, "connected")
+        return own
 
-    def _found(self, at: float, joined: ConnectionMade, took: float) -> Track:
+    def _laneOfSearch(
+        self, at: float, made: ConnectionMade, took: float
+    ) -> LaneRecorder:
         """
-        The track of a connection that a search has made.
+        The lane for a connection that a search made in C{took} seconds.
         """
-        track = Track(joined.remote, joined.kind)
-        track.begin(max(0.0, at - took))
-        track.tried(at, "connected")
-        if not self._showApart(track):
-            self._hidden[track] = self._search
-        return track
+        lane = LaneRecorder(made.remote, made.kind)
+        lane.connectStarted(max(0.0, at - took))
+        lane.connectEnded(at, "connected")
+        if not self._showSeparately(lane):
+            self._hidden[lane] = self._search
+        return lane
 
-    def of(self, remote: str, local: str) -> Track:
+    def laneOf(self, remote: str, local: str) -> LaneRecorder:
         """
-        The track of a connection.
+        The lane of a connection; of one that we do not know, a lane that is not shown.
         """
-        found = self._connections.get((remote, local))
-        return Track(remote) if found is None else found
+        return self._connections.get((remote, local)) or LaneRecorder(remote)
 
-    def reject(self, at: float, outcome: str, remote: str, local: str) -> None:
+    def connectionRejected(
+        self, at: float, outcome: str, remote: str, local: str
+    ) -> None:
         """
-        A connection came to nothing; or, if C{local} is empty, the way to one did.
+        A connection ended without a path; or, if C{local} is empty, the way to one did.
         """
         if not local:
-            self._toward(remote).tried(at, outcome, remote)
-        track = self.of(remote, local)
-        track.rejected(at, outcome)
-        home = self._hidden.pop(track, None)
-        if home is not None:
+            self._laneTo(remote).connectEnded(at, outcome, remote)
+        lane = self.laneOf(remote, local)
+        lane.connectionRejected(at, outcome)
+        aggregate = self._hidden.pop(lane, None)
+        if aggregate is not None:
             del self._connections[remote, local]
-            home.note(at, outcome)
+            aggregate.addOutcome(at, outcome)
 
-    def win(self, remote: str, local: str) -> Track:
+    def pathSelected(self, remote: str, local: str) -> LaneRecorder:
         """
-        A connection won: it is drawn, whether there is room or not.
+        A connection won: show its lane, whether there is room or not.
+
+        @return: the lane.
         """
-        track = self.of(remote, local)
-        self._hidden.pop(track, None)
-        self._shown.setdefault(track)
-        return track
+        lane = self.laneOf(remote, local)
+        self._hidden.pop(lane, None)
+        self._shown.setdefault(lane)
+        return lane

@@ -1,5 +1,5 @@
 """
-Markup: text and elements of XML, so that HTML and XML parsers read them alike.
+Markup: text and elements of XML, written so that HTML parsers read them alike.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from xml.sax.saxutils import escape
 _STRANGE = "\N{REPLACEMENT CHARACTER}"
 
 
-def plain(text: str) -> str:
+def escaped(text: str) -> str:
     """
-    C{text} as it is put between tags, whatever it is; what cannot be seen (XML
-    forbids some of it) is shown as a replacement.
+    C{text}, whatever it is, as it is written between tags.  A replacement character
+    stands for each character that cannot be seen, since XML forbids some of those.
     """
     return escape("".join(each if each.isprintable() else _STRANGE for each in text))
 
@@ -21,18 +21,18 @@ def element(name: str, *inside: str, **attributes: object) -> str:
     """
     An element.
 
-    @param inside: markup.
-    @param attributes: values are text; of a name C{__} is a hyphen and a C{_} at the
-        end is dropped.
+    @param inside: markup, which is not escaped again.
+    @param attributes: values are text.  In a name, C{__} stands for a hyphen, and a
+        C{_} at the end is dropped.
     """
     named = "".join(
-        f' {each.rstrip("_").replace("__", "-")}="{_quoted(value)}"'
+        f' {each.rstrip("_").replace("__", "-")}="{_attribute(value)}"'
         for each, value in attributes.items()
     )
     return f"<{name}{named}>{''.join(inside)}</{name}>"
 
 
-def _quoted(value: object) -> str:
+def _attribute(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f}".removesuffix(".0")
-    return plain(str(value)).replace('"', "&quot;")
+    return escaped(str(value)).replace('"', "&quot;")

@@ -1,8 +1,7 @@
 """
-A trace: one meeting as one side saw it, on a common axis of time.
+The trace: what one side saw of a meeting, in lanes on one axis of time.
 
-Times are seconds from the meeting's beginning.  What is drawn of it says
-L{punch.trace.svg}.
+Times are seconds since the meeting began.
 """
 
 from __future__ import annotations
@@ -16,10 +15,13 @@ from punch.errors import BadOption
 @dataclass(frozen=True)
 class Span:
     """
-    Something that took its time.
+    Something that took time: a connect, a handshake, a wait.
 
-    C{what}: what it was.  C{outcome}: how it ended; empty while it goes on.
-    C{count}: how many of them in a row are drawn as one.
+    @ivar start: when it began.
+    @ivar end: when it ended; if it goes on, until when that is known.
+    @ivar what: what it was.
+    @ivar outcome: how it ended; empty while it goes on.
+    @ivar count: how many equal ones in a row this stands for.
     """
 
     start: float
@@ -32,7 +34,7 @@ class Span:
 @dataclass(frozen=True)
 class Mark:
     """
-    Something that happened at an instant.
+    Something that happened at an instant, and what that was.
     """
 
     at: float
@@ -42,11 +44,16 @@ class Mark:
 @dataclass(frozen=True)
 class Lane:
     """
-    All that concerns one party, or one pair of addresses.
+    Everything that concerns one party, or one pair of addresses.
 
-    C{title}: who.  C{about}: more of it.  C{spans}: what was done there, first of all
-    connects.  C{stages}: what became of a connection; these lie beside them.
-    C{result}: what came of it all, in few words.  C{hasWon}: it is the winner's.
+    @ivar title: whom or what the lane is about: a party, or the remote address.
+    @ivar about: more about that, such as our own address.
+    @ivar spans: what was done, above all connects; none begins before the one before
+        it has ended.
+    @ivar stages: what became of a connection, in the same way, beside the spans.
+    @ivar marks: what happened at one instant.
+    @ivar result: what came of it all, in a few words.
+    @ivar hasWon: whether the link's path is this lane's connection.
     """
 
     title: str
@@ -61,15 +68,18 @@ class Lane:
 @dataclass(frozen=True)
 class Trace:
     """
-    One side's view of a meeting.
+    One side's view of a meeting.  L{punch.trace.recorder.MeetingRecorder} makes it.
 
-    C{role}: that side's.  C{introduction}: its id in hex; empty if the meeting did
-    not come so far.  C{began}: when the axis begins, in Unix seconds by that side's
-    clock.
-    C{length}: seconds until the last that is known.  C{start}: when both were to
-    start, if they were told.  C{won}: when a path won.  C{verdict}: what came of
-    it, in a sentence; C{detail}: more of it, such as what was tried; C{state}:
-    C{"connected"}, C{"failed"} or C{"going on"}.
+    @ivar role: that side's role: C{"dialer"}, C{"listener"} or C{"peer"}.
+    @ivar introduction: the introduction's id in hex, the same on both sides; empty if
+        the meeting did not get so far.
+    @ivar began: when the axis begins, in Unix seconds by that side's clock.
+    @ivar length: seconds until the last thing that is known.
+    @ivar verdict: what came of the meeting, in a sentence.
+    @ivar state: C{"connected"}, C{"failed"} or C{"going on"}.
+    @ivar start: when both sides were to start, if the rendezvous said so.
+    @ivar won: when a path won, if one has.
+    @ivar detail: more than the verdict says, such as what was tried.
     """
 
     role: str
@@ -85,7 +95,7 @@ class Trace:
 
     def later(self, seconds: float) -> Trace:
         """
-        The same on an axis that begins so many seconds earlier.
+        The same trace on an axis that begins C{seconds} earlier.
         """
         return replace(
             self,
@@ -118,10 +128,10 @@ def merged(one: Trace, other: Trace) -> tuple[Trace, Trace]:
     """
     Both sides of one meeting on one axis, the dialer's first.
 
-    What they have in common is the instant that the rendezvous chose for them to
-    start at; their clocks may differ.
+    The clocks of the two may differ.  So the axes are joined at the instant that the
+    rendezvous chose for both to start.
 
-    @raise BadOption: they are not the two sides of one meeting.
+    @raise BadOption: the traces are not the two sides of one meeting.
     """
     if one.introduction != other.introduction or not one.introduction:
         raise BadOption("these traces are of different meetings")
@@ -136,7 +146,9 @@ def merged(one: Trace, other: Trace) -> tuple[Trace, Trace]:
 
 def couples(ours: list[Trace], theirs: list[Trace]) -> Iterator[tuple[Trace, Trace]]:
     """
-    The meetings that are in both lists.
+    The meetings that are in both lists, both sides of each as L{merged} has them.
+
+    @raise BadOption: of two traces of one meeting, not each is another side's.
     """
     for one in ours:
         for other in theirs:

@@ -1,14 +1,15 @@
 """
-The chronicle: a meeting's steps in, and at any time its trace.
+The meeting recorder: it takes the trace events of a meeting, and answers at any time
+with the trace so far.
 
-It stays small however long the meeting is, and however many addresses are tried.
+It stays small, however long the meeting is and however many addresses are tried.
 """
 
 from __future__ import annotations
 
 from functools import singledispatchmethod
 
-from punch.trace.lane import STOPPED, Track
+from punch.trace.lane import STOPPED, LaneRecorder
 from punch.trace.lanes import Lanes
 from punch.trace.model import Trace
 from punch.traceevents import (
@@ -36,29 +37,34 @@ from punch.traceevents import (
     TraversalStarted,
 )
 
-_PEER = "the other side"
 _GIVEN_UP = "Given up before there was a path"
 
 
-def _verdictOf(win: PathSelected, lane: Track, at: float) -> str:
-    verdict = f"{win.path} in {at * 1000:.0f} ms"
-    if win.path == "direct":
-        verdict += f": {lane.how} {lane.local} - {win.remote}"
-    return f"{verdict} (not direct: {win.why})" if win.why else verdict
+def _verdictOf(selected: PathSelected, lane: LaneRecorder, at: float) -> str:
+    verdict = f"{selected.path} in {at * 1000:.0f} ms"
+    if selected.path == "direct":
+        verdict += f": {lane.how} {lane.local} - {selected.remote}"
+    return f"{verdict} (not direct: {selected.why})" if selected.why else verdict
 
 
 class MeetingRecorder:
     """
-    One meeting.
+    Records one meeting, as one side sees it.
+
+    A tracer, such as that of L{punch.trace.file.TraceFile}, makes one when the meeting
+    begins and passes it each trace event.  It holds nothing that has to be closed.
+    C{trace} answers with the meeting so far.
     """
 
     def __init__(self, role: str, began: float, isRejoin: bool = False) -> None:
         """
-        @param began: when, in Unix seconds.
+        @param role: C{"dialer"}, C{"listener"} or C{"peer"}.
+        @param began: when the meeting began, in Unix seconds.
+        @param isRejoin: the meeting is for another path of a link that exists.
         """
         self._role = role
         self._began = began
-        self._isReunion = self._isProven = isRejoin
+        self._isRejoin = self._isPeerProven = isRejoin
         self._now = 0.0
         self._introduction = ""
         self._start: float | None = None
@@ -66,52 +72,56 @@ class MeetingRecorder:
         self._state = "going on"
         self._verdict = "Not over yet"
         self._detail = ""
-        self._server = Track("rendezvous")
-        self._peer = Track(_PEER)
+        self._rendezvous = LaneRecorder("rendezvous")
+        self._peer = LaneRecorder("the other side")
         self._lanes = Lanes()
 
     def add(self, at: float, event: TraceEvent) -> None:
         """
-        One more step, C{at} so many seconds from the beginning.
+        Record an event.
+
+        @param at: seconds since the meeting began; if less than at the event before,
+            the same is taken.
         """
         self._now = max(self._now, at)
-        self._take(event, self._now)
+        self._record(event, self._now)
 
     @property
-    def wasInVain(self) -> bool:
+    def wasNotNeeded(self) -> bool:
         """
-        Whether another path was looked for that soon was not needed any more.
+        Whether this meeting was for a link that got on without another path.
         """
-        return self._isReunion and self._verdict == _GIVEN_UP
+        return self._isRejoin and self._verdict == _GIVEN_UP
 
     @property
-    def isProven(self) -> bool:
+    def isPeerProven(self) -> bool:
         """
-        Whether the other side has shown that it is the one that we mean.
+        Whether the peer has proven that it is the one we expect.
         """
-        return self._isProven
+        return self._isPeerProven
 
     @property
-    def isBlank(self) -> bool:
+    def isEmpty(self) -> bool:
         """
-        Whether there is nothing to be drawn.
+        Whether there is no lane to show.
         """
         return not (self._common or self._lanes)
 
     @property
-    def _common(self) -> list[Track]:
+    def _common(self) -> list[LaneRecorder]:
         """
-        The lanes of others than the race: none, if we meet without a rendezvous.
+        The lanes that are not the race's: none, if we meet without a rendezvous.
         """
         if self._introduction:
-            return [self._server, self._peer]
-        return [self._server] if self._server.spans else []
+            return [self._rendezvous, self._peer]
+        return [self._rendezvous] if self._rendezvous.spans else []
 
     def trace(self) -> Trace:
         """
-        What there is to be drawn.
+        The meeting so far.
         """
-        again = "For a link that lives: " if self._isReunion else ""
+        again = "For a link that lives: " if self._isRejoin else ""
+        lanes = (*self._common, *self._lanes)
         return Trace(
             role=self._role,
             introduction=self._introduction,
@@ -120,156 +130,158 @@ class MeetingRecorder:
             verdict=again + self._verdict,
             detail=self._detail,
             state=self._state,
-            lanes=tuple(lane.at(self._now) for lane in (*self._common, *self._lanes)),
+            lanes=tuple(lane.snapshot(self._now) for lane in lanes),
             start=self._start,
             won=self._won,
         )
 
     @singledispatchmethod
-    def _take(self, event: TraceEvent, at: float) -> None:
+    def _record(self, event: TraceEvent, at: float) -> None:
         """
-        A step of a sort that is not drawn.
+        An event of a kind that is not shown.
         """
 
-    # The rendezvous, and the other side through it.
+    # The rendezvous, and the peer by way of it.
 
-    @_take.register
-    def _sought(self, event: RendezvousConnecting, at: float) -> None:
-        self._server.spans.begin(at, "connect")
+    @_record.register
+    def _rendezvousConnecting(self, event: RendezvousConnecting, at: float) -> None:
+        self._rendezvous.spans.start(at, "connect")
 
-    @_take.register
-    def _reached(self, event: RendezvousConnected, at: float) -> None:
-        self._server.spans.end(at, "connected")
-        self._server.spans.begin(at, "ask")
+    @_record.register
+    def _rendezvousConnected(self, event: RendezvousConnected, at: float) -> None:
+        self._rendezvous.spans.end(at, "connected")
+        self._rendezvous.spans.start(at, "ask")
 
-    @_take.register
-    def _seen(self, event: AddressObserved, at: float) -> None:
-        self._server.about = f"sees us as {event.address}"
+    @_record.register
+    def _addressObserved(self, event: AddressObserved, at: float) -> None:
+        self._rendezvous.about = f"sees us as {event.address}"
 
-    @_take.register
-    def _met(self, event: IntroductionReceived, at: float) -> None:
+    @_record.register
+    def _introductionReceived(self, event: IntroductionReceived, at: float) -> None:
         if self._start is not None:
             return
         self._introduction = event.introduction
         self._start = at + event.wait
-        self._server.spans.end(at, "introduced")
-        self._server.mark(at, f"introduced; both start in {event.wait * 1000:.0f} ms")
+        self._rendezvous.spans.end(at, "introduced")
+        wait = f"{event.wait * 1000:.0f} ms"
+        self._rendezvous.mark(at, f"introduced; both start in {wait}")
         if event.wait > 0:
-            self._server.stages.begin(at, "wait")
-            self._server.stages.end(self._start, "start")
+            self._rendezvous.stages.start(at, "wait")
+            self._rendezvous.stages.end(self._start, "start")
         self._peer.about = f"seen at {event.peer}"
-        self._peer.spans.begin(at, "details awaited")
+        self._peer.spans.start(at, "details awaited")
 
-    @_take.register
-    def _said(self, event: DetailsSent, at: float) -> None:
+    @_record.register
+    def _detailsSent(self, event: DetailsSent, at: float) -> None:
         self._peer.mark(at, "our message sent")
 
-    @_take.register
-    def _heard(self, event: DetailsReceived, at: float) -> None:
-        self._isProven = True
+    @_record.register
+    def _detailsReceived(self, event: DetailsReceived, at: float) -> None:
+        self._isPeerProven = True
         self._peer.spans.end(at, "here")
         plural = "" if event.candidates == 1 else "es"
         self._peer.mark(at, f"its details: {event.candidates} address{plural}")
 
-    @_take.register
-    def _peerGone(self, event: PeerWithdrew, at: float) -> None:
+    @_record.register
+    def _peerWithdrew(self, event: PeerWithdrew, at: float) -> None:
         self._peer.mark(at, f"it left: {event.reason}")
 
     # The race.
 
-    @_take.register
-    def _learned(self, event: CandidateAdded, at: float) -> None:
-        self._lanes.learn(event.remote, event.kind)
+    @_record.register
+    def _candidateAdded(self, event: CandidateAdded, at: float) -> None:
+        self._lanes.candidateAdded(event.remote, event.kind)
 
-    @_take.register
-    def _trying(self, event: ConnectStarted, at: float) -> None:
-        self._lanes.begin(at, event.remote)
+    @_record.register
+    def _connectStarted(self, event: ConnectStarted, at: float) -> None:
+        self._lanes.connectStarted(at, event.remote)
 
-    @_take.register
-    def _tried(self, event: ConnectEnded, at: float) -> None:
-        self._lanes.tried(at, event.outcome, event.remote)
+    @_record.register
+    def _connectEnded(self, event: ConnectEnded, at: float) -> None:
+        self._lanes.connectEnded(at, event.outcome, event.remote)
 
-    @_take.register
-    def _approached(self, event: TraversalStarted, at: float) -> None:
+    @_record.register
+    def _traversalStarted(self, event: TraversalStarted, at: float) -> None:
         self._peer.mark(at, event.part)
 
-    @_take.register
-    def _searching(self, event: SearchConnectStarted, at: float) -> None:
-        self._lanes.search(at, event.among)
+    @_record.register
+    def _searchConnectStarted(self, event: SearchConnectStarted, at: float) -> None:
+        self._lanes.searchConnectStarted(at, event.among)
 
-    @_take.register
-    def _searched(self, event: SearchConnectFailed, at: float) -> None:
-        self._lanes.searched(at, event.outcome)
+    @_record.register
+    def _searchConnectFailed(self, event: SearchConnectFailed, at: float) -> None:
+        self._lanes.searchConnectFailed(at, event.outcome)
 
-    @_take.register
-    def _joined(self, event: ConnectionMade, at: float) -> None:
-        lane = self._lanes.join(at, event)
+    @_record.register
+    def _connectionMade(self, event: ConnectionMade, at: float) -> None:
+        lane = self._lanes.connectionMade(at, event)
         if event.how == "accepted":
             lane.mark(at, "accepted")
-        lane.stages.begin(at, "connection" if self._role == "peer" else "TLS")
+        lane.stages.start(at, "connection" if self._role == "peer" else "TLS")
 
-    @_take.register
-    def _secured(self, event: TLSEstablished, at: float) -> None:
-        lane = self._lanes.of(event.remote, event.local)
+    @_record.register
+    def _tlsEstablished(self, event: TLSEstablished, at: float) -> None:
+        lane = self._lanes.laneOf(event.remote, event.local)
         if event.earlier:
-            lane.remark("came in earlier, known now by its pin")
+            lane.replaceMark("came in earlier, known now by its pin")
         lane.stages.end(at, "done")
-        lane.stages.begin(at, "pin awaited")
+        lane.stages.start(at, "pin awaited")
 
-    @_take.register
-    def _recognized(self, event: PinVerified, at: float) -> None:
-        self._isProven = True
-        stages = self._lanes.of(event.remote, event.local).stages
+    @_record.register
+    def _pinVerified(self, event: PinVerified, at: float) -> None:
+        self._isPeerProven = True
+        stages = self._lanes.laneOf(event.remote, event.local).stages
         stages.end(at, "known")
         isDialer = self._role == "dialer"
-        stages.begin(at, "attach" if isDialer else "attach awaited")
+        stages.start(at, "attach" if isDialer else "attach awaited")
 
-    @_take.register
-    def _rejected(self, event: ConnectionRejected, at: float) -> None:
-        self._lanes.reject(at, event.outcome, event.remote, event.local)
+    @_record.register
+    def _connectionRejected(self, event: ConnectionRejected, at: float) -> None:
+        self._lanes.connectionRejected(at, event.outcome, event.remote, event.local)
 
     # The end.
 
-    @_take.register
-    def _winner(self, event: PathSelected, at: float) -> None:
-        lane, isFirst = self._lanes.win(event.remote, event.local), self._won is None
-        for each in self._lanes.tracks:
+    @_record.register
+    def _pathSelected(self, event: PathSelected, at: float) -> None:
+        lane = self._lanes.pathSelected(event.remote, event.local)
+        isFirst = self._won is None
+        for each in self._lanes.single:
             if each.hasWon and each is not lane:
-                each.overtaken(at)
+                each.pathReplaced(at)
         lane.hasWon = True
         lane.mark(at, f"won, {event.path}")
         if isFirst:
-            self._won, self._state, self._isProven = at, "connected", True
+            self._won, self._state, self._isPeerProven = at, "connected", True
             verdict = _verdictOf(event, lane, at)
             self._verdict = verdict[:1].upper() + verdict[1:]
         else:
             self._verdict += f"; then {_verdictOf(event, lane, at)}"
-        # Whether the other side agrees to attach it we hear of a link's first path.
-        if self._role != "dialer" or self._isReunion or not isFirst:
-            lane.attached(at)
+        # Only for a link's first path do we hear whether the listener agrees.
+        if self._role != "dialer" or self._isRejoin or not isFirst:
+            lane.pathAttached(at)
 
-    @_take.register
-    def _confirmed(self, event: AttachConfirmed, at: float) -> None:
-        for lane in self._lanes.tracks:
-            # Who does not attach had its link when the path won.
+    @_record.register
+    def _attachConfirmed(self, event: AttachConfirmed, at: float) -> None:
+        for lane in self._lanes.single:
+            # On the other side the path carried the link when it was selected.
             if lane.hasWon and self._role == "dialer":
-                lane.attached(at)
+                lane.pathAttached(at)
 
-    @_take.register
-    def _lost(self, event: RaceFailed, at: float) -> None:
+    @_record.register
+    def _raceFailed(self, event: RaceFailed, at: float) -> None:
         if self._won is None:
             self._state = "failed"
             self._verdict = f"Failed ({event.reason}). {event.message}".rstrip()
         else:
             self._verdict += f"; no direct path ({event.reason})"
         self._detail = event.detail
-        self._over(RaceEnded(), at)
+        self._raceEnded(RaceEnded(), at)
 
-    @_take.register
-    def _over(self, event: RaceEnded, at: float) -> None:
+    @_record.register
+    def _raceEnded(self, event: RaceEnded, at: float) -> None:
         if self._state == "going on":
             self._state, self._verdict = "failed", _GIVEN_UP
-        self._lanes.stop(at, self._state == "failed")
+        self._lanes.raceEnded(at, self._state == "failed")
         if self._state == "failed":
-            self._server.spans.end(at, STOPPED)
+            self._rendezvous.spans.end(at, STOPPED)
             self._peer.spans.end(at, STOPPED)

@@ -1,11 +1,10 @@
 """
-Swimlanes: traces as SVG.
+The SVG picture of traces.
 
-A lane for each party and each pair of addresses, time from left to right.  In a lane
-connects lie above what became of a connection, and below is what happened at one
-instant.  Words stand where there is room; each thing has its own as a tooltip, too.
-
-The ruler: where a time lies in a picture, and where its axis is marked.
+There is a lane for each party and each pair of addresses, and time goes from left to
+right.  The first row of a lane has the connects, the next what became of a connection,
+and those below what happened at one instant.  Words stand where there is room for them;
+every item has a tooltip, too.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from textwrap import wrap
 
-from punch.trace.markup import element, plain
+from punch.trace.markup import element, escaped
 from punch.trace.model import Lane, Mark, Span, Trace
-from punch.trace.text import cut, milliseconds, spanText
+from punch.trace.text import milliseconds, shortened, spanText
 
 _TICKS = 8
 
@@ -25,7 +24,11 @@ _TICKS = 8
 @dataclass(frozen=True)
 class TimeAxis:
     """
-    Times from 0 to C{until} seconds, between C{left} and C{right}.
+    The axis of a picture: it maps times to places.
+
+    @ivar until: the time at the right end, in seconds; that at the left end is 0.
+    @ivar left: where the left end is, in the picture's units.
+    @ivar right: where the right end is.
     """
 
     until: float
@@ -34,29 +37,29 @@ class TimeAxis:
 
     def x(self, at: float) -> float:
         """
-        Where a time lies; at an end, if it is not in the picture.
+        Where a time lies; if it is not in the picture, at the nearer end.
         """
         part = min(max(at / self.until, 0.0), 1.0)
         return self.left + part * (self.right - self.left)
 
     def shows(self, at: float) -> bool:
         """
-        Whether a time is in the picture.
+        Whether a time is in the picture, and not after its end.
         """
         return at <= self.until
 
     def ticks(self) -> list[tuple[float, str]]:
         """
-        Round times that are marked, and what they are called.
+        The round times that are marked, each with its label.
         """
-        event = _round(self.until / _TICKS)
-        count = int(self.until / event + 1e-6)
-        return [(n * event, _named(n * event, event)) for n in range(count + 1)]
+        step = _round(self.until / _TICKS)
+        count = int(self.until / step + 1e-6)
+        return [(n * step, _label(n * step, step)) for n in range(count + 1)]
 
 
 def _round(least: float) -> float:
     """
-    The first of 1, 2, 5, 10, 20... (of whatever unit) that is not less.
+    The least of 1, 2, 5, 10, 20... microseconds that is not less than C{least} seconds.
     """
     unit = 1e-6
     while True:
@@ -66,26 +69,42 @@ def _round(least: float) -> float:
         unit *= 10
 
 
-def _named(at: float, event: float) -> str:
-    if event >= 1:
+def _label(at: float, step: float) -> str:
+    if step >= 1:
         return f"{at:.0f} s"
-    return f"{at * 1000:.0f} ms" if event >= 0.001 else f"{at * 1000:.3g} ms"
+    return f"{at * 1000:.0f} ms" if step >= 0.001 else f"{at * 1000:.3g} ms"
 
 
 WIDTH = 1200
 _LEFT = 290
 _RIGHT = 1010
+_TOP = 44
+"""
+The picture's width, and where the axis begins and ends in it, and the lanes begin.
+"""
+
+_HEAD = 26
 _ROW = 17
 _BAR = 13
 _LINE = 14
 _PAD = 6
-_HEAD = 26
-_TOP = 44
-_APART = 3.0
+"""
+Heights: of a headline, a row, a bar in a row, a line of words, a lane's margin.
+"""
+
+_LEAST_GAP = 3.0
+"""
+The least distance between two lines that each mark where a connect began.
+"""
+
 _MOST_ROWS = 3
+"""
+Rows that a lane's marks may have.
+"""
+
 _LETTER = 6.1
 """
-How wide a letter is, about.
+The width of a letter, roughly.
 """
 
 COLORS = {
@@ -102,7 +121,7 @@ COLORS = {
     "link": "link",
 }
 """
-What a span is drawn as, by what it is...
+The style of a span by what it is...
 """
 
 OUTCOMES = {
@@ -118,13 +137,13 @@ OUTCOMES = {
     "begun": "begun",
 }
 """
-...and by how it ended, which counts for more.
+...and by how it ended, which takes precedence.
 """
 
 
 def styleOf(span: Span) -> str:
     """
-    The name by which a span gets its color.
+    The style of a span: the CSS class that gives it its color.
     """
     if span.what not in ("ask", "wait"):
         style = OUTCOMES.get(span.outcome)
@@ -136,7 +155,11 @@ def styleOf(span: Span) -> str:
 @dataclass(frozen=True)
 class _Item:
     """
-    Something in a row: from where to where, its shape, its words, its tooltip.
+    Something in a row: from where to where it reaches, and what is shown of it.
+
+    @ivar shape: markup.
+    @ivar words: stand inside or beside the shape, if there is room.
+    @ivar tip: the tooltip.
     """
 
     start: float
@@ -146,28 +169,28 @@ class _Item:
     tip: str
 
 
-def drawing(traces: Sequence[Trace], until: float) -> str:
+def renderSVG(traces: Sequence[Trace], until: float) -> str:
     """
-    An SVG element.
+    An SVG element with all lanes of the traces.
 
-    @param traces: one, or both sides' on one axis.
-    @param until: where the picture ends, in seconds.
+    @param traces: one side's trace, or both sides' on one axis.
+    @param until: the time at the picture's right end, in seconds.
     """
-    ruler = TimeAxis(max(until, 1e-3), _LEFT, _RIGHT)
+    axis = TimeAxis(max(until, 1e-3), _LEFT, _RIGHT)
     backs, fronts, y = [], [], float(_TOP)
     for trace in traces:
         fronts.append(_headline(trace, y))
         y += _HEAD
-        for lane in filter(partial(_isIn, ruler), trace.lanes):
-            back, front, y = _lane(lane, ruler, y)
+        for lane in filter(partial(_isIn, axis), trace.lanes):
+            back, front, y = _lane(lane, axis, y)
             backs.append(back)
             fronts.append(front)
     return element(
         "svg",
-        element("title", plain(traces[0].verdict)),
+        element("title", escaped(traces[0].verdict)),
         *backs,
-        _grid(ruler, y),
-        *_instants(traces, ruler, y),
+        _grid(axis, y),
+        *_instants(traces, axis, y),
         *fronts,
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {WIDTH} {y + 8:.0f}",
@@ -175,65 +198,65 @@ def drawing(traces: Sequence[Trace], until: float) -> str:
     )
 
 
-def _isIn(ruler: TimeAxis, lane: Lane) -> bool:
+def _isIn(axis: TimeAxis, lane: Lane) -> bool:
     """
-    Whether a lane has something in the picture; one that has nothing at all is shown.
+    Whether a lane is shown: it is empty, or something in it is in the picture.
     """
     starts = [each.start for each in (*lane.spans, *lane.stages)]
     starts += (each.at for each in lane.marks)
-    return not starts or any(map(ruler.shows, starts))
+    return not starts or any(map(axis.shows, starts))
 
 
-def _grid(ruler: TimeAxis, bottom: float) -> str:
+def _grid(axis: TimeAxis, bottom: float) -> str:
     lines = []
-    for at, name in ruler.ticks():
-        x = ruler.x(at)
+    for at, name in axis.ticks():
+        x = axis.x(at)
         lines.append(element("path", d=f"M{x:.1f} {_TOP}V{bottom:.1f}"))
-        lines.append(element("text", plain(name), x=x, y=16, text__anchor="middle"))
+        lines.append(element("text", escaped(name), x=x, y=16, text__anchor="middle"))
     return element("g", *lines, class_="grid")
 
 
-def _instants(traces: Sequence[Trace], ruler: TimeAxis, bottom: float) -> Iterator[str]:
+def _instants(traces: Sequence[Trace], axis: TimeAxis, bottom: float) -> Iterator[str]:
     """
-    The two instants that concern every lane.
+    Lines across all lanes, where both sides start and where a path won.
     """
     trace = traces[0]
     for at, style, words, anchor in (
         (trace.start, "start", "both start", "end"),
         (trace.won, "won", "won", "start"),
     ):
-        if at is None or not ruler.shows(at):
+        if at is None or not axis.shows(at):
             continue
-        x, label = ruler.x(at), f"{words}, {milliseconds(at)}"
+        x, label = axis.x(at), f"{words}, {milliseconds(at)}"
         aside = x - 4 if anchor == "end" else x + 4
         yield element(
             "g",
             element("path", d=f"M{x:.1f} 25V{bottom:.1f}"),
-            element("text", plain(label), x=aside, y=36, text__anchor=anchor),
+            element("text", escaped(label), x=aside, y=36, text__anchor=anchor),
             class_=f"instant {style}",
         )
 
 
 def _headline(trace: Trace, y: float) -> str:
     """
-    Whose lanes follow, and what that side says came of it.
+    A headline: whose lanes follow, and what that side says came of the meeting.
     """
     return element(
         "g",
         element("rect", class_="head", x=0, y=y, width=WIDTH, height=_HEAD),
-        element("text", plain(trace.role), class_="role", x=10, y=y + 18),
-        element("text", plain(cut(trace.verdict, 140)), x=_LEFT, y=y + 17),
+        element("text", escaped(trace.role), class_="role", x=10, y=y + 18),
+        element("text", escaped(shortened(trace.verdict, 140)), x=_LEFT, y=y + 17),
     )
 
 
-def _lane(lane: Lane, ruler: TimeAxis, y: float) -> tuple[str, str, float]:
+def _lane(lane: Lane, axis: TimeAxis, y: float) -> tuple[str, str, float]:
     """
-    @return: what lies behind it, what is before that, and where it ends.
+    @return: the lane's background, what lies before that, and where the lane ends.
     """
     rows = [
-        _placed(_spans(lane.spans, ruler, isTicked=True)),
-        _placed(_spans(lane.stages, ruler, isTicked=False)),
-        *_apart(list(_marks(lane.marks, ruler))),
+        _placed(_spans(lane.spans, axis, isTicked=True)),
+        _placed(_spans(lane.stages, axis, isTicked=False)),
+        *_rows(list(_marks(lane.marks, axis))),
     ]
     rows = [row for row in rows if row]
     about = wrap(lane.about, 46, max_lines=2, placeholder=" …")
@@ -243,7 +266,7 @@ def _lane(lane: Lane, ruler: TimeAxis, y: float) -> tuple[str, str, float]:
     style = "lane winner" if lane.hasWon else "lane"
     back = element("rect", class_="back", x=0, y=y, width=WIDTH, height=height)
     parts = [
-        *_label(lane.title, about, y + _PAD),
+        *_title(lane.title, about, y + _PAD),
         *_column(result, _RIGHT + 12, y + _PAD, "result"),
     ]
     for number, row in enumerate(rows):
@@ -252,31 +275,31 @@ def _lane(lane: Lane, ruler: TimeAxis, y: float) -> tuple[str, str, float]:
     return element("g", back, class_=style), front, y + height
 
 
-def _label(title: str, about: list[str], y: float) -> Iterator[str]:
-    shown = cut(title, 50)
+def _title(title: str, about: list[str], y: float) -> Iterator[str]:
+    shown = shortened(title, 50)
     size = "title long" if len(shown) > 34 else "title"
-    yield element("text", plain(shown), class_=size, x=10, y=y + 11)
+    yield element("text", escaped(shown), class_=size, x=10, y=y + 11)
     yield from _column(about, 10, y + _LINE, "about")
 
 
 def _column(lines: list[str], x: float, y: float, style: str) -> Iterator[str]:
     for number, line in enumerate(lines):
         at = y + 11 + number * _LINE
-        yield element("text", plain(cut(line, 60)), class_=style, x=x, y=at)
+        yield element("text", escaped(shortened(line, 60)), class_=style, x=x, y=at)
 
 
-def _spans(spans: Sequence[Span], ruler: TimeAxis, isTicked: bool) -> Iterator[_Item]:
+def _spans(spans: Sequence[Span], axis: TimeAxis, isTicked: bool) -> Iterator[_Item]:
     ticked = 0.0
     for span in spans:
-        if not ruler.shows(span.start):
+        if not axis.shows(span.start):
             continue
-        start = ruler.x(span.start)
-        end = max(ruler.x(span.end), start + 1.0)
-        shown = span if ruler.shows(span.end) else _unfinished(span)
+        start = axis.x(span.start)
+        end = max(axis.x(span.end), start + 1.0)
+        shown = span if axis.shows(span.end) else _unfinished(span)
         style, width = styleOf(shown), end - start
         bar = element("rect", class_=style, x=start, width=width, height=_BAR)
-        if isTicked and start - ticked >= _APART:
-            # Where a connect began, though the next one follows at once.
+        if isTicked and start - ticked >= _LEAST_GAP:
+            # So that each connect is seen, though they follow each other at once.
             ticked = start
             bar += element("path", class_="began", d=f"M{start:.1f} -1v{_BAR + 2}")
         yield _Item(start, end, bar, _words(shown), spanText(span))
@@ -284,10 +307,10 @@ def _spans(spans: Sequence[Span], ruler: TimeAxis, isTicked: bool) -> Iterator[_
 
 def _unfinished(span: Span) -> Span:
     """
-    A span that ends only after the picture: in that it goes on.
+    A span that ends after the picture's end, as it is until then.
     """
     if span.count > 1:
-        # Some of them are over; how many is not known.
+        # Some of them have ended by then, but we do not know how many.
         return replace(span, count=1)
     return replace(span, outcome="")
 
@@ -302,10 +325,10 @@ def _words(span: Span) -> str:
     return many + (shown or span.what)
 
 
-def _marks(marks: Sequence[Mark], ruler: TimeAxis) -> Iterator[_Item]:
+def _marks(marks: Sequence[Mark], axis: TimeAxis) -> Iterator[_Item]:
     for mark in marks:
-        if ruler.shows(mark.at):
-            x, half = ruler.x(mark.at), _BAR / 2
+        if axis.shows(mark.at):
+            x, half = axis.x(mark.at), _BAR / 2
             shape = element(
                 "path", class_="mark", d=f"M{x:.1f} {half}m0 -4l4 4l-4 4l-4 -4z"
             )
@@ -316,7 +339,7 @@ def _marks(marks: Sequence[Mark], ruler: TimeAxis) -> Iterator[_Item]:
 @dataclass(frozen=True)
 class _Placed:
     """
-    An item, and its words where there is room for them.
+    An item, and its words as markup, placed where there is room; else empty.
     """
 
     item: _Item
@@ -325,7 +348,7 @@ class _Placed:
 
 def _placed(items: Iterable[_Item]) -> list[_Placed]:
     """
-    A row: each item's words inside it, or beside.
+    A row of items, with each item's words inside it or beside it.
     """
     row, free = list(items), float(_LEFT)
     placed = []
@@ -336,9 +359,10 @@ def _placed(items: Iterable[_Item]) -> list[_Placed]:
     return placed
 
 
-def _apart(items: list[_Item]) -> list[list[_Placed]]:
+def _rows(items: list[_Item]) -> list[list[_Placed]]:
     """
-    As many rows as it takes for all to have their words, up to some.
+    As many rows as it takes for all items to have their words, but no more than
+    L{_MOST_ROWS}.
     """
     rows: list[list[_Placed]] = []
     while items and len(rows) < _MOST_ROWS - 1:
@@ -356,7 +380,7 @@ def _row(row: list[_Placed], y: float) -> Iterator[str]:
     for each in row:
         yield element(
             "g",
-            element("title", plain(each.item.tip)),
+            element("title", escaped(each.item.tip)),
             each.item.shape,
             each.words,
             transform=f"translate(0 {y:.1f})",
@@ -365,9 +389,12 @@ def _row(row: list[_Placed], y: float) -> Iterator[str]:
 
 def _place(item: _Item, free: float, following: float) -> tuple[str, float]:
     """
-    @param free: where there is room to the left of it, from where on.
-    @param following: where the next one begins.
-    @return: the words where they fit, and where room begins after them.
+    Place an item's words.
+
+    @param free: from where on there is room to the left of the item.
+    @param following: where the next item begins.
+    @return: the words as markup, empty if they do not fit; and from where on there is
+        room after them.
     """
     need = len(item.words) * _LETTER + 8
     if need <= item.end - item.start:
@@ -380,4 +407,4 @@ def _place(item: _Item, free: float, following: float) -> tuple[str, float]:
 
 
 def _text(words: str, x: float, style: str) -> str:
-    return element("text", plain(words), class_=f"words {style}", x=x, y=10)
+    return element("text", escaped(words), class_=f"words {style}", x=x, y=10)

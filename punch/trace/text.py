@@ -1,5 +1,5 @@
 """
-A trace as text, for the log.
+The text form of a trace, for the log.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from punch.trace.model import Lane, Span, Trace
 
 
-def cut(text: str, most: int) -> str:
+def shortened(text: str, most: int) -> str:
     """
-    C{text}, if it is too long up to some word, and an ellipsis.
+    C{text}; if it has more than C{most} characters, it is cut between two words, where
+    that is possible, and ends in an ellipsis.
     """
     if len(text) <= most:
         return text
@@ -23,7 +24,7 @@ def cut(text: str, most: int) -> str:
 
 def milliseconds(seconds: float) -> str:
     """
-    A time as a person reads it.
+    A time as a person reads it: in milliseconds, with a decimal if there are few.
     """
     value = seconds * 1000
     return f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"
@@ -31,7 +32,7 @@ def milliseconds(seconds: float) -> str:
 
 def spanText(span: Span) -> str:
     """
-    A span in words.
+    A span in words: how many, of what, with which outcome, from when to when.
     """
     many = f"{span.count} x " if span.count > 1 else ""
     outcome = span.outcome or "goes on"
@@ -41,13 +42,14 @@ def spanText(span: Span) -> str:
 
 def traceText(trace: Trace) -> str:
     """
-    A line for what came of it, and for each thing that happened, lane by lane.
+    A trace in lines of text: first what came of the meeting; then lane by lane what
+    came of the lane, and what happened in it, in the order of time.
     """
     detail = f" ({trace.detail})" if trace.detail else ""
     lines = [f"{trace.role}: {trace.verdict}{detail}"]
     for lane in trace.lanes:
         lines.append("  " + _headline(lane))
-        lines += (f"    {milliseconds(at):>9}  {text}" for at, text in _happened(lane))
+        lines += (f"    {milliseconds(at):>9}  {text}" for at, text in _events(lane))
     return "\n".join(lines)
 
 
@@ -56,10 +58,10 @@ def _headline(lane: Lane) -> str:
     return f"{lane.title}{about}" + (f": {lane.result}" if lane.result else "")
 
 
-def _happened(lane: Lane) -> Iterator[tuple[float, str]]:
+def _events(lane: Lane) -> Iterator[tuple[float, str]]:
     spans = (*lane.spans, *lane.stages)
-    happened = [((s.start, s.end, not s.outcome), spanText(s)) for s in spans]
-    happened += (((each.at, each.at, False), each.text) for each in lane.marks)
-    # Of what began in one instant, what was over in it came before what goes on.
-    for when, text in sorted(happened, key=lambda each: each[0]):
+    events = [((s.start, s.end, not s.outcome), spanText(s)) for s in spans]
+    events += (((each.at, each.at, False), each.text) for each in lane.marks)
+    # Of what began in one instant, what ended in it comes before what goes on.
+    for when, text in sorted(events, key=lambda each: each[0]):
         yield when[0], text

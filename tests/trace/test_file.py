@@ -18,7 +18,7 @@ from twisted.logger import LogLevel
 from punch.errors import BadOption
 from punch.trace.file import (
     TraceFile,
-    drawAgain,
+    renderFiles,
     replaceFile,
     traceFile,
     traceOption,
@@ -411,9 +411,9 @@ def test_badDraw(tmp_path: Path) -> None:
         ([ours] * 3, "two sides at most"),
     ):
         with pytest.raises(BadOption, match=why):
-            drawAgain(page, [str(each) for each in sources])
+            renderFiles(page, [str(each) for each in sources])
     with pytest.raises(BadOption, match=r"ends in \.html"):
-        drawAgain(tmp_path / "page.json", [str(ours)])
+        renderFiles(tmp_path / "page.json", [str(ours)])
     with pytest.raises(BadOption, match="needs --trace"):
         traceOption(None, [str(ours)])
     assert not page.exists()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from punch.trace.html import tracePage
 from punch.trace.jsonformat import MOST_BYTES, BadTrace, tracesFromJSON, tracesToJSON
 from punch.trace.model import Lane, Mark, Span, Trace
-from punch.trace.svg import drawing
+from punch.trace.svg import renderSVG
 from punch.traceevents import RaceFailed
 from tests.support.traces import ANSWERED, DIRECT, RENDEZVOUS, told
 
@@ -136,7 +136,7 @@ def test_anyValueAnywhere(path: tuple[Any, ...], value: Any) -> None:
     except BadTrace:
         return
     assert tracePage([[each] for each in traces])
-    assert all(drawing([each], each.length) for each in traces)
+    assert all(renderSVG([each], each.length) for each in traces)
 
 
 BAD = {

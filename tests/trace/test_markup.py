@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punch.trace.markup import element, plain
+from punch.trace.markup import element, escaped
 
 anyText = st.text(st.characters())
 
@@ -19,7 +19,7 @@ def test_anyText(inside: str, value: str) -> None:
     """
     Whatever the text, what is made of it is one element that has it.
     """
-    found = ElementTree.fromstring(element("a", plain(inside), b__c=value))
+    found = ElementTree.fromstring(element("a", escaped(inside), b__c=value))
     assert len(found) == 0
     if inside.isprintable():
         assert (found.text or "") == inside
@@ -31,8 +31,8 @@ def test_hostile() -> None:
     """
     Markup in a text stays text; what cannot be seen is replaced.
     """
-    assert plain("<script>&") == "&lt;script&gt;&amp;"
-    assert plain("a\0\u202eb\ud800") == "a\ufffd\ufffdb\ufffd"
+    assert escaped("<script>&") == "&lt;script&gt;&amp;"
+    assert escaped("a\0\u202eb\ud800") == "a\ufffd\ufffdb\ufffd"
     assert element("a", class_='"><b>') == '<a class="&quot;&gt;&lt;b&gt;"></a>'
 
 

@@ -688,9 +688,9 @@ def test_reunion() -> None:
     chronicle = MeetingRecorder("dialer", 0.0, isRejoin=True)
     assert chronicle.trace().verdict == "For a link that lives: Not over yet"
     assert chronicle.trace().lanes == ()
-    assert not chronicle.wasInVain
+    assert not chronicle.wasNotNeeded
     chronicle.add(0.0, RaceEnded())
-    assert chronicle.wasInVain
+    assert chronicle.wasNotNeeded
 
 
 remotes = st.sampled_from([PEER, HOST, RELAY])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from punch.trace.html import tracePage
 from punch.trace.model import Lane, Span, Trace, merged
-from punch.trace.svg import WIDTH, TimeAxis, drawing, styleOf
+from punch.trace.svg import WIDTH, TimeAxis, renderSVG, styleOf
 from punch.traceevents import (
     ConnectEnded,
     ConnectStarted,
@@ -55,20 +55,20 @@ def test_inside(until: float, at: float) -> None:
     """
     All lies between the ends, and not many times are marked.
     """
-    ruler = TimeAxis(until, 10.0, 20.0)
-    assert 10.0 <= ruler.x(at) <= 20.0
-    ticks = ruler.ticks()
+    axis = TimeAxis(until, 10.0, 20.0)
+    assert 10.0 <= axis.x(at) <= 20.0
+    ticks = axis.ticks()
     assert 2 <= len(ticks) <= 10
-    assert all(ruler.shows(each) for each, _ in ticks[:-1])
+    assert all(axis.shows(each) for each, _ in ticks[:-1])
 
 
 def test_ends() -> None:
     """
     The beginning is on the left, the end on the right.
     """
-    ruler = TimeAxis(2.0, 10.0, 20.0)
-    assert (ruler.x(0.0), ruler.x(1.0), ruler.x(2.0)) == (10.0, 15.0, 20.0)
-    assert not ruler.shows(2.1)
+    axis = TimeAxis(2.0, 10.0, 20.0)
+    assert (axis.x(0.0), axis.x(1.0), axis.x(2.0)) == (10.0, 15.0, 20.0)
+    assert not axis.shows(2.1)
 
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -97,7 +97,7 @@ def parsed(traces: list[Trace], until: float = 0.5) -> Element:
     """
     A picture, read as XML.
     """
-    return ElementTree.fromstring(drawing(traces, until))
+    return ElementTree.fromstring(renderSVG(traces, until))
 
 
 def textsOf(picture: Element) -> list[str]:
@@ -234,7 +234,7 @@ def test_deterministic() -> None:
     """
     One trace is drawn one way.
     """
-    assert drawing([told(DIRECT)], 1.0) == drawing([told(DIRECT)], 1.0)
+    assert renderSVG([told(DIRECT)], 1.0) == renderSVG([told(DIRECT)], 1.0)
 
 
 HOSTILE = "</svg><script>alert('1')</script>\0\ud800\u202e\"'&" * 20
@@ -249,7 +249,7 @@ def test_hostile() -> None:
     picture = parsed([trace], 1.0)
     assert picture.find(".//script") is None
     assert picture.find(f".//{SVG}script") is None
-    for page in (drawing([trace], 1.0), tracePage([[trace]])):
+    for page in (renderSVG([trace], 1.0), tracePage([[trace]])):
         assert "<script" not in page
 
 
@@ -265,7 +265,7 @@ def test_manyAttempts() -> None:
             (at + 0.01, ConnectEnded(PEER, "refused")),
         ]
     trace = told([*RENDEZVOUS, *many])
-    assert len(drawing([trace], trace.length)) < 30_000
+    assert len(renderSVG([trace], trace.length)) < 30_000
     assert "9953 x refused" in textsOf(parsed([trace], trace.length))
 
 

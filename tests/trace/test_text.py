@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from punch.trace.model import Span
-from punch.trace.text import cut, milliseconds, spanText, traceText
+from punch.trace.text import milliseconds, shortened, spanText, traceText
 from punch.traceevents import RaceFailed
 from tests.support.traces import ANSWERED, DIRECT, HOST, PEER, told
 
@@ -47,9 +47,9 @@ def test_cut(text: str) -> None:
     """
     A long text is cut between words, if it has any; then it is not cut again.
     """
-    short = cut(text, 17)
+    short = shortened(text, 17)
     assert short == TEXTS[text]
-    assert cut(short, 17) == short
+    assert shortened(short, 17) == short
 
 
 def test_instant() -> None:
