@@ -312,9 +312,9 @@ class _STUN:
         from punch.rendezvous.server.stunserver import STUNFactory
 
         self._reactor = reactor
-        self._vantages: list[str] = factory.vantages
-        self._knocker: Prober | None = factory.knocker
-        stun = STUNFactory(reactor, options["limits"], factory.tally)
+        self._observers: list[str] = factory.state.observers
+        self._prober: Prober | None = factory.state.prober
+        stun = STUNFactory(reactor, options["limits"], factory.state.statistics)
         self.kind = Door("", None, stun, "The STUN server", self._opened)
 
     def _opened(self, port: IListeningPort) -> None:
@@ -324,9 +324,9 @@ class _STUN:
         host: Any = port.getHost()
         if hasattr(host, "port"):
             isAny = host.host in ("0.0.0.0", "::")
-            self._vantages.append(f":{host.port}" if isAny else _place(port))
-            if self._knocker is not None and not isAny:
-                self._knocker.addresses.append(host.host)
+            self._observers.append(f":{host.port}" if isAny else _place(port))
+            if self._prober is not None and not isAny:
+                self._prober.addresses.append(host.host)
 
     def _openedBeside(self, port: IListeningPort) -> None:
         """
@@ -334,7 +334,7 @@ class _STUN:
         NAT before us, too.
         """
         host: Any = port.getHost()
-        self._vantages.append(f":{host.port}")
+        self._observers.append(f":{host.port}")
 
     def next(self, port: IListeningPort) -> Door | None:
         """
@@ -364,7 +364,7 @@ def makeService(options: Options) -> IService:
     limits: Limits = options["limits"]
     factory = RendezvousFactory(reactor, limits, relays=options["relay"])
     if options["stun"] or options["vantage"]:
-        factory.knocker = Prober(reactor)
+        factory.state.prober = Prober(reactor)
     doors = _doors(reactor, options, "listen", Door("", None, factory))
     stun = _STUN(reactor, options, factory)
     doors += _doors(reactor, options, "stun", stun.kind)

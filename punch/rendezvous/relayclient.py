@@ -28,7 +28,7 @@ from punch.net.connection import (
     setTCPOptions,
 )
 from punch.rendezvous.client import ANSWER_TIMEOUT, explain, reached
-from punch.rendezvous.relaypreamble import encodePreamble, refusal
+from punch.rendezvous.relaypreamble import STATUSES, encodePreamble
 from punch.util.deferreds import SharedResult
 
 
@@ -92,9 +92,9 @@ class Relayed(Connection):
         """
         The relay's answer, and the peer's first bytes.
         """
-        error = refusal(data[0])
-        if error is not None:
-            self.failure = Failure(error)
+        refusal = STATUSES.decode(data[0])
+        if refusal is not None:
+            self.failure = Failure(refusal())
             self.abort()
             return
         self._isSpliced = True

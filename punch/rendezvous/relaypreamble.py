@@ -1,15 +1,14 @@
 """
-The first words on a connection to the relay: the ticket, and the answer.
+The preamble of a connection to the relay: the client's ticket, and the relay's status.
 
-A client sends C{RELAY1}, its ticket (32 bytes), and at once whatever it likes.  When
-the other side is there too, each of them is sent one byte, L{Status.SPLICED}, and
-then the other's bytes; or, at any time before that, the code of a refusal, and the
-end.  AMP, which the same port speaks, begins with a byte that is 0.
+A client sends C{RELAY1} and its ticket (32 bytes), and may send the peer's bytes right
+after it.  When the peer is there too, each of them is sent the status 0, and then the
+other's bytes.  At any time before that the relay may send the status of a refusal
+instead, and end the connection.  AMP, which the same port speaks, begins with a byte
+that is 0, so the first byte tells the two apart.
 """
 
 from __future__ import annotations
-
-from enum import IntEnum
 
 from punch.errors import RendezvousViolation
 from punch.rendezvous.relayerrors import (
@@ -21,64 +20,31 @@ from punch.rendezvous.relayerrors import (
     TicketUnknown,
     TicketUsed,
 )
+from punch.util.statusbyte import StatusByte
 
 TICKET_BYTES = 32
 
 _MARK = b"RELAY1"
 _SIZE = len(_MARK) + TICKET_BYTES
 
-
-class Status(IntEnum):
-    """
-    The byte that the relay answers.  What a later version adds is a refusal too.
-    """
-
-    SPLICED = 0
-    BUSY = 1
-    ADDRESS_BUSY = 2
-    TICKET_UNKNOWN = 3
-    TICKET_USED = 4
-    PEER_ABSENT = 5
-    REFUSED = 255
-
-    def encode(self) -> bytes:
-        """
-        The answer as it is sent.
-        """
-        return bytes([self])
-
-
-_REFUSALS: dict[int, type[RelayError]] = {
-    Status.BUSY: RelayBusy,
-    Status.ADDRESS_BUSY: RelayAddressBusy,
-    Status.TICKET_UNKNOWN: TicketUnknown,
-    Status.TICKET_USED: TicketUsed,
-    Status.PEER_ABSENT: PeerAbsent,
-}
-
-
-def statusOf(error: RelayError) -> Status:
-    """
-    How to tell a client of this refusal.
-    """
-    for status, kind in _REFUSALS.items():
-        if isinstance(error, kind):
-            return Status(status)
-    return Status.REFUSED
-
-
-def refusal(status: int) -> RelayError | None:
-    """
-    What an answer's byte means; L{None}: the other side is there.
-    """
-    if status == Status.SPLICED:
-        return None
-    return _REFUSALS.get(status, RelayRefused)()
+STATUSES: StatusByte[RelayError] = StatusByte(
+    {
+        1: RelayBusy,
+        2: RelayAddressBusy,
+        3: TicketUnknown,
+        4: TicketUsed,
+        5: PeerAbsent,
+    },
+    RelayRefused,
+)
+"""
+The byte that the relay sends first; 0 means that the peer is there.
+"""
 
 
 def encodePreamble(ticket: bytes) -> bytes:
     """
-    What a client sends first.
+    The bytes that a client sends first.
 
     @raise RendezvousViolation: this is no ticket.
     """
@@ -89,16 +55,16 @@ def encodePreamble(ticket: bytes) -> bytes:
 
 class NotRelay(ValueError):
     """
-    Whoever sent this does not want to be relayed.
+    The bytes are not a preamble: their sender does not want to be relayed.
     """
 
 
-def takePreamble(data: bytes) -> tuple[bytes, bytes] | None:
+def readPreamble(data: bytes) -> tuple[bytes, bytes] | None:
     """
     Read what a client sends first.
 
-    @return: the ticket and the bytes behind it; L{None} if it is not complete.
-    @raise NotRelay: it will never be a ticket.
+    @return: the ticket and the bytes after it; L{None} if it is not complete.
+    @raise NotRelay: this will never be a preamble.
     """
     if data[: len(_MARK)] != _MARK[: len(data)]:
         raise NotRelay()

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from punch.errors import PunchError
 from punch.net.address import PunchAddress
 from punch.streams.errors import NoSuchService, TooManyStreams
-from punch.streams.servicename import Answer, ServiceNameReader, answerTo
+from punch.streams.servicename import STATUSES, ServiceNameReader
 from punch.streams.stream import Carrier, Stream
 
 Offer = Callable[[PunchAddress], Deferred[IProtocol]]
@@ -83,7 +83,7 @@ class InboundRequest:
     def _accept(self, protocol: IProtocol) -> None:
         self._making = None
         self._carrier.settled(self._stream)
-        self._stream.write(Answer.ACCEPTED.encode())
+        self._stream.write(STATUSES.encode(None))
         self._stream.start(protocol)
 
     def _refuse(self, failure: Failure, service: str) -> None:
@@ -102,7 +102,7 @@ class InboundRequest:
         else:
             self._log.failure("making {service}", failure, service=service)
         self._carrier.settled(self._stream)
-        self._stream.write(answerTo(failure.value).encode())
+        self._stream.write(STATUSES.encode(error))
         self._stream.loseConnection()
 
     def finished(self) -> None:

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from punch.errors import PunchError
 from punch.streams.errors import StreamReset
-from punch.streams.servicename import encodeService, refusal
+from punch.streams.servicename import STATUSES, encodeService
 from punch.streams.stream import Carrier, Stream
 from punch.util.deferreds import SharedResult
 
@@ -45,9 +45,9 @@ class OutboundRequest:
         The first byte is the answer; more are the service's.
         """
         self._carrier.consumed(self.stream.id, 1)
-        error = refusal(data[0], self._service)
-        if error is not None:
-            self.fail(error)
+        refusal = STATUSES.decode(data[0])
+        if refusal is not None:
+            self.fail(refusal(self._service))
             self._carrier.reset(self.stream.id)
             return
         self._carrier.settled(self.stream)

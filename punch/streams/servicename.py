@@ -1,14 +1,12 @@
 """
-The first words on a stream: which service its opener wants, and the answer.
+The first bytes of a stream: the name of the service that its opener wants.
 
-The opener sends the length of the service's name (1 byte) and the name (UTF-8);
-its data may follow at once.  The other side answers with one byte, L{Answer}, and
-its own data; or, if it refuses, ends the stream.
+The opener sends the length of the service's name (1 byte) and the name (UTF-8); its
+data may follow at once.  The other side answers with a status of one byte and then
+sends its own data; or, if it refuses, ends the stream.
 """
 
 from __future__ import annotations
-
-from enum import IntEnum
 
 from punch.streams.errors import (
     NoSuchService,
@@ -17,6 +15,7 @@ from punch.streams.errors import (
     TargetRefused,
     TooManyStreams,
 )
+from punch.util.statusbyte import StatusByte
 
 LONGEST_NAME = 255
 """
@@ -25,64 +24,27 @@ Bytes of UTF-8 in a service's name, at most.
 
 DEFAULT = "default"
 """
-The service of those who name none.
+The service that is used where none is named.
 """
 
-
-class Answer(IntEnum):
-    """
-    Whether the stream may go on.  What a later version adds is a refusal too.
-    """
-
-    ACCEPTED = 0
-    NO_SUCH_SERVICE = 1
-    TARGET_REFUSED = 2
-    TOO_MANY_STREAMS = 3
-    REFUSED = 255
-
-    def encode(self) -> bytes:
-        """
-        The answer as it is sent.
-        """
-        return bytes([self])
-
-
-_REFUSALS: dict[int, type[StreamError]] = {
-    Answer.NO_SUCH_SERVICE: NoSuchService,
-    Answer.TARGET_REFUSED: TargetRefused,
-    Answer.TOO_MANY_STREAMS: TooManyStreams,
-}
-
-
-def answerTo(error: BaseException | None) -> Answer:
-    """
-    How to tell the opener of this error of ours.
-    """
-    for answer, kind in _REFUSALS.items():
-        if isinstance(error, kind):
-            return Answer(answer)
-    return Answer.REFUSED
-
-
-def refusal(answer: int, service: str) -> StreamError | None:
-    """
-    What an answer's byte means; L{None}: accepted.
-    """
-    if answer == Answer.ACCEPTED:
-        return None
-    return _REFUSALS.get(answer, StreamRefused)(service)
+STATUSES: StatusByte[StreamError] = StatusByte(
+    {1: NoSuchService, 2: TargetRefused, 3: TooManyStreams}, StreamRefused
+)
+"""
+The byte that answers a service's name; 0 means that the stream may go on.
+"""
 
 
 def isServiceName(text: str) -> bool:
     """
-    Whether a service can have this name.
+    Whether C{text} can be the name of a service.
     """
     return 0 < len(text.encode("utf-8", "surrogatepass")) <= LONGEST_NAME
 
 
 def encodeService(service: str) -> bytes:
     """
-    What the opener sends first.
+    The bytes that the opener sends first.
 
     @raise ValueError: the name is empty or too long.
     """
@@ -94,7 +56,9 @@ def encodeService(service: str) -> bytes:
 
 class ServiceNameReader:
     """
-    Reads what an opener sends first.
+    Reads the service's name from the first bytes of one stream.
+
+    Each inbound request has one, until the name is complete.
     """
 
     def __init__(self) -> None:
@@ -104,8 +68,8 @@ class ServiceNameReader:
         """
         Take the bytes that arrived.
 
-        @return: when it is whole, the service and the data behind; bytes that are
-            no UTF-8 make a name that no service has.
+        @return: the name and the bytes after it; L{None} if the name is not complete.
+            Bytes that are not UTF-8 make a name that no service has.
         """
         self._buffer += data
         end = 1 + self._buffer[0] if self._buffer else 1

@@ -33,7 +33,7 @@ from punch.nat.stun import Request, Success
 from punch.net.address import tcpAddress
 from punch.rendezvous.commands import Dial, Hello, Publish
 from punch.rendezvous.relaypreamble import TICKET_BYTES, encodePreamble
-from punch.rendezvous.server.amp import takeBox, wireOf
+from punch.rendezvous.server.amp import codecOf, readBox
 from punch.rendezvous.server.limits import Limits
 from tests.support.processes import certificate
 
@@ -111,7 +111,7 @@ def ask(sock: socket.socket, command: type[Command], **values: Any) -> Box:
     """
     Have a command answered.
     """
-    sock.sendall(wireOf(command).ask(values, b"1"))
+    sock.sendall(codecOf(command).ask(values, b"1"))
     return box(sock)
 
 
@@ -122,7 +122,7 @@ def box(sock: socket.socket) -> Box:
     sock.settimeout(30)
     heard = b""
     while True:
-        taken = takeBox(heard, 0, 16_384)
+        taken = readBox(heard, 0, 16_384)
         if taken is not None:
             assert taken[1] == len(heard)
             return taken[0]

@@ -18,8 +18,7 @@ from punch.rendezvous.commands import (
     Publish,
     Relay,
 )
-
-from .visitor import OWNER, MeetingPoint
+from tests.support.visitor import OWNER, MeetingPoint
 
 
 class CrowdTests(SynchronousTestCase):

@@ -23,8 +23,7 @@ from punch.rendezvous.commands import (
     Relay,
     Withdraw,
 )
-
-from .visitor import MeetingPoint
+from tests.support.visitor import MeetingPoint
 
 
 class MeetingTests(SynchronousTestCase):

@@ -27,8 +27,7 @@ from punch.rendezvous.commands import (
     Withdraw,
 )
 from punch.rendezvous.server.directory import MemoryDirectory
-
-from .visitor import OWNER, MeetingPoint
+from tests.support.visitor import OWNER, MeetingPoint
 
 
 class NameTests(SynchronousTestCase):
@@ -226,7 +225,7 @@ class SlowDirectoryTests(SynchronousTestCase):
         A rendezvous with such a directory, which holds.
         """
         self.place = MeetingPoint()
-        self.directory = self.place.factory.directory = Slow(self.place)
+        self.directory = self.place.factory.state.directory = Slow(self.place)
         self.listener = self.place.listener("name")
         self.visitor = self.place.visit()
         self.directory.hold()

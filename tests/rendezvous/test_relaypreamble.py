@@ -22,13 +22,11 @@ from punch.rendezvous.relayerrors import (
     TicketUsed,
 )
 from punch.rendezvous.relaypreamble import (
+    STATUSES,
     TICKET_BYTES,
     NotRelay,
-    Status,
     encodePreamble,
-    refusal,
-    statusOf,
-    takePreamble,
+    readPreamble,
 )
 
 TICKET = Random(1).randbytes(TICKET_BYTES)
@@ -40,7 +38,7 @@ def test_preamble(ticket: bytes, rest: bytes) -> None:
     """
     What a client sends first is read back, with what follows at once.
     """
-    assert takePreamble(encodePreamble(ticket) + rest) == (ticket, rest)
+    assert readPreamble(encodePreamble(ticket) + rest) == (ticket, rest)
 
 
 @pytest.mark.parametrize("size", range(len(PREAMBLE)))
@@ -48,7 +46,7 @@ def test_incomplete(size: int) -> None:
     """
     As long as it may yet become a ticket, there is none and no mistake.
     """
-    assert takePreamble(PREAMBLE[:size]) is None
+    assert readPreamble(PREAMBLE[:size]) is None
 
 
 @given(st.binary(max_size=50) | st.binary(max_size=50).map(lambda b: b"RELAY1" + b))
@@ -60,7 +58,7 @@ def test_anything(data: bytes) -> None:
     isOurs = data.startswith(b"RELAY1") or b"RELAY1".startswith(data)
     for more in (data, data + TICKET):
         try:
-            taken = takePreamble(more)
+            taken = readPreamble(more)
         except NotRelay:
             assert not more.startswith(b"RELAY1")
             continue
@@ -74,10 +72,10 @@ def test_firstByte(first: int) -> None:
     AMP begins with 0, which the relay never does.
     """
     if first == PREAMBLE[0]:
-        assert takePreamble(bytes([first])) is None
+        assert readPreamble(bytes([first])) is None
     else:
         with pytest.raises(NotRelay):
-            takePreamble(bytes([first]))
+            readPreamble(bytes([first]))
 
 
 @pytest.mark.parametrize("size", [0, TICKET_BYTES - 1, TICKET_BYTES + 1])
@@ -105,21 +103,21 @@ def test_refusals(status: int, kind: type[RelayError]) -> None:
     """
     Each refusal has its byte, and each byte but 0 is a refusal.
     """
-    assert type(refusal(status)) is kind
+    assert STATUSES.decode(status) is kind
     if status != 6:
-        assert statusOf(kind()).encode() == bytes([status])
+        assert STATUSES.encode(kind()) == bytes([status])
 
 
 def test_spliced() -> None:
     """
-    0 is none.
+    0 is no refusal.
     """
-    assert Status.SPLICED.encode() == b"\0"
-    assert refusal(0) is None
+    assert STATUSES.encode(None) == b"\0"
+    assert STATUSES.decode(0) is None
 
 
 def test_others() -> None:
     """
-    What has no byte of its own is a refusal all the same.
+    An error that has no byte of its own is a refusal all the same.
     """
-    assert statusOf(RelayBytesSpent()) is Status.REFUSED
+    assert STATUSES.encode(RelayBytesSpent()) == b"\xff"

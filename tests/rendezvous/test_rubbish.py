@@ -17,8 +17,7 @@ from zope.interface import implementer
 from punch.errors import NoSuchName, RendezvousViolation
 from punch.rendezvous import commands
 from punch.rendezvous.commands import Dial, Introduce, Ping, Publish, Relay
-
-from .visitor import OWNER, MeetingPoint, Visitor
+from tests.support.visitor import OWNER, MeetingPoint, Visitor
 
 NAMES = [
     b"Hello",

@@ -16,12 +16,10 @@ from punch.streams.errors import (
     TooManyStreams,
 )
 from punch.streams.servicename import (
-    Answer,
+    STATUSES,
     ServiceNameReader,
-    answerTo,
     encodeService,
     isServiceName,
-    refusal,
 )
 
 NAMES = st.text(
@@ -76,28 +74,26 @@ def test_emptyName() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "answer", "heard"),
+    ("error", "status", "heard"),
     [
-        (NoSuchService("x"), Answer.NO_SUCH_SERVICE, NoSuchService),
-        (TargetRefused("x"), Answer.TARGET_REFUSED, TargetRefused),
-        (TooManyStreams(), Answer.TOO_MANY_STREAMS, TooManyStreams),
-        (RuntimeError(), Answer.REFUSED, StreamRefused),
+        (NoSuchService("x"), 1, NoSuchService),
+        (TargetRefused("x"), 2, TargetRefused),
+        (TooManyStreams(), 3, TooManyStreams),
+        (RuntimeError(), 255, StreamRefused),
     ],
 )
-def test_refusals(error: Exception, answer: Answer, heard: type[StreamError]) -> None:
+def test_statuses(error: Exception, status: int, heard: type[StreamError]) -> None:
     """
-    Each reason to refuse is heard as the same reason.
+    Each reason to refuse is heard as the same reason; its text has the service's name.
     """
-    assert answerTo(error) is answer
-    [byte] = answer.encode()
-    told = refusal(byte, "web")
-    assert type(told) is heard
-    assert "web" in str(told)
+    assert STATUSES.encode(error) == bytes([status])
+    assert STATUSES.decode(status) is heard
+    assert "web" in str(heard("web"))
 
 
 @given(st.integers(0, 255))
-def test_answers(byte: int) -> None:
+def test_anyStatus(status: int) -> None:
     """
-    Each byte is an answer; but one, all are refusals.
+    Every byte but 0 is a refusal.
     """
-    assert (refusal(byte, "web") is None) == (byte == 0)
+    assert (STATUSES.decode(status) is None) == (status == 0)

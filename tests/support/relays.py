@@ -43,14 +43,21 @@ class Site:
         """
         The relay itself.
         """
-        assert self.factory.relay is not None
-        return self.factory.relay
+        assert self.factory.state.relay is not None
+        return self.factory.state.relay
+
+    @property
+    def connections(self) -> list[Any]:
+        """
+        The server's side of all connections.
+        """
+        return [*self.factory.state.connections]
 
     def tickets(self) -> tuple[bytes, bytes]:
         """
         Two tickets of an introduction.
         """
-        pair = self.relay.issue()
+        pair = self.relay.issueTickets()
         return pair.listener, pair.dialer
 
     def connect(self, host: MemoryHost | None = None) -> HalfCloser:

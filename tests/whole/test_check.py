@@ -87,7 +87,7 @@ def looking(knocks: bool = True) -> World:
     world = World()
     world.rendezvous.look()
     if knocks:
-        world.rendezvous.factory.knocker = Prober(world.rendezvous.host)
+        world.rendezvous.factory.state.prober = Prober(world.rendezvous.host)
     return world
 
 
@@ -167,8 +167,8 @@ def test_filteringElsewhere(behavior: NATBehavior, filtering: str) -> None:
     server = world.network.host("192.0.2.8", SECOND)
     rendezvous = world.rendezvous = Rendezvous(server, Limits())
     rendezvous.look()
-    rendezvous.factory.knocker = Prober(server)
-    rendezvous.factory.knocker.addresses.append(SECOND)
+    rendezvous.factory.state.prober = Prober(server)
+    rendezvous.factory.state.prober.addresses.append(SECOND)
     check = Check(world, behind(world, behavior), "192.0.2.8")
     found = check.found()
     assert str(assess(found).values["filtering"]) == filtering
@@ -242,7 +242,7 @@ def test_vantageSilent() -> None:
     A vantage that does not answer is told apart from one that is not there.
     """
     world = looking()
-    world.rendezvous.factory.vantages = [f":{PORT + 9}"]
+    world.rendezvous.factory.state.observers = [f":{PORT + 9}"]
     report = Check(world, world.host("drop")).report()
     assert report.verdict.value == "unlikely"
     assert report.values["mapping"].state is State.FAILED
@@ -348,7 +348,7 @@ def test_bothFamilies() -> None:
     for interface in ("", "::"):
         port = server.listenTCP(PORT + 1, stun, interface=interface)
         stop.append(port.stopListening)
-    rendezvous.factory.vantages = [f":{PORT + 1}"]
+    rendezvous.factory.state.observers = [f":{PORT + 1}"]
     nat = world.network.nat("198.51.100.9", KEEPS)
     host = world.network.host("192.168.9.2", "2001:db8:9::2", behind=nat)
     check = Check(world, host, "rv.example.org")

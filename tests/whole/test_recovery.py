@@ -194,7 +194,7 @@ def test_numberTaken() -> None:
     running = listening(world.listener)
     code = world.listener.code
     restart(world, 0.0)
-    directory = world.rendezvous.factory.directory
+    directory = world.rendezvous.factory.state.directory
     number = code.partition("-")[0]
     world.spin(directory.claim(number, b"somebody else...", object()))
     assert world.until(lambda: len(world.listener.told(Waiting)) == 2, 10.0)

@@ -1,20 +1,15 @@
 """
-A bounded AMP conversation.
+AMP with bounds, for a server whose clients are strangers.
 
-L{twisted.protocols.amp.AMP} is made for peers who trust each other: a box may
-have endless keys, arguments that do not parse are logged with a traceback,
-C{StartTLS} is obeyed by default, and each command costs several closures and
-Deferreds.  This speaks the same commands on the same wire.
+L{twisted.protocols.amp.AMP} is made for peers that trust each other: a box may have any
+number of keys, arguments that do not parse are logged with a traceback, C{StartTLS} is
+obeyed by default, and each command costs several closures and Deferreds.  This module
+speaks the same commands on the same wire, a few times faster, and nothing that arrives
+costs more than its bound.
 
-Commands of one connection are taken one at a time, in order; while one waits for
-something, nothing more is read.
-
-AMP's wire: boxes, and the commands of L{punch.rendezvous.commands} in them.
-
-A box is pairs of a key and a value, each behind its length in two bytes, and an
-empty key at the end (L{twisted.protocols.amp}).  That module's own parser and
-formatter serve peers who trust each other and are not in a hurry; these are a few
-times faster, and nothing that arrives costs more than its bound.
+A box is pairs of a key and a value, each after its length in two bytes, and an empty
+key at the end.  The commands of one connection are taken one at a time, in order; while
+one waits for something, nothing more is read.
 """
 
 from __future__ import annotations
@@ -47,30 +42,32 @@ from zope.interface import implementer
 from punch.errors import Refusal, RendezvousViolation
 from punch.reasons import Reason
 
+_log = Logger()
+
 _length = Struct("!H")
 _END = b"\0\0"
 
-MOST_KEYS = 32
+MAX_KEYS = 32
 """
-Keys in a box; our commands have fewer than ten.
+Keys in a box, at most; our commands have fewer than ten.
 """
 
 
 class BadBox(ValueError):
     """
-    These bytes are not a box, or not one that we take.
+    The bytes are not a box, or a box that exceeds the bounds.
     """
 
 
-def takeBox(
+def readBox(
     data: bytes, at: int, longest: int
 ) -> tuple[dict[bytes, bytes], int] | None:
     """
-    Read the box that begins at C{at}.
+    Read the box that begins at offset C{at} of C{data}.
 
-    @param longest: how many bytes it may have.
-    @return: the box, and where it ends; L{None} if it is not complete.
-    @raise BadBox: it will never be a box, or it has too many bytes or keys.
+    @param longest: how many bytes the box may have.
+    @return: the box, and the offset of its end; L{None} if it is not complete.
+    @raise BadBox: this is not a box, or it has too many bytes or keys.
     """
     box: dict[bytes, bytes] = {}
     size, last = len(data), at + longest
@@ -79,7 +76,7 @@ def takeBox(
         at += 2
         if not length:
             return box, at
-        if length > MAX_KEY_LENGTH or len(box) >= MOST_KEYS:
+        if length > MAX_KEY_LENGTH or len(box) >= MAX_KEYS:
             raise BadBox("a key too long or too many")
         key = data[at : at + length]
         at += length
@@ -97,15 +94,12 @@ def takeBox(
 
 
 def _pair(key: bytes, value: bytes) -> bytes:
-    """
-    A key and its value.
-    """
     return _length.pack(len(key)) + key + _length.pack(len(value)) + value
 
 
 class Schema:
     """
-    How named values go into a box.
+    Translates the arguments of a command, or of its answer, to and from a box.
     """
 
     def __init__(self, arguments: list[tuple[bytes, Argument]]) -> None:
@@ -116,9 +110,9 @@ class Schema:
 
     def read(self, box: Mapping[bytes, bytes]) -> dict[str, Any]:
         """
-        The values in a box.
+        The values in a box, by name.
 
-        @raise BadBox: one is missing or malformed.
+        @raise BadBox: a value is missing or malformed.
         """
         try:
             return {
@@ -131,7 +125,7 @@ class Schema:
 
     def write(self, values: Mapping[str, Any]) -> bytes:
         """
-        The pairs of a box.
+        The keys and values of a box, without its end.
         """
         parts: list[bytes] = []
         for name, _, head, argument in self._arguments:
@@ -143,9 +137,9 @@ class Schema:
 
 
 @dataclass(frozen=True)
-class CommandWire:
+class CommandCodec:
     """
-    One command on the wire.
+    Writes the boxes of one AMP command, and reads its arguments.
     """
 
     name: bytes
@@ -154,7 +148,7 @@ class CommandWire:
 
     def ask(self, values: Mapping[str, Any], tag: bytes | None = None) -> bytes:
         """
-        The box of the command; with a C{tag} it wants an answer.
+        The box of the command; with a C{tag} it asks for an answer.
         """
         asking = _pair(ASK, tag) if tag is not None else b""
         return asking + _pair(COMMAND, self.name) + self.arguments.write(values) + _END
@@ -167,18 +161,18 @@ class CommandWire:
 
 
 @cache
-def wireOf(command: type[Command]) -> CommandWire:
+def codecOf(command: type[Command]) -> CommandCodec:
     """
-    How a command goes on the wire.
+    The codec of a command; each is made once.
     """
-    return CommandWire(
+    return CommandCodec(
         command.commandName, Schema(command.arguments), Schema(command.response)
     )
 
 
-def refusal(tag: bytes, code: bytes, description: str) -> bytes:
+def errorBox(tag: bytes, code: bytes, description: str) -> bytes:
     """
-    The box of an error in place of an answer.
+    The box of an error, which stands for an answer.
     """
     return b"".join(
         (
@@ -190,15 +184,13 @@ def refusal(tag: bytes, code: bytes, description: str) -> bytes:
     )
 
 
-_log = Logger()
-
 Box: TypeAlias = dict[bytes, bytes]
 Responder: TypeAlias = Callable[..., Awaitable[dict[str, Any]]]
 Responders: TypeAlias = dict[bytes, tuple[type[Command], Responder]]
 
-_LIVING = b"1"
+_PING_TAG = b"1"
 """
-The tag of the only question that we ask, one at a time.
+The tag of every command that asks for an answer; there is one at a time.
 """
 
 
@@ -213,12 +205,16 @@ class UnknownCommand(Refusal):
 @implementer(IPushProducer)
 class BoxProtocol(Protocol):
     """
-    One end of an AMP conversation in which nothing that arrives, however large,
-    malformed or unasked, does more than end the conversation.
+    One end of an AMP connection.  Whatever arrives, however large, malformed or
+    unexpected, does no more than end the connection.
 
-    @cvar responders: by the name of a command, its type and the method that
-        answers it.
-    @cvar codes: what each refusal is called on the wire.
+    A subclass says which commands there are, and hears what was refused.
+
+    @cvar responders: for the name of each command, its type and the method that answers
+        it.
+    @cvar codes: the AMP error code of each refusal.
+    @ivar longestBox: bytes that a box may have.
+    @ivar mostUnsent: bytes that may be written while the transport's buffer is full.
     """
 
     responders: ClassVar[Responders] = {}
@@ -227,10 +223,10 @@ class BoxProtocol(Protocol):
     longestBox = 16_384
     mostUnsent = 131_072
 
-    _ended = False
-    _asked = False
-    _busy = False
-    _full = False
+    _isEnded = False
+    _isAsking = False
+    _isResponding = False
+    _isFull = False
     _unsent = 0
     _received = b""
 
@@ -238,20 +234,21 @@ class BoxProtocol(Protocol):
 
     def expect(self, command: type[Command]) -> None:
         """
-        May C{command} come now?
+        Check whether C{command} may come now.
 
         @raise punch.errors.Refusal: not now.
-        @raise RendezvousViolation: never now.
+        @raise RendezvousViolation: it violates the protocol.
         """
 
     def refused(self, error: Refusal | RendezvousViolation) -> None:
         """
-        Something that arrived was refused, and so answered if it was a question.
+        Something that arrived was refused; the refusal was sent, if an answer was
+        asked for.
         """
 
     def answered(self) -> None:
         """
-        The other end has answered our question.
+        The other end has answered what we asked (L{ask}).
         """
 
     def overflowed(self) -> None:
@@ -269,13 +266,13 @@ class BoxProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        The conversation is over.
+        Ignore what still arrives.
         """
         self._end()
 
     def finish(self) -> None:
         """
-        Close the connection once what was written is sent; heed nothing more.
+        Close the connection once what was written is sent; ignore what still arrives.
         """
         self._end()
         cast(IConsumer, self.transport).unregisterProducer()
@@ -290,23 +287,23 @@ class BoxProtocol(Protocol):
 
     def _end(self) -> None:
         """
-        Heed nothing more, not even what has arrived already.
+        Ignore everything, even what has arrived already.
         """
-        self._ended = True
+        self._isEnded = True
         self._received = b""
 
     def pauseProducing(self) -> None:
         """
-        The transport's buffer is full: from here on count what is written.
+        The transport's buffer is full: count what is written from now on.
         """
-        self._full = True
+        self._isFull = True
         self._unsent = 0
 
     def resumeProducing(self) -> None:
         """
         The transport's buffer is empty again.
         """
-        self._full = False
+        self._isFull = False
 
     def stopProducing(self) -> None:
         """
@@ -317,30 +314,30 @@ class BoxProtocol(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Take the boxes that are complete, unless one makes the others wait.
+        Read the boxes that are complete, unless a command is still waiting.
         """
         data = self._received + data
         at = 0
         try:
-            while not (self._ended or self._busy):
-                taken = takeBox(data, at, self.longestBox)
-                if taken is None:
+            while not (self._isEnded or self._isResponding):
+                found = readBox(data, at, self.longestBox)
+                if found is None:
                     break
-                box, at = taken
+                box, at = found
                 self._boxReceived(box)
         except BadBox as error:
             self.refused(RendezvousViolation(str(error)))
-        self._received = b"" if self._ended else data[at:]
+        self._received = b"" if self._isEnded else data[at:]
 
     def _boxReceived(self, box: Box) -> None:
         """
-        Take an answer to our question, or a command.
+        Handle an answer to what we asked, or a command.
         """
         tag = box.get(ANSWER, box.get(ERROR))
         if tag is not None:
-            if not self._asked or tag != _LIVING:
+            if not self._isAsking or tag != _PING_TAG:
                 raise BadBox("an answer to nothing")
-            self._asked = False
+            self._isAsking = False
             self.answered()
         elif COMMAND in box:
             self._commandReceived(box)
@@ -349,42 +346,42 @@ class BoxProtocol(Protocol):
 
     def _commandReceived(self, box: Box) -> None:
         """
-        Respond to a command, and read no further before that is done.
+        Respond to a command, and read nothing more before that is done.
         """
-        self._busy = True
+        self._isResponding = True
         responding = Deferred.fromCoroutine(self._respond(box))
-        responding.addErrback(self._broken)
-        if self._busy:
+        responding.addErrback(self._responderFailed)
+        if self._isResponding:
             cast(IPushProducer, self.transport).pauseProducing()
             responding.addCallback(lambda _: self._readOn())
 
     def _readOn(self) -> None:
         """
-        A command that took its time is done.
+        A command that had to wait is done.
         """
-        if not self._ended:
+        if not self._isEnded:
             cast(IPushProducer, self.transport).resumeProducing()
             self.dataReceived(b"")
 
     async def _respond(self, box: Box) -> None:
         """
-        Check, read and obey one command, and answer if it asks for an answer.
+        Check, read and execute one command, and answer if it asks for an answer.
         """
         tag = box.get(ASK)
         try:
-            wire, responder = self._understand(box[COMMAND])
-            result = await responder(self, **wire.arguments.read(box))
+            codec, responder = self._lookUp(box[COMMAND])
+            result = await responder(self, **codec.arguments.read(box))
         except (Refusal, RendezvousViolation) as error:
             self._refuse(tag, error)
         except BadBox as error:
             self._refuse(tag, RendezvousViolation(str(error)))
         else:
             if tag is not None:
-                self._write(wire.answer(tag, result))
+                self._write(codec.answer(tag, result))
         finally:
-            self._busy = False
+            self._isResponding = False
 
-    def _understand(self, name: bytes) -> tuple[CommandWire, Responder]:
+    def _lookUp(self, name: bytes) -> tuple[CommandCodec, Responder]:
         """
         The command of this name, if it may come now.
         """
@@ -392,7 +389,7 @@ class BoxProtocol(Protocol):
             raise UnknownCommand("unknown command")
         command, responder = self.responders[name]
         self.expect(command)
-        return wireOf(command), responder
+        return codecOf(command), responder
 
     def _refuse(self, tag: bytes | None, error: Refusal | RendezvousViolation) -> None:
         """
@@ -400,12 +397,12 @@ class BoxProtocol(Protocol):
         """
         if tag is not None:
             code = self.codes.get(type(error), UNHANDLED_ERROR_CODE)
-            self._write(refusal(tag, code, error.detail))
+            self._write(errorBox(tag, code, error.detail))
         self.refused(error)
 
-    def _broken(self, failure: Failure) -> None:
+    def _responderFailed(self, failure: Failure) -> None:
         """
-        A fault of our own.
+        A responder failed: the fault is ours.
         """
         _log.failure("A command could not be answered.", failure)
         self.abort()
@@ -416,23 +413,23 @@ class BoxProtocol(Protocol):
         """
         Send a command that has no answer.
         """
-        self._write(wireOf(command).ask(values))
+        self._write(codecOf(command).ask(values))
 
     def ask(self, command: type[Command]) -> None:
         """
-        Ask a question of which only the fact that it is answered matters; it must
-        have been L{answered} before the next.
+        Send a command and ask for an answer, of which only the arrival matters.  It
+        must be L{answered} before the next one.
         """
-        self._asked = True
-        self._write(wireOf(command).ask({}, _LIVING))
+        self._isAsking = True
+        self._write(codecOf(command).ask({}, _PING_TAG))
 
     def _write(self, data: bytes) -> None:
         """
-        Write, unless nobody reads any more.
+        Write, unless the connection is ending or too much is unsent.
         """
-        if self._ended:
+        if self._isEnded:
             return
-        if self._full:
+        if self._isFull:
             self._unsent += len(data)
             if self._unsent > self.mostUnsent:
                 self._end()

@@ -1,5 +1,5 @@
 """
-One connection to the rendezvous, from accept to loss, whatever it is used for.
+One connection to the rendezvous server, from accept to loss.
 """
 
 from __future__ import annotations
@@ -8,12 +8,9 @@ from collections.abc import Hashable
 from contextlib import suppress
 from enum import Enum
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
-from twisted.internet.interfaces import (
-    IHalfCloseableProtocol,
-    ITCPTransport,
-)
+from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -36,19 +33,17 @@ from punch.net.address import (
 )
 from punch.rendezvous.commands import VERSION, Hello, Ping
 from punch.rendezvous.relayerrors import RelayAddressBusy, RelayError
-from punch.rendezvous.relaypreamble import NotRelay, takePreamble
+from punch.rendezvous.relaypreamble import NotRelay, readPreamble
 from punch.rendezvous.server.amp import BoxProtocol
-from punch.rendezvous.server.liveness import Act, Liveness, kernelRoundTrip
+from punch.rendezvous.server.liveness import Action, Liveness, kernelRoundTrip
 from punch.rendezvous.server.relaysplice import RelayedConnection
-
-if TYPE_CHECKING:
-    from punch.rendezvous.server.factory import RendezvousFactory
+from punch.rendezvous.server.state import ServerState
 
 _log = Logger()
 
 LINGER = 5.0
 """
-Seconds that a client has to take our last words.
+Seconds that a client has to read our last bytes.
 """
 
 _FINAL = (RendezvousViolation, UnsupportedVersion)
@@ -61,26 +56,31 @@ class Stage(Enum):
 
     CONNECTED = "it has not said hello"
     SERVED = "it said hello"
-    RELAYED = "its bytes are another client's"
-    CLOSING = "no more is heeded"
+    RELAYED = "its bytes go to another client"
+    CLOSING = "what it sends is ignored"
     LOST = "it is gone"
 
 
 class ServedConnection(BoxProtocol):
     """
-    A client that says hello, lives, and is refused what goes too far.
+    A connection that says hello, is pinged, and is refused what exceeds the limits.
+
+    What a client may ask for beyond that is up to the subclass
+    (L{punch.rendezvous.server.handlers.RendezvousProtocol}).  A connection whose first
+    bytes are the relay's preamble becomes a L{RelayedConnection} instead.  The
+    connection ends when the client leaves, is idle or silent for too long, or violates
+    the protocol.
 
     @ivar observed: the address that the client comes from.
     @ivar origin: what the connection is counted under.
-    @ivar addressKey: what its requests are counted under; where a proxy speaks for
-        the client, L{origin} is the proxy.
-    @ivar due: when L{check} is needed next, by the factory's clock.
+    @ivar addressKey: what its requests are counted under.  Where a proxy tells the
+        client's address, L{origin} is the proxy's.
+    @ivar due: when L{check} is needed next, in seconds of the server's clock.
     @ivar refusal: what the hello is to be refused with.
     """
 
     codes: ClassVar[dict[type[Exception], bytes]] = Hello.errors
 
-    factory: RendezvousFactory
     observed: Address
     origin: Hashable
     addressKey: Hashable
@@ -89,24 +89,27 @@ class ServedConnection(BoxProtocol):
 
     _stage = Stage.CONNECTED
     _refusals = 0
-    _half: RelayedConnection | None = None
+    _relayed: RelayedConnection | None = None
     _liveness: Liveness
 
-    def __init__(self, factory: RendezvousFactory) -> None:
-        self.factory = factory
-        self.longestBox = factory.limits.messageBytes + 4096
-        self.mostUnsent = factory.limits.unsentBytes
-
-    def idle(self) -> bool:
+    def __init__(self, state: ServerState) -> None:
         """
-        Whether the client uses us for nothing at present.
+        @param state: what all connections of the server share.
+        """
+        self.state = state
+        self.longestBox = state.limits.messageBytes + 4096
+        self.mostUnsent = state.limits.unsentBytes
+
+    def isIdle(self) -> bool:
+        """
+        Whether the client has no use of the server at present.
         """
         raise NotImplementedError()
 
     @property
-    def served(self) -> bool:
+    def isServed(self) -> bool:
         """
-        Whether the client is there, as far as we know.
+        Whether the client has said hello, and is still there as far as we know.
         """
         return self._stage is Stage.SERVED
 
@@ -125,17 +128,17 @@ class ServedConnection(BoxProtocol):
         """
         BoxProtocol.connectionMade(self)
         self.origin = addressKey(getattr(self.peer(), "host", ""))
-        self.due = self.factory.now() + self.factory.limits.helloSeconds
+        self.due = self.state.now() + self.state.limits.helloSeconds
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         try:
-            self.factory.joined(self)
+            self.refusal = self.state.admit(self)
         except TooMany as error:
-            self._tell(error)
+            self._logRefusal(error)
             self.abort()
         else:
-            if self.factory.relay is not None:
-                # AMP passes by here once; its bytes never do again.
+            if self.state.relay is not None:
+                # The first bytes alone pass by here.
                 self.dataReceived = self._firstReceived  # type: ignore[method-assign]
 
     async def hello(
@@ -154,98 +157,98 @@ class ServedConnection(BoxProtocol):
         except (AttributeError, BadAddress):
             raise RendezvousViolation("not from an IP address") from None
         self.addressKey = addressKey(self.observed.host)
-        measured = kernelRoundTrip(self.transport) is not None
-        self._liveness = Liveness(self.factory.now(), roundTrip, measured)
+        isMeasured = kernelRoundTrip(self.transport) is not None
+        self._liveness = Liveness(self.state.now(), roundTrip, isMeasured)
         self._stage = Stage.SERVED
-        self.plan()
+        self.reschedule()
         return {
             "observed": self.observed,
             "features": self._features(),
-            "vantages": self.factory.vantages,
+            "vantages": self.state.observers,
         }
 
     def _features(self) -> list[str]:
         """
-        What we do that not every rendezvous does.
+        What this server does that not every rendezvous does.
         """
-        knocker = self.factory.knocker
-        if knocker is None:
+        prober = self.state.prober
+        if prober is None:
             return []
-        more = ["knock-elsewhere"] if knocker.elsewhere(self.ourHost()) else []
+        more = ["knock-elsewhere"] if prober.otherAddress(self.ourHost()) else []
         return ["knock", *more]
 
     def close(self) -> None:
         """
-        Close the connection after our last words.
+        Close the connection after what was written.
         """
         self._linger()
         self.finish()
 
     def _linger(self) -> None:
         """
-        Give the client some time for our last words.
+        Give the client some time to read what was written.
         """
         self._stage = Stage.CLOSING
-        self.due = self.factory.now() + LINGER
+        self.due = self.state.now() + LINGER
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """
         Close the connection at once.
         """
         self._stage = Stage.CLOSING
-        self.abort()
+        BoxProtocol.abort(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        Forget the connection.
+        Count the connection no more.
         """
         self._stage = Stage.LOST
         BoxProtocol.connectionLost(self, reason)
-        self.factory.clientele.leave(self)
-        if self._half is not None:
-            self._half.connectionLost(reason)
+        self.state.connections.remove(self)
+        if self._relayed is not None:
+            self._relayed.connectionLost(reason)
 
-    # As time passes.
+    # Liveness.
 
     def check(self, now: float) -> None:
         """
         Close the connection if it has become useless; else ping it now and then.
         """
-        limits = self.factory.limits
-        if not self.served:
+        limits = self.state.limits
+        if not self.isServed:
             if self._stage is Stage.CONNECTED:
-                self._tell(RendezvousViolation("no hello"))
-            self.cut()
+                self._logRefusal(RendezvousViolation("no hello"))
+            self.abort()
             return
-        act = self._liveness.act(
-            now, self.idle(), limits.idleSeconds, limits.silentSeconds
+        action = self._liveness.action(
+            now, self.isIdle(), limits.idleSeconds, limits.silentSeconds
         )
-        if act is Act.ABORT:
+        if action is Action.ABORT:
             _log.debug("{client} is silent.", client=formatAddress(self.observed))
-            self.cut()
-        elif act is Act.CLOSE:
+            self.abort()
+        elif action is Action.CLOSE:
             self.close()
-        elif act is Act.PING:
+        elif action is Action.PING:
             self._liveness.pinged(now)
             self.ask(Ping)
-        self.plan()
+        self.reschedule()
 
-    def plan(self) -> None:
+    def reschedule(self) -> None:
         """
-        Say when L{check} is needed next.
+        Compute when L{check} is needed next.
         """
-        if self.served:
-            limits = self.factory.limits
+        if self.isServed:
+            limits = self.state.limits
             self.due = self._liveness.due(
-                self.idle(), limits.idleSeconds, limits.silentSeconds
+                self.isIdle(), limits.idleSeconds, limits.silentSeconds
             )
 
-    def rested(self) -> None:
+    def released(self) -> None:
         """
-        The client gave something up, perhaps the last that it used us for.
+        The client has one name or introduction less, and may be idle now.
         """
-        self._liveness.rested(self.factory.now())
-        self.plan()
+        self._liveness.released(self.state.now())
+        self.reschedule()
 
     async def ping(self) -> dict[str, Any]:
         """
@@ -257,86 +260,87 @@ class ServedConnection(BoxProtocol):
         """
         The client answered our ping.
         """
-        self._liveness.answered(self.factory.now())
-        self.plan()
+        self._liveness.answered(self.state.now())
+        self.reschedule()
 
     # The relay.
 
     def _firstReceived(self, data: bytes) -> None:
         """
-        The first bytes tell whether this is AMP, or for the relay.
+        Tell by the first bytes whether this is AMP, or for the relay.
         """
         self._received += data
         try:
-            taken = takePreamble(self._received)
+            preamble = readPreamble(self._received)
         except NotRelay:
             data, self._received = self._received, b""
             del self.dataReceived
             self.dataReceived(data)
         else:
-            if taken is not None:
-                self._present(*taken)
+            if preamble is not None:
+                self._ticketReceived(*preamble)
 
-    def _present(self, ticket: bytes, rest: bytes) -> None:
+    def _ticketReceived(self, ticket: bytes, rest: bytes) -> None:
         """
-        The client shows a ticket; what becomes of the connection is up to the relay.
+        Hand the connection over to the relay.
         """
-        relay = self.factory.relay
+        relay = self.state.relay
         assert relay is not None
         self._end()
         self._stage, self.due = Stage.RELAYED, inf
         host = getattr(self.peer(), "host", "")
-        half = RelayedConnection(relay, addressKey(host), self._tell, self._linger)
-        self._half = half
-        self.dataReceived = half.dataReceived  # type: ignore[method-assign]
+        relayed = RelayedConnection(addressKey(host), self._logRefusal, self._linger)
+        self._relayed = relayed
+        self.dataReceived = relayed.dataReceived  # type: ignore[method-assign]
         alsoProvides(self, IHalfCloseableProtocol)
-        half.makeConnection(self.transport)
+        relayed.makeConnection(self.transport)
         if rest:
-            half.dataReceived(rest)
+            relayed.dataReceived(rest)
         try:
             if self.refusal is not None:
                 raise RelayAddressBusy(self.refusal.detail)
-            relay.admit(half, ticket)
+            relay.admit(relayed, ticket)
         except RelayError as error:
-            half.refuse(error)
+            relayed.refuse(error)
 
     def readConnectionLost(self) -> None:
         """
-        A client of the relay has finished.
+        A client of the relay will send no more.
         """
-        cast(RelayedConnection, self._half).readConnectionLost()
+        cast(RelayedConnection, self._relayed).readConnectionLost()
 
     def writeConnectionLost(self) -> None:
         """
-        A client of the relay was told that the other one has finished.
+        A client of the relay was told that its peer will send no more.
         """
 
     # Refusals.
 
     def expect(self, command: type[Any]) -> None:
         """
-        Hello first, and once; then not too fast.
+        Allow a hello first and once, and then so many commands a minute.
         """
         if (self._stage is Stage.CONNECTED) != (command is Hello):
             raise RendezvousViolation("hello comes first, and once")
         try:
-            self.factory.commandRate.spend(id(self), self.factory.now())
+            self.state.commandRate.spend(id(self), self.state.now())
         except TooFast:
             self._stage = Stage.CLOSING
             raise
 
     def refused(self, error: PunchError) -> None:
         """
-        Note a refusal; the first that is final, or one too many, is the last.
+        Count a refusal, and close the connection if this error is final or one too
+        many.
         """
         if self._stage is Stage.LOST:
             return
-        self._tell(error)
+        self._logRefusal(error)
         self._refusals += 1
         if (
             self._stage is not Stage.SERVED
             or isinstance(error, _FINAL)
-            or self._refusals >= self.factory.limits.refusals
+            or self._refusals >= self.state.limits.refusals
         ):
             self.close()
 
@@ -344,29 +348,24 @@ class ServedConnection(BoxProtocol):
         """
         The client does not read: close the connection at the next L{check}.
         """
-        self._tell(RendezvousViolation("does not read"))
+        self._logRefusal(RendezvousViolation("does not read"))
         self._stage = Stage.CLOSING
-        self.due = self.factory.now()
+        self.due = self.state.now()
 
     def peer(self) -> Any:
         """
-        Whom the transport says it is connected to.
+        The address that the transport is connected to.
         """
         return cast(ITCPTransport, self.transport).getPeer()
 
     def ourHost(self) -> str:
         """
-        The IP address of ours that the client is connected to; empty if that is none.
+        Our IP address that the client is connected to; empty if there is none.
         """
         host: Any = cast(ITCPTransport, self.transport).getHost()
         with suppress(AttributeError, BadAddress):
             return tcpAddress(host.host, host.port).host
         return ""
 
-    def _tell(self, error: PunchError) -> None:
-        """
-        Tell the log.
-        """
-        peer = self.peer()
-        who = f"{peer.host}:{peer.port}" if hasattr(peer, "port") else str(peer)
-        self.factory.tally.refused(who, error, self._refusals == 0)
+    def _logRefusal(self, error: PunchError) -> None:
+        self.state.statistics.refused(self.peer(), error, self._refusals == 0)

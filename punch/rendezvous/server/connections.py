@@ -1,6 +1,5 @@
 """
-The clientele: all connections of a server, counted by where they come from, and looked
-at once a second.
+All connections of one server, counted by origin and checked once a second.
 """
 
 from __future__ import annotations
@@ -19,53 +18,56 @@ _log = Logger()
 
 SWEEP = 1.0
 """
-Seconds between looks at the clock: one timer serves all connections.
+Seconds between two sweeps; one timer serves all connections.
 """
 
 
-class Client(Protocol):
+class Connection(Protocol):
     """
-    A connection.
+    What L{Connections} calls on each connection that it holds.
     """
 
     @property
     def origin(self) -> Hashable:
         """
-        What it is counted under.
+        What the connection is counted under.
         """
 
     @property
     def due(self) -> float:
         """
-        When it wants to be looked at, by the clock.
+        When the connection needs a check next, in seconds of the clock.
         """
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """
-        Close it at once.
+        Close the connection at once.
         """
 
 
-C = TypeVar("C", bound=Client)
+C = TypeVar("C", bound=Connection)
 
 
 class Connections(Generic[C]):
     """
-    One server's.
+    Holds a server's connections, and limits how many there are.
+
+    The server makes it, and starts and stops it with its factory.
     """
 
     def __init__(
-        self, clock: IReactorTime, most: int, perOrigin: int, look: Callable[[], None]
+        self, clock: IReactorTime, most: int, perOrigin: int, sweep: Callable[[], None]
     ) -> None:
         """
-        @param most: connections in all; C{perOrigin}: from one origin.
-        @param look: is called once a second.
+        @param most: the number of connections in all.
+        @param perOrigin: the number of connections from one origin.
+        @param sweep: called once a second.
         """
         self._most = most
         self._perOrigin = KeyedQuota(perOrigin, "connections")
         self._connections: dict[C, None] = {}
-        self._looking = LoopingCall(look)
-        self._looking.clock = clock
+        self._sweeping = LoopingCall(sweep)
+        self._sweeping.clock = clock
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -73,45 +75,45 @@ class Connections(Generic[C]):
     def __iter__(self) -> Iterator[C]:
         return iter(self._connections)
 
-    def open(self) -> None:
+    def start(self) -> None:
         """
-        Begin to look at the clock.
+        Sweep once a second from now on.
         """
-        self._looking.start(SWEEP, now=False).addErrback(
+        self._sweeping.start(SWEEP, now=False).addErrback(
             lambda failure: _log.failure("The server lost its clock.", failure)
         )
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """
-        Cut all connections.
+        Sweep no more, and abort all connections.
         """
-        self._looking.stop()
+        self._sweeping.stop()
         for connection in list(self._connections):
-            connection.cut()
+            connection.abort()
 
-    def join(self, connection: C) -> int:
+    def add(self, connection: C) -> int:
         """
         Count a connection.
 
-        @return: how many of its origin there are now.
+        @return: how many connections its origin has now.
         @raise TooMany: there is no room for it.
         """
         if len(self._connections) >= self._most:
             raise TooMany(f"at most {self._most} connections")
-        held = self._perOrigin.take(connection.origin)
+        held = self._perOrigin.acquire(connection.origin)
         self._connections[connection] = None
         return held
 
-    def leave(self, connection: C) -> None:
+    def remove(self, connection: C) -> None:
         """
-        Forget it, if it was counted.
+        Count a connection no more.  Nothing happens if it was not counted.
         """
         if connection in self._connections:
             del self._connections[connection]
-            self._perOrigin.give(connection.origin)
+            self._perOrigin.release(connection.origin)
 
     def due(self, now: float) -> list[C]:
         """
-        Those that want to be looked at.
+        The connections that need a check.
         """
         return [each for each in self._connections if each.due <= now]

@@ -1,5 +1,5 @@
 """
-The directory in memory: names, and who waits under them.
+The directory in memory: which names are waited under, and by whom.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def isName(name: str) -> bool:
 @dataclass(slots=True)
 class _Entry:
     """
-    A name that is waited under.
+    A name that somebody waits under.
     """
 
     owner: bytes
@@ -45,12 +45,12 @@ class _Entry:
 @implementer(IDirectory)
 class MemoryDirectory:
     """
-    Names known to one server only, and lost when it stops.
+    Holds the names of one server; they are lost when it stops.
 
-    Numbers stay short: each comes at random from the shortest length of which
-    less than half is in use.  A number given up rests for a while, so that a
-    code read aloud a minute ago does not reach a stranger; only its owner may
-    come back to it.
+    The server's state makes it, unless the factory was given another directory.
+    Numbers stay short: each is random, of the shortest length of which less than half
+    is in use.  A released number is reserved for a while, so that a code read aloud a
+    minute ago does not reach a stranger; only its owner may have it meanwhile.
     """
 
     def __init__(
@@ -60,18 +60,19 @@ class MemoryDirectory:
         randomness: Random | None = None,
     ) -> None:
         """
-        @param rest: seconds before a number that was given up is given out again.
+        @param rest: seconds before a released number is given to others.
+        @param randomness: chooses numbers; the system's, if not given.
         """
         self._clock = clock
-        self._rest = rest
+        self._seconds = rest
         self._random = randomness or SystemRandom()
         self._entries: dict[str, _Entry] = {}
-        self._resting: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._reserved: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
         self._lengths: Counter[int] = Counter()
 
     def __len__(self) -> int:
         """
-        How many names are waited under.
+        How many names somebody waits under.
         """
         return len(self._entries)
 
@@ -79,7 +80,7 @@ class MemoryDirectory:
         """
         See L{IDirectory.allocate}.
         """
-        self._wake()
+        self._expire()
         name = self._freeNumber()
         self._enter(name, owner, waiter)
         return name
@@ -88,17 +89,17 @@ class MemoryDirectory:
         """
         See L{IDirectory.claim}.
         """
-        self._wake()
+        self._expire()
         entry = self._entries.get(name)
         if entry is not None:
             if not compare_digest(entry.owner, owner):
                 raise NameTaken(name)
             previous, entry.waiter = entry.waiter, waiter
             return previous
-        if name in self._resting:
-            if not compare_digest(self._resting[name][1], owner):
+        if name in self._reserved:
+            if not compare_digest(self._reserved[name][1], owner):
                 raise NameTaken(name)
-            del self._resting[name]
+            del self._reserved[name]
             self._lengths[len(name)] -= 1
         self._enter(name, owner, waiter)
         return None
@@ -112,7 +113,7 @@ class MemoryDirectory:
             return
         del self._entries[name]
         if name.isdigit():
-            self._resting[name] = (self._clock.seconds() + self._rest, entry.owner)
+            self._reserved[name] = (self._clock.seconds() + self._seconds, entry.owner)
 
     async def find(self, name: str) -> Any:
         """
@@ -125,28 +126,28 @@ class MemoryDirectory:
 
     def _enter(self, name: str, owner: bytes, waiter: object) -> None:
         """
-        Note a name that was free.
+        Enter a name that was free.
         """
         self._entries[name] = _Entry(owner, waiter)
         if name.isdigit():
             self._lengths[len(name)] += 1
 
-    def _wake(self) -> None:
+    def _expire(self) -> None:
         """
-        Free the numbers that have rested long enough: the first ones rest longest.
+        Free the numbers that were reserved for long enough; the first are the oldest.
         """
         now = self._clock.seconds()
-        while self._resting:
-            name, (end, _) = next(iter(self._resting.items()))
+        while self._reserved:
+            name, (end, _) = next(iter(self._reserved.items()))
             if end > now:
                 return
-            del self._resting[name]
+            del self._reserved[name]
             self._lengths[len(name)] -= 1
 
     def _freeNumber(self) -> str:
         """
-        A number that is neither in use nor resting.  Of its length less than half
-        are, so that two draws suffice on average.
+        A number that is neither in use nor reserved.  Less than half the numbers of its
+        length are, so two draws suffice on average.
         """
         for digits in count(1):
             first, last = 10 ** (digits - 1), 10**digits - 1
@@ -154,5 +155,5 @@ class MemoryDirectory:
                 break
         while True:
             name = str(self._random.randint(first, last))
-            if name not in self._entries and name not in self._resting:
+            if name not in self._entries and name not in self._reserved:
                 return name

@@ -1,5 +1,5 @@
 """
-What a client of the rendezvous may ask: names, and introductions under them.
+The commands of a client: names, introductions under them, and probes.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from punch.rendezvous import commands
 from punch.rendezvous.server.amp import Responders
 from punch.rendezvous.server.connection import ServedConnection
 from punch.rendezvous.server.directory import isName
-from punch.rendezvous.server.introductions import waits
+from punch.rendezvous.server.introductions import startDelays
 
 _log = Logger()
 
 OWNER_BYTES = range(16, 65)
 """
-How long an owner's secret may be.
+How many bytes an owner's secret may have.
 """
 
 _REASON = re.compile(r"[a-z-]{1,40}")
@@ -39,40 +39,44 @@ _REASON = re.compile(r"[a-z-]{1,40}")
 
 class RendezvousProtocol(ServedConnection):
     """
-    One client: a listener that holds names, a dialer, or both.
+    The server's side of one client's connection: it answers the client's commands.
 
-    @ivar names: the names it waits under.
+    L{punch.rendezvous.server.factory.RendezvousFactory} makes one for each connection.
+    The client may be a listener that holds names, a dialer, or both.  When the
+    connection is lost, its names are released and its introductions ended.
+
+    @ivar names: the names that the client waits under.
     """
 
     names: tuple[str, ...] = ()
 
-    def idle(self) -> bool:
+    def isIdle(self) -> bool:
         """
-        Whether the client neither waits nor is introduced.
+        Whether the client neither waits under a name nor is introduced to anybody.
         """
-        return not self.names and not self.factory.introductions.busy(self)
+        return not self.names and not self.state.introductions.isBusy(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        Leave its introductions and release its names.
+        End the client's introductions, and release its names.
         """
         ServedConnection.connectionLost(self, reason)
-        for meeting in self.factory.introductions.of(self):
-            self.factory.leave(meeting, Reason.PEER_LEFT.value, meeting.other(self))
+        for each in self.state.introductions.ofParty(self):
+            self.state.endIntroduction(each, Reason.PEER_LEFT.value, each.other(self))
         for name in self.names:
-            self._forget(name)
+            self._dropName(name)
             Deferred.fromCoroutine(self._release(name)).addErrback(
                 lambda failure: _log.failure("A name was not released.", failure)
             )
 
-    # What a client may ask.
+    # Commands.
 
     async def allocate(self, owner: bytes) -> dict[str, Any]:
         """
         See L{commands.Allocate}.
         """
-        self._mayPublish(owner)
-        name = await self.factory.directory.allocate(owner, self)
+        self._checkMayPublish(owner)
+        name = await self.state.directory.allocate(owner, self)
         await self._published(name)
         return {"name": name}
 
@@ -82,8 +86,8 @@ class RendezvousProtocol(ServedConnection):
         """
         self._checkName(name, BadName)
         if name not in self.names:
-            self._mayPublish(owner)
-            previous = await self.factory.directory.claim(name, owner, self)
+            self._checkMayPublish(owner)
+            previous = await self.state.directory.claim(name, owner, self)
             if previous is not None:
                 previous.superseded(name)
             await self._published(name)
@@ -96,31 +100,30 @@ class RendezvousProtocol(ServedConnection):
         self._checkName(name, NoSuchName)
         if name not in self.names:
             raise NoSuchName(name)
-        self._forget(name)
+        self._dropName(name)
         await self._release(name)
-        self.rested()
+        self.released()
         return {}
 
     async def dial(self, name: str, message: bytes) -> dict[str, Any]:
         """
         See L{commands.Dial}.
         """
-        factory, limits = self.factory, self.factory.limits
+        state, limits = self.state, self.state.limits
         if len(message) > limits.messageBytes:
             raise TooLarge(f"at most {limits.messageBytes} bytes")
-        factory.dialsPerAddress.spend(self.addressKey, factory.now())
+        state.dialsPerAddress.spend(self.addressKey, state.now())
         self._checkName(name, NoSuchName)
-        listener = await factory.directory.find(name)
-        if listener is self or not listener.served or not self.served:
+        listener = await state.directory.find(name)
+        if listener is self or not listener.isServed or not self.isServed:
             raise NoSuchName(name)
-        factory.dialsPerName.spend(name, factory.now())
-        meeting = factory.introduce(name, listener, self)
-        ours, theirs = waits(self.roundTrip(), listener.roundTrip())
-        identifier = meeting.identifier
-        tickets = meeting.tickets
+        state.dialsPerName.spend(name, state.now())
+        introduction = state.introduce(name, listener, self)
+        ours, theirs = startDelays(self.roundTrip(), listener.roundTrip())
+        tickets = introduction.tickets
         listener.send(
             commands.Introduce,
-            introduction=identifier,
+            introduction=introduction.identifier,
             name=name,
             peer=self.observed,
             wait=theirs,
@@ -128,55 +131,57 @@ class RendezvousProtocol(ServedConnection):
             ticket=None if tickets is None else tickets.listener,
         )
         return {
-            "introduction": identifier,
+            "introduction": introduction.identifier,
             "peer": listener.observed,
             "wait": ours,
             "ticket": None if tickets is None else tickets.dialer,
         }
 
-    async def knock(self, elsewhere: bool = False) -> dict[str, Any]:
+    async def probe(self, elsewhere: bool = False) -> dict[str, Any]:
         """
         See L{commands.Probe}.
         """
-        knocker = self.factory.knocker
-        if knocker is None:
-            raise TooMany("this rendezvous knocks at nobody's")
+        prober = self.state.prober
+        if prober is None:
+            raise TooMany("this rendezvous does not knock")
         ours = self.ourHost()
         if elsewhere:
-            ours = knocker.elsewhere(ours)
+            ours = prober.otherAddress(ours)
             if not ours:
                 raise TooMany("this rendezvous has no other address")
-        self.factory.knockRate.spend(self.addressKey, self.factory.now())
-        answer = await knocker.knock(self.observed, ours)
-        return {"answer": answer}
+        self.state.probeRate.spend(self.addressKey, self.state.now())
+        return {"answer": await prober.probe(self.observed, ours)}
 
     async def relay(self, introduction: bytes, message: bytes) -> dict[str, Any]:
         """
-        See L{commands.Relay}.  An introduction that just ended is no error.
+        See L{commands.Relay}.  It is no error if the introduction has just ended.
         """
-        meeting = self.factory.introductions.find(introduction, self)
-        if meeting is not None:
+        state = self.state
+        found = state.introductions.find(introduction, self)
+        if found is not None:
             try:
-                self.factory.introductions.count(meeting, message)
+                state.introductions.countMessage(found, message)
             except (TooLarge, TooMany) as error:
                 reason = error.reason.value
-                self.factory.leave(meeting, reason, meeting.listener, meeting.dialer)
+                state.endIntroduction(found, reason, found.listener, found.dialer)
                 raise
-            other = meeting.other(self)
-            other.send(commands.Relay, introduction=introduction, message=message)
+            found.other(self).send(
+                commands.Relay, introduction=introduction, message=message
+            )
         return {}
 
     async def leave(self, introduction: bytes, reason: str) -> dict[str, Any]:
         """
-        See L{commands.Leave}.  An introduction that just ended is no error.
+        See L{commands.Leave}.  It is no error if the introduction has just ended.
         """
-        meeting = self.factory.introductions.find(introduction, self)
-        if meeting is not None:
+        state = self.state
+        found = state.introductions.find(introduction, self)
+        if found is not None:
             if _REASON.fullmatch(reason) is None:
                 reason = Reason.PEER_LEFT.value
-            self.factory.leave(meeting, reason, meeting.other(self))
-            if self.factory.relay is not None and meeting.tickets is not None:
-                self.factory.relay.forget(meeting.tickets)
+            state.endIntroduction(found, reason, found.other(self))
+            if state.relay is not None and found.tickets is not None:
+                state.relay.revoke(found.tickets)
         return {}
 
     responders: ClassVar[Responders] = {
@@ -189,7 +194,7 @@ class RendezvousProtocol(ServedConnection):
             (commands.Dial, dial),
             (commands.Relay, relay),
             (commands.Leave, leave),
-            (commands.Probe, knock),
+            (commands.Probe, probe),
             (commands.Ping, ServedConnection.ping),
         )
     }
@@ -198,51 +203,45 @@ class RendezvousProtocol(ServedConnection):
 
     def superseded(self, name: str) -> None:
         """
-        The same owner waits under C{name} by a newer connection, so this one is
-        dead, whether or not it knows.
+        The same owner waits under C{name} on a newer connection.  So this one is dead,
+        whether or not the system has noticed.
         """
-        self._forget(name)
-        self.cut()
+        self._dropName(name)
+        self.abort()
 
     def _checkName(self, name: str, error: type[Refusal]) -> None:
         """
         @raise error: C{name} does not have the form of a name.
         """
-        if len(name) > self.factory.limits.nameBytes or not isName(name):
+        if len(name) > self.state.limits.nameBytes or not isName(name):
             raise error()
 
-    def _mayPublish(self, owner: bytes) -> None:
+    def _checkMayPublish(self, owner: bytes) -> None:
         """
         @raise Refusal: the client may not hold one more name.
         """
         if len(owner) not in OWNER_BYTES:
             raise RendezvousViolation("an owner has 16 to 64 bytes")
-        most = self.factory.limits.publicationsPerConnection
+        most = self.state.limits.publicationsPerConnection
         if len(self.names) >= most:
             raise TooMany(f"at most {most} names")
-        self.factory.publicationRate.spend(self.addressKey, self.factory.now())
+        self.state.publicationRate.spend(self.addressKey, self.state.now())
 
     async def _published(self, name: str) -> None:
         """
-        The directory has entered a name for us.
+        The directory has entered a name for this client.
         """
-        if self.served:
+        if self.isServed:
             self.names += (name,)
-            self.factory.tally.named()
-            self._liveness.waits(self.factory.now())
-            self.plan()
+            self.state.statistics.named()
+            self._liveness.needRoundTrip(self.state.now())
+            self.reschedule()
         else:
             await self._release(name)
 
-    def _forget(self, name: str) -> None:
-        """
-        We no longer wait under C{name}.
-        """
+    def _dropName(self, name: str) -> None:
         self.names = tuple(each for each in self.names if each != name)
-        self.factory.tally.unnamed()
+        self.state.statistics.unnamed()
 
     async def _release(self, name: str) -> None:
-        """
-        Tell the directory that we no longer wait under C{name}.
-        """
-        await self.factory.directory.release(name, self)
+        await self.state.directory.release(name, self)

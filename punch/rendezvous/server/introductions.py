@@ -1,7 +1,5 @@
 """
-Introductions: which dialer meets which listener, from the dial until one leaves.
-
-Pacing: how long each side of an introduction waits, so that both start at once.
+Introductions: which dialer meets which listener, and when both start.
 """
 
 from __future__ import annotations
@@ -14,45 +12,50 @@ from typing import Generic, Protocol, TypeVar
 from punch.errors import TooLarge, TooMany
 from punch.rendezvous.server.limits import Limits
 from punch.rendezvous.server.ratelimit import KeyedQuota
-from punch.rendezvous.server.relay import Pair
+from punch.rendezvous.server.relay import TicketPair
 
-LONGEST = 2.0
+MAX_ROUND_TRIP = 2.0
 """
-Seconds; a round trip that is said to be longer counts as this.
+Seconds.  A longer reported round trip counts as this.
 """
 
 
-def clamp(roundTrip: float) -> float:
+def clampRoundTrip(roundTrip: float) -> float:
     """
-    A round trip, in seconds, within reason.
+    Bring a reported round trip, in seconds, into the range from 0 to
+    L{MAX_ROUND_TRIP}.
     """
-    return min(max(roundTrip, 0.0), LONGEST)
+    return min(max(roundTrip, 0.0), MAX_ROUND_TRIP)
 
 
-def waits(first: float | None, second: float | None) -> tuple[float, float]:
+def startDelays(first: float | None, second: float | None) -> tuple[float, float]:
     """
-    How long each of two clients waits from hearing of the introduction, both being
-    told at one instant, so that the nearer starts when the farther does.
+    Compute how long each of two clients waits, so that both start at one instant.
 
-    @param first: the first's round trip in seconds, L{None} if not known: then it
-        counts as equal to the other's.
+    Both are told of the introduction at the same time, and each hears of it half its
+    round trip later.  So the nearer one waits for half the difference.
+
+    @param first: the first client's round trip in seconds, L{None} if not known.
+    @param second: likewise, the second client's.
+    @return: the first client's and the second client's delay in seconds; both 0 if a
+        round trip is not known.
     """
     if first is None or second is None:
         return 0.0, 0.0
-    first, second = clamp(first), clamp(second)
+    first, second = clampRoundTrip(first), clampRoundTrip(second)
     farther = max(first, second)
     return (farther - first) / 2, (farther - second) / 2
 
 
 class Party(Protocol):
     """
-    One side of an introduction, as far as introductions care.
+    What L{Introductions} asks of a client that takes part in one.
     """
 
     @property
     def addressKey(self) -> Hashable:
         """
-        What its dials are counted under.
+        What the client's dials are counted under.
         """
 
 
@@ -62,38 +65,48 @@ P = TypeVar("P", bound=Party)
 @dataclass(slots=True, eq=False)
 class Introduction(Generic[P]):
     """
-    One dialer meeting one listener.
+    One dialer that meets one listener.
 
-    @ivar tickets: theirs for the relay, if there is one.
+    @ivar identifier: names it in the commands; 8 random bytes.
+    @ivar name: the name that was dialed.
+    @ivar started: when, in seconds of the server's clock.
+    @ivar messages: how many messages have passed.
+    @ivar tickets: the two sides' tickets for the relay, if there is one.
     """
 
     identifier: bytes
     name: str
     listener: P
     dialer: P
-    began: float
+    started: float
     messages: int = field(default=0)
-    tickets: Pair | None = field(default=None)
+    tickets: TicketPair | None = field(default=None)
 
     def other(self, party: P) -> P:
         """
-        The side that C{party} is not.
+        The other side than C{party}.
         """
         return self.dialer if party is self.listener else self.listener
 
 
 class Introductions(Generic[P]):
     """
-    The introductions that are alive, and who takes part in them.
+    The introductions that are alive, by identifier and by party.
+
+    It belongs to the server's state, and limits how many introductions there are of
+    one name and from one address.
     """
 
     def __init__(
         self, limits: Limits, entropy: Callable[[int], bytes] = urandom
     ) -> None:
+        """
+        @param entropy: makes so many random bytes.
+        """
         self._limits = limits
         self._entropy = entropy
         self._alive: dict[bytes, Introduction[P]] = {}
-        self._of: dict[P, dict[bytes, Introduction[P]]] = {}
+        self._byParty: dict[P, dict[bytes, Introduction[P]]] = {}
         self._perName = KeyedQuota(
             limits.introductionsPerName, "introductions of one name"
         )
@@ -103,81 +116,80 @@ class Introductions(Generic[P]):
 
     def __len__(self) -> int:
         """
-        How many are alive.
+        How many introductions are alive.
         """
         return len(self._alive)
 
-    def begin(self, name: str, listener: P, dialer: P, now: float) -> Introduction[P]:
+    def start(self, name: str, listener: P, dialer: P, now: float) -> Introduction[P]:
         """
         Introduce C{dialer} to C{listener}.
 
         @raise TooMany: the name or the dialer's address has too many alive.
         """
-        self._perAddress.take(dialer.addressKey)
+        self._perAddress.acquire(dialer.addressKey)
         try:
-            self._perName.take(name)
+            self._perName.acquire(name)
         except TooMany:
-            self._perAddress.give(dialer.addressKey)
+            self._perAddress.release(dialer.addressKey)
             raise
-        meeting = Introduction(self._entropy(8), name, listener, dialer, now)
-        self._alive[meeting.identifier] = meeting
+        started = Introduction(self._entropy(8), name, listener, dialer, now)
+        self._alive[started.identifier] = started
         for party in (listener, dialer):
-            self._of.setdefault(party, {})[meeting.identifier] = meeting
-        return meeting
+            self._byParty.setdefault(party, {})[started.identifier] = started
+        return started
 
     def find(self, identifier: bytes, party: P) -> Introduction[P] | None:
         """
-        The introduction of this identifier, if it lives and C{party} takes part.
+        The introduction of this identifier, if it is alive and C{party} takes part.
         """
-        mine = self._of.get(party)
-        return None if mine is None else mine.get(identifier)
+        return self._byParty.get(party, {}).get(identifier)
 
-    def busy(self, party: P) -> bool:
+    def isBusy(self, party: P) -> bool:
         """
         Whether C{party} takes part in any.
         """
-        return party in self._of
+        return party in self._byParty
 
-    def count(self, meeting: Introduction[P], message: bytes) -> None:
+    def countMessage(self, introduction: Introduction[P], message: bytes) -> None:
         """
-        One message passes.
+        Count a message that is to pass.
 
         @raise TooLarge: it is too large.
         @raise TooMany: too many have passed.
         """
         if len(message) > self._limits.messageBytes:
             raise TooLarge(f"at most {self._limits.messageBytes} bytes")
-        if meeting.messages >= self._limits.messagesPerIntroduction:
+        if introduction.messages >= self._limits.messagesPerIntroduction:
             raise TooMany(f"at most {self._limits.messagesPerIntroduction} messages")
-        meeting.messages += 1
+        introduction.messages += 1
 
-    def end(self, meeting: Introduction[P]) -> None:
+    def remove(self, introduction: Introduction[P]) -> None:
         """
         Forget an introduction that is alive.
         """
-        del self._alive[meeting.identifier]
-        for party in (meeting.listener, meeting.dialer):
-            mine = self._of[party]
-            del mine[meeting.identifier]
-            if not mine:
-                del self._of[party]
-        self._perName.give(meeting.name)
-        self._perAddress.give(meeting.dialer.addressKey)
+        del self._alive[introduction.identifier]
+        for party in (introduction.listener, introduction.dialer):
+            remaining = self._byParty[party]
+            del remaining[introduction.identifier]
+            if not remaining:
+                del self._byParty[party]
+        self._perName.release(introduction.name)
+        self._perAddress.release(introduction.dialer.addressKey)
 
-    def of(self, party: P) -> list[Introduction[P]]:
+    def ofParty(self, party: P) -> list[Introduction[P]]:
         """
-        Those that C{party} takes part in.
+        The introductions that C{party} takes part in.
         """
-        return list(self._of.get(party, {}).values())
+        return list(self._byParty.get(party, {}).values())
 
     def overdue(self, now: float) -> list[Introduction[P]]:
         """
-        Those that have lived as long as they may.
+        The introductions that have lived as long as they may, the oldest first.
         """
         last = now - self._limits.introductionSeconds
         old = []
-        for meeting in self._alive.values():
-            if meeting.began > last:
+        for introduction in self._alive.values():
+            if introduction.started > last:
                 break
-            old.append(meeting)
+            old.append(introduction)
         return old

@@ -1,5 +1,5 @@
 """
-What one rendezvous bears.
+The limits of a rendezvous server.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ def _limit(default: int, meaning: str) -> int:
 @dataclass(frozen=True)
 class Limits:
     """
-    The most that clients may ask of a rendezvous.  What exceeds it is refused, or
-    ends the connection that does it; others are not harmed.
+    The most that clients may ask of a rendezvous server.
 
-    An address here is an IPv4 address, or the first 64 bits of an IPv6 one.
+    A request that exceeds a limit is refused, or ends its connection; other clients are
+    not affected.  An address here is an IPv4 address, or the first 64 bits of an IPv6
+    one.
     """
 
     connections: int = _limit(15_000, "connections at a time")

@@ -1,8 +1,5 @@
 """
-Liveness: whether a client lives and is of use, and how far away it is.
-
-The round trip to a client: from the kernel where it tells, else from what the
-client reports and our own pings.
+Liveness of a client: pings, idle time and round trip.
 """
 
 from __future__ import annotations
@@ -23,8 +20,8 @@ trip (RFC 6298), in microseconds.
 
 def socketUnder(transport: Any) -> socket.socket | None:
     """
-    The TCP socket that carries C{transport}, through TLS if need be; L{None} if
-    there is none, or if it leads to a proxy instead of the client.
+    The TCP socket under C{transport}, through TLS if need be; L{None} if there is none,
+    or if it leads to a proxy instead of the client.
     """
     outer = transport
     while transport is not None:
@@ -40,7 +37,7 @@ def socketUnder(transport: Any) -> socket.socket | None:
 def kernelRoundTrip(transport: Any) -> float | None:
     """
     The round trip that the kernel measured on C{transport}, in seconds; L{None} if
-    it does not tell.
+    the kernel does not say.
     """
     if sys.platform != "linux":
         return None
@@ -59,7 +56,7 @@ def kernelRoundTrip(transport: Any) -> float | None:
 
 def smoothed(estimate: float | None, sample: float) -> float:
     """
-    A new estimate of a round trip after one more sample (RFC 6298 section 2).
+    The new estimate of a round trip after one more sample (RFC 6298 section 2).
     """
     if estimate is None:
         return sample
@@ -68,53 +65,57 @@ def smoothed(estimate: float | None, sample: float) -> float:
 
 PING_INTERVAL = 45.0
 """
-Seconds from one ping to the next, less up to a quarter: short enough to keep most
-NATs' mappings, long enough to cost little.
+Seconds from one ping to the next, less up to a quarter.  This is short enough to keep
+most NATs' mappings, and long enough to cost little.
 """
 
 
-class Act(Enum):
+class Action(Enum):
     """
     What is to be done about a client now.
     """
 
     WAIT = "nothing"
-    PING = "ask whether it lives"
+    PING = "ask whether it is alive"
     CLOSE = "it has been idle for too long"
     ABORT = "it does not answer"
 
 
 class Liveness:
     """
-    The times of one client that has said hello.  All are seconds of one clock.
+    Decides when to ping one client, and when to give it up.
 
-    @ivar estimate: the round trip to the client, L{None} if not known.
+    Its connection makes it at the hello, tells it what happened, and does what
+    L{action} says.  Times are in seconds of one clock.
+
+    @ivar estimate: the round trip to the client in seconds, L{None} if not known.
     """
 
-    __slots__ = ("_idleSince", "_measured", "_nextPing", "_pinged", "estimate")
+    __slots__ = ("_idleSince", "_isKnown", "_nextPing", "_pinged", "estimate")
 
-    def __init__(self, now: float, reported: float | None, measured: bool) -> None:
+    def __init__(self, now: float, reported: float | None, isMeasured: bool) -> None:
         """
-        @param reported: the round trip that the client measured.
-        @param measured: whether the kernel knows the round trip.
+        @param reported: the round trip in seconds that the client measured.
+        @param isMeasured: whether the kernel knows the round trip.
         """
         self.estimate = reported
         self._idleSince = now
         self._pinged: float | None = None
         self._nextPing = _afterPing(now)
-        self._measured = measured or reported is not None
+        self._isKnown = isMeasured or reported is not None
 
-    def waits(self, now: float) -> None:
+    def needRoundTrip(self, now: float) -> None:
         """
-        The client waits for dialers, who will want to know how far away it is: if
-        nobody does, a ping is due at once.
+        The client waits for dialers, so its round trip is needed: if it is not known, a
+        ping is due at once.
         """
-        if not self._measured:
+        if not self._isKnown:
             self._nextPing = now
 
-    def rested(self, now: float) -> None:
+    def released(self, now: float) -> None:
         """
-        The client gave up a name or an introduction, perhaps its last.
+        The client has one name or introduction less; if it was the last, the client is
+        idle from now on.
         """
         self._idleSince = now
 
@@ -133,35 +134,37 @@ class Liveness:
             self.estimate = smoothed(self.estimate, now - self._pinged)
             self._pinged = None
 
-    def due(self, idle: bool, idleSeconds: float, silentSeconds: float) -> float:
+    def due(self, isIdle: bool, idleSeconds: float, silentSeconds: float) -> float:
         """
         When something is to be done next.
 
-        @param idle: whether the client neither waits nor is introduced.
+        @param isIdle: whether the client neither waits nor is introduced.
+        @param idleSeconds: how long the client may be idle.
+        @param silentSeconds: how long a ping may stay unanswered.
         """
         due = self._nextPing
         if self._pinged is not None:
             due = self._pinged + silentSeconds
-        return min(due, self._idleSince + idleSeconds) if idle else due
+        return min(due, self._idleSince + idleSeconds) if isIdle else due
 
-    def act(
-        self, now: float, idle: bool, idleSeconds: float, silentSeconds: float
-    ) -> Act:
+    def action(
+        self, now: float, isIdle: bool, idleSeconds: float, silentSeconds: float
+    ) -> Action:
         """
-        What is to be done.
+        What is to be done now; the parameters are those of L{due}.
         """
         if self._pinged is not None and now >= self._pinged + silentSeconds:
-            return Act.ABORT
-        if idle and now >= self._idleSince + idleSeconds:
-            return Act.CLOSE
+            return Action.ABORT
+        if isIdle and now >= self._idleSince + idleSeconds:
+            return Action.CLOSE
         if self._pinged is None and now >= self._nextPing:
-            return Act.PING
-        return Act.WAIT
+            return Action.PING
+        return Action.WAIT
 
 
 def _afterPing(now: float) -> float:
     """
-    When to ping next, at random, since clients that came at once would else be
-    pinged at once.
+    When to ping next.  The time is random: otherwise clients that came together would
+    always be pinged together.
     """
     return now + PING_INTERVAL * uniform(0.75, 1.0)

@@ -1,10 +1,10 @@
 """
-The knocks: connects of the rendezvous to its own clients, so that they learn what
-becomes of a SYN that they did not ask for.
+Probes: connects from the rendezvous to its own clients, to test their NATs' filtering.
 
-Nobody else can be made to feel them: the one address that is knocked at is that from
-which the client's own connection comes, port and all, which a handshake has proved;
-nothing is sent there; and they are few.
+A client learns what becomes of a SYN that it did not ask for.  Probes cannot be aimed
+at anybody else: the address that is probed is the one that the client's own connection
+comes from, port included, which a TCP handshake has proved.  Nothing is sent there, and
+there are few probes.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from punch.errors import TooMany
 from punch.net.address import Address
 from punch.net.outcome import Outcome
 
-PATIENCE = 4.0
+TIMEOUT = 4.0
 """
-Seconds that a knock may take: a SYN, and two repetitions of it.
+Seconds that a probe may take: a SYN, and two repetitions of it.
 """
 
-MOST = 32
+MAX_PROBES = 32
 """
-Knocks at a time, of all clients together.
+Probes at a time, of all clients together.
 """
 
 
 _CANCELLED = (CancelledError, error.ConnectingCancelledError)
 
 
-class _Silence(Protocol):
+class _HangUp(Protocol):
     """
-    Hangs up without a word.
+    Ends its connection at once, and sends nothing.
     """
 
     def connectionMade(self) -> None:
@@ -48,60 +48,64 @@ class _Silence(Protocol):
 
 class Prober:
     """
-    Who knocks.
+    Connects to clients that ask for it.
 
-    C{addresses}: IP addresses of ours from which we may, beside that to which a client
-    is connected.
+    Whoever sets up the server makes it, and puts it into the server's state, which ends
+    it with L{cancelAll}.
+
+    @ivar addresses: the server's IP addresses to probe from, beside the one that the
+        client is connected to.
     """
 
     def __init__(self, reactor: Any) -> None:
         self.addresses: list[str] = []
         self._reactor = reactor
-        self._knocking: dict[Deferred[Any], None] = {}
+        self._pending: dict[Deferred[Any], None] = {}
 
-    def elsewhere(self, ours: str) -> str:
+    def otherAddress(self, ours: str) -> str:
         """
-        Another address of ours than C{ours}, of the same kind; empty if we have none.
+        Another address of ours than C{ours}, of the same IP version; empty if there is
+        none.
         """
         isSix = ":" in ours
         others = (each for each in self.addresses if (":" in each) == isSix)
         return next((each for each in others if each != ours), "") if ours else ""
 
-    async def knock(self, address: Address, ours: str) -> Outcome:
+    async def probe(self, address: Address, ours: str) -> Outcome:
         """
-        Knock at the address of a client's own connection.
+        Connect to the address that a client's own connection comes from.
 
-        @param ours: the IP address of ours from which we do.
-        @raise TooMany: many are at it.
+        @param ours: the IP address of ours to connect from.
+        @raise TooMany: too many probes are pending.
         """
-        if len(self._knocking) >= MOST:
-            raise TooMany(f"at most {MOST} knocks")
-        factory = Factory.forProtocol(_Silence)
+        if len(self._pending) >= MAX_PROBES:
+            raise TooMany(f"at most {MAX_PROBES} knocks")
+        factory = Factory.forProtocol(_HangUp)
         factory.noisy = False
         kind = TCP6ClientEndpoint if ":" in address.host else TCP4ClientEndpoint
         binding = makeBinding(ours, 0)
         endpoint = kind(
-            self._reactor, address.host, address.port, PATIENCE, bindAddress=binding
+            self._reactor, address.host, address.port, TIMEOUT, bindAddress=binding
         )
         connecting = endpoint.connect(factory)
-        self._knocking[connecting] = None
+        self._pending[connecting] = None
         try:
             await connecting
         except (error.ConnectError, *_CANCELLED) as why:
-            return _answerOf(why)
+            return _outcomeOf(why)
         finally:
-            del self._knocking[connecting]
+            del self._pending[connecting]
         return Outcome.CONNECTED
 
-    def end(self) -> None:
+    def cancelAll(self) -> None:
         """
-        Give up those that are not answered yet.
+        Cancel the probes that are pending.
         """
-        for each in list(self._knocking):
+        for each in list(self._pending):
             each.cancel()
 
 
-def _answerOf(why: Exception) -> Outcome:
+def _outcomeOf(why: Exception) -> Outcome:
     if isinstance(why, error.ConnectionRefusedError):
         return Outcome.REFUSED
     if isinstance(why, error.TimeoutError):
@@ -109,6 +113,6 @@ def _answerOf(why: Exception) -> Outcome:
     if isinstance(why, (error.ConnectBindError, *_CANCELLED)):
         return Outcome.FAILED
     if getattr(why, "osError", None) == errno.ECONNRESET:
-        # It was accepted, and given up before we looked.
+        # It was accepted, and reset before we looked.
         return Outcome.CONNECTED
     return Outcome.UNREACHABLE

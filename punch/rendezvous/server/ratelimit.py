@@ -1,9 +1,5 @@
 """
-A rate: how often each key may do a thing.
-
-A quota: how many of a thing each key may hold at a time.
-
-A budget: what one splice may carry, in all and in a second.
+Limits on rates and amounts: requests a minute, things held, bytes relayed.
 """
 
 from __future__ import annotations
@@ -18,65 +14,70 @@ MINUTE = 60.0
 
 class KeyedRate:
     """
-    So many a minute, all at once or spread (the generic cell rate algorithm, ITU-T
-    I.371): one number a key says when all that it did will be forgotten, and a key
-    with nothing to forget is not remembered.
+    Limits how often each key may do a thing: so many times a minute, at once or spread.
+
+    This is the generic cell rate algorithm (ITU-T I.371): one number for each key says
+    when its allowance will be whole again.  A key whose allowance is whole is forgotten
+    by L{expire}.
     """
 
     def __init__(self, perMinute: int, thing: str) -> None:
         """
-        @param thing: what is counted, for a person: C{"dials"}.
+        @param thing: what is counted, for the error's text: C{"dials"}.
         """
         self._perMinute = perMinute
-        self._each = MINUTE / perMinute
+        self._interval = MINUTE / perMinute
         self._thing = thing
-        self._forgotten: dict[Hashable, float] = {}
+        self._wholeAgain: dict[Hashable, float] = {}
 
     def __len__(self) -> int:
         """
         How many keys are remembered.
         """
-        return len(self._forgotten)
+        return len(self._wholeAgain)
 
     def spend(self, key: Hashable, now: float) -> None:
         """
-        C{key} does it once.
+        Count that C{key} does it once.
 
-        @raise TooFast: it has done it too often in the last minute.
+        @param now: the time in seconds.
+        @raise TooFast: C{key} has done it too often in the last minute.
         """
-        after = max(self._forgotten.get(key, 0.0), now) + self._each
-        if after - now > MINUTE + self._each / 2:
+        after = max(self._wholeAgain.get(key, 0.0), now) + self._interval
+        if after - now > MINUTE + self._interval / 2:
             raise TooFast(f"at most {self._perMinute} {self._thing} a minute")
-        self._forgotten[key] = after
+        self._wholeAgain[key] = after
 
-    def forget(self, now: float) -> None:
+    def expire(self, now: float) -> None:
         """
-        Drop the keys that have nothing left to forget.
+        Forget the keys whose allowance is whole again.
         """
-        past = [key for key, end in self._forgotten.items() if end <= now]
+        past = [key for key, end in self._wholeAgain.items() if end <= now]
         for key in past:
-            del self._forgotten[key]
+            del self._wholeAgain[key]
 
 
 class KeyedQuota:
     """
-    Counts what each key holds, and remembers only keys that hold something.
+    Limits how many of a thing each key may hold at a time.
+
+    Only keys that hold something are remembered.
     """
 
     def __init__(self, most: int, thing: str) -> None:
         """
-        @param thing: what is counted, for a person: C{"connections"}.
+        @param thing: what is counted, for the error's text: C{"connections"}.
         """
         self._most = most
         self._thing = thing
         self._held: dict[Hashable, int] = {}
 
-    def take(self, key: Hashable) -> int:
+    def acquire(self, key: Hashable) -> int:
         """
-        C{key} holds one more.
+        Count that C{key} holds one more.
 
         @return: how many it holds now.
-        @raise TooMany: it holds the most that it may already.
+        @raise TooMany: it already holds as many as it may.
         """
         held = self._held.get(key, 0)
         if held >= self._most:
@@ -84,9 +85,9 @@ class KeyedQuota:
         self._held[key] = held + 1
         return held + 1
 
-    def give(self, key: Hashable) -> None:
+    def release(self, key: Hashable) -> None:
         """
-        C{key} holds one less.
+        Count that C{key} holds one less.
         """
         held = self._held[key] - 1
         if held:
@@ -97,19 +98,24 @@ class KeyedQuota:
 
 BURST = 0.25
 """
-Seconds' worth of bytes that may pass at once after a pause.
+Bytes that may pass at once after a pause, in seconds of the rate.
 """
 
 _GRANT = 0.05
 """
-Seconds' worth of bytes that are spent without a look at the clock.
+Bytes that may pass without a look at the clock, in seconds of the rate.
 """
 
 
 class SpliceBudget:
     """
-    Bytes are spent by taking them from C{left}; as soon as that is below nothing, it
-    is time to L{reckon}.  (Virtual scheduling, ITU-T I.371, for a grant at a time.)
+    Limits the bytes of one splice, in all and a second.
+
+    For each byte that passes its user takes one from C{left}; when that falls below
+    zero, the user calls L{settle}.  (Virtual scheduling, ITU-T I.371, for a grant of
+    bytes at a time.)
+
+    @ivar left: bytes that may pass before the next L{settle}.
     """
 
     __slots__ = ("_free", "_granted", "_most", "_rate", "_used", "left")
@@ -117,6 +123,8 @@ class SpliceBudget:
     def __init__(self, most: int, perSecond: int, now: float) -> None:
         """
         @param most: bytes in all.
+        @param perSecond: bytes a second.
+        @param now: the time in seconds.
         """
         self._most = most
         self._rate = perSecond
@@ -125,25 +133,22 @@ class SpliceBudget:
         self._grant()
 
     def _grant(self) -> None:
-        """
-        Let the next bytes be spent.
-        """
         share = max(1, int(self._rate * _GRANT))
         self.left = self._granted = min(share, self._most - self._used)
 
     @property
     def spent(self) -> int:
         """
-        Bytes spent so far.
+        Bytes that have passed so far.
         """
         return self._used + self._granted - self.left
 
-    def reckon(self, now: float) -> float:
+    def settle(self, now: float) -> float:
         """
-        Pay for what was spent.
+        Count what passed since the last call, and grant more.
 
-        @return: seconds for which no more may be spent.
-        @raise RelayBytesSpent: nothing is left for ever.
+        @return: seconds for which no more bytes may pass.
+        @raise RelayBytesSpent: the bytes in all are spent.
         """
         spent = self._granted - self.left
         if self._used + spent > self._most:

@@ -1,17 +1,16 @@
 """
-The relay: joins the connections of two clients who were introduced.
+The relay: joins the connections of two clients that were introduced.
 
-Each shows a ticket of its own.  The first waits for the other; then what one sends
-the other gets, byte for byte.  What is to be read in that is not the relay's to know:
-the two have TLS between them.
-
-Tickets: what lets the two sides of an introduction, and nobody else, use the relay.
+Each client shows a ticket of its own.  The first waits for the other; from then on each
+gets what the other sends, byte for byte.  The relay cannot read those bytes: the two
+clients have TLS between them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 from os import urandom
 
 from twisted.internet.interfaces import IReactorTime
@@ -34,12 +33,12 @@ from punch.rendezvous.server.statistics import Statistics
 
 
 @dataclass(slots=True, eq=False)
-class Pair:
+class TicketPair:
     """
     The two tickets of one introduction.
 
-    @ivar expires: until when they are good, by the rendezvous' clock.
-    @ivar used: those that have been shown.
+    @ivar expires: until when they are valid, in seconds of the server's clock.
+    @ivar used: the tickets that have been shown.
     """
 
     listener: bytes
@@ -50,41 +49,44 @@ class Pair:
 
 class Tickets:
     """
-    The tickets that may be shown, or have been of late.
+    The tickets that the two sides of an introduction, and nobody else, may use.
+
+    The relay owns it, and forgets tickets that are revoked or expired.
     """
 
     def __init__(
         self, seconds: float, entropy: Callable[[int], bytes] = urandom
     ) -> None:
         """
-        @param seconds: how long a ticket is good.
+        @param seconds: how long a ticket is valid.
+        @param entropy: makes so many random bytes.
         """
         self._seconds = seconds
         self._entropy = entropy
-        self._pairs: dict[bytes, Pair] = {}
+        self._pairs: dict[bytes, TicketPair] = {}
 
     def __len__(self) -> int:
         """
-        How many are remembered.
+        How many tickets are remembered.
         """
         return len(self._pairs)
 
-    def issue(self, now: float) -> Pair:
+    def issue(self, now: float) -> TicketPair:
         """
-        Make a pair.
+        Make the two tickets of an introduction.
         """
         listener, dialer = (self._entropy(TICKET_BYTES) for _ in range(2))
-        pair = Pair(listener, dialer, now + self._seconds)
+        pair = TicketPair(listener, dialer, now + self._seconds)
         self._pairs[listener] = self._pairs[dialer] = pair
         return pair
 
-    def use(self, ticket: bytes) -> Pair:
+    def use(self, ticket: bytes) -> TicketPair:
         """
-        Somebody shows C{ticket}, which is good no more then.
+        Mark a ticket as used; each is valid once.
 
-        @return: the pair that it is of.
-        @raise TicketUnknown: there is none such.
-        @raise TicketUsed: it has been shown before.
+        @return: the pair that it belongs to.
+        @raise TicketUnknown: there is no such ticket.
+        @raise TicketUsed: it has been used before.
         """
         pair = self._pairs.get(ticket)
         if pair is None:
@@ -94,40 +96,45 @@ class Tickets:
         pair.used.add(ticket)
         return pair
 
-    def forget(self, pair: Pair) -> None:
+    def revoke(self, pair: TicketPair) -> None:
         """
-        The introduction is over, and its tickets with it.
+        Forget both tickets; nothing happens if they are forgotten already.
         """
         for ticket in (pair.listener, pair.dialer):
             self._pairs.pop(ticket, None)
 
-    def expire(self, now: float) -> list[Pair]:
+    def expire(self, now: float) -> list[TicketPair]:
         """
-        Forget those that are too old: the first ones are the oldest.
+        Forget the tickets that are too old.
 
-        @return: the pairs that they were of.
+        @return: the pairs that they belonged to, the oldest first.
         """
         expired = []
         while self._pairs:
             pair = next(iter(self._pairs.values()))
             if pair.expires > now:
                 break
-            self.forget(pair)
+            self.revoke(pair)
             expired.append(pair)
         return expired
 
 
 class Relay:
     """
-    The tickets, those who wait, and the splices of one rendezvous.
+    Lets clients with tickets in, and joins the two of an introduction by a splice.
+
+    It belongs to the server's state, which has it L{sweep} once a second.  Limits hold
+    for splices and waiting clients together, in all and for each address.
     """
 
-    def __init__(self, clock: IReactorTime, limits: Limits, tally: Statistics) -> None:
-        self.clock = clock
-        self.limits = limits
-        self._tally = tally
+    def __init__(
+        self, clock: IReactorTime, limits: Limits, statistics: Statistics
+    ) -> None:
+        self._clock = clock
+        self._limits = limits
+        self._statistics = statistics
         self._tickets = Tickets(limits.ticketSeconds)
-        self._waiting: dict[Pair, RelayedConnection] = {}
+        self._waiting: dict[TicketPair, RelayedConnection] = {}
         self._splices: dict[RelaySplice, None] = {}
         self._perAddress = KeyedQuota(limits.splicesPerAddress, "relayed links")
         self._carried = 0
@@ -138,127 +145,110 @@ class Relay:
         """
         return len(self._splices)
 
-    def issue(self) -> Pair:
+    def issueTickets(self) -> TicketPair:
         """
-        Tickets for a new introduction.
+        Make the tickets of a new introduction.
         """
-        return self._tickets.issue(self.clock.seconds())
+        return self._tickets.issue(self._clock.seconds())
 
-    def forget(self, pair: Pair) -> None:
+    def revoke(self, pair: TicketPair) -> None:
         """
-        One side has left the introduction: who waits for it here waits in vain.
+        One side has left the introduction: its tickets are invalid, and whoever waits
+        for the other side is refused.
         """
-        self._tickets.forget(pair)
-        self._dismiss(pair)
+        self._tickets.revoke(pair)
+        self._refuseWaiting(pair)
 
     def sweep(self, now: float) -> None:
         """
-        End what has lasted too long: the first are the oldest.
+        End what has lasted too long.
         """
         for pair in self._tickets.expire(now):
-            self._dismiss(pair)
-        last = now - self.limits.spliceSeconds
+            self._refuseWaiting(pair)
+        last = now - self._limits.spliceSeconds
         old = []
         for splice in self._splices:
-            if splice.began > last:
+            # The first ones are the oldest.
+            if splice.started > last:
                 break
             old.append(splice)
         for splice in old:
-            self.cut(splice, RelayTimeSpent(f"{self.limits.spliceSeconds} seconds"))
+            splice.abort(RelayTimeSpent(f"{self._limits.spliceSeconds} seconds"))
 
-    def carried(self) -> int:
+    def takeCarried(self) -> int:
         """
-        Bytes carried since this was last asked.
+        Bytes carried since this was called last.
         """
-        carried = self._carried + sum(each.carried() for each in self._splices)
+        carried = self._carried + sum(each.takeCarried() for each in self._splices)
         self._carried = 0
         return carried
 
-    # One half.
-
-    def admit(self, half: RelayedConnection, ticket: bytes) -> None:
+    def admit(self, connection: RelayedConnection, ticket: bytes) -> None:
         """
-        A client shows a ticket.
+        Let a client in that shows a ticket: the first of two waits, the second is
+        joined with it.
 
-        @raise RelayError: it is no use to it.
+        @raise RelayError: the ticket is not valid, or there is no room.
         """
         pair = self._tickets.use(ticket)
         if len(pair.used) == 1:
             self._checkRoom()
-            self._take(half.key)
-            half.pair = pair
-            self._waiting[pair] = half
+            self._acquire(connection.key)
+            connection.abandoned = partial(self._stopWaiting, pair)
+            self._waiting[pair] = connection
         else:
-            self._meet(self._waiting.pop(pair, None), half)
-
-    def gone(self, half: RelayedConnection) -> None:
-        """
-        The connection of one who waited, or was refused, has ended.
-        """
-        if half.pair is not None:
-            del self._waiting[half.pair]
-            self._leave(half)
+            self._join(self._waiting.pop(pair, None), connection)
 
     def _checkRoom(self) -> None:
-        if len(self._waiting) + len(self._splices) >= self.limits.splices:
-            raise RelayBusy(f"at most {self.limits.splices} relayed links")
+        if len(self._waiting) + len(self._splices) >= self._limits.splices:
+            raise RelayBusy(f"at most {self._limits.splices} relayed links")
 
-    def _take(self, key: Hashable) -> None:
+    def _acquire(self, key: Hashable) -> None:
         try:
-            self._perAddress.take(key)
+            self._perAddress.acquire(key)
         except TooMany as error:
             raise RelayAddressBusy(error.detail) from None
 
-    def _leave(self, half: RelayedConnection) -> None:
+    def _stopWaiting(self, pair: TicketPair) -> RelayedConnection | None:
         """
-        One waits no more.
+        The client that waits for the other of a pair, if any, does so no more.
         """
-        half.pair = None
-        self._perAddress.give(half.key)
+        waiting = self._waiting.pop(pair, None)
+        if waiting is not None:
+            waiting.abandoned = None
+            self._perAddress.release(waiting.key)
+        return waiting
 
-    def _dismiss(self, pair: Pair) -> None:
-        """
-        Who waits for the other of a pair waits no more.
-        """
-        half = self._waiting.pop(pair, None)
-        if half is not None:
-            self._leave(half)
-            half.refuse(PeerAbsent())
+    def _refuseWaiting(self, pair: TicketPair) -> None:
+        waiting = self._stopWaiting(pair)
+        if waiting is not None:
+            waiting.refuse(PeerAbsent())
 
-    # Both.
-
-    def _meet(self, first: RelayedConnection | None, second: RelayedConnection) -> None:
+    def _join(self, first: RelayedConnection | None, second: RelayedConnection) -> None:
         """
-        The second has come.
+        Splice two clients, of which C{first} waited unless it has gone.
         """
         if first is None:
-            self._checkRoom()  # Or else it was for that, that the first had to go.
+            self._checkRoom()  # The first may have been refused for want of room.
             raise PeerAbsent()
-        first.pair = None
+        first.abandoned = None
         if second.key != first.key:
             try:
-                self._take(second.key)
+                self._acquire(second.key)
             except RelayError:
-                self._leave(first)
+                self._perAddress.release(first.key)
                 first.refuse(PeerAbsent())
                 raise
-        splice = RelaySplice(self, first, second)
+        splice = RelaySplice(self._clock, self._limits, first, second, self._ended)
         self._splices[splice] = None
-        self._tally.spliced()
-        splice.begin()
+        self._statistics.spliced()
+        splice.start()
 
-    def cut(self, splice: RelaySplice, error: RelayError) -> None:
-        """
-        A splice has gone too far: break it off.
-        """
-        splice.halves[0].tell(error)
-        splice.cut()
-
-    def ended(self, splice: RelaySplice) -> None:
+    def _ended(self, splice: RelaySplice) -> None:
         """
         Both connections of a splice have ended.
         """
         del self._splices[splice]
-        self._carried += splice.carried()
-        for key in {half.key for half in splice.halves}:
-            self._perAddress.give(key)
+        self._carried += splice.takeCarried()
+        for key in {each.key for each in splice.connections}:
+            self._perAddress.release(key)

@@ -1,203 +1,207 @@
 """
-Half a splice: one client's connection, from its ticket to its end.
-
-A splice of the relay: two clients' connections that are one to them.
+A splice of the relay: two clients' connections that are joined.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
 
-from twisted.internet.interfaces import IDelayedCall, ITCPTransport
+from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from punch.net.splice import SocketEnd
 from punch.rendezvous.relayerrors import RelayBytesSpent, RelayError
-from punch.rendezvous.relaypreamble import Status, statusOf
+from punch.rendezvous.relaypreamble import STATUSES
+from punch.rendezvous.server.limits import Limits
 from punch.rendezvous.server.ratelimit import SpliceBudget
 
-if TYPE_CHECKING:
-    from punch.rendezvous.server.relay import Relay
+MAX_HELD = 65_536
+"""
+Bytes that are held for a client whose peer is not there yet, beyond what one read
+brings.
+"""
 
 
 class RelaySplice:
     """
-    Two halves and their budget, from when the second came until both are gone.
+    Joins two clients' connections, and limits how many bytes pass, in all and a second.
 
-    @ivar halves: the two, the one that waited first.
-    @ivar began: when, by the rendezvous' clock.
+    The relay makes it when the second client comes.  It ends when both connections
+    have ended, of themselves or by L{abort}.
+
+    @ivar connections: the two; the one that waited comes first.
+    @ivar started: when, in seconds of the server's clock.
     """
 
     def __init__(
-        self, relay: Relay, first: RelayedConnection, second: RelayedConnection
+        self,
+        clock: IReactorTime,
+        limits: Limits,
+        first: RelayedConnection,
+        second: RelayedConnection,
+        ended: Callable[[RelaySplice], None],
     ) -> None:
-        self.halves = (first, second)
-        self.began = relay.clock.seconds()
-        self._relay = relay
-        self._living = 2
-        self._told = 0
-        self._isCut = False
-        self._waking: IDelayedCall | None = None
-        limits = relay.limits
+        """
+        @param ended: called when both connections have ended.
+        """
+        self.connections = (first, second)
+        self.started = clock.seconds()
+        self._clock = clock
+        self._ended = ended
+        self._open = 2
+        self._carried = 0
+        self._isAborted = False
+        self._resumption: IDelayedCall | None = None
         self._budget = SpliceBudget(
-            limits.spliceBytes, limits.spliceBytesPerSecond, self.began
+            limits.spliceBytes, limits.spliceBytesPerSecond, self.started
         )
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """
-        Join them.
+        Tell both clients, and pass bytes on from now on.
         """
-        first, second = self.halves
-        for half in self.halves:
-            half.begin(self, self._budget)
+        first, second = self.connections
+        for each in self.connections:
+            each.spliced(self, self._budget)
         first.join(second)
         second.join(first)
-        for half in self.halves:
-            half.release()
+        for each in self.connections:
+            each.passHeld()
 
-    def carried(self) -> int:
+    def takeCarried(self) -> int:
         """
-        Bytes carried since this was last asked.
+        Bytes carried since this was called last.
         """
-        before, self._told = self._told, self._budget.spent
-        return self._told - before
+        before, self._carried = self._carried, self._budget.spent
+        return self._carried - before
 
-    def reckon(self) -> None:
+    def settleBudget(self) -> None:
         """
-        So much has passed that it is time to look at the clock, and perhaps to rest.
+        Compare the bytes that passed with the clock, and pause both connections if they
+        are too fast.
         """
-        if self._isCut:
+        if self._isAborted:
             return
         try:
-            pause = self._budget.reckon(self._relay.clock.seconds())
+            pause = self._budget.settle(self._clock.seconds())
         except RelayBytesSpent as error:
-            self._relay.cut(self, error)
+            self.abort(error)
             return
-        # What comes although we rest is paid for at the next reckoning.
-        if pause and self._waking is None:
-            self._waking = self._relay.clock.callLater(pause, self._wake)
-            for half in self.halves:
-                half.rest()
+        # What still comes during a pause is counted when the budget is settled next.
+        if pause and self._resumption is None:
+            self._resumption = self._clock.callLater(pause, self._resume)
+            for each in self.connections:
+                each.throttle()
 
-    def _wake(self) -> None:
-        self._waking = None
-        for half in self.halves:
-            half.wake()
+    def _resume(self) -> None:
+        self._resumption = None
+        for each in self.connections:
+            each.unthrottle()
 
-    def cut(self) -> None:
+    def abort(self, error: RelayError) -> None:
         """
-        Break both off.
+        Abort both connections, and log C{error} once.
         """
-        self._isCut = True
-        for half in self.halves:
-            half.abort()
+        self.connections[0].logRefusal(error)
+        self._isAborted = True
+        for each in self.connections:
+            each.abort()
 
-    def halfLost(self) -> None:
+    def connectionEnded(self) -> None:
         """
         One of the connections has ended.
         """
-        self._living -= 1
-        if not self._living:
-            if self._waking is not None:
-                self._waking.cancel()
-            self._relay.ended(self)
-
-
-if TYPE_CHECKING:
-    from punch.rendezvous.server.relay import Pair, Relay
-
-HELD = 65_536
-"""
-Bytes that we hold for a client whose other side is not there yet, beyond what is
-read at once.
-"""
+        self._open -= 1
+        if not self._open:
+            if self._resumption is not None:
+                self._resumption.cancel()
+            self._ended(self)
 
 
 class RelayedConnection(SocketEnd):
     """
-    One of two connections that the relay joins.  Until it has, what comes is held.
+    One client's connection to the relay, from its ticket to its end.
 
-    @ivar key: what its client is counted under.
-    @ivar tell: tells the log of what goes too far.
-    @ivar pair: the tickets, while it waits for the other.
-    @ivar splice: what it is half of, from then on.
+    The server's connection makes it, and passes on to it what arrives.  Until the
+    relay has joined it with the peer's connection, what arrives is held; if it holds
+    too much, it stops reading.
+
+    @ivar key: what the client is counted under.
+    @ivar logRefusal: logs why the client was refused or aborted.
+    @ivar abandoned: called if the connection ends while it waits for the peer.
     """
 
     other: RelayedConnection
-    pair: Pair | None = None
-    splice: RelaySplice | None = None
+    abandoned: Callable[[], object] | None = None
 
+    _splice: RelaySplice | None = None
     _budget: SpliceBudget | None = None
     _held: list[bytes]
-    _size = 0
+    _heldBytes = 0
     _isRefused = False
-    _isFull = False
-    _isResting = False
+    _isPaused = False
+    _isThrottled = False
 
     def __init__(
         self,
-        relay: Relay,
         key: Hashable,
-        tell: Callable[[RelayError], None],
+        logRefusal: Callable[[RelayError], None],
         refused: Callable[[], None],
     ) -> None:
         """
-        @param refused: is called if we are refused; the connection ends by itself,
-            as soon as the client wants it to.
+        @param refused: called if the client is refused; then the connection ends as
+            soon as the client ends it.
         """
         self.key = key
-        self.tell = tell
-        self._relay = relay
+        self.logRefusal = logRefusal
         self._refused = refused
         self._held = []
 
     def connectionMade(self) -> None:
         if ITCPTransport.providedBy(self.transport):
-            # Nobody else would notice a host that is gone.
+            # Nothing else would notice a host that is gone.
             self.transport.setTcpKeepAlive(True)
 
-    # Waiting.
+    # While it waits.
 
     def _hold(self, data: bytes) -> None:
-        """
-        Keep what comes before the other side is there.
-        """
         if self._isRefused:
             return
         self._held.append(data)
-        self._size += len(data)
-        if self._size >= HELD:
+        self._heldBytes += len(data)
+        if self._heldBytes >= MAX_HELD:
             self.transport.pauseProducing()
 
     def refuse(self, error: RelayError) -> None:
         """
-        Tell the client why not, and end its connection; to close at once, with
-        what it has sent unread, might take our word from it.
+        Send the client the status of C{error}, and end the connection.
+
+        The reading side stays open: to close a connection with unread bytes makes TCP
+        reset it, and the status might be lost.
         """
         self._isRefused = True
         self._held.clear()
-        self.tell(error)
+        self.logRefusal(error)
         self._refused()
-        self.transport.write(statusOf(error).encode())
+        self.transport.write(STATUSES.encode(error))
         self.transport.resumeProducing()
         self.finish()
 
     # Spliced.
 
-    def begin(self, splice: RelaySplice, budget: SpliceBudget) -> None:
+    def spliced(self, splice: RelaySplice, budget: SpliceBudget) -> None:
         """
-        The other side is there.
+        The peer's connection is there: tell the client.
         """
-        self.splice, self._budget = splice, budget
-        # From here on the other side is what writes to ours.
+        self._splice, self._budget = splice, budget
+        # From here on the peer's connection is what writes to our transport.
         self.transport.unregisterProducer()
-        self.transport.write(Status.SPLICED.encode())
+        self.transport.write(STATUSES.encode(None))
 
-    def release(self) -> None:
+    def passHeld(self) -> None:
         """
-        Pass on what was held, now that both are joined.
+        Pass on what was held, now that both connections are joined.
         """
         held, self._held = self._held, []
         if held:
@@ -214,40 +218,40 @@ class RelayedConnection(SocketEnd):
             return
         self.peer.write(data)
         budget.left -= len(data)
-        if budget.left < 0 and self.splice is not None:
-            self.splice.reckon()
+        if budget.left < 0 and self._splice is not None:
+            self._splice.settleBudget()
 
-    def rest(self) -> None:
+    def throttle(self) -> None:
         """
-        Read nothing until L{wake}.
+        Read nothing until L{unthrottle}.
         """
-        self._isResting = True
+        self._isThrottled = True
         self.transport.pauseProducing()
 
-    def wake(self) -> None:
+    def unthrottle(self) -> None:
         """
-        Read on, if the other side takes more.
+        Read on, unless the peer's transport is full.
         """
-        self._isResting = False
+        self._isThrottled = False
         self._readOn()
 
     def pauseProducing(self) -> None:
-        self._isFull = True
+        self._isPaused = True
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
-        self._isFull = False
+        self._isPaused = False
         self._readOn()
 
     def _readOn(self) -> None:
-        # Twisted would tell a second time of an end that was read already.
-        if not (self._isFull or self._isResting or self.heardEnd):
+        # After the end, Twisted would report the end again.
+        if not (self._isPaused or self._isThrottled or self.heardEnd):
             self.transport.resumeProducing()
 
-    # Its end.
+    # The end.
 
     def readConnectionLost(self) -> None:
-        if self.splice is not None:
+        if self._splice is not None:
             SocketEnd.readConnectionLost(self)
         else:
             self.heardEnd = True
@@ -255,8 +259,8 @@ class RelayedConnection(SocketEnd):
                 self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self.splice is not None:
+        if self._splice is not None:
             SocketEnd.connectionLost(self, reason)
-            self.splice.halfLost()
-        else:
-            self._relay.gone(self)
+            self._splice.connectionEnded()
+        elif self.abandoned is not None:
+            self.abandoned()

@@ -1,10 +1,11 @@
 """
-A tally: what the rendezvous says in its log about what happens on it.
+Statistics of a rendezvous server, for its log.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from twisted.logger import Logger
 
@@ -14,19 +15,22 @@ _log = Logger()
 
 INTERVAL = 60.0
 """
-Seconds from one summary to the next at the least.
+Seconds from one summary to the next, at least.
 """
 
 LINES = 10
 """
-Refusals with a line of their own between two summaries.
+Refusals that get a line of their own between two summaries.
 """
 
 
 class Statistics:
     """
-    Counts, and one line about them a minute if there is anything to count; a few
-    refusals in between are told singly, so that a flood does not fill a disk.
+    Counts what happens, and logs a summary once a minute if anything did.
+
+    The server's state makes it, and shares it with the STUN server.  Only a few
+    refusals between two summaries get a line of their own, so that a flood does not
+    fill a disk.
     """
 
     def __init__(self, now: float) -> None:
@@ -36,9 +40,6 @@ class Statistics:
         self._clear()
 
     def _clear(self) -> None:
-        """
-        Count from nothing.
-        """
         self._named = 0
         self._introductions = 0
         self._splices = 0
@@ -76,18 +77,21 @@ class Statistics:
         """
         self._splices += 1
 
-    def refused(self, who: str, error: PunchError, first: bool) -> None:
+    def refused(self, peer: Any, error: PunchError, isFirst: bool) -> None:
         """
-        Something was refused; it is told singly if it is the C{first} time on its
-        connection.
+        Something was refused.
+
+        @param peer: the address of the client that was refused.
+        @param isFirst: whether it is the first time on this connection; only then it
+            may get a line of its own.
         """
         reason = error.reason.value
         self._refused[reason] += 1
-        if first and self._lines < LINES:
+        if isFirst and self._lines < LINES:
             self._lines += 1
             _log.info(
                 "Refused {who}: {reason} ({detail}).",
-                who=who,
+                who=f"{peer.host}:{peer.port}" if hasattr(peer, "port") else peer,
                 reason=reason,
                 detail=error.detail,
             )
@@ -102,10 +106,10 @@ class Statistics:
         self, now: float, connections: int, splices: int, carried: int
     ) -> None:
         """
-        Tell what happened, if anything did.
+        Log what happened since the last summary, if anything did.
 
-        @param connections: how many there are.
-        @param splices: how many there are.
+        @param connections: how many there are now.
+        @param splices: how many there are now.
         @param carried: bytes that the relay carried since the last summary.
         """
         happened = self._named or self._introductions or self._splices

@@ -1,7 +1,7 @@
 """
-The STUN server: tells whoever asks over TCP where it sees him (RFC 8489 section 12).
+The STUN server: tells clients over TCP which address it sees (RFC 8489 section 12).
 
-It stands beside the rendezvous, on a port of its own, and bears as much.
+It runs beside the rendezvous, on a port of its own, with the same limits.
 """
 
 from __future__ import annotations
@@ -30,10 +30,13 @@ from punch.rendezvous.server.statistics import Statistics
 @implementer(IPushProducer)
 class STUNConnection(Protocol):
     """
-    One client.
+    The server's side of one STUN client's connection: it answers binding requests.
 
-    @ivar origin: what it is counted under.
-    @ivar due: when it has been idle for too long, by the factory's clock.
+    L{STUNFactory} makes it.  It ends when the client closes it, is idle for too long,
+    or sends what is not STUN.
+
+    @ivar origin: what the connection is counted under.
+    @ivar due: when it has been idle for too long, in seconds of the factory's clock.
     """
 
     factory: STUNFactory
@@ -48,16 +51,16 @@ class STUNConnection(Protocol):
 
     def connectionMade(self) -> None:
         """
-        Count it, and wait for its question.
+        Count the connection, and wait for a request.
         """
         self.origin = addressKey(getattr(self.transport.getPeer(), "host", ""))
         self.due = self.factory.now() + self.factory.limits.helloSeconds
-        # Who does not read the answers is not read from.
+        # A client that does not read the answers is not read from.
         self.transport.registerProducer(self, True)
         try:
-            self.factory.joined(self)
+            self.factory.admit(self)
         except (TooMany, TooFast) as error:
-            self._cut(error)
+            self._refuse(error)
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -68,58 +71,60 @@ class STUNConnection(Protocol):
                 self.factory.messageRate.spend(id(self), self.factory.now())
                 self._heard(message)
         except NotSTUN as error:
-            self._cut(RendezvousViolation(f"no STUN: {error}"))
+            self._refuse(RendezvousViolation(f"no STUN: {error}"))
         except BadAddress:
-            self._cut(RendezvousViolation("not from an IP address"))
+            self._refuse(RendezvousViolation("not from an IP address"))
         except TooFast as error:
-            self._cut(error)
+            self._refuse(error)
 
     def _heard(self, data: bytes) -> None:
         try:
             message = decode(data)
         except NotSTUN:
-            # To be discarded (section 6.3); a life is not made longer by it.
+            # It is discarded (section 6.3), and does not extend the idle time.
             return
         self._endSilence()
         self.due = self.factory.now() + self.factory.limits.idleSeconds
         if isinstance(message, Request):
-            borne = self._borne(message.silence)
-            self.transport.write(message.answer(self._source(), borne).toBytes())
+            granted = self._grantSilence(message.silence)
+            self.transport.write(message.answer(self._source(), granted).toBytes())
 
-    def _borne(self, seconds: int) -> int:
+    def _grantSilence(self, seconds: int) -> int:
         """
-        For how long the client may be silent now that asks for so much.
+        Let the client be silent for longer than usual, if there is room.
+
+        @param seconds: what the client asks for.
+        @return: the seconds that it gets.
         """
-        borne = min(seconds, self.factory.limits.silenceSeconds)
-        if borne < self.factory.limits.idleSeconds:
-            return borne
+        granted = min(seconds, self.factory.limits.silenceSeconds)
+        if granted < self.factory.limits.idleSeconds:
+            return granted
         try:
-            self.factory.silences.take(self.origin)
+            self.factory.silences.acquire(self.origin)
         except TooMany:
             return 0
         self._isSilent = True
-        self.due += borne
-        return borne
+        self.due += granted
+        return granted
 
     def _endSilence(self) -> None:
         if self._isSilent:
             self._isSilent = False
-            self.factory.silences.give(self.origin)
+            self.factory.silences.release(self.origin)
 
     def _source(self) -> Address:
         """
-        Where the client is; through a proxy that tells it, only now is that known.
+        The client's address.  Through a proxy that tells it, it is not known before the
+        first data.
         """
         peer = self.transport.getPeer()
         return tcpAddress(getattr(peer, "host", ""), getattr(peer, "port", 0))
 
-    def _cut(self, error: PunchError) -> None:
-        peer = self.transport.getPeer()
-        who = f"{peer.host}:{peer.port}" if hasattr(peer, "port") else str(peer)
-        self.factory.tally.refused(who, error, True)
-        self.cut()
+    def _refuse(self, error: PunchError) -> None:
+        self.factory.statistics.refused(self.transport.getPeer(), error, True)
+        self.abort()
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """
         Close the connection at once.
         """
@@ -127,26 +132,26 @@ class STUNConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        Forget it.
+        Count the connection no more.
         """
         self._endSilence()
-        self.factory.clientele.leave(self)
+        self.factory.connections.remove(self)
 
     def pauseProducing(self) -> None:
         """
-        The client does not read.
+        The client does not read the answers.
         """
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """
-        It does again.
+        The client reads again.
         """
         self.transport.resumeProducing()
 
     def stopProducing(self) -> None:
         """
-        It is gone; L{connectionLost} will say so.
+        The connection is being lost; L{connectionLost} does the rest.
         """
 
 
@@ -154,9 +159,12 @@ class STUNFactory(Factory):
     """
     A STUN server, to listen on any stream server endpoint.
 
-    @ivar limits: those of the rendezvous, as far as there is something to limit.
-    @ivar silences: which addresses have clients that may be silent for longer.
-    @ivar now: the time in seconds, as the clock has it.
+    Whoever listens owns it; when the last port stops listening, all connections are
+    closed.
+
+    @ivar limits: those of the rendezvous; the ones for commands limit messages here.
+    @ivar silences: counts by address the clients that may be silent for longer.
+    @ivar now: the clock's time in seconds.
     """
 
     noisy = False
@@ -165,32 +173,34 @@ class STUNFactory(Factory):
         self,
         clock: IReactorTime,
         limits: Limits | None = None,
-        tally: Statistics | None = None,
+        statistics: Statistics | None = None,
     ) -> None:
         """
-        @param tally: is told of refusals; that of the rendezvous beside us.
+        @param clock: the reactor.
+        @param limits: the most that clients may ask for.
+        @param statistics: counts refusals; that of the rendezvous beside us.
         """
         self.limits = limits = limits or Limits()
         self.now = clock.seconds
-        self.tally = tally or Statistics(clock.seconds())
+        self.statistics = statistics or Statistics(clock.seconds())
         self.messageRate = KeyedRate(limits.commandsPerMinute, "messages")
         self._connectionRate = KeyedRate(limits.connectionsPerMinute, "connections")
         self.silences = KeyedQuota(limits.silencesPerAddress, "silences")
-        self.clientele: Connections[STUNConnection] = Connections(
+        self.connections: Connections[STUNConnection] = Connections(
             clock, limits.connections, limits.connectionsPerAddress, self._sweep
         )
 
     def startFactory(self) -> None:
         """
-        Begin to look at the clock.
+        Start the clock of the connections.
         """
-        self.clientele.open()
+        self.connections.start()
 
     def stopFactory(self) -> None:
         """
         Close all connections.
         """
-        self.clientele.close()
+        self.connections.stop()
 
     def buildProtocol(  # type: ignore[override]
         self, addr: IAddress | None
@@ -200,14 +210,14 @@ class STUNFactory(Factory):
         """
         return STUNConnection(self)
 
-    def joined(self, connection: STUNConnection) -> None:
+    def admit(self, connection: STUNConnection) -> None:
         """
-        A connection was made.
+        Count a new connection.
 
         @raise TooMany: there is no room for it.
         @raise TooFast: its address had too many in the last minute.
         """
-        self.clientele.join(connection)
+        self.connections.add(connection)
         self._connectionRate.spend(connection.origin, self.now())
 
     def _sweep(self) -> None:
@@ -215,7 +225,7 @@ class STUNFactory(Factory):
         Do what is due.
         """
         now = self.now()
-        for connection in self.clientele.due(now):
-            connection.cut()
+        for connection in self.connections.due(now):
+            connection.abort()
         for rate in (self._connectionRate, self.messageRate):
-            rate.forget(now)
+            rate.expire(now)

@@ -13,7 +13,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.protocols import amp
 
 from punch.rendezvous import commands
-from punch.rendezvous.server.amp import MOST_KEYS, BadBox, refusal, takeBox, wireOf
+from punch.rendezvous.server.amp import MAX_KEYS, BadBox, codecOf, errorBox, readBox
 
 LONGEST = 16_384
 
@@ -72,7 +72,7 @@ def test_takesWhatAMPWrites(written: list[dict[bytes, bytes]], before: bytes) ->
     data = before + b"".join(amp.Box(box).serialize() for box in written)
     at, taken = len(before), []
     while at < len(data):
-        found = takeBox(data, at, LONGEST)
+        found = readBox(data, at, LONGEST)
         assert found is not None
         box, at = found
         taken.append(box)
@@ -86,7 +86,7 @@ def test_waitsForTheRest(box: dict[bytes, bytes], data: st.DataObject) -> None:
     """
     wire = amp.Box(box).serialize()
     cut = data.draw(st.integers(0, len(wire) - 1))
-    assert takeBox(wire[:cut], 0, LONGEST) is None
+    assert readBox(wire[:cut], 0, LONGEST) is None
 
 
 @given(st.binary(max_size=2000))
@@ -95,7 +95,7 @@ def test_anyBytes(data: bytes) -> None:
     Any bytes are a box, or the beginning of one, or refused.
     """
     try:
-        taken = takeBox(data, 0, LONGEST)
+        taken = readBox(data, 0, LONGEST)
     except BadBox:
         return
     assert taken is None or only(data[: taken[1]]) == taken[0]
@@ -108,7 +108,7 @@ def test_anyBytes(data: bytes) -> None:
         pytest.param(b"\0\1k\xff\xff", id="a value longer than a box"),
         pytest.param(b"\0\1k\0\1v\0\1k\0\1w\0\0", id="a key twice"),
         pytest.param(
-            b"".join(b"\0\1%c\0\0" % key for key in range(MOST_KEYS + 1)),
+            b"".join(b"\0\1%c\0\0" % key for key in range(MAX_KEYS + 1)),
             id="many keys",
         ),
         pytest.param(
@@ -122,7 +122,7 @@ def test_bounds(data: bytes) -> None:
     What will never be a box of ours is refused before its end.
     """
     with pytest.raises(BadBox):
-        takeBox(data, 0, LONGEST)
+        readBox(data, 0, LONGEST)
 
 
 @given(st.sampled_from(COMMANDS), st.data())
@@ -131,11 +131,11 @@ def test_commands(command: type[amp.Command], data: st.DataObject) -> None:
     Each command is written as Twisted reads it, and read as Twisted writes it.
     """
     given = data.draw(values(command.arguments))
-    box = only(wireOf(command).ask(given, b"2f"))
+    box = only(codecOf(command).ask(given, b"2f"))
     assert box.pop(amp.COMMAND) == command.commandName
     assert box.pop(amp.ASK) == b"2f"
     assert box == command.makeArguments(given, None)
-    assert wireOf(command).arguments.read(box) == command.parseArguments(box, None)
+    assert codecOf(command).arguments.read(box) == command.parseArguments(box, None)
 
 
 @given(st.sampled_from(COMMANDS), st.data())
@@ -144,7 +144,7 @@ def test_answers(command: type[amp.Command], data: st.DataObject) -> None:
     Each answer is written as Twisted reads it.
     """
     given = data.draw(values(command.response))
-    box = only(wireOf(command).answer(b"2f", given))
+    box = only(codecOf(command).answer(b"2f", given))
     assert box.pop(amp.ANSWER) == b"2f"
     assert box == command.makeResponse(given, None)
 
@@ -153,20 +153,20 @@ def test_noAnswerWanted() -> None:
     """
     A command without a tag wants no answer.
     """
-    assert only(wireOf(commands.Ping).ask({})) == {amp.COMMAND: b"Ping"}
+    assert only(codecOf(commands.Ping).ask({})) == {amp.COMMAND: b"Ping"}
 
 
 def test_optional() -> None:
     """
     What is optional may be missing, the rest not.
     """
-    arguments = wireOf(commands.Hello).arguments
+    arguments = codecOf(commands.Hello).arguments
     read = arguments.read({b"version": b"1", b"features": b""})
     assert read == {"version": 1, "features": []}
     with pytest.raises(BadBox):
         arguments.read({b"version": b"1"})
     for more in ({}, {"roundTrip": None}):
-        box = only(wireOf(commands.Hello).ask({"version": 1, "features": [], **more}))
+        box = only(codecOf(commands.Hello).ask({"version": 1, "features": [], **more}))
         assert set(box) == {b"_command", b"version", b"features"}
 
 
@@ -185,14 +185,14 @@ def test_malformed(box: dict[bytes, bytes]) -> None:
     Values that are none are refused.
     """
     with pytest.raises(BadBox):
-        wireOf(commands.Hello).arguments.read(box)
+        codecOf(commands.Hello).arguments.read(box)
 
 
 def test_refusal() -> None:
     """
     An error is written as Twisted reads it.
     """
-    assert only(refusal(b"2f", b"TOO-FAST", "wait … a minute")) == {
+    assert only(errorBox(b"2f", b"TOO-FAST", "wait … a minute")) == {
         amp.ERROR: b"2f",
         amp.ERROR_CODE: b"TOO-FAST",
         amp.ERROR_DESCRIPTION: "wait … a minute".encode(),

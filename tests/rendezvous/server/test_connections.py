@@ -15,89 +15,91 @@ from punch.rendezvous.server.connections import SWEEP, Connections
 
 
 @dataclass(eq=False)
-class Visitor:
+class Client:
     """
     A connection from somewhere.
     """
 
     origin: str
     due: float = 0.0
-    isCut: bool = False
+    isAborted: bool = False
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """
         Remember it.
         """
-        self.isCut = True
+        self.isAborted = True
 
 
-class ClienteleTests(SynchronousTestCase):
+class ConnectionsTests(SynchronousTestCase):
     """
     Three connections at most, two from one origin.
     """
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.looks = 0
-        self.clientele: Connections[Visitor] = Connections(self.clock, 3, 2, self.look)
+        self.sweeps = 0
+        self.connections: Connections[Client] = Connections(
+            self.clock, 3, 2, self.sweep
+        )
 
-    def look(self) -> None:
+    def sweep(self) -> None:
         """
         Count the looks at the clock.
         """
-        self.looks += 1
+        self.sweeps += 1
 
     def test_perOrigin(self) -> None:
         """
         Who has too many gets no more until one has left; others do.
         """
-        first, second, third = (Visitor("a") for _ in range(3))
-        assert [self.clientele.join(each) for each in (first, second)] == [1, 2]
+        first, second, third = (Client("a") for _ in range(3))
+        assert [self.connections.add(each) for each in (first, second)] == [1, 2]
         with pytest.raises(TooMany):
-            self.clientele.join(third)
-        assert self.clientele.join(Visitor("b")) == 1
-        self.clientele.leave(first)
-        assert self.clientele.join(third) == 2
+            self.connections.add(third)
+        assert self.connections.add(Client("b")) == 1
+        self.connections.remove(first)
+        assert self.connections.add(third) == 2
 
     def test_inAll(self) -> None:
         """
         There is no room for more than there is room for.
         """
         for origin in "abc":
-            self.clientele.join(Visitor(origin))
+            self.connections.add(Client(origin))
         with pytest.raises(TooMany):
-            self.clientele.join(Visitor("d"))
-        assert len(self.clientele) == 3
+            self.connections.add(Client("d"))
+        assert len(self.connections) == 3
 
     def test_leaveUncounted(self) -> None:
         """
         To forget one that was never counted changes nothing.
         """
-        counted = Visitor("a")
-        self.clientele.join(counted)
-        self.clientele.leave(Visitor("a"))
-        assert list(self.clientele) == [counted]
+        counted = Client("a")
+        self.connections.add(counted)
+        self.connections.remove(Client("a"))
+        assert list(self.connections) == [counted]
 
     def test_due(self) -> None:
         """
         Those whose time has come are looked at.
         """
-        early, late = Visitor("a", 1.0), Visitor("a", 3.0)
+        early, late = Client("a", 1.0), Client("a", 3.0)
         for each in (early, late):
-            self.clientele.join(each)
-        assert self.clientele.due(0.9) == []
-        assert self.clientele.due(1.0) == [early]
-        assert self.clientele.due(3.0), [early == late]
+            self.connections.add(each)
+        assert self.connections.due(0.9) == []
+        assert self.connections.due(1.0) == [early]
+        assert self.connections.due(3.0), [early == late]
 
     def test_openAndClose(self) -> None:
         """
         While it is open somebody looks once a second; at the end all are cut.
         """
-        visitor = Visitor("a")
-        self.clientele.join(visitor)
-        self.clientele.open()
+        client = Client("a")
+        self.connections.add(client)
+        self.connections.start()
         self.clock.pump([SWEEP] * 3)
-        assert self.looks == 3
-        self.clientele.close()
-        assert visitor.isCut
+        assert self.sweeps == 3
+        self.connections.stop()
+        assert client.isAborted
         assert self.clock.getDelayedCalls() == []

@@ -20,7 +20,7 @@ from punch.rendezvous.commands import (
     Publish,
     Withdraw,
 )
-from tests.rendezvous.visitor import OWNER, MeetingPoint, Visitor
+from tests.support.visitor import OWNER, MeetingPoint, Visitor
 
 
 class HelloTests(SynchronousTestCase):

@@ -14,10 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from punch.errors import TooLarge, TooMany
-from punch.rendezvous.server.introductions import LONGEST, Introductions, clamp, waits
+from punch.rendezvous.server.introductions import (
+    MAX_ROUND_TRIP,
+    Introductions,
+    clampRoundTrip,
+    startDelays,
+)
 from punch.rendezvous.server.limits import Limits
 
-roundTrips = st.floats(0, LONGEST)
+roundTrips = st.floats(0, MAX_ROUND_TRIP)
 
 
 @given(roundTrips, roundTrips)
@@ -26,7 +31,7 @@ def test_sameInstant(first: float, second: float) -> None:
     Each hears after half its round trip, waits, and so starts with the other; the
     farther waits for nothing.
     """
-    ours, theirs = waits(first, second)
+    ours, theirs = startDelays(first, second)
     assert abs((first / 2 + ours) - (second / 2 + theirs)) < 1e-9
     assert min(ours, theirs) == 0
 
@@ -39,7 +44,7 @@ def test_bounded(first: float | None, second: float | None) -> None:
     """
     Whatever the round trips are said to be, nobody waits longer than a second.
     """
-    assert all(0 <= wait <= LONGEST / 2 for wait in waits(first, second))
+    assert all(0 <= wait <= MAX_ROUND_TRIP / 2 for wait in startDelays(first, second))
 
 
 @given(st.none() | roundTrips)
@@ -47,14 +52,18 @@ def test_unknown(known: float | None) -> None:
     """
     With a round trip unknown, both start as soon as they hear.
     """
-    assert waits(None, known) == waits(known, None) == (0, 0)
+    assert startDelays(None, known) == startDelays(known, None) == (0, 0)
 
 
 def test_clamp() -> None:
     """
     Round trips are brought within reason.
     """
-    assert [clamp(-1), clamp(0.5), clamp(9)] == [0, 0.5, LONGEST]
+    assert [clampRoundTrip(-1), clampRoundTrip(0.5), clampRoundTrip(9)] == [
+        0,
+        0.5,
+        MAX_ROUND_TRIP,
+    ]
 
 
 @dataclass(eq=False)
@@ -80,14 +89,14 @@ def test_begin() -> None:
     """
     Both take part in an introduction, and nobody else.
     """
-    meetings = introductions()
+    alive = introductions()
     listener, dialer, stranger = Somebody(), Somebody(), Somebody()
-    meeting = meetings.begin("name", listener, dialer, 1.0)
-    assert meetings.find(meeting.identifier, listener) is meeting
-    assert meetings.find(meeting.identifier, dialer) is meeting
-    assert meetings.find(meeting.identifier, stranger) is None
-    assert meetings.find(b"other", listener) is None
-    assert [meetings.busy(each) for each in (listener, dialer, stranger)] == [
+    introduction = alive.start("name", listener, dialer, 1.0)
+    assert alive.find(introduction.identifier, listener) is introduction
+    assert alive.find(introduction.identifier, dialer) is introduction
+    assert alive.find(introduction.identifier, stranger) is None
+    assert alive.find(b"other", listener) is None
+    assert [alive.isBusy(each) for each in (listener, dialer, stranger)] == [
         True,
         True,
         False,
@@ -99,34 +108,34 @@ def test_other() -> None:
     Each is the other's other.
     """
     listener, dialer = Somebody(), Somebody()
-    meeting = introductions().begin("name", listener, dialer, 1.0)
-    assert meeting.other(listener) is dialer
-    assert meeting.other(dialer) is listener
+    introduction = introductions().start("name", listener, dialer, 1.0)
+    assert introduction.other(listener) is dialer
+    assert introduction.other(dialer) is listener
 
 
 def test_end() -> None:
     """
     An introduction that ended leaves nothing; others stay.
     """
-    meetings = introductions()
+    every = introductions()
     listener, first, second = Somebody(), Somebody(), Somebody()
-    ended = meetings.begin("name", listener, first, 1.0)
-    alive = meetings.begin("name", listener, second, 1.0)
-    meetings.end(ended)
-    assert meetings.find(ended.identifier, listener) is None
-    assert not meetings.busy(first)
-    assert meetings.of(first) == []
-    assert meetings.of(listener) == [alive]
-    assert len(meetings) == 1
+    ended = every.start("name", listener, first, 1.0)
+    alive = every.start("name", listener, second, 1.0)
+    every.remove(ended)
+    assert every.find(ended.identifier, listener) is None
+    assert not every.isBusy(first)
+    assert every.ofParty(first) == []
+    assert every.ofParty(listener) == [alive]
+    assert len(every) == 1
 
 
 def test_identifiers() -> None:
     """
     By default identifiers cannot be guessed.
     """
-    meetings: Introductions[Somebody] = Introductions(Limits())
+    alive: Introductions[Somebody] = Introductions(Limits())
     made = {
-        meetings.begin("name", Somebody(), Somebody(str(each)), 1.0).identifier
+        alive.start("name", Somebody(), Somebody(str(each)), 1.0).identifier
         for each in range(60)
     }
     assert len(made) == 60
@@ -137,55 +146,55 @@ def test_perName() -> None:
     """
     One name has so many alive; after one ends, there is room again.
     """
-    meetings = introductions(introductionsPerName=2)
+    alive = introductions(introductionsPerName=2)
     listener = Somebody()
-    first = meetings.begin("name", listener, Somebody("a"), 1.0)
-    meetings.begin("name", listener, Somebody("b"), 1.0)
+    first = alive.start("name", listener, Somebody("a"), 1.0)
+    alive.start("name", listener, Somebody("b"), 1.0)
     with pytest.raises(TooMany, match="of one name"):
-        meetings.begin("name", listener, Somebody("c"), 1.0)
-    meetings.begin("other", listener, Somebody("c"), 1.0)
-    meetings.end(first)
-    meetings.begin("name", listener, Somebody("c"), 1.0)
+        alive.start("name", listener, Somebody("c"), 1.0)
+    alive.start("other", listener, Somebody("c"), 1.0)
+    alive.remove(first)
+    alive.start("name", listener, Somebody("c"), 1.0)
 
 
 def test_perAddress() -> None:
     """
     One address dials so many alive; what the name refused does not count.
     """
-    meetings = introductions(introductionsPerAddress=2, introductionsPerName=1)
-    first = meetings.begin("a", Somebody(), Somebody(), 1.0)
+    alive = introductions(introductionsPerAddress=2, introductionsPerName=1)
+    first = alive.start("a", Somebody(), Somebody(), 1.0)
     with pytest.raises(TooMany):
-        meetings.begin("a", Somebody(), Somebody(), 1.0)
-    meetings.begin("b", Somebody(), Somebody(), 1.0)
+        alive.start("a", Somebody(), Somebody(), 1.0)
+    alive.start("b", Somebody(), Somebody(), 1.0)
     with pytest.raises(TooMany, match="from one address"):
-        meetings.begin("c", Somebody(), Somebody(), 1.0)
-    meetings.end(first)
-    meetings.begin("c", Somebody(), Somebody(), 1.0)
+        alive.start("c", Somebody(), Somebody(), 1.0)
+    alive.remove(first)
+    alive.start("c", Somebody(), Somebody(), 1.0)
 
 
 def test_messages() -> None:
     """
     So many messages pass, of a size.
     """
-    meetings = introductions(messagesPerIntroduction=2, messageBytes=10)
-    meeting = meetings.begin("name", Somebody(), Somebody(), 1.0)
-    meetings.count(meeting, b"x" * 10)
+    alive = introductions(messagesPerIntroduction=2, messageBytes=10)
+    introduction = alive.start("name", Somebody(), Somebody(), 1.0)
+    alive.countMessage(introduction, b"x" * 10)
     with pytest.raises(TooLarge, match=r"(?i)at most 10 bytes"):
-        meetings.count(meeting, b"x" * 11)
-    meetings.count(meeting, b"")
+        alive.countMessage(introduction, b"x" * 11)
+    alive.countMessage(introduction, b"")
     with pytest.raises(TooMany, match=r"(?i)at most 2 messages"):
-        meetings.count(meeting, b"")
+        alive.countMessage(introduction, b"")
 
 
 def test_overdue() -> None:
     """
     Those that live for too long are found, the oldest first.
     """
-    meetings = introductions(introductionSeconds=10)
+    alive = introductions(introductionSeconds=10)
     begun = [
-        meetings.begin("name", Somebody(), Somebody(), float(now)) for now in range(4)
+        alive.start("name", Somebody(), Somebody(), float(now)) for now in range(4)
     ]
-    assert meetings.overdue(9.5) == []
-    assert meetings.overdue(12.0) == begun[:3]
-    meetings.end(begun[1])
-    assert meetings.overdue(12.0) == [begun[0], begun[2]]
+    assert alive.overdue(9.5) == []
+    assert alive.overdue(12.0) == begun[:3]
+    alive.remove(begun[1])
+    assert alive.overdue(12.0) == [begun[0], begun[2]]

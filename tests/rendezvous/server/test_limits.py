@@ -70,18 +70,18 @@ class TestQuota:
         A key takes as many as it may, another not the fewer for it.
         """
         quota = KeyedQuota(2, "things")
-        assert [quota.take("a"), quota.take("a"), quota.take("b")] == [1, 2, 1]
+        assert [quota.acquire("a"), quota.acquire("a"), quota.acquire("b")] == [1, 2, 1]
         with pytest.raises(TooMany, match=r"(?i)at most 2 things"):
-            quota.take("a")
+            quota.acquire("a")
 
     def test_give(self) -> None:
         """
         What was given back can be taken again.
         """
         quota = KeyedQuota(1, "things")
-        quota.take("a")
-        quota.give("a")
-        assert quota.take("a") == 1
+        quota.acquire("a")
+        quota.release("a")
+        assert quota.acquire("a") == 1
 
 
 class TestRate:
@@ -133,7 +133,7 @@ class TestRate:
         rate.spend("a", 0.0)
         rate.spend("b", 0.0)
         rate.spend("b", 0.0)
-        rate.forget(31.0)
+        rate.expire(31.0)
         assert len(rate) == 1
-        rate.forget(61.0)
+        rate.expire(61.0)
         assert len(rate) == 0

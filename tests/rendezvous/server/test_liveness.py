@@ -19,7 +19,7 @@ from twisted.internet.testing import StringTransport
 
 from punch.rendezvous.server.liveness import (
     PING_INTERVAL,
-    Act,
+    Action,
     Liveness,
     kernelRoundTrip,
     smoothed,
@@ -129,11 +129,11 @@ def test_smoothed(estimate: float, sample: float) -> None:
 IDLE, SILENT = 60.0, 20.0
 
 
-def act(liveness: Liveness, now: float, idle: bool = False) -> Act:
+def action(liveness: Liveness, now: float, idle: bool = False) -> Action:
     """
     What is to be done at a time.
     """
-    return liveness.act(now, idle, IDLE, SILENT)
+    return liveness.action(now, idle, IDLE, SILENT)
 
 
 def due(liveness: Liveness, idle: bool = False) -> float:
@@ -153,8 +153,8 @@ def test_firstPing(reported: float | None, measured: bool) -> None:
     """
     liveness = Liveness(100.0, reported, measured)
     assert 100 + 0.75 * PING_INTERVAL <= due(liveness) <= 100 + PING_INTERVAL
-    assert act(liveness, due(liveness) - 0.01) is Act.WAIT
-    assert act(liveness, due(liveness)) is Act.PING
+    assert action(liveness, due(liveness) - 0.01) is Action.WAIT
+    assert action(liveness, due(liveness)) is Action.PING
 
 
 def test_firstPingAtOnce() -> None:
@@ -163,9 +163,9 @@ def test_firstPingAtOnce() -> None:
     dialers; before that nobody needs to know.
     """
     liveness = Liveness(100.0, None, False)
-    assert act(liveness, 100.0) is not Act.PING
-    liveness.waits(100.0)
-    assert act(liveness, 100.0) is Act.PING
+    assert action(liveness, 100.0) is not Action.PING
+    liveness.needRoundTrip(100.0)
+    assert action(liveness, 100.0) is Action.PING
     liveness.pinged(100.0)
     liveness.answered(100.25)
     assert liveness.estimate == 0.25
@@ -189,8 +189,8 @@ def test_silent() -> None:
     liveness = Liveness(0.0, None, False)
     liveness.pinged(0.0)
     assert due(liveness) == SILENT
-    assert act(liveness, SILENT - 0.01) is Act.WAIT
-    assert act(liveness, SILENT) is Act.ABORT
+    assert action(liveness, SILENT - 0.01) is Action.WAIT
+    assert action(liveness, SILENT) is Action.ABORT
 
 
 def test_idle() -> None:
@@ -201,8 +201,8 @@ def test_idle() -> None:
     liveness.pinged(50.0)
     liveness.answered(50.1)
     assert due(liveness, idle=True) == IDLE
-    assert act(liveness, IDLE, idle=True) is Act.CLOSE
-    assert act(liveness, IDLE, idle=False) is Act.WAIT
+    assert action(liveness, IDLE, idle=True) is Action.CLOSE
+    assert action(liveness, IDLE, idle=False) is Action.WAIT
 
 
 def test_rested() -> None:
@@ -210,6 +210,6 @@ def test_rested() -> None:
     It is idle from when it gave its last thing up.
     """
     liveness = Liveness(0.0, 0.1, True)
-    liveness.rested(30.0)
-    assert act(liveness, IDLE, idle=True) is not Act.CLOSE
-    assert act(liveness, 30 + IDLE, idle=True) is Act.CLOSE
+    liveness.released(30.0)
+    assert action(liveness, IDLE, idle=True) is not Action.CLOSE
+    assert action(liveness, 30 + IDLE, idle=True) is Action.CLOSE

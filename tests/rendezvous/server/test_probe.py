@@ -19,9 +19,9 @@ from punch.net.outcome import Outcome
 from punch.rendezvous import commands
 from punch.rendezvous.server.factory import RendezvousFactory
 from punch.rendezvous.server.limits import Limits
-from punch.rendezvous.server.probe import MOST, PATIENCE, Prober
+from punch.rendezvous.server.probe import MAX_PROBES, TIMEOUT, Prober
 from punch.testing import MemoryNetwork, spin
-from tests.rendezvous.visitor import Visitor
+from tests.support.visitor import Visitor
 
 SERVER = "192.0.2.1"
 HOST = "10.0.0.1"
@@ -41,13 +41,13 @@ class MeetingPoint:
         self.network = MemoryNetwork(Clock(), 1, refusesUnknown=refuses)
         self.server = self.network.host(SERVER)
         self.client = self.network.host(CLIENT.host)
-        self.knocker = Prober(self.server)
+        self.prober = Prober(self.server)
 
-    def knock(self, address: Address = CLIENT, ours: str = SERVER) -> Deferred[Outcome]:
+    def probe(self, address: Address = CLIENT, ours: str = SERVER) -> Deferred[Outcome]:
         """
         Knock.
         """
-        return Deferred.fromCoroutine(self.knocker.knock(address, ours))
+        return Deferred.fromCoroutine(self.prober.probe(address, ours))
 
     def leavesNothing(self) -> None:
         """
@@ -81,7 +81,7 @@ def test_open() -> None:
     place = MeetingPoint()
     Listener.came = []
     port = place.client.listenTCP(CLIENT.port, Factory.forProtocol(Listener))
-    assert spin(place.knock(), place.network) is Outcome.CONNECTED
+    assert spin(place.probe(), place.network) is Outcome.CONNECTED
     place.network.run(1.0)
     [peer] = Listener.came
     assert peer.host == SERVER
@@ -95,7 +95,7 @@ def test_refused() -> None:
     Nobody listens.
     """
     place = MeetingPoint()
-    assert spin(place.knock(), place.network) is Outcome.REFUSED
+    assert spin(place.probe(), place.network) is Outcome.REFUSED
     place.leavesNothing()
 
 
@@ -105,8 +105,8 @@ def test_silence() -> None:
     """
     place = MeetingPoint()
     place.client.cut()
-    assert spin(place.knock(), place.network) is Outcome.TIMED_OUT
-    assert place.network.clock.seconds() == pytest.approx(PATIENCE, abs=0.1)
+    assert spin(place.probe(), place.network) is Outcome.TIMED_OUT
+    assert place.network.clock.seconds() == pytest.approx(TIMEOUT, abs=0.1)
     place.leavesNothing()
 
 
@@ -115,7 +115,7 @@ def test_notOurs() -> None:
     From an address that is not ours we do not knock, as behind a proxy.
     """
     place = MeetingPoint()
-    assert spin(place.knock(ours="192.0.2.99"), place.network) is Outcome.FAILED
+    assert spin(place.probe(ours="192.0.2.99"), place.network) is Outcome.FAILED
     # (Twisted leaves the socket that it could not bind to the garbage collector.)
     assert not list(place.network.delayedCalls())
 
@@ -126,11 +126,13 @@ def test_most() -> None:
     """
     place = MeetingPoint()
     place.client.cut()
-    knocks = [place.knock() for _ in range(MOST)]
+    probes = [place.probe() for _ in range(MAX_PROBES)]
     with pytest.raises(TooMany):
-        spin(place.knock(), place.network)
-    place.knocker.end()
-    assert [spin(each, place.network) for each in knocks] == [Outcome.FAILED] * MOST
+        spin(place.probe(), place.network)
+    place.prober.cancelAll()
+    assert [spin(each, place.network) for each in probes] == [
+        Outcome.FAILED
+    ] * MAX_PROBES
     place.leavesNothing()
 
 
@@ -141,22 +143,22 @@ class _Recorder(Prober):
 
     def __init__(self, *addresses: str) -> None:
         self.addresses = [*addresses]
-        self.knocked: list[tuple[Address, str]] = []
+        self.probed: list[tuple[Address, str]] = []
 
-    async def knock(self, address: Address, ours: str) -> Outcome:
+    async def probe(self, address: Address, ours: str) -> Outcome:
         """
-        See L{Prober.knock}.
+        See L{Prober.probe}.
         """
-        self.knocked.append((address, ours))
+        self.probed.append((address, ours))
         return Outcome.REFUSED
 
 
-def visitor(knocker: Prober | None, **limits: int) -> Visitor:
+def visitor(prober: Prober | None, **limits: int) -> Visitor:
     """
     A client of a rendezvous that knocks, or not.
     """
     factory = RendezvousFactory(Clock(), Limits(**limits))
-    factory.knocker = knocker
+    factory.state.prober = prober
     return Visitor(factory, CLIENT)
 
 
@@ -165,11 +167,11 @@ def test_onlyOwn() -> None:
     The one address is that of the client's own connection: the command has no argument
     to name another, but whether to come from another of ours.
     """
-    knocker = _Recorder()
-    client = visitor(knocker)
+    prober = _Recorder()
+    client = visitor(prober)
     assert client.hello()["features"] == ["knock"]
     assert client.ask(commands.Probe) == {"answer": Outcome.REFUSED}
-    assert [address for address, _ in knocker.knocked] == [CLIENT]
+    assert [address for address, _ in prober.probed] == [CLIENT]
     [(name, kind)] = commands.Probe.arguments
     assert (name, type(kind)) == (b"elsewhere", amp.Boolean)
 
@@ -178,14 +180,14 @@ def test_often() -> None:
     """
     One address may ask for so many a minute.
     """
-    knocker = _Recorder()
-    client = visitor(knocker, knocksPerMinute=2)
+    prober = _Recorder()
+    client = visitor(prober, knocksPerMinute=2)
     client.hello()
     for _ in range(2):
         client.ask(commands.Probe)
     with pytest.raises(Exception, match="at most 2 knocks a minute"):
         client.ask(commands.Probe)
-    assert len(knocker.knocked) == 2
+    assert len(prober.probed) == 2
 
 
 def test_off() -> None:
@@ -204,12 +206,12 @@ def test_elsewhere() -> None:
     counted as any knock.
     """
     ours = HOST
-    knocker = _Recorder("2001:db8::1", ours, "192.0.2.2")
-    client = visitor(knocker, knocksPerMinute=2)
+    prober = _Recorder("2001:db8::1", ours, "192.0.2.2")
+    client = visitor(prober, knocksPerMinute=2)
     assert client.hello()["features"] == ["knock", "knock-elsewhere"]
     client.ask(commands.Probe)
     client.ask(commands.Probe, elsewhere=True)
-    assert knocker.knocked == [(CLIENT, ours), (CLIENT, "192.0.2.2")]
+    assert prober.probed == [(CLIENT, ours), (CLIENT, "192.0.2.2")]
     with pytest.raises(Exception, match="at most 2 knocks a minute"):
         client.ask(commands.Probe, elsewhere=True)
 
@@ -220,27 +222,27 @@ def test_nowhereElse(addresses: tuple[str, ...]) -> None:
     Who has no other of the same kind says so, and does not knock from where it was not
     asked to.
     """
-    knocker = _Recorder(*addresses)
-    client = visitor(knocker)
+    prober = _Recorder(*addresses)
+    client = visitor(prober)
     assert client.hello()["features"] == ["knock"]
     with pytest.raises(TooMany):
         client.ask(commands.Probe, elsewhere=True)
-    assert knocker.knocked == []
+    assert prober.probed == []
 
 
 def test_noAddress() -> None:
     """
     Who has no address that the client knows, as behind a proxy, has no other.
     """
-    assert _Recorder("192.0.2.2").elsewhere("") == ""
+    assert _Recorder("192.0.2.2").otherAddress("") == ""
 
 
 def test_helloFirst() -> None:
     """
     Nobody is knocked at who has not said hello.
     """
-    knocker = _Recorder()
-    client = visitor(knocker)
+    prober = _Recorder()
+    client = visitor(prober)
     with pytest.raises(Exception, match="hello comes first"):
         client.ask(commands.Probe)
-    assert knocker.knocked == []
+    assert prober.probed == []

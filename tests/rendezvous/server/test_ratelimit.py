@@ -19,7 +19,7 @@ def spend(budget: SpliceBudget, count: int, now: float) -> float:
     Spend some, and say how long to rest.
     """
     budget.left -= count
-    return budget.reckon(now) if budget.left < 0 else 0.0
+    return budget.settle(now) if budget.left < 0 else 0.0
 
 
 def test_all() -> None:

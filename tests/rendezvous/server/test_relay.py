@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,13 +20,13 @@ from zope.interface.verify import verifyObject
 from punch.rendezvous.commands import Dial, Hello, Introduce, Leave
 from punch.rendezvous.relayerrors import TicketUnknown, TicketUsed
 from punch.rendezvous.relaypreamble import TICKET_BYTES, encodePreamble
-from punch.rendezvous.server.amp import wireOf
-from punch.rendezvous.server.relay import Pair, Tickets
+from punch.rendezvous.server.amp import codecOf
+from punch.rendezvous.server.relay import TicketPair, Tickets
 from punch.rendezvous.server.relaysplice import RelayedConnection
-from tests.rendezvous.visitor import MeetingPoint
 from tests.support.doubles import watching
 from tests.support.programs import HalfCloser
 from tests.support.relays import Site
+from tests.support.visitor import MeetingPoint
 
 
 def tickets(seconds: float = 30.0) -> Tickets:
@@ -101,11 +100,11 @@ def test_forget() -> None:
     issued = tickets()
     over, alive = issued.issue(1.0), issued.issue(1.0)
     issued.use(over.dialer)
-    issued.forget(over)
+    issued.revoke(over)
     for ticket in (over.dialer, over.listener):
         with pytest.raises(TicketUnknown):
             issued.use(ticket)
-    issued.forget(over)
+    issued.revoke(over)
     assert issued.use(alive.dialer) is alive
     assert len(issued) == 2
 
@@ -115,7 +114,7 @@ def test_expire() -> None:
     They are good for so long, used or not.
     """
     issued = tickets(10.0)
-    pairs: list[Pair] = [issued.issue(float(now)) for now in range(4)]
+    pairs: list[TicketPair] = [issued.issue(float(now)) for now in range(4)]
     issued.use(pairs[0].listener)
     assert issued.expire(9.9) == []
     assert issued.expire(11.0) == pairs[:2]
@@ -223,7 +222,7 @@ class TestTickets:
         for _ in range(20):
             place.visit().ask(Dial, name="name", message=b"")
         place.wait(6)
-        relay = place.factory.relay
+        relay = place.factory.state.relay
         assert relay is not None
         assert len(relay._tickets) == 0
 
@@ -251,7 +250,7 @@ class TestFirst:
         AMP on the same port is served as ever, in pieces too.
         """
         client = site.connect()
-        box = wireOf(Hello).ask({"version": 1, "features": []}, b"1")
+        box = codecOf(Hello).ask({"version": 1, "features": []}, b"1")
         for at in range(len(box)):
             client.transport.write(box[at : at + 1])
             site.run(0.01)
@@ -308,7 +307,7 @@ class TestFirst:
         Who has said hello can't become a client of the relay.
         """
         client = site.connect()
-        box = wireOf(Hello).ask({"version": 1, "features": []}, b"1")
+        box = codecOf(Hello).ask({"version": 1, "features": []}, b"1")
         client.transport.write(box + encodePreamble(site.tickets()[0]))
         site.run(0.2)
         assert client.ended == ["read"]
@@ -351,10 +350,8 @@ class TestSpliced:
         mine, theirs = site.tickets()
         first = site.client(mine, MUCH)
         site.run(5)
-        [connection] = site.factory.clientele
-        half = connection._half
-        assert half is not None
-        assert half._size < 2 * 65_536
+        [connection] = site.connections
+        assert connection._relayed._heldBytes < 2 * 65_536
         second = site.client(theirs, b"", site.hosts[1])
         site.run(60)
         assert second.received == b"\0" + MUCH
@@ -443,7 +440,7 @@ class TestSpliced:
         slow.transport.pauseProducing()
         other.transport.write(MUCH)
         site.run(60)
-        transports: list[Any] = [each.transport for each in site.factory.clientele]
+        transports = [each.transport for each in site.connections]
         for each in transports:
             assert len(each.dataBuffer) + each._tempDataLen <= 3 * 65_536
         assert len(slow.received) < 65_537
@@ -459,10 +456,9 @@ class TestSpliced:
         Small writes are not held back, and a host that is gone is noticed.
         """
         site.joined()
-        for each in site.factory.clientele:
-            transport: Any = each.transport
-            assert transport.getTcpNoDelay()
-            assert transport.getTcpKeepAlive()
+        for each in site.connections:
+            assert each.transport.getTcpNoDelay()
+            assert each.transport.getTcpKeepAlive()
 
     def test_lives(self, site: Site) -> None:
         """
@@ -733,11 +729,9 @@ def test_interfaces() -> None:
     """
     A half hears of half-closed connections, and is a producer to the other.
     """
-    half = RelayedConnection(
-        Site().relay, "192.0.2.1", lambda error: None, lambda: None
-    )
-    verifyObject(IHalfCloseableProtocol, half)
-    verifyObject(IPushProducer, half)
+    connection = RelayedConnection("192.0.2.1", lambda error: None, lambda: None)
+    verifyObject(IHalfCloseableProtocol, connection)
+    verifyObject(IPushProducer, connection)
 
 
 def test_pauses() -> None:
@@ -745,22 +739,20 @@ def test_pauses() -> None:
     A half reads if the other takes more, and its splice does not rest, and there is
     more to come.
     """
-    half = RelayedConnection(
-        Site().relay, "192.0.2.1", lambda error: None, lambda: None
-    )
-    half.makeConnection(transport := StringTransport())
-    half.pauseProducing()
-    half.rest()
-    half.resumeProducing()
+    connection = RelayedConnection("192.0.2.1", lambda error: None, lambda: None)
+    connection.makeConnection(transport := StringTransport())
+    connection.pauseProducing()
+    connection.throttle()
+    connection.resumeProducing()
     assert transport.producerState == "paused"
-    half.pauseProducing()
-    half.wake()
+    connection.pauseProducing()
+    connection.unthrottle()
     assert transport.producerState == "paused"
-    half.resumeProducing()
+    connection.resumeProducing()
     assert transport.producerState == "producing"
-    half.rest()
-    half.readConnectionLost()
-    half.wake()
+    connection.throttle()
+    connection.readConnectionLost()
+    connection.unthrottle()
     assert transport.producerState == "paused"
 
 

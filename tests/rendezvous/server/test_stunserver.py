@@ -66,7 +66,7 @@ def _site() -> Iterator[Site]:
     assert site.clock.getDelayedCalls() == []
 
 
-def isCut(transport: StringTransport) -> bool:
+def isAborted(transport: StringTransport) -> bool:
     """
     Was the connection closed at once?
     """
@@ -96,7 +96,7 @@ def test_success(site: Site, peer: object, seen: object) -> None:
     answer = transport.value()
     assert answer[: len(answer) // 2] == answer[len(answer) // 2 :]
     assert decode(answer[: len(answer) // 2]) == Success(ID, seen)  # type: ignore[arg-type]
-    assert not isCut(transport)
+    assert not isAborted(transport)
 
 
 def test_unknown(site: Site) -> None:
@@ -139,7 +139,7 @@ def test_notSTUN(site: Site) -> None:
     connection, transport = site.client()
     with watching() as log:
         connection.dataReceived(b"GET / HTTP/1.1\r\nHost: example\r\n\r\n")
-    assert isCut(transport)
+    assert isAborted(transport)
     assert transport.value() == b""
     [line] = log.sentences
     assert "198.51.100.7:4711" in line
@@ -152,7 +152,7 @@ def test_notIP(site: Site) -> None:
     """
     connection, transport = site.client(UNIXAddress(b"/tmp/socket"))
     connection.dataReceived(ASK)
-    assert isCut(transport)
+    assert isAborted(transport)
 
 
 @settings(deadline=None)
@@ -164,7 +164,7 @@ def test_anyBytes(pieces: list[bytes]) -> None:
     site = Site()
     connection, transport = site.client()
     for piece in pieces:
-        if not isCut(transport):
+        if not isAborted(transport):
             connection.dataReceived(piece)
     site.factory.doStop()
 
@@ -175,9 +175,9 @@ def test_noQuestion(site: Site) -> None:
     """
     _, transport = site.client()
     site.run(9)
-    assert not isCut(transport)
+    assert not isAborted(transport)
     site.run(2)
-    assert isCut(transport)
+    assert isAborted(transport)
 
 
 def test_idle(site: Site) -> None:
@@ -190,10 +190,10 @@ def test_idle(site: Site) -> None:
     site.run(59)
     connection.dataReceived(Indication(ID).toBytes())
     site.run(59)
-    assert not isCut(transport)
+    assert not isAborted(transport)
     connection.dataReceived(ASK.replace(b"\0\1", b"\0\3", 1))
     site.run(2)
-    assert isCut(transport)
+    assert isAborted(transport)
 
 
 def test_perAddress() -> None:
@@ -202,10 +202,10 @@ def test_perAddress() -> None:
     """
     site = Site(connectionsPerAddress=2)
     first = [site.client() for _ in range(2)]
-    assert isCut(site.client()[1])
-    assert not isCut(site.client(tcpAddress("198.51.100.8", 1))[1])
+    assert isAborted(site.client()[1])
+    assert not isAborted(site.client(tcpAddress("198.51.100.8", 1))[1])
     first[0][0].connectionLost()
-    assert not isCut(site.client()[1])
+    assert not isAborted(site.client()[1])
 
 
 def test_perMinute() -> None:
@@ -215,9 +215,9 @@ def test_perMinute() -> None:
     site = Site(connectionsPerMinute=2)
     for _ in range(2):
         site.client()[0].connectionLost()
-    assert isCut(site.client()[1])
+    assert isAborted(site.client()[1])
     site.run(60)
-    assert not isCut(site.client()[1])
+    assert not isAborted(site.client()[1])
 
 
 def test_inAll() -> None:
@@ -226,7 +226,7 @@ def test_inAll() -> None:
     """
     site = Site(connections=1)
     site.client()
-    assert isCut(site.client(tcpAddress("198.51.100.8", 1))[1])
+    assert isAborted(site.client(tcpAddress("198.51.100.8", 1))[1])
 
 
 def test_flood() -> None:
@@ -236,9 +236,9 @@ def test_flood() -> None:
     site = Site(commandsPerMinute=3)
     connection, transport = site.client()
     connection.dataReceived(ASK * 3)
-    assert not isCut(transport)
+    assert not isAborted(transport)
     connection.dataReceived(ASK)
-    assert isCut(transport)
+    assert isAborted(transport)
 
 
 def test_deaf() -> None:
@@ -256,11 +256,11 @@ def test_deaf() -> None:
         client.transport.write(ASK * 1000)
         net.run(0.1)
     net.run(5)
-    [held] = factory.clientele
+    [held] = factory.connections
     unsent = held.transport._tempDataLen + len(held.transport.dataBuffer)
     assert unsent < 300_000 < 50_000 * len(ASK)
     net.run(90)
-    assert not factory.clientele
+    assert not factory.connections
     tcp(client).abortConnection()
     listening.stopListening()
     net.run(2)
@@ -300,7 +300,7 @@ def test_proxied(site: Site) -> None:
     answer = transport.value()
     assert decode(answer[: len(answer) // 2]) == Success(ID, PEER)
     connection.dataReceived(b"no STUN at all, whatever")
-    assert isCut(transport)
+    assert isAborted(transport)
 
 
 def asking(seconds: int) -> bytes:
@@ -331,13 +331,13 @@ def test_silence(seconds: int, granted: int) -> None:
     connection.dataReceived(asking(seconds))
     assert borne(transport) == granted
     site.run(max(granted, 60) - 2)
-    assert not isCut(transport)
+    assert not isAborted(transport)
     connection.dataReceived(ASK)
     assert borne(transport) == 0
     site.run(59)
-    assert not isCut(transport)
+    assert not isAborted(transport)
     site.run(3)
-    assert isCut(transport)
+    assert isAborted(transport)
     site.factory.doStop()
 
 

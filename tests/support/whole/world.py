@@ -83,18 +83,18 @@ class Rendezvous:
         Look at peers from a second port, too.
         """
         self.isVantage = True
-        self.factory.vantages = [f":{PORT + 1}"]
+        self.factory.state.observers = [f":{PORT + 1}"]
         self._answer(self.host)
 
     def lookElsewhere(self, host: MemoryHost) -> None:
         """
         Look at peers from a second address, too.
         """
-        self.factory.vantages.append(f"{host.addresses[0]}:{PORT + 1}")
+        self.factory.state.observers.append(f"{host.addresses[0]}:{PORT + 1}")
         self._answer(host)
 
     def _answer(self, host: MemoryHost) -> None:
-        stun = STUNFactory(self.host, self.limits, self.factory.tally)
+        stun = STUNFactory(self.host, self.limits, self.factory.state.statistics)
         self._ports.append(host.listenTCP(PORT + 1, stun))
 
     def stop(self) -> None:
