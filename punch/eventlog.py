@@ -1,6 +1,6 @@
 """
-The event log: a sentence for each event in the program's log, and, if wanted, a
-JSON object a line in a file.
+The event log: a sentence for each event in the program's log; and, if wanted, a line
+with a JSON object for each event in a file.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ _log = Logger(namespace="punch")
 
 def openEvents(path: str | None) -> TextIO | None:
     """
-    The file that C{--events} names, if it names one.
+    Open the file of C{--events} to append to it.
 
-    @raise BadOption: it can't be written.
+    @param path: C{None} for no file.
+    @raise BadOption: the file cannot be written.
     """
     if path is None:
         return None
     try:
-        # It tells the code: for its owner's eyes, as the code is.
+        # The code is in it, so only its owner may read it.
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         return os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8")
     except OSError as cannot:
@@ -35,17 +36,19 @@ def openEvents(path: str | None) -> TextIO | None:
 
 class EventLog:
     """
-    Hears of events (L{punch.events.Tell}) and writes them down.
+    Writes events to the program's log, and to a file if there is one.
+
+    It is a L{punch.events.Tell}.  Its maker opens and closes the file.
     """
 
     def __init__(self, now: Any, file: TextIO | None = None) -> None:
         """
-        @param now: asks for the time, in Unix seconds.
-        @param file: where JSON goes, flushed line by line.
+        @param now: answers with the time, in Unix seconds.
+        @param file: gets the JSON objects, and is flushed after each.
         """
         self._now = now
         self._file = file
-        self._seen: set[Attempted] = set()
+        self._logged: set[Attempted] = set()
 
     def __call__(self, event: Event) -> None:
         _log.emit(self._levelOf(event), "{sentence}", sentence=event.sentence())
@@ -56,14 +59,14 @@ class EventLog:
 
     def _levelOf(self, event: Event) -> Any:
         """
-        A person needs to read of each sort of outcome once, not of each retry.
+        A person wants to read once of each outcome of an address, not of each retry.
         """
         if isinstance(event, Failed):
             return LogLevel.error
         if isinstance(event, Introduced):
-            self._seen.clear()
+            self._logged.clear()
         if isinstance(event, Attempted):
-            if event in self._seen:
+            if event in self._logged:
                 return LogLevel.debug
-            self._seen.add(event)
+            self._logged.add(event)
         return LogLevel.info

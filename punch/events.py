@@ -1,34 +1,35 @@
 """
-What happened, for people and for scripts.
+The events of a peer: what happened, for people and for scripts.
 
-Events are frozen and in the past tense; their fields are plain values, ready
-for JSON.  Each has its name as scripts see it (C{event}) and its sentence as a
-person reads it (C{sentence}).  Addresses are in text form (L{punch.net.address}),
-durations in seconds.
+A peer reports an event when something has happened to its shared port, an introduction,
+a link or a forward.  Events are frozen, and their fields are plain values, ready for
+JSON: addresses are in text form (L{punch.net.address}), durations in seconds, and a
+reason is the value of a L{punch.reasons.Reason}.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 
-class Event(Protocol):
+class Event:
     """
-    Anything that happened.
+    Something that happened; the base of all events.
+
+    @cvar event: the event's name, for scripts.
+    @cvar template: the event's sentence, as a format string of its fields.
     """
 
-    @property
-    def event(self) -> str:
-        """
-        Its name, for scripts.
-        """
+    event: ClassVar[str]
+    template: ClassVar[str]
 
     def sentence(self) -> str:
         """
-        Its sentence, for a person.
+        What happened, in a sentence for a person.
         """
+        return self.template.format(**vars(self))
 
 
 def fieldsOf(event: Any) -> dict[str, Any]:
@@ -40,38 +41,36 @@ def fieldsOf(event: Any) -> dict[str, Any]:
 
 Tell = Callable[[Event], None]
 """
-Who wants to hear of events: called with each, at once; it must not raise.
+Called with each event, at the instant that it happens.  It must not raise.
 """
 
 
 def tellNobody(event: Event) -> None:
     """
-    For those who do not want to hear of events.
+    Ignore an event.  (A L{Tell}.)
     """
 
 
 @dataclass(frozen=True)
-class Listening:
+class Listening(Event):
     """
     The shared port is open.
     """
 
-    event: ClassVar[str] = "listening"
+    event = "listening"
+    template = "Listening on TCP port {port}, and connecting from it."
     port: int
-
-    def sentence(self) -> str:
-        return f"Listening on TCP port {self.port}, and connecting from it."
 
 
 @dataclass(frozen=True)
-class Observed:
+class Observed(Event):
     """
     The rendezvous told which address it sees us come from, or a STUN server did.
 
-    C{by}: C{"rendezvous"}, or where the STUN server is.
+    @ivar by: C{"rendezvous"}, or the STUN server's C{HOST:PORT}.
     """
 
-    event: ClassVar[str] = "observed"
+    event = "observed"
     address: str
     by: str = "rendezvous"
 
@@ -81,65 +80,62 @@ class Observed:
 
 
 @dataclass(frozen=True)
-class CodeAllotted:
+class CodeAllotted(Event):
     """
-    A code was made for this listener; to know it is to be let in.
+    A code was made for this listener; whoever knows it is let in.
     """
 
-    event: ClassVar[str] = "code"
+    event = "code"
+    template = "The code is {code}  (type it on the other side)"
     code: str
-
-    def sentence(self) -> str:
-        return f"The code is {self.code}  (type it on the other side)"
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Waiting(Event):
     """
     The listener's name is published; nobody has dialed it yet.
     """
 
-    event: ClassVar[str] = "waiting"
-
-    def sentence(self) -> str:
-        return "Waiting for the other side."
+    event = "waiting"
+    template = "Waiting for the other side."
 
 
 @dataclass(frozen=True)
-class Introduced:
+class Introduced(Event):
     """
     The rendezvous introduced a peer, whom it sees at C{peer}.
     """
 
-    event: ClassVar[str] = "introduced"
+    event = "introduced"
+    template = "Introduced to a peer at {peer}."
     peer: str
-
-    def sentence(self) -> str:
-        return f"Introduced to a peer at {self.peer}."
 
 
 @dataclass(frozen=True)
-class Rehearsed:
+class Rehearsed(Event):
     """
     A peer that knows our secret tried how it would meet us (C{twist punch-check}), and
-    left; nothing came of it, and nothing was meant to.  C{peer}: as L{Introduced}'s.
+    left; nothing came of it, and nothing was meant to.
+
+    @ivar peer: as of L{Introduced}.
     """
 
-    event: ClassVar[str] = "rehearsed"
+    event = "rehearsed"
+    template = "The peer at {peer} only tried how it would meet us, and left."
     peer: str
-
-    def sentence(self) -> str:
-        return f"The peer at {self.peer} only tried how it would meet us, and left."
 
 
 @dataclass(frozen=True)
-class Attempted:
+class Attempted(Event):
     """
     An attempt to reach C{remote} began (C{outcome} "started", once a candidate)
     or came to its outcome.
+
+    @ivar kind: the value of a L{punch.ice.candidate.Kind}.
+    @ivar outcome: C{"started"}, or the value of a L{punch.net.outcome.Outcome}.
     """
 
-    event: ClassVar[str] = "attempted"
+    event = "attempted"
     remote: str
     kind: str
     outcome: str
@@ -151,12 +147,12 @@ class Attempted:
 
 
 @dataclass(frozen=True)
-class Searched:
+class Searched(Event):
     """
-    A search for the other side's port is over: so many C{connects} it began.
+    A search for the other side's port is over; it began this many C{connects}.
     """
 
-    event: ClassVar[str] = "searched"
+    event = "searched"
     connects: int
 
     def sentence(self) -> str:
@@ -165,18 +161,20 @@ class Searched:
 
 
 @dataclass(frozen=True)
-class Connected:
+class Connected(Event):
     """
     A path won and carries the link.
 
-    C{path}: C{"direct"} or C{"relayed"}.  C{why}: if it is relayed, the reason why
-    it is not direct, as far as is known (a L{punch.reasons.Reason}'s value), else
-    empty.  C{kind}: the candidate's.  C{how}: C{"connected"} or
-    C{"accepted"}.  C{elapsed}: seconds from the start of the dial (dialer) or
-    from the introduction (listener).
+    @ivar path: C{"direct"} or C{"relayed"}.
+    @ivar kind: the value of the candidate's L{punch.ice.candidate.Kind}.
+    @ivar how: C{"connected"} or C{"accepted"}.
+    @ivar elapsed: seconds since the start of the dial (dialer) or since the
+        introduction (listener).
+    @ivar why: if the path is relayed, the reason why it is not direct, as far as that
+        is known; else empty.
     """
 
-    event: ClassVar[str] = "connected"
+    event = "connected"
     path: str
     kind: str
     how: str
@@ -194,42 +192,46 @@ class Connected:
 
 
 @dataclass(frozen=True)
-class PathChanged:
+class PathChanged(Event):
     """
-    A link goes on over another path.  C{from}, C{to}: C{"direct"} or C{"relayed"}.
-    C{why}: C{"better"}, or the reason to leave the one before.
+    A link goes on over another path.
+
+    @ivar from_: the path before, C{"direct"} or C{"relayed"}.
+    @ivar to: the path now.
+    @ivar why: C{"better"}, or the reason to leave the path before.
     """
 
-    event: ClassVar[str] = "path"
+    event = "path"
+    template = "The link moved from a {from_} to a {to} path ({why})."
     from_: str
     to: str
     why: str
 
-    def sentence(self) -> str:
-        return f"The link moved from a {self.from_} to a {self.to} path ({self.why})."
-
 
 @dataclass(frozen=True)
-class Suspended:
+class Suspended(Event):
     """
-    A link has no path any more; the peers meet again.  C{reason}: why.
+    A link has no path any more; the peers meet again.
+
+    @ivar reason: why the path is gone.
     """
 
-    event: ClassVar[str] = "suspended"
+    event = "suspended"
+    template = "The path is gone ({reason}). Looking for another."
     reason: str
 
-    def sentence(self) -> str:
-        return f"The path is gone ({self.reason}). Looking for another."
-
 
 @dataclass(frozen=True)
-class Resumed:
+class Resumed(Event):
     """
-    A link goes on that was suspended.  C{path}, C{kind}: as of L{Connected}.
-    C{elapsed}: seconds without a path.
+    A link goes on that was suspended.
+
+    @ivar path: as of L{Connected}.
+    @ivar kind: as of L{Connected}.
+    @ivar elapsed: seconds without a path.
     """
 
-    event: ClassVar[str] = "resumed"
+    event = "resumed"
     path: str
     kind: str
     elapsed: float
@@ -242,62 +244,56 @@ class Resumed:
 
 
 @dataclass(frozen=True)
-class Forwarding:
+class Forwarding(Event):
     """
-    A forward's local end is open at C{address}; its connections are to the peer's
+    A forward's local end is open at C{address}; its connections go to the peer's
     C{service}.
     """
 
-    event: ClassVar[str] = "forwarding"
+    event = "forwarding"
+    template = "Forwarding {address} to the other side's {service!r}."
     service: str
     address: str
 
-    def sentence(self) -> str:
-        return f"Forwarding {self.address} to the other side's {self.service!r}."
-
 
 @dataclass(frozen=True)
-class Judged:
+class Judged(Event):
     """
-    There is no direct path; both sides come to the same verdict.  C{reason} is a
-    L{punch.errors.Reason}'s value, C{advice} the end of a sentence.
+    There is no direct path; both sides come to the same verdict.
+
+    @ivar message: the reason in a sentence.
+    @ivar advice: what may help, as the end of a sentence.
     """
 
-    event: ClassVar[str] = "verdict"
+    event = "verdict"
+    template = "No direct path ({reason}). {message} To help: {advice}."
     reason: str
     message: str
     advice: str
 
-    def sentence(self) -> str:
-        return f"No direct path ({self.reason}). {self.message} To help: {self.advice}."
-
 
 @dataclass(frozen=True)
-class Failed:
+class Failed(Event):
     """
-    No link came about.  C{reason} is a L{punch.errors.Reason}'s value.
+    No link came about.
+
+    @ivar message: the reason in a sentence.
     """
 
-    event: ClassVar[str] = "failed"
+    event = "failed"
+    template = "Failed ({reason}). {message}"
     reason: str
     message: str
 
-    def sentence(self) -> str:
-        return f"Failed ({self.reason}). {self.message}"
-
 
 @dataclass(frozen=True)
-class Closed:
+class Closed(Event):
     """
     A link ended; C{sent} and C{received} count the application's bytes.
     """
 
-    event: ClassVar[str] = "closed"
+    event = "closed"
+    template = "Closed ({reason}): {sent} bytes sent, {received} received."
     reason: str
     sent: int
     received: int
-
-    def sentence(self) -> str:
-        return (
-            f"Closed ({self.reason}): {self.sent} bytes sent, {self.received} received."
-        )
