@@ -163,7 +163,7 @@ class TraversalStarted(TraceEvent):
     """
     A NAT does not keep ports, so we do something beside the race.
 
-    @ivar part: what we do, the value of a L{punch.nat.prediction.Part}.
+    @ivar part: what we do, the value of a L{punch.nat.prediction.Strategy}.
     """
 
     part: str

@@ -20,8 +20,8 @@ from punch.check.trialresult import TrialResult
 from punch.nat.behavior import (
     Allocation,
     Mapping,
-    Translation,
-    dependent,
+    ObservedBehavior,
+    behaviorFromPorts,
     describeAllocation,
     mappingOf,
 )
@@ -163,17 +163,17 @@ class Findings:
         )
 
     @property
-    def translation(self) -> Translation | None:
+    def behavior(self) -> ObservedBehavior | None:
         """
         How new mappings get their ports, if more than one was seen.
         """
         mapping = self.mapping or Mapping.ENDPOINT_INDEPENDENT
         pairs = [(self.port, outside) for _, outside in self.seen] + [*self.others]
         if self.others and all(inside == out.port for inside, out in pairs):
-            return Translation(mapping)
+            return ObservedBehavior(mapping)
         kept = mapping is Mapping.ENDPOINT_INDEPENDENT
         ports = [out.port for _, out in (self.others if kept else pairs)]
-        return dependent(mapping, ports) if len(ports) > 1 else None
+        return behaviorFromPorts(mapping, ports) if len(ports) > 1 else None
 
 
 def assess(found: Findings) -> Report:
@@ -278,7 +278,7 @@ def _allocation(found: Findings) -> Value:
         return Value.tested("preserves the port (no NAT)", {"kind": "preserve"})
     if not found.others:
         return found.unseen
-    known = found.translation
+    known = found.behavior
     if known is None:
         return Value.failed("too few answers")
     fields: dict[str, Any] = {"kind": known.allocation.value, "step": known.step}
@@ -358,10 +358,10 @@ def _advice(found: Findings, verdict: Verdict) -> str:
             "nobody could tell whether your NAT keeps ports: use a rendezvous that"
             " answers STUN, on a port that you can reach"
         )
-    return _adviceToMovers(found.translation)
+    return _adviceToMovers(found.behavior)
 
 
-def _adviceToMovers(known: Translation | None) -> str:
+def _adviceToMovers(known: ObservedBehavior | None) -> str:
     """
     For those whose NAT gives a new port for each destination.
     """

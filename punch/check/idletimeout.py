@@ -115,7 +115,7 @@ async def _bears(
         return None
     try:
         await client.ask(silence=seconds if seconds > _UNASKED else 0)
-        if seconds > max(client.borne, _UNASKED):
+        if seconds > max(client.maxSilence, _UNASKED):
             return None
         await deferLater(clock, seconds, lambda: None)
         return None if client.lost.settled else await _answers(client)

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import Binding, IReactorTime
 from punch.check.report import Evidence
 from punch.errors import PunchError
 from punch.nat.errors import STUNError
-from punch.nat.stunclient import Sighting, sight
+from punch.nat.stunclient import PortMapping, requestPortMapping
 from punch.net.address import Address, formatAddress
 from punch.util.deferreds import gatherAll
 
@@ -89,14 +89,14 @@ class Looks:
 
     async def one(
         self, vantage: Address, binding: Binding, whence: str
-    ) -> Sighting | None:
+    ) -> PortMapping | None:
         """
         Ask C{vantage}.
 
         @param whence: what C{binding} is, for a person.
         @return: C{None} if it does not tell.
         """
-        looked = sight(self._clock, self._reactor, vantage, binding)
+        looked = requestPortMapping(self._clock, self._reactor, vantage, binding)
         looked.addTimeout(PATIENCE, self._clock)
         asked = f"STUN at {formatAddress(vantage)} from {whence}"
         try:
@@ -106,7 +106,7 @@ class Looks:
 
     async def all(
         self, vantages: Sequence[Address], binding: Binding, whence: str
-    ) -> list[Sighting | None]:
+    ) -> list[PortMapping | None]:
         """
         Ask all of them at once.
         """
@@ -116,5 +116,5 @@ class Looks:
         return await gatherAll(looks)
 
 
-def _told(seen: Sighting) -> str:
-    return f"port {seen.inside} {seenAs(seen.outside)}"
+def _told(seen: PortMapping) -> str:
+    return f"port {seen.internalPort} {seenAs(seen.externalAddress)}"

@@ -252,7 +252,7 @@ class CheckRun:
         whence = f"port {shared.port}"
         looks = await self._looks.all(vantages, shared.binding, whence)
         seen = [
-            (vantage, sighting.outside)
+            (vantage, sighting.externalAddress)
             for vantage, sighting in zip(vantages, looks, strict=True)
             if sighting is not None
         ]
@@ -280,7 +280,11 @@ class CheckRun:
         """
         binding = self._shared.otherBinding
         looks = await self._looks.all(SAMPLES * [*vantages], binding, "another port")
-        seen = [(each.inside, each.outside) for each in looks if each is not None]
+        seen = [
+            (each.internalPort, each.externalAddress)
+            for each in looks
+            if each is not None
+        ]
         self._tell(others=tuple(seen))
 
     async def _hairpin(self, observed: Address) -> None:
@@ -339,7 +343,7 @@ class CheckRun:
         whence = f"port {self._shared.port}"
         seen = await self._looks.one(vantage, self._shared.binding, whence)
         unseen = Value.failed(f"{formatAddress(vantage)} did not answer")
-        self._tell(other=unseen if seen is None else seen.outside)
+        self._tell(other=unseen if seen is None else seen.externalAddress)
 
     async def _otherVantage(self, isSix: bool, port: int) -> Address | None:
         if not port:

@@ -12,7 +12,7 @@ from typing import Any
 
 from punch.check.report import Evidence, Value, Verdict
 from punch.errors import NoAnswer, NotAttached, PunchError, Refused, Unreachable
-from punch.nat.behavior import Translation, describeAllocation
+from punch.nat.behavior import ObservedBehavior, describeAllocation
 from punch.nat.errors import (
     NoDirectPath,
     NoSearch,
@@ -30,13 +30,13 @@ class TrialResult:
     What became of a rehearsal.
 
     C{peer}: where the rendezvous sees the other side; empty if it introduced nobody.
-    C{translation}: what that side's NATs do, as far as it has told.  C{way}: how a
+    C{behavior}: what that side's NATs do, as far as it has told.  C{way}: how a
     direct path came about, for a person; empty if none did.  C{why}: then, why not.
     C{evidence}: what was tried.
     """
 
     peer: str
-    translation: Translation | None
+    behavior: ObservedBehavior | None
     way: str = ""
     why: PunchError | None = None
     evidence: tuple[Evidence, ...] = ()
@@ -68,13 +68,13 @@ class TrialResult:
         """
         if not self.peer:
             return Value.failed("it was not met")
-        nat = self.translation
+        nat = self.behavior
         fields: dict[str, Any] = {"address": self.peer, "nat": None}
         if nat is None:
             return Value.tested(f"{self.peer} (nothing is known of its NATs)", fields)
         fields["nat"] = nat.toFields()
         text = nat.mapping.value
-        if not nat.keepsPort:
+        if not nat.isEndpointIndependent:
             text += f", {describeAllocation(nat)}"
         return Value.tested(f"{self.peer} ({text})", fields)
 

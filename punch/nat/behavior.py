@@ -59,14 +59,14 @@ Sizes of blocks that a NAT may give one host (RFC 7422 has them in the thousands
 """
 
 
-class BadTranslation(ValueError):
+class BadBehavior(ValueError):
     """
     This does not describe a translation.
     """
 
 
 @dataclass(frozen=True)
-class Translation:
+class ObservedBehavior:
     """
     What is known of one peer's NATs.
 
@@ -80,7 +80,7 @@ class Translation:
     ports: tuple[int, int] = ALL_PORTS
 
     @property
-    def keepsPort(self) -> bool:
+    def isEndpointIndependent(self) -> bool:
         """
         Whether the shared port looks the same from everywhere.
         """
@@ -91,14 +91,16 @@ class Translation:
         """
         Whether the next port can be foretold.
         """
-        return not self.keepsPort and self.allocation is Allocation.SEQUENTIAL
+        return (
+            not self.isEndpointIndependent and self.allocation is Allocation.SEQUENTIAL
+        )
 
     @property
     def isRandom(self) -> bool:
         """
         Whether the next port may be any.
         """
-        return not self.keepsPort and self.allocation is Allocation.RANDOM
+        return not self.isEndpointIndependent and self.allocation is Allocation.RANDOM
 
     def toFields(self) -> dict[str, Any]:
         """
@@ -112,7 +114,7 @@ class Translation:
         }
 
     @classmethod
-    def fromFields(cls, fields: Any) -> Translation:
+    def fromFields(cls, fields: Any) -> ObservedBehavior:
         """
         Read what the other side tells.
 
@@ -124,16 +126,16 @@ class Translation:
             first, last = fields["ports"]
             step = fields["step"]
         except (ValueError, TypeError, KeyError) as bad:
-            raise BadTranslation("not the shape of a translation") from bad
+            raise BadBehavior("not the shape of a translation") from bad
         numbers = [first, last, step]
         if not all(type(each) is int for each in numbers):
-            raise BadTranslation("ports and steps are whole numbers")
+            raise BadBehavior("ports and steps are whole numbers")
         if not 0 < first <= last < 65536 or not 0 <= step <= _LONGEST_STEP:
-            raise BadTranslation(f"ports {first} to {last}, by {step}")
+            raise BadBehavior(f"ports {first} to {last}, by {step}")
         return cls(mapping, allocation, step, (first, last))
 
 
-def describeAllocation(known: Translation) -> str:
+def describeAllocation(known: ObservedBehavior) -> str:
     """
     How a NAT chooses ports, for a person.
     """
@@ -154,20 +156,20 @@ def mappingOf(seen: Sequence[tuple[Address, Address]]) -> Mapping | None:
     @param seen: by which addresses it was seen, and as what.
     @return: C{None} if fewer than two have seen it.
     """
-    if len({vantage for vantage, _ in seen}) < 2:
+    if len({observer for observer, _ in seen}) < 2:
         return None
-    if len({outside for _, outside in seen}) == 1:
+    if len({mapped for _, mapped in seen}) == 1:
         return Mapping.ENDPOINT_INDEPENDENT
     byHost: dict[str, set[Address]] = {}
-    for vantage, outside in seen:
-        byHost.setdefault(vantage.host, set()).add(outside)
+    for observer, mapped in seen:
+        byHost.setdefault(observer.host, set()).add(mapped)
     counts = [len(each) for each in byHost.values()]
     if len(seen) > len(counts) and max(counts) == 1:
         return Mapping.ADDRESS_DEPENDENT
     return Mapping.ADDRESS_AND_PORT_DEPENDENT
 
 
-def dependent(mapping: Mapping, ports: Sequence[int]) -> Translation:
+def behaviorFromPorts(mapping: Mapping, ports: Sequence[int]) -> ObservedBehavior:
     """
     A NAT that gives a new outside port where we want another, from some that it gave.
 
@@ -177,12 +179,12 @@ def dependent(mapping: Mapping, ports: Sequence[int]) -> Translation:
     gaps = [after - before for before, after in pairwise(found)]
     steps = [gap for gap in gaps if gap > 0]
     if steps and sum(gaps) <= _LONGEST_STEP * len(gaps):
-        return Translation(mapping, Allocation.SEQUENTIAL, min(steps))
+        return ObservedBehavior(mapping, Allocation.SEQUENTIAL, min(steps))
     ports = _blockOf(found[0], found[-1])
-    return Translation(mapping, Allocation.RANDOM, ports=(ports[0], ports[1]))
+    return ObservedBehavior(mapping, Allocation.RANDOM, ports=(ports[0], ports[1]))
 
 
-def strays(ports: Sequence[int], step: int) -> int:
+def foreignMappings(ports: Sequence[int], step: int) -> int:
     """
     How many mappings others made while a sequential NAT gave us these ports.
     """

@@ -46,7 +46,7 @@ class SocketBudget:
     def __init__(self, most: int) -> None:
         self._left = most
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """
         Take one, if there is one.
         """
@@ -55,7 +55,7 @@ class SocketBudget:
         self._left -= 1
         return True
 
-    def give(self) -> None:
+    def release(self) -> None:
         """
         Give one back.
         """
@@ -72,7 +72,7 @@ class PortSearch:
         clock: IReactorTime,
         sockets: SocketBudget,
         connect: Callable[[], Deferred[Connection] | None],
-        join: Callable[[Deferred[Connection]], object],
+        started: Callable[[Deferred[Connection]], object],
     ) -> None:
         """
         @param connect: begins one connect; C{None} when there are no more to make.
@@ -80,7 +80,7 @@ class PortSearch:
         """
         self._sockets = sockets
         self._connect = connect
-        self._join = join
+        self._started = started
         self._clock = clock
         self._ticking = LoopingCall.withCount(self._tick)
         self._ticking.clock = clock
@@ -101,17 +101,17 @@ class PortSearch:
     def _tick(self, count: int) -> None:
         # A process that was late does not make up for it all at once.
         for _ in range(round(RATE * _TICK) * min(count, 2)):
-            if not self._sockets.take():
+            if not self._sockets.acquire():
                 return
             connecting = self._connect()
             if connecting is None:
-                self._sockets.give()
+                self._sockets.release()
                 self.stop()
                 return
             connecting.addTimeout(PATIENCE, self._clock, attemptTimeout)
-            connecting.addBoth(self._over)
-            self._join(connecting)
+            connecting.addBoth(self._released)
+            self._started(connecting)
 
-    def _over(self, result: object) -> object:
-        self._sockets.give()
+    def _released(self, result: object) -> object:
+        self._sockets.release()
         return result

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from punch.events import Tell
 from punch.nat.discovery import BehaviorDiscovery
 from punch.nat.errors import STUNTaken
-from punch.nat.stunclient import look
+from punch.nat.stunclient import requestMappedAddress
 from punch.nat.stunmonitor import STUNMonitor
 from punch.net.address import Address, HostPort
 from punch.net.sharedport import SharedPort
@@ -25,7 +25,7 @@ class ReflexiveAddresses:
     """
     One peer's.
 
-    C{survey}: of the shared port, as it is now.
+    C{discovery}: of the shared port, as it is now.
     """
 
     def __init__(
@@ -43,79 +43,79 @@ class ReflexiveAddresses:
         self._reactor = reactor
         self._clock = IReactorTime(reactor)
         self._shared = shared
-        self._observers = STUNMonitor(reactor, servers, tell)
-        self.survey = self._blank()
+        self._monitor = STUNMonitor(reactor, servers, tell)
+        self.discovery = self._newDiscovery()
 
-    def _blank(self) -> BehaviorDiscovery:
-        return BehaviorDiscovery(self._clock, self._look)
+    def _newDiscovery(self) -> BehaviorDiscovery:
+        return BehaviorDiscovery(self._clock, self._requestMapped)
 
     # The survey.
 
-    def forget(self) -> None:
+    def resetDiscovery(self) -> None:
         """
         What was found may be another network's, or another port's.
         """
-        self.survey.end()
-        self.survey = self._blank()
+        self.discovery.stop()
+        self.discovery = self._newDiscovery()
 
-    def begin(
-        self, rendezvous: Address, observed: Address, vantages: Sequence[Address]
+    def startDiscovery(
+        self, rendezvous: Address, observed: Address, observers: Sequence[Address]
     ) -> None:
         """
-        Survey our NATs; see L{BehaviorDiscovery.begin}.
+        Survey our NATs; see L{BehaviorDiscovery.start}.
         """
-        self.forget()
-        seen = self._observers.sightings
-        self.survey.begin(rendezvous, observed, vantages, seen)
+        self.resetDiscovery()
+        seen = self._monitor.observations
+        self.discovery.start(rendezvous, observed, observers, seen)
 
-    def _look(self, vantage: Address, isShared: bool) -> Deferred[Address]:
+    def _requestMapped(self, observer: Address, isShared: bool) -> Deferred[Address]:
         """
-        See L{punch.nat.discovery.Look}.
+        See L{punch.nat.discovery.RequestMapped}.
         """
         shared = self._shared()
         binding = shared.binding if isShared else shared.otherBinding
-        seen = look(self._clock, self._reactor, vantage, binding)
-        return seen.addErrback(self._askThere, vantage) if isShared else seen
+        seen = requestMappedAddress(self._clock, self._reactor, observer, binding)
+        return seen.addErrback(self._askMonitor, observer) if isShared else seen
 
-    def _askThere(self, failure: Failure, vantage: Address) -> Deferred[Address]:
+    def _askMonitor(self, failure: Failure, observer: Address) -> Deferred[Address]:
         """
         Our port is connected there already: somebody else looks, who tells us.
         """
         failure.trap(STUNTaken)
-        return self._observers.see(vantage)
+        return self._monitor.mappedAddress(observer)
 
     # The STUN servers.
 
     @property
-    def elsewhere(self) -> list[Address]:
+    def addresses(self) -> list[Address]:
         """
         Where STUN servers see us, as far as they have told.
         """
-        return self._observers.addresses
+        return self._monitor.addresses
 
-    def observe(self) -> None:
+    def startMonitor(self) -> None:
         """
         Ask the STUN servers from the shared port, again if they have been asked.
         """
-        self._observers.begin(self._shared().binding)
+        self._monitor.start(self._shared().binding)
 
-    def hurry(self) -> None:
+    def askNow(self) -> None:
         """
         STUN servers may see us elsewhere now.
         """
-        self._observers.hurry()
+        self._monitor.askNow()
 
-    def rest(self) -> Deferred[Any]:
+    def stopMonitor(self) -> Deferred[Any]:
         """
         Ask them no more.
 
         @return: fires when no connection is left.
         """
-        return self._observers.end()
+        return self._monitor.stop()
 
-    def end(self) -> Deferred[Any]:
+    def stop(self) -> Deferred[Any]:
         """
         Nobody wants to know any more.
         """
-        self.survey.end()
-        return self.rest()
+        self.discovery.stop()
+        return self.stopMonitor()

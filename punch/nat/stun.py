@@ -65,7 +65,7 @@ class NotSTUN(ValueError):
 
 
 @dataclass(frozen=True)
-class Request:
+class BindingRequest:
     """
     The question which address it comes from.  C{unknown}: attributes in it that we do
     not understand, and would have to.  C{silence}: seconds for which who asks is going
@@ -83,7 +83,9 @@ class Request:
         message = _encode(stun.Class.REQUEST, self.transaction, {})
         return _withSilence(message, self.silence)
 
-    def answer(self, source: Address, borne: int = 0) -> Success | Refusal:
+    def answer(
+        self, source: Address, maxSilence: int = 0
+    ) -> BindingSuccess | BindingError:
         """
         What a server says to it (sections 6.3.1 and 12).
 
@@ -91,14 +93,14 @@ class Request:
         @param borne: seconds of silence that are borne.
         """
         if self.unknown:
-            return Refusal(
+            return BindingError(
                 self.transaction, UNKNOWN_ATTRIBUTE, "Unknown Attribute", self.unknown
             )
-        return Success(self.transaction, source, borne)
+        return BindingSuccess(self.transaction, source, maxSilence)
 
 
 @dataclass(frozen=True)
-class Indication:
+class BindingIndication:
     """
     A sign of life that wants no answer.
     """
@@ -113,7 +115,7 @@ class Indication:
 
 
 @dataclass(frozen=True)
-class Success:
+class BindingSuccess:
     """
     The answer: the address that the request came from.  C{silence}: seconds of silence
     that the server bears; 0: it does not say.
@@ -134,7 +136,7 @@ class Success:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class BindingError:
     """
     There is no answer, and why.  C{unknown}: attributes that the server does not
     understand.
@@ -157,7 +159,7 @@ class Refusal:
         return _with(message, _UNKNOWN_ATTRIBUTES, value)
 
 
-Message: TypeAlias = Request | Indication | Success | Refusal
+Message: TypeAlias = BindingRequest | BindingIndication | BindingSuccess | BindingError
 
 
 def _encode(kind: stun.Class, transaction: bytes, attributes: dict[str, Any]) -> bytes:
@@ -199,18 +201,18 @@ def decode(data: bytes) -> Message:
     kind = type & 0x0110
     if kind == stun.Class.REQUEST and unknown:
         # What else is in it does not matter.
-        return Request(transaction, unknown)
+        return BindingRequest(transaction, unknown)
     attributes = _attributesOf(data)
     if kind == stun.Class.REQUEST:
-        return Request(transaction, silence=_silenceIn(data))
+        return BindingRequest(transaction, silence=_silenceIn(data))
     if kind == stun.Class.INDICATION:
-        return Indication(transaction)
+        return BindingIndication(transaction)
     if kind == stun.Class.ERROR:
         return _refusal(transaction, attributes, data)
     if unknown:
         # Section 6.3.3: the transaction has failed.
         raise NotSTUN(f"an answer with attribute {unknown[0]:#06x}")
-    return Success(transaction, _addressIn(attributes), _silenceIn(data))
+    return BindingSuccess(transaction, _addressIn(attributes), _silenceIn(data))
 
 
 def _sizeOf(data: bytes) -> int:
@@ -272,17 +274,21 @@ def _addressIn(attributes: dict[str, Any]) -> Address:
         raise NotSTUN(f"an answer with the address {bad}") from bad
 
 
-def _refusal(transaction: bytes, attributes: dict[str, Any], data: bytes) -> Refusal:
+def _refusal(
+    transaction: bytes, attributes: dict[str, Any], data: bytes
+) -> BindingError:
     why = attributes.get("ERROR-CODE")
     if why is None:
         raise NotSTUN("a refusal without a code")
     code, phrase = why
     unknown = dict(_walk(data)).get(_UNKNOWN_ATTRIBUTES, b"")
     many = len(unknown) // 2
-    return Refusal(transaction, code, phrase, struct.unpack_from(f"!{many}H", unknown))
+    return BindingError(
+        transaction, code, phrase, struct.unpack_from(f"!{many}H", unknown)
+    )
 
 
-class Framer:
+class STUNFramer:
     """
     Cuts a stream into messages.
     """

@@ -33,11 +33,11 @@ from punch.nat.errors import (
 )
 from punch.nat.stun import (
     TRANSACTION_BYTES,
-    Framer,
+    BindingError,
+    BindingRequest,
+    BindingSuccess,
     NotSTUN,
-    Refusal,
-    Request,
-    Success,
+    STUNFramer,
     decode,
 )
 from punch.net.address import Address
@@ -71,9 +71,9 @@ class STUNClient(Protocol):
 
     def __init__(self, clock: IReactorTime) -> None:
         self.lost: SharedResult[STUNError] = SharedResult()
-        self.borne = 0
+        self.maxSilence = 0
         self._clock = clock
-        self._framer = Framer()
+        self._framer = STUNFramer()
         self._asked: dict[bytes, Deferred[Address]] = {}
         self._why: STUNError | None = None
 
@@ -101,7 +101,7 @@ class STUNClient(Protocol):
             asked.errback(self._why or STUNSilent("it hung up"))
             return asked
         self._asked[transaction] = asked
-        self.transport.write(Request(transaction, silence=silence).toBytes())
+        self.transport.write(BindingRequest(transaction, silence=silence).toBytes())
         return asked.addTimeout(ANSWER_TIMEOUT, self._clock, _silent)
 
     def dataReceived(self, data: bytes) -> None:
@@ -117,13 +117,13 @@ class STUNClient(Protocol):
 
     def _heard(self, data: bytes) -> None:
         message = decode(data)
-        if not isinstance(message, (Success, Refusal)):
+        if not isinstance(message, (BindingSuccess, BindingError)):
             return
         asked = self._asked.pop(message.transaction, None)
         if asked is None:
             return
-        if isinstance(message, Success):
-            self.borne = message.silence
+        if isinstance(message, BindingSuccess):
+            self.maxSilence = message.silence
             asked.callback(message.address)
         else:
             asked.errback(STUNRefused(_legible(message)))
@@ -154,7 +154,7 @@ def _silent(result: object, seconds: float) -> Failure:
     return Failure(STUNSilent())
 
 
-def _legible(refusal: Refusal) -> str:
+def _legible(refusal: BindingError) -> str:
     """
     The words of somebody else, for a person.
     """
@@ -210,16 +210,16 @@ def _unreachable(failure: Failure) -> Failure:
 
 
 @dataclass(frozen=True)
-class Sighting:
+class PortMapping:
     """
     One port of ours, and as what it was seen.
     """
 
-    inside: int
-    outside: Address
+    internalPort: int
+    externalAddress: Address
 
 
-def look(
+def requestMappedAddress(
     clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
 ) -> Deferred[Address]:
     """
@@ -228,27 +228,27 @@ def look(
 
     @raise STUNError: it does not tell.
     """
-    seen = sight(clock, reactor, server, binding)
-    return seen.addCallback(lambda sighting: sighting.outside)
+    seen = requestPortMapping(clock, reactor, server, binding)
+    return seen.addCallback(lambda mapping: mapping.externalAddress)
 
 
-def sight(
+def requestPortMapping(
     clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
-) -> Deferred[Sighting]:
+) -> Deferred[PortMapping]:
     """
     The same, and which port of ours that was.
     """
-    return Deferred.fromCoroutine(_sight(clock, reactor, server, binding))
+    return Deferred.fromCoroutine(_requestPortMapping(clock, reactor, server, binding))
 
 
-async def _sight(
+async def _requestPortMapping(
     clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
-) -> Sighting:
+) -> PortMapping:
     kind = TCP6ClientEndpoint if ":" in server.host else TCP4ClientEndpoint
     endpoint = kind(reactor, server.host, server.port, bindAddress=binding)
     client = await connectSTUN(clock, endpoint)
     ours: Any = client.transport.getHost()
     try:
-        return Sighting(ours.port, await client.ask())
+        return PortMapping(ours.port, await client.ask())
     finally:
         client.abort()

@@ -49,7 +49,8 @@ class MonitoredServer:
     """
     One STUN server, asked from one shared port until it is ended.
 
-    C{address}: where it sees us; C{None} if it did not tell.  C{place}: its own.
+    C{address}: where it sees us; C{None} if it did not tell.  C{serverAddress}: its
+    own.
     """
 
     def __init__(
@@ -64,14 +65,14 @@ class MonitoredServer:
         @param changed: is told of each address that was not there before.
         """
         self.address: Address | None = None
-        self.place: Address | None = None
+        self.serverAddress: Address | None = None
         self._clock = IReactorTime(reactor)
         self._endpoint = HostnameEndpoint(
             reactor, server.host, server.port, CONNECT_TIMEOUT, binding
         )
         self._server = server
         self._changed = changed
-        self._nap = InterruptibleSleep(self._clock)
+        self._sleeper = InterruptibleSleep(self._clock)
         self._client: STUNClient | None = None
         self._isOver = False
         self._told: type[STUNError] | None = None
@@ -86,7 +87,7 @@ class MonitoredServer:
                 await self._keep(client)
             except STUNError as why:
                 self._tell(why)
-            await self._nap.sleep(self._pause)
+            await self._sleeper.sleep(self._pause)
             self._pause = min(2 * self._pause, self._longest)
 
     async def _reach(self) -> STUNClient:
@@ -97,7 +98,7 @@ class MonitoredServer:
         try:
             client = self._client = await connectSTUN(self._clock, self._endpoint)
             there: Any = client.transport.getPeer()
-            self.place = tcpAddress(there.host, there.port)
+            self.serverAddress = tcpAddress(there.host, there.port)
             self._saw(await client.ask())
             self._longest = KEEPALIVE
         except STUNError:
@@ -111,10 +112,10 @@ class MonitoredServer:
         Ask now and then, until it breaks off.
         """
         lost = client.lost.wait()
-        lost.addCallbacks(lambda _: self._nap.wake(), lambda _: None)
+        lost.addCallbacks(lambda _: self._sleeper.wake(), lambda _: None)
         try:
             while not client.lost.settled:
-                await self._nap.sleep(KEEPALIVE)
+                await self._sleeper.sleep(KEEPALIVE)
                 if not client.lost.settled:
                     self._saw(await client.ask())
                     self._pause, _ = _PAUSES
@@ -147,14 +148,14 @@ class MonitoredServer:
         if not failure.check(CancelledError):
             _log.failure("A mistake of ours.", failure)
 
-    def hurry(self) -> None:
+    def askNow(self) -> None:
         """
         The network may be another: ask now.
         """
         self._pause, _ = _PAUSES
-        self._nap.wake()
+        self._sleeper.wake()
 
-    def end(self) -> Deferred[Any]:
+    def stop(self) -> Deferred[Any]:
         """
         Ask no more.
 
@@ -184,21 +185,21 @@ class STUNMonitor:
         """
         Where they see us, as far as they have told.
         """
-        return list(dict.fromkeys(seen for _, seen in self.sightings()))
+        return list(dict.fromkeys(seen for _, seen in self.observations()))
 
-    def sightings(self) -> list[tuple[Address, Address]]:
+    def observations(self) -> list[tuple[Address, Address]]:
         """
         The same: where each is, and where it sees us.
         """
         return [
-            (each.place, each.address)
+            (each.serverAddress, each.address)
             for each in self._asked
-            if each.place is not None and each.address is not None
+            if each.serverAddress is not None and each.address is not None
         ]
 
-    def see(self, place: Address) -> Deferred[Address]:
+    def mappedAddress(self, serverAddress: Address) -> Deferred[Address]:
         """
-        Where the one that is at C{place} sees us.
+        Where the one that is at C{serverAddress} sees us.
 
         @return: fires when it has told; not before it is cancelled, if none is there.
         @raise STUNTaken: nobody is asked.
@@ -206,30 +207,30 @@ class STUNMonitor:
         if not self._asked:
             return fail(STUNTaken())
         awaited: Deferred[Address] = Deferred()
-        self._awaited.append((place, awaited))
+        self._awaited.append((serverAddress, awaited))
         self._tellAwaited()
         return awaited
 
     def _tellAwaited(self) -> None:
-        seen = dict(self.sightings())
+        seen = dict(self.observations())
         waiting, self._awaited = self._awaited, []
-        for place, awaited in waiting:
+        for serverAddress, awaited in waiting:
             if awaited.called:
                 continue
-            if place in seen:
-                awaited.callback(seen[place])
+            if serverAddress in seen:
+                awaited.callback(seen[serverAddress])
             else:
-                self._awaited.append((place, awaited))
+                self._awaited.append((serverAddress, awaited))
 
-    def begin(self, binding: Binding) -> None:
+    def start(self, binding: Binding) -> None:
         """
         Ask from this shared port; if it is asked from already, see at once whether
         the answers are still right.
         """
         if binding == self._binding:
-            self.hurry()
+            self.askNow()
             return
-        self.end()
+        self.stop()
         self._binding = binding
         self._asked = [
             MonitoredServer(self._reactor, server, binding, self._changed)
@@ -240,14 +241,14 @@ class STUNMonitor:
         self._tell(Observed(formatAddress(address), str(server)))
         self._tellAwaited()
 
-    def hurry(self) -> None:
+    def askNow(self) -> None:
         """
         The network may be another.
         """
         for each in self._asked:
-            each.hurry()
+            each.askNow()
 
-    def end(self) -> Deferred[Any]:
+    def stop(self) -> Deferred[Any]:
         """
         Ask no more.
 
@@ -255,4 +256,4 @@ class STUNMonitor:
         """
         self._binding = None
         asked, self._asked = self._asked, []
-        return gatherResults([each.end() for each in asked])
+        return gatherResults([each.stop() for each in asked])

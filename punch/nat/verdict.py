@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from punch.nat.behavior import BadTranslation, Translation
+from punch.nat.behavior import BadBehavior, ObservedBehavior
 from punch.nat.errors import (
     BothRandomMapping,
     DialerBlocksOutbound,
@@ -33,27 +33,27 @@ _BLOCKED = frozenset({Outcome.REFUSED.value, Outcome.UNREACHABLE.value})
 _NO_ROUTE = frozenset({Outcome.UNREACHABLE.value})
 
 
-class BadAccount(ValueError):
+class BadReport(ValueError):
     """
     This is no account.
     """
 
 
 @dataclass(frozen=True)
-class Account:
+class AttemptReport:
     """
     What one peer saw.
 
-    C{translation}: what its NATs do with ports; C{None} if that could not be told.
+    C{behavior}: what its NATs do with ports; C{None} if that could not be told.
     C{outcomes}: of its attempts at the address at which the rendezvous sees the other
-    (values of L{Outcome}).  C{searches}: whether it may search.  C{isThorough}: whether
-    what it tried has had the time that it needs.  C{isBlocked}: it reached the
+    (values of L{Outcome}).  C{maySearch}: whether it may search.  C{isThorough}:
+    whether what it tried has had the time that it needs.  C{isBlocked}: it reached the
     rendezvous, and none of its other vantages.
     """
 
-    translation: Translation | None
+    behavior: ObservedBehavior | None
     outcomes: frozenset[str] = frozenset()
-    searches: bool = True
+    maySearch: bool = True
     isThorough: bool = False
     isBlocked: bool = False
 
@@ -63,16 +63,16 @@ class Account:
         """
         fields: dict[str, Any] = {
             "outcomes": sorted(self.outcomes),
-            "searches": self.searches,
+            "searches": self.maySearch,
             "thorough": self.isThorough,
             "blocked": self.isBlocked,
         }
-        if self.translation is not None:
-            fields["nat"] = self.translation.toFields()
+        if self.behavior is not None:
+            fields["nat"] = self.behavior.toFields()
         return fields
 
     @classmethod
-    def fromFields(cls, fields: Any) -> Account:
+    def fromFields(cls, fields: Any) -> AttemptReport:
         """
         Read what the other side tells; outcomes that we don't know are passed over.
 
@@ -81,15 +81,15 @@ class Account:
         try:
             outcomes = frozenset(_WORDS.intersection(fields["outcomes"]))
             nat = fields.get("nat")
-            translation = None if nat is None else Translation.fromFields(nat)
+            behavior = None if nat is None else ObservedBehavior.fromFields(nat)
             flags = [fields["searches"], fields["thorough"], fields.get("blocked")]
-            return cls(translation, outcomes, *(each is True for each in flags))
-        except (TypeError, KeyError, AttributeError, BadTranslation) as bad:
-            raise BadAccount("not the shape of an account") from bad
+            return cls(behavior, outcomes, *(each is True for each in flags))
+        except (TypeError, KeyError, AttributeError, BadBehavior) as bad:
+            raise BadReport("not the shape of an account") from bad
 
 
-def judge(
-    listener: Account, dialer: Account, isBehindOne: bool = False
+def verdictFor(
+    listener: AttemptReport, dialer: AttemptReport, isBehindSameNAT: bool = False
 ) -> type[NoDirectPath] | None:
     """
     Why there is no direct path; C{None} if that can't be told.
@@ -103,26 +103,26 @@ def judge(
         return ListenerBlocksOutbound
     if _isBlocked(dialer, listener):
         return DialerBlocksOutbound
-    first, second = listener.translation, dialer.translation
+    first, second = listener.behavior, dialer.behavior
     if first is None or second is None:
         return None
-    if first.keepsPort and second.keepsPort:
-        return _unmet(listener, dialer, isBehindOne)
-    foretold = foretell(first, second)
+    if first.isEndpointIndependent and second.isEndpointIndependent:
+        return _unmet(listener, dialer, isBehindSameNAT)
+    foretold = verdictForBehaviors(first, second)
     if foretold is not None:
         return foretold
     isSearch = first.isRandom or second.isRandom
-    if isSearch and not (listener.searches and dialer.searches):
+    if isSearch and not (listener.maySearch and dialer.maySearch):
         return NoSearch
     # With time enough a port that can be found, or foretold, nearly always is, if
     # anything is let in.
     isThorough = listener.isThorough and dialer.isThorough
-    deaf = _unmet(listener, dialer, isBehindOne) if isThorough else None
+    deaf = _unmet(listener, dialer, isBehindSameNAT) if isThorough else None
     return deaf or (SearchFailed if isSearch else PredictionFailed)
 
 
-def foretell(
-    first: Translation | None, second: Translation | None
+def verdictForBehaviors(
+    first: ObservedBehavior | None, second: ObservedBehavior | None
 ) -> type[NoDirectPath] | None:
     """
     Why there is never a direct path between such NATs, whatever is tried.
@@ -137,21 +137,21 @@ def foretell(
 
 
 def _unmet(
-    listener: Account, dialer: Account, isBehindOne: bool
+    listener: AttemptReport, dialer: AttemptReport, isBehindSameNAT: bool
 ) -> type[NoDirectPath] | None:
     """
     Why there was nobody where the other side was sure to be.
     """
     seen = listener.outcomes | dialer.outcomes
-    if isBehindOne and seen <= _SILENT | _BLOCKED:
+    if isBehindSameNAT and seen <= _SILENT | _BLOCKED:
         return NoHairpin
     return NoSimultaneousOpen if seen <= _SILENT else None
 
 
-def _isBlocked(one: Account, other: Account) -> bool:
+def _isBlocked(one: AttemptReport, other: AttemptReport) -> bool:
     """
     Whether one side's network lets out little: the other's came to where somebody
     looked at it, and this one's did not, nor to the other.
     """
-    isDark = one.isBlocked and other.translation is not None
+    isDark = one.isBlocked and other.behavior is not None
     return isDark and bool(one.outcomes) and one.outcomes <= _BLOCKED | _SILENT

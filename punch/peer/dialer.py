@@ -17,7 +17,7 @@ from punch.ice.race import Race
 from punch.ice.selected import SelectedPath
 from punch.link.path import Path
 from punch.link.transport import Link
-from punch.nat.behavior import Translation
+from punch.nat.behavior import ObservedBehavior
 from punch.net.address import Address, formatAddress
 from punch.peer.instancelock import InstanceLock, NoInstanceLock
 from punch.peer.introduction import DialedIntroduction, IntroductionTerms
@@ -118,7 +118,7 @@ class Dialer:
         return link
 
     @property
-    def theirBehavior(self) -> Translation | None:
+    def theirBehavior(self) -> ObservedBehavior | None:
         """
         What the other side's NATs do, as far as it has told.
         """

@@ -38,7 +38,7 @@ from punch.ice.race import Connect, Race
 from punch.ice.selected import SelectedPath
 from punch.link.errors import UnknownLink
 from punch.link.path import Path, verify, verifySecured
-from punch.nat.behavior import Translation
+from punch.nat.behavior import ObservedBehavior
 from punch.nat.errors import VERDICTS, NoCommonWay, NoDirectPath
 from punch.net.address import Address, formatAddress, ipOf
 from punch.net.connection import Connection
@@ -268,7 +268,7 @@ class Introduction:
         return self._details.settled
 
     @property
-    def theirBehavior(self) -> Translation | None:
+    def theirBehavior(self) -> ObservedBehavior | None:
         """
         What the other side's NATs do, as far as it has told.
         """
@@ -357,7 +357,7 @@ class Introduction:
             for candidate in usable(details.candidates, self._terms.overLoopback):
                 self.race.add(candidate)
         if self._mayDial:
-            self._traversal.start(self._ownDetails.translation, details.translation)
+            self._traversal.start(self._ownDetails.behavior, details.behavior)
         self._proof.succeed(None)
 
     def _agree(self, features: frozenset[str]) -> None:

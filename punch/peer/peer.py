@@ -139,7 +139,7 @@ class Peer:
             ways=TraversalContext(
                 clock=self.clock,
                 random=self.settings.random,
-                survey=self._reflexive.survey,
+                discovery=self._reflexive.discovery,
                 sockets=self._sockets,
                 connect=self.shared.connect,
                 connectFromOther=self.shared.connectFromOther,
@@ -174,7 +174,7 @@ class Peer:
         before, self._shared = self._shared, self._opened(accepted, port)
         self._closing = None
         self._accepted = accepted
-        self._reflexive.forget()
+        self._reflexive.resetDiscovery()
         if before is not None:
             await before.close()
         self.tell(Listening(self.shared.port))
@@ -200,7 +200,7 @@ class Peer:
         @return: fires when both are done.  To cancel is to wait no longer.
         """
         if self._closing is None:
-            closing = [self.shared.close(), self._reflexive.end()]
+            closing = [self.shared.close(), self._reflexive.stop()]
             if self._client is not None:
                 closing.append(self._client.disconnect())
             self._closing = SharedResult()
@@ -218,7 +218,7 @@ class Peer:
             another (L{HedgedPort}) if none was asked for.
         @raise punch.errors.RendezvousError: it can't be reached.
         """
-        self._reflexive.observe()
+        self._reflexive.startMonitor()
         try:
             return await self._connect(rendezvous, guest, mayMove)
         except PortHeld as held:
@@ -231,7 +231,7 @@ class Peer:
         An earlier connection from our port may be just ending; or what was named as a
         STUN server is the rendezvous itself.
         """
-        await self._reflexive.rest()
+        await self._reflexive.stopMonitor()
         for pause in _HELD_PAUSES:
             await deferLater(self.clock, pause)
             try:
@@ -239,7 +239,7 @@ class Peer:
             except PortHeld as again:
                 held = again
             else:
-                self._reflexive.observe()
+                self._reflexive.startMonitor()
                 return client
         raise held
 
@@ -263,7 +263,7 @@ class Peer:
         self.shared.close()
         self._shared = shared
         self.tell(Listening(shared.port))
-        self._reflexive.observe()
+        self._reflexive.startMonitor()
 
     async def greet(self, client: RendezvousClient, patience: float) -> Address:
         """
@@ -277,7 +277,7 @@ class Peer:
         rendezvous, *others = client.vantages or [observed]
         prefix = await prefixTowards(self._reactor, rendezvous, observed)
         self.shared.setNAT64Prefix(prefix)
-        self._reflexive.begin(
+        self._reflexive.startDiscovery(
             rendezvous, observed, others if self.settings.relay.mayMeet else []
         )
         return observed
@@ -286,7 +286,7 @@ class Peer:
         """
         STUN servers may see us elsewhere now.
         """
-        self._reflexive.hurry()
+        self._reflexive.askNow()
 
     def details(
         self,
@@ -304,14 +304,14 @@ class Peer:
         @param seat: likewise.
         @param features: likewise; C{None}: those of the settings.
         """
-        port, elsewhere = self.shared.port, self._reflexive.elsewhere
+        port, elsewhere = self.shared.port, self._reflexive.addresses
         return Details(
             self.security.pin,
             gathered(self._ips(), port, observed, elsewhere),
             self.settings.relay.features if features is None else features,
             again=again,
             seat=seat,
-            translation=self._reflexive.survey.translation,
+            behavior=self._reflexive.discovery.behavior,
         )
 
     async def meet(

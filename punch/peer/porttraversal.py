@@ -21,19 +21,19 @@ from twisted.logger import Logger
 
 from punch.ice.candidate import MAXIMUM, Candidate, Kind
 from punch.ice.race import Connect, Race
-from punch.nat.behavior import Translation
+from punch.nat.behavior import ObservedBehavior
 from punch.nat.discovery import BehaviorDiscovery
 from punch.nat.errors import NoDirectPath
 from punch.nat.portsearch import PortSearch, SocketBudget
 from punch.nat.prediction import (
-    Part,
-    around,
-    following,
-    partOf,
+    Strategy,
+    portsAfter,
+    portsAfterSkipping,
+    portsAround,
     shuffledPorts,
-    skipping,
+    strategyFor,
 )
-from punch.nat.verdict import Account, foretell, judge
+from punch.nat.verdict import AttemptReport, verdictFor, verdictForBehaviors
 from punch.net.address import Address, formatAddress, tcpAddress
 from punch.role import Role
 from punch.signaling.messages import MOST, Note
@@ -62,7 +62,7 @@ class TraversalContext:
 
     clock: IReactorTime
     random: Random
-    survey: BehaviorDiscovery
+    discovery: BehaviorDiscovery
     sockets: SocketBudget
     connect: Connect
     connectFromOther: Connect
@@ -99,13 +99,13 @@ class PortTraversal:
         self._role = role
         self._send = send
         self._tracer = tracer
-        self._ourAccount: Account | None = None
-        self._theirAccount: Account | None = None
-        self._ourBehavior: Translation | None = None
-        self.theirBehavior: Translation | None = None
-        self._part = Part.REST
+        self._ourReport: AttemptReport | None = None
+        self._theirReport: AttemptReport | None = None
+        self._ourBehavior: ObservedBehavior | None = None
+        self.theirBehavior: ObservedBehavior | None = None
+        self._strategy = Strategy.NONE
         # Then our connect to the other side is younger than what the survey saw.
-        self._isSurveyed = context.survey.found.settled
+        self._isDiscovered = context.discovery.found.settled
         self._began = context.clock.seconds()
         self._notes = self._accepted = 0
         self._offered: list[Candidate] = []
@@ -114,11 +114,11 @@ class PortTraversal:
         self._starting = RestartableTimer(context.clock)
         self._search: PortSearch | None = None
         self._predicting: Deferred[None] | None = None
-        self._surveying: Deferred[None] | None = None
+        self._discovering: Deferred[None] | None = None
         race.finished.wait().addCallback(lambda _: self._stop())
 
     def start(
-        self, told: Translation | None, theirBehavior: Translation | None
+        self, told: ObservedBehavior | None, theirBehavior: ObservedBehavior | None
     ) -> None:
         """
         The two sides know each other.
@@ -127,9 +127,9 @@ class PortTraversal:
         @param theirs: what it has told us.
         """
         self.theirBehavior = theirBehavior
-        surveying = self._context.survey.found.wait()
-        surveying.addCallback(self._ourBehaviorKnown, told)
-        self._surveying = surveying.addErrback(lambda why: why.trap(CancelledError))
+        discovering = self._context.discovery.found.wait()
+        discovering.addCallback(self._ourBehaviorKnown, told)
+        self._discovering = discovering.addErrback(lambda why: why.trap(CancelledError))
 
     def noteReceived(self, note: Note) -> None:
         """
@@ -145,12 +145,12 @@ class PortTraversal:
         self._accepted += len(offered)
         self._offered += offered
         self._tryOffered()
-        if note.account is not None:
-            self._theirAccount = note.account
+        if note.report is not None:
+            self._theirReport = note.report
             # Its time is nearly up, whatever ours is.
             self.report()
-        if note.translation is not None and self.theirBehavior is None:
-            self.theirBehavior = note.translation
+        if note.behavior is not None and self.theirBehavior is None:
+            self.theirBehavior = note.behavior
             self._actOnBoth()
 
     def _tryOffered(self) -> None:
@@ -161,7 +161,7 @@ class PortTraversal:
         as both have heard each other.
         """
         now = self._context.clock.seconds()
-        if self._part is Part.PREDICT_NEXT and now < self._ready:
+        if self._strategy is Strategy.PREDICT_NEXT and now < self._ready:
             if self._ready < inf:
                 self._starting.set(self._ready - now, self._tryOffered)
             return
@@ -173,36 +173,41 @@ class PortTraversal:
         """
         Tell the other side what we have seen so far; by that both judge.
         """
-        if self._ourAccount is None and self._race.isRunning:
-            self._ourAccount = self._account()
-            self._send(Note(account=self._ourAccount))
+        if self._ourReport is None and self._race.isRunning:
+            self._ourReport = self._attemptReport()
+            self._send(Note(report=self._ourReport))
 
-    def _account(self) -> Account:
+    def _attemptReport(self) -> AttemptReport:
         isThorough = self._context.clock.seconds() - self._began >= THOROUGH
         outcomes = self._race.outcomes()
-        isBlocked = self._context.survey.isBlocked
+        isBlocked = self._context.discovery.isBlocked
         searches = self._context.searches
-        return Account(self._ourBehavior, outcomes, searches, isThorough, isBlocked)
+        return AttemptReport(
+            self._ourBehavior, outcomes, searches, isThorough, isBlocked
+        )
 
     def verdict(self, isBehindOne: bool) -> type[NoDirectPath] | None:
         """
         Why there is no direct path, as far as it can be told.
 
-        @param isBehindOne: see L{judge}.
+        @param isBehindOne: see L{verdictFor}.
         """
-        if self._theirAccount is None:
+        if self._theirReport is None:
             # Nor has the other side heard ours, perhaps: what both know is the NATs.
-            return foretell(self._ourBehavior, self.theirBehavior)
-        ours, theirBehavior = self._ourAccount or self._account(), self._theirAccount
+            return verdictForBehaviors(self._ourBehavior, self.theirBehavior)
+        ours, theirBehavior = (
+            self._ourReport or self._attemptReport(),
+            self._theirReport,
+        )
         both = (
             (theirBehavior, ours)
             if self._role is Role.DIALER
             else (ours, theirBehavior)
         )
-        return judge(*both, isBehindOne)
+        return verdictFor(*both, isBehindOne)
 
     def _ourBehaviorKnown(
-        self, own: Translation | None, told: Translation | None
+        self, own: ObservedBehavior | None, told: ObservedBehavior | None
     ) -> None:
         self._ourBehavior = own
         if not self._race.isRunning:
@@ -215,33 +220,36 @@ class PortTraversal:
         """
         Do our part, once it is known what that is.
         """
-        if self._part is not Part.REST:
+        if self._strategy is not Strategy.NONE:
             return
-        self._part = part = partOf(self._ourBehavior, self.theirBehavior)
-        if part is Part.REST:
+        self._strategy = strategy = strategyFor(self._ourBehavior, self.theirBehavior)
+        if strategy is Strategy.NONE:
             return
-        if part in (Part.SPREAD, Part.GUESS) and not self._context.searches:
+        if (
+            strategy in (Strategy.SEARCH_FROM_MANY, Strategy.SEARCH_TO_MANY)
+            and not self._context.searches
+        ):
             self._tracer(
                 TraversalStarted("nothing: a search might do, but we are to make none")
             )
             return
-        self._log.debug("{part}", part=part.value)
-        self._tracer(TraversalStarted(part.value))
-        if part is Part.SPREAD:
+        self._log.debug("{strategy}", strategy=strategy.value)
+        self._tracer(TraversalStarted(strategy.value))
+        if strategy is Strategy.SEARCH_FROM_MANY:
             among = f"from many ports to {formatAddress(self._peer)}"
             self._startSearch(
                 lambda: self._context.connectFromOther(self._peer), among, None
             )
-        elif part is Part.GUESS:
+        elif strategy is Strategy.SEARCH_TO_MANY:
             assert self.theirBehavior is not None
             ports = shuffledPorts(self.theirBehavior.ports, self._context.random)
             among = f"from our one port to many of {self._peer.host}"
             self._startSearch(partial(self._guess, ports), among, Kind.PREDICTED)
         else:
-            if part is Part.PREDICT_NEXT:
+            if strategy is Strategy.PREDICT_NEXT:
                 # What the rendezvous sees is of no use, and would use up ports.
                 self._race.stopTrying(Kind.SERVER_REFLEXIVE)
-            predicting = Deferred.fromCoroutine(self._predict(part))
+            predicting = Deferred.fromCoroutine(self._predict(strategy))
             predicting.addErrback(lambda why: why.trap(CancelledError))
             self._predicting = predicting
 
@@ -262,23 +270,25 @@ class PortTraversal:
         self._search = PortSearch(context.clock, context.sockets, connect, join)
         self._search.start()
 
-    async def _predict(self, part: Part) -> None:
+    async def _predict(self, strategy: Strategy) -> None:
         """
         Tell the other side which ports of ours to try.
         """
-        own, survey = self._ourBehavior, self._context.survey
+        own, discovery = self._ourBehavior, self._context.discovery
         assert own is not None
-        isAhead = part is Part.PREDICT_NEXT
-        if not (isAhead or self._isSurveyed) and survey.looked is not None:
-            ports = around(own, survey.looked.port, survey.strays)
-            self._offer(survey.looked.host, ports)
+        isAhead = strategy is Strategy.PREDICT_NEXT
+        if not (isAhead or self._isDiscovered) and discovery.mappedAddress is not None:
+            ports = portsAround(
+                own, discovery.mappedAddress.port, discovery.foreignMappings
+            )
+            self._offer(discovery.mappedAddress.host, ports)
             isAhead = True
         asked = self._context.clock.seconds()
-        seen = await survey.ahead()
+        seen = await discovery.newMapping()
         if seen is None:
             # One may be lost.
             asked = self._context.clock.seconds()
-            seen = await survey.ahead()
+            seen = await discovery.newMapping()
         if not self._race.isRunning:
             return
         now = self._context.clock.seconds()
@@ -286,9 +296,13 @@ class PortTraversal:
         self._ready = now + (now - asked) / 2
         if seen is not None:
             if not isAhead:
-                self._offer(seen.host, around(own, seen.port, survey.strays))
-            isNext = part is Part.PREDICT_NEXT and self._role is Role.LISTENER
-            ports = (skipping if isNext else following)(own, seen.port, survey.strays)
+                self._offer(
+                    seen.host, portsAround(own, seen.port, discovery.foreignMappings)
+                )
+            isNext = strategy is Strategy.PREDICT_NEXT and self._role is Role.LISTENER
+            ports = (portsAfterSkipping if isNext else portsAfter)(
+                own, seen.port, discovery.foreignMappings
+            )
             self._offer(seen.host, ports)
         self._tryOffered()
 
@@ -302,6 +316,6 @@ class PortTraversal:
         self._starting.clear()
         if self._search is not None:
             self._search.stop()
-        for each in (self._surveying, self._predicting):
+        for each in (self._discovering, self._predicting):
             if each is not None:
                 each.cancel()

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from punch.ice.candidate import MAXIMUM, BadCandidate, Candidate
-from punch.nat.behavior import BadTranslation, Translation
-from punch.nat.verdict import Account, BadAccount
+from punch.nat.behavior import BadBehavior, ObservedBehavior
+from punch.nat.verdict import AttemptReport, BadReport
 
 PIN_SIZE = 32
 
@@ -47,7 +47,7 @@ class Details:
     which a listener can be dialed for another path, if there is one; nobody else
     knows it.  C{seat}: by what a dialer is known again
     (L{punch.peer.instancelock}); may be empty.
-    C{translation}: what its NATs do with ports, if it knows already.
+    C{behavior}: what its NATs do with ports, if it knows already.
     """
 
     pin: bytes
@@ -55,7 +55,7 @@ class Details:
     features: frozenset[str] = frozenset()
     again: str = field(default="", repr=False)
     seat: str = field(default="", repr=False)
-    translation: Translation | None = None
+    behavior: ObservedBehavior | None = None
 
     def toBytes(self) -> bytes:
         """
@@ -69,8 +69,8 @@ class Details:
         for name in _OPTIONAL:
             if getattr(self, name):
                 fields[name] = getattr(self, name)
-        if self.translation is not None:
-            fields["nat"] = self.translation.toFields()
+        if self.behavior is not None:
+            fields["nat"] = self.behavior.toFields()
         return json.dumps(fields, separators=(",", ":")).encode("utf-8")
 
     @classmethod
@@ -88,7 +88,7 @@ class Details:
             features = textsIn(fields, "features")
             optional = [fields.get(name, "") for name in _OPTIONAL]
             again, seat = textsIn({"optional": optional}, "optional")
-            nat = translationIn(fields)
+            nat = _behaviorIn(fields)
         except (ValueError, TypeError, KeyError, RecursionError) as bad:
             raise BadDetails("not the shape of details") from bad
         if len(pin) != PIN_SIZE:
@@ -109,13 +109,13 @@ def textsIn(fields: Any, name: str) -> list[str]:
     return texts
 
 
-def translationIn(fields: dict[str, Any]) -> Translation | None:
+def _behaviorIn(fields: dict[str, Any]) -> ObservedBehavior | None:
     """
     What is said of NATs; C{None} if nothing is, or nothing that we understand.
     """
     try:
-        return Translation.fromFields(fields["nat"]) if "nat" in fields else None
-    except BadTranslation:
+        return ObservedBehavior.fromFields(fields["nat"]) if "nat" in fields else None
+    except BadBehavior:
         return None
 
 
@@ -147,25 +147,25 @@ class BadNote(ValueError):
 @dataclass(frozen=True)
 class Note:
     """
-    C{translation}: what the sender's NATs do with ports.  C{candidates}: more of the
-    sender's.  C{account}: what it has seen, for the verdict.
+    C{behavior}: what the sender's NATs do with ports.  C{candidates}: more of the
+    sender's.  C{report}: what it has seen, for the verdict.
     """
 
-    translation: Translation | None = None
+    behavior: ObservedBehavior | None = None
     candidates: tuple[Candidate, ...] = ()
-    account: Account | None = None
+    report: AttemptReport | None = None
 
     def toBytes(self) -> bytes:
         """
         The note as it is sealed.
         """
         fields: dict[str, Any] = {}
-        if self.translation is not None:
-            fields["nat"] = self.translation.toFields()
+        if self.behavior is not None:
+            fields["nat"] = self.behavior.toFields()
         if self.candidates:
             fields["candidates"] = [each.toText() for each in self.candidates]
-        if self.account is not None:
-            fields["account"] = self.account.toFields()
+        if self.report is not None:
+            fields["account"] = self.report.toFields()
         return json.dumps(fields, separators=(",", ":")).encode("utf-8")
 
     @classmethod
@@ -178,13 +178,15 @@ class Note:
         try:
             fields = json.loads(data)
             candidates = textsIn(fields, "candidates")
-            return cls(translationIn(fields), known(candidates), _accountIn(fields))
+            return cls(_behaviorIn(fields), known(candidates), _reportIn(fields))
         except (ValueError, TypeError, AttributeError, RecursionError) as bad:
             raise BadNote("not the shape of a note") from bad
 
 
-def _accountIn(fields: dict[str, Any]) -> Account | None:
+def _reportIn(fields: dict[str, Any]) -> AttemptReport | None:
     try:
-        return Account.fromFields(fields["account"]) if "account" in fields else None
-    except BadAccount:
+        return (
+            AttemptReport.fromFields(fields["account"]) if "account" in fields else None
+        )
+    except BadReport:
         return None

@@ -19,7 +19,7 @@ from punch.errors import (
     RendezvousLost,
     WrongCode,
 )
-from punch.nat.behavior import Allocation, Mapping, Translation
+from punch.nat.behavior import Allocation, Mapping, ObservedBehavior
 from punch.nat.errors import (
     BothRandomMapping,
     NoDirectPath,
@@ -29,8 +29,8 @@ from punch.nat.errors import (
 )
 
 PEER = "203.0.113.1:5000"
-KEEPS = Translation(Mapping.ENDPOINT_INDEPENDENT)
-NEXT = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 2)
+KEEPS = ObservedBehavior(Mapping.ENDPOINT_INDEPENDENT)
+NEXT = ObservedBehavior(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 2)
 
 
 def failed(why: PunchError) -> TrialResult:
@@ -94,13 +94,13 @@ def test_failed(why: type[PunchError]) -> None:
         (NEXT, "address-and-port-dependent, sequential, step 2"),
     ],
 )
-def test_peer(translation: Translation | None, text: str) -> None:
+def test_peer(behavior: ObservedBehavior | None, text: str) -> None:
     """
     Of the other side its address is told, and what it said of its NATs.
     """
-    value = TrialResult(PEER, translation).peerValue()
+    value = TrialResult(PEER, behavior).peerValue()
     assert str(value) == f"{PEER} ({text})"
-    nat = None if translation is None else translation.toFields()
+    nat = None if behavior is None else behavior.toFields()
     assert value.value == {"address": PEER, "nat": nat}
 
 

@@ -29,7 +29,7 @@ from zope.interface import implementer
 
 from punch.cli.rendezvous_tap import Door, ListeningService, Options, optionName
 from punch.cli.sdnotify import SystemdNotifier
-from punch.nat.stun import Request, Success
+from punch.nat.stun import BindingRequest, BindingSuccess
 from punch.net.address import tcpAddress
 from punch.rendezvous.commands import Dial, Hello, Publish
 from punch.rendezvous.relaypreamble import TICKET_BYTES, encodePreamble
@@ -345,12 +345,12 @@ def _answersSTUN(port: int) -> bool:
     Whether we are told our address there.
     """
     with socket.create_connection(("127.0.0.1", port)) as sock:
-        sock.sendall(Request(bytes(12)).toBytes())
+        sock.sendall(BindingRequest(bytes(12)).toBytes())
         answer = b""
         with suppress(ConnectionResetError):
             answer = sock.recv(1000)
         ours = sock.getsockname()[1]
-    told = Success(bytes(12), tcpAddress("127.0.0.1", ours)).toBytes()
+    told = BindingSuccess(bytes(12), tcpAddress("127.0.0.1", ours)).toBytes()
     return answer == told
 
 

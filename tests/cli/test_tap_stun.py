@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from punch.nat.stun import Refusal, Request, decode
+from punch.nat.stun import BindingError, BindingRequest, decode
 from tests.support.processes import PATIENCE, Program, Start, freePort
 
 
@@ -178,14 +178,14 @@ def test_refusal(coturn: int) -> None:
     Coturn refuses attributes that nobody knows as we do, and we read it.
     """
     question = bytearray(
-        Request(bytes(12)).toBytes() + bytes.fromhex("7fff000400000000")
+        BindingRequest(bytes(12)).toBytes() + bytes.fromhex("7fff000400000000")
     )
     question[3] = 8
     with socket.create_connection(("127.0.0.1", coturn)) as sock:
         sock.settimeout(PATIENCE)
         sock.sendall(bytes(question))
         refusal = decode(sock.recv(1000))
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, BindingError)
     assert (refusal.code, refusal.unknown) == (420, (0x7FFF,))
 
 
@@ -280,6 +280,6 @@ def test_allocate(start: Start) -> None:
     assert b"success" not in said
     with socket.create_connection(("127.0.0.1", port)) as sock:
         sock.settimeout(PATIENCE)
-        sock.sendall(Request(bytes(12)).toBytes())
+        sock.sendall(BindingRequest(bytes(12)).toBytes())
         assert decode(sock.recv(1000))
     assert not server.heard("Traceback")

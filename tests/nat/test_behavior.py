@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from punch.nat.behavior import (
     ALL_PORTS,
     Allocation,
-    BadTranslation,
+    BadBehavior,
     Mapping,
-    Translation,
-    dependent,
+    ObservedBehavior,
+    behaviorFromPorts,
     mappingOf,
 )
 from punch.net.address import tcpAddress
-from tests.support.strategies import jsons, translations
+from tests.support.strategies import behaviors, jsons
 
 FIRST = tcpAddress("192.0.2.1", 4040)
 SECOND = tcpAddress("192.0.2.1", 4041)
@@ -69,11 +69,11 @@ def test_allocation(ports: list[int], allocation: Allocation, step: int) -> None
     """
     Ports that follow each other, others' among them, are foretold; the rest are not.
     """
-    found = dependent(PORT, ports)
+    found = behaviorFromPorts(PORT, ports)
     assert (found.allocation, found.step) == (allocation, step)
     assert found.isSequential is (allocation is Allocation.SEQUENTIAL)
     assert found.isRandom is not found.isSequential
-    assert not found.keepsPort
+    assert not found.isEndpointIndependent
 
 
 @pytest.mark.parametrize("first", [1024, 20480, 63488])
@@ -84,7 +84,7 @@ def test_block(first: int) -> None:
     for seed in range(100):
         random = Random(seed)
         ports = [random.randint(first, first + 1023) for _ in range(10)]
-        low, high = dependent(PORT, ports).ports
+        low, high = behaviorFromPorts(PORT, ports).ports
         assert low <= min(ports) <= max(ports) <= high
         assert high - low < 2048
 
@@ -96,33 +96,33 @@ def test_wholeRange() -> None:
     for seed in range(100):
         random = Random(seed)
         ports = [random.randint(*ALL_PORTS) for _ in range(10)]
-        assert dependent(PORT, ports).ports == ALL_PORTS
+        assert behaviorFromPorts(PORT, ports).ports == ALL_PORTS
 
 
-@given(translations)
-def test_roundTrip(translation: Translation) -> None:
+@given(behaviors)
+def test_roundTrip(behavior: ObservedBehavior) -> None:
     """
     What one side writes the other reads.
     """
-    assert Translation.fromFields(translation.toFields()) == translation
+    assert ObservedBehavior.fromFields(behavior.toFields()) == behavior
 
 
 @given(jsons)
 def test_anything(fields: Any) -> None:
     """
-    Anything is a translation or L{BadTranslation}.
+    Anything is a translation or L{BadBehavior}.
     """
-    with suppress(BadTranslation):
-        Translation.fromFields(fields)
+    with suppress(BadBehavior):
+        ObservedBehavior.fromFields(fields)
 
 
-@given(translations, st.sampled_from(["mapping", "allocation", "step", "ports"]), jsons)
-def test_oneWrong(translation: Translation, name: str, value: Any) -> None:
+@given(behaviors, st.sampled_from(["mapping", "allocation", "step", "ports"]), jsons)
+def test_oneWrong(behavior: ObservedBehavior, name: str, value: Any) -> None:
     """
     So it is where one field is not what it should be.
     """
-    with suppress(BadTranslation):
-        Translation.fromFields({**translation.toFields(), name: value})
+    with suppress(BadBehavior):
+        ObservedBehavior.fromFields({**behavior.toFields(), name: value})
 
 
 @pytest.mark.parametrize(
@@ -141,5 +141,5 @@ def test_bad(wrong: dict[str, Any]) -> None:
     """
     Numbers are within their bounds.
     """
-    with pytest.raises(BadTranslation):
-        Translation.fromFields({**Translation(PORT).toFields(), **wrong})
+    with pytest.raises(BadBehavior):
+        ObservedBehavior.fromFields({**ObservedBehavior(PORT).toFields(), **wrong})

@@ -124,7 +124,7 @@ def test_noMore() -> None:
     for each in connects.made:
         each.errback(Failure(ConnectionRefusedError()))
     assert not connects.clock.getDelayedCalls()
-    assert [connects.sockets.take() for _ in range(9)] == [True] * 8 + [False]
+    assert [connects.sockets.acquire() for _ in range(9)] == [True] * 8 + [False]
 
 
 def test_stop() -> None:
@@ -156,5 +156,5 @@ def test_failedAtOnce() -> None:
     clock.pump([0.02] * 5)
     search.stop()
     assert len(seen) > 5
-    assert sockets.take()
+    assert sockets.acquire()
     assert not clock.getDelayedCalls()

@@ -11,45 +11,47 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punch.nat.behavior import Allocation, Mapping, Translation
+from punch.nat.behavior import Allocation, Mapping, ObservedBehavior
 from punch.nat.prediction import (
-    ALIKE,
-    WIDEST,
+    MAX_WINDOW,
+    RUN_LENGTH,
     WINDOW,
-    Part,
-    around,
-    following,
-    partOf,
+    Strategy,
+    portsAfter,
+    portsAfterSkipping,
+    portsAround,
     shuffledPorts,
-    skipping,
+    strategyFor,
 )
 
-KEEPS = Translation(Mapping.ENDPOINT_INDEPENDENT)
-NEXT = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 2)
-ANY = Translation(Mapping.ADDRESS_DEPENDENT, Allocation.RANDOM)
+KEEPS = ObservedBehavior(Mapping.ENDPOINT_INDEPENDENT)
+NEXT = ObservedBehavior(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 2)
+ANY = ObservedBehavior(Mapping.ADDRESS_DEPENDENT, Allocation.RANDOM)
 
 
 @pytest.mark.parametrize(
     ("own", "other", "part"),
     [
-        (KEEPS, KEEPS, Part.REST),
-        (KEEPS, NEXT, Part.REST),
-        (NEXT, KEEPS, Part.PREDICT),
-        (NEXT, NEXT, Part.PREDICT_NEXT),
-        (KEEPS, ANY, Part.GUESS),
-        (ANY, KEEPS, Part.SPREAD),
-        (ANY, ANY, Part.REST),
-        (ANY, NEXT, Part.REST),
-        (NEXT, ANY, Part.PREDICT),
-        (None, ANY, Part.REST),
-        (ANY, None, Part.REST),
+        (KEEPS, KEEPS, Strategy.NONE),
+        (KEEPS, NEXT, Strategy.NONE),
+        (NEXT, KEEPS, Strategy.PREDICT),
+        (NEXT, NEXT, Strategy.PREDICT_NEXT),
+        (KEEPS, ANY, Strategy.SEARCH_TO_MANY),
+        (ANY, KEEPS, Strategy.SEARCH_FROM_MANY),
+        (ANY, ANY, Strategy.NONE),
+        (ANY, NEXT, Strategy.NONE),
+        (NEXT, ANY, Strategy.PREDICT),
+        (None, ANY, Strategy.NONE),
+        (ANY, None, Strategy.NONE),
     ],
 )
-def test_parts(own: Translation, other: Translation, part: Part) -> None:
+def test_parts(
+    own: ObservedBehavior, other: ObservedBehavior, strategy: Strategy
+) -> None:
     """
     Each has a part, if there is a way.
     """
-    assert partOf(own, other) is part
+    assert strategyFor(own, other) is strategy
 
 
 def test_partners() -> None:
@@ -57,14 +59,16 @@ def test_partners() -> None:
     Nobody guesses where nobody spreads, and the other way round.
     """
     for own, other in product((KEEPS, NEXT, ANY, None), repeat=2):
-        assert (partOf(own, other) is Part.GUESS) is (partOf(other, own) is Part.SPREAD)
+        assert (strategyFor(own, other) is Strategy.SEARCH_TO_MANY) is (
+            strategyFor(other, own) is Strategy.SEARCH_FROM_MANY
+        )
 
 
 def test_around() -> None:
     """
     The ports near one are those before and after it, the nearest first.
     """
-    ports = around(NEXT, 5000, 0)
+    ports = portsAround(NEXT, 5000, 0)
     assert ports[:4] == [4998, 5002, 4996, 5004]
     assert len(ports) == 2 * WINDOW
 
@@ -73,25 +77,27 @@ def test_following() -> None:
     """
     The ports that are next come in their order.
     """
-    assert following(NEXT, 5000, 0)[:3] == [5002, 5004, 5006]
+    assert portsAfter(NEXT, 5000, 0)[:3] == [5002, 5004, 5006]
 
 
 def test_skipping() -> None:
     """
     The same with a port left out after each two.
     """
-    assert skipping(NEXT, 5000, 0)[:5] == [5002, 5004, 5008, 5010, 5014]
+    assert portsAfterSkipping(NEXT, 5000, 0)[:5] == [5002, 5004, 5008, 5010, 5014]
 
 
 @given(st.integers(0, 99))
-def test_widens(strays: int) -> None:
+def test_widens(foreignMappings: int) -> None:
     """
     The more ports others take the more are tried, up to a bound.
     """
-    widest = min(2 * WINDOW + 2 * strays, 2 * WIDEST)
-    assert len(around(NEXT, 5000, strays)) == widest
-    for each in (following, skipping):
-        assert len(each(NEXT, 5000, strays)) == min(2 * WINDOW + strays, 2 * WIDEST)
+    widest = min(2 * WINDOW + 2 * foreignMappings, 2 * MAX_WINDOW)
+    assert len(portsAround(NEXT, 5000, foreignMappings)) == widest
+    for each in (portsAfter, portsAfterSkipping):
+        assert len(each(NEXT, 5000, foreignMappings)) == min(
+            2 * WINDOW + foreignMappings, 2 * MAX_WINDOW
+        )
 
 
 @given(st.integers(0, 7), st.integers(0, 7))
@@ -100,12 +106,12 @@ def test_meeting(ours: int, theirs: int) -> None:
     However many ports others have taken before each side's connects, these and the
     other side's meet, as far as the connects reach.
     """
-    one = Translation(NEXT.mapping, Allocation.SEQUENTIAL, 1)
-    targets = skipping(one, 5000, 8), following(one, 6000, 8)
+    one = ObservedBehavior(NEXT.mapping, Allocation.SEQUENTIAL, 1)
+    targets = portsAfterSkipping(one, 5000, 8), portsAfter(one, 6000, 8)
     # The listener's ports are near 5000, the dialer's near 6000.
     dials = {(6001 + theirs + n, port) for n, port in enumerate(targets[0])}
     listens = {(port, 5001 + ours + n) for n, port in enumerate(targets[1])}
-    reach = ALIKE * (ours + theirs) + max(ours, theirs) < len(targets[0])
+    reach = RUN_LENGTH * (ours + theirs) + max(ours, theirs) < len(targets[0])
     assert bool(dials & listens) or not reach
 
 
@@ -114,7 +120,7 @@ def test_edges(port: int) -> None:
     """
     What is no port is not tried.
     """
-    for each in (*around(NEXT, port, 9), *skipping(NEXT, port, 9)):
+    for each in (*portsAround(NEXT, port, 9), *portsAfterSkipping(NEXT, port, 9)):
         assert 0 < each < 65536
 
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from punch.nat.stun import (
     LONGEST,
     TRANSACTION_BYTES,
-    Framer,
-    Indication,
+    BindingError,
+    BindingIndication,
+    BindingRequest,
+    BindingSuccess,
     Message,
     NotSTUN,
-    Refusal,
-    Request,
-    Success,
+    STUNFramer,
     decode,
 )
 from punch.net.address import Address, tcpAddress
@@ -58,11 +58,11 @@ unknown = st.lists(
     st.integers(min_value=0x4000, max_value=0x7FFF), max_size=9, unique=True
 ).map(tuple)
 messages: st.SearchStrategy[Message] = st.one_of(
-    st.builds(Request, ids),
-    st.builds(Indication, ids),
-    st.builds(Success, ids, addresses),
+    st.builds(BindingRequest, ids),
+    st.builds(BindingIndication, ids),
+    st.builds(BindingSuccess, ids, addresses),
     st.builds(
-        Refusal,
+        BindingError,
         ids,
         st.integers(min_value=300, max_value=699),
         st.text(max_size=60),
@@ -93,7 +93,7 @@ def test_vectors(data: bytes, address: Address) -> None:
     """
     The sample answers of RFC 5769 are understood.
     """
-    assert decode(data) == Success(RFC5769_ID, address)
+    assert decode(data) == BindingSuccess(RFC5769_ID, address)
 
 
 @given(messages)
@@ -113,7 +113,7 @@ def test_anyBytes(data: bytes) -> None:
     """
     with suppress(NotSTUN):
         decode(data)
-    framer = Framer()
+    framer = STUNFramer()
     try:
         for message in framer.feed(data):
             assert message
@@ -147,7 +147,7 @@ def test_anyAttributes(
         message = decode(data)
     except NotSTUN:
         return
-    if isinstance(message, Request):
+    if isinstance(message, BindingRequest):
         answer = message.answer(V4)
         assert decode(answer.toBytes()) == answer
 
@@ -171,7 +171,7 @@ def test_framing(sent: list[Message], data: st.DataObject) -> None:
     However a stream is cut into pieces, its messages are the same.
     """
     stream = b"".join(message.toBytes() for message in sent)
-    framer, got = Framer(), list[Message]()
+    framer, got = STUNFramer(), list[Message]()
     while stream:
         size = data.draw(st.integers(min_value=1, max_value=len(stream)))
         piece, stream = stream[:size], stream[size:]
@@ -196,14 +196,14 @@ def test_noStream(head: bytes) -> None:
     A header that is none ends the stream at once: nothing is waited for, or kept.
     """
     with pytest.raises(NotSTUN):
-        list(Framer().feed(head))
+        list(STUNFramer().feed(head))
 
 
 def test_answer() -> None:
     """
     A request is answered with where it came from.
     """
-    assert Request(ID).answer(V6) == Success(ID, V6)
+    assert BindingRequest(ID).answer(V6) == BindingSuccess(ID, V6)
 
 
 def test_silence() -> None:
@@ -211,14 +211,14 @@ def test_silence() -> None:
     A client may say for how long it will be silent, and the server how much of that it
     bears; a server that does not know the word passes over it, and so is rubbish in it.
     """
-    request = decode(Request(ID, silence=7200).toBytes())
-    assert request == Request(ID, silence=7200)
-    assert isinstance(request, Request)
-    assert decode(request.answer(V4, 600).toBytes()) == Success(ID, V4, 600)
-    assert decode(request.answer(V4).toBytes()) == Success(ID, V4)
+    request = decode(BindingRequest(ID, silence=7200).toBytes())
+    assert request == BindingRequest(ID, silence=7200)
+    assert isinstance(request, BindingRequest)
+    assert decode(request.answer(V4, 600).toBytes()) == BindingSuccess(ID, V4, 600)
+    assert decode(request.answer(V4).toBytes()) == BindingSuccess(ID, V4)
     assert stun.parse_message(request.toBytes()).transaction_id == ID
     for rubbish in (b"", b"12345678"):
-        assert decode(raw(0x0001, (0xFE51, rubbish))) == Request(ID)
+        assert decode(raw(0x0001, (0xFE51, rubbish))) == BindingRequest(ID)
 
 
 def test_unknown() -> None:
@@ -237,9 +237,9 @@ def test_unknown() -> None:
             (0x0025, b""),
         )
     )
-    assert request == Request(ID, (0x0024, 0x0003))
+    assert request == BindingRequest(ID, (0x0024, 0x0003))
     answer = request.answer(V4)
-    assert answer == Refusal(ID, 420, "Unknown Attribute", (0x0024, 0x0003))
+    assert answer == BindingError(ID, 420, "Unknown Attribute", (0x0024, 0x0003))
     assert decode(answer.toBytes()) == answer
 
 
@@ -248,7 +248,7 @@ def test_credentials() -> None:
     Credentials, which we have no use for, are no reason to refuse.
     """
     request = decode(raw(0x0001, (0x0006, b"user"), (0x0008, bytes(20))))
-    assert request == Request(ID)
+    assert request == BindingRequest(ID)
 
 
 def test_plainAddress() -> None:
@@ -256,7 +256,7 @@ def test_plainAddress() -> None:
     An address in the plain form will do.
     """
     value = bytes.fromhex("0001 1234 c0000207")
-    assert decode(raw(0x0101, (0x0001, value))) == Success(
+    assert decode(raw(0x0101, (0x0001, value))) == BindingSuccess(
         ID, tcpAddress("192.0.2.7", 0x1234)
     )
 
@@ -299,7 +299,9 @@ def test_none(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [Request, Indication, lambda id: Success(id, V4)], ids=["Q", "I", "A"]
+    "make",
+    [BindingRequest, BindingIndication, lambda id: BindingSuccess(id, V4)],
+    ids=["Q", "I", "A"],
 )
 def test_frozen(make: Callable[[bytes], Message]) -> None:
     """

@@ -19,7 +19,7 @@ from punch.nat.errors import (
     STUNUnreachable,
     STUNViolation,
 )
-from punch.nat.stun import Indication, Refusal, Success
+from punch.nat.stun import BindingError, BindingIndication, BindingSuccess
 from punch.nat.stunclient import ANSWER_TIMEOUT, CONNECT_TIMEOUT, STUNClient
 from punch.net.address import formatAddress, tcpAddress
 from punch.rendezvous.server.stunserver import STUNFactory
@@ -38,7 +38,7 @@ def success(transaction: bytes) -> bytes:
     """
     The address that the scripted server sees.
     """
-    return Success(transaction, tcpAddress("203.0.113.9", 9)).toBytes()
+    return BindingSuccess(transaction, tcpAddress("203.0.113.9", 9)).toBytes()
 
 
 def failed(site: STUNSite, asked: Deferred[Any], kind: type[STUNError]) -> STUNError:
@@ -104,7 +104,9 @@ def test_inPieces(site: STUNSite) -> None:
     """
     What is no answer to us is passed over: indications, strangers' answers.
     """
-    site.script(lambda id: Indication(id).toBytes() + success(bytes(12)) + success(id))
+    site.script(
+        lambda id: BindingIndication(id).toBytes() + success(bytes(12)) + success(id)
+    )
     client = site.client()
     assert spin(client.ask(), site.network).port == 9
     client.abort()
@@ -114,7 +116,7 @@ def test_refused(site: STUNSite) -> None:
     """
     A server that refuses is quoted, as far as it can be shown.
     """
-    site.script(lambda id: Refusal(id, 500, "Server\n\x1b[31mError").toBytes())
+    site.script(lambda id: BindingError(id, 500, "Server\n\x1b[31mError").toBytes())
     client = site.client()
     error = failed(site, client.ask(), STUNRefused)
     assert error.detail == "500 Server[31mError"

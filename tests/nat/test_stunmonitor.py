@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from punch.events import Event, Observed
-from punch.nat.stun import Refusal, Success
+from punch.nat.stun import BindingError, BindingSuccess
 from punch.nat.stunmonitor import KEEPALIVE, STUNMonitor
 from punch.net.address import HostPort, formatAddress, tcpAddress
 from punch.rendezvous.server.stunserver import STUNFactory
@@ -30,13 +30,13 @@ class Watched(STUNSite):
     def __init__(self, *servers: HostPort, behavior: NATBehavior | None = None) -> None:
         STUNSite.__init__(self, behavior)
         self.told: list[Event] = []
-        self.observers = STUNMonitor(self.host, servers, self.told.append)
+        self.monitor = STUNMonitor(self.host, servers, self.told.append)
 
     def begin(self, seconds: float = 1.0) -> None:
         """
         Ask, and let time pass.
         """
-        self.observers.begin(self.shared.binding)
+        self.monitor.start(self.shared.binding)
         self.network.run(seconds)
 
     @property
@@ -44,13 +44,13 @@ class Watched(STUNSite):
         """
         The addresses, in text form.
         """
-        return [formatAddress(each) for each in self.observers.addresses]
+        return [formatAddress(each) for each in self.monitor.addresses]
 
     def close(self) -> None:
         """
         End, and see that nothing is left.
         """
-        spin(self.observers.end(), self.network)
+        spin(self.monitor.stop(), self.network)
         self.end()
 
 
@@ -99,7 +99,7 @@ def test_moved(site: Watched) -> None:
     port = 1
 
     def answer(id: bytes) -> bytes:
-        return Success(id, tcpAddress("203.0.113.9", port)).toBytes()
+        return BindingSuccess(id, tcpAddress("203.0.113.9", port)).toBytes()
 
     site.script(answer)
     site.begin()
@@ -107,7 +107,7 @@ def test_moved(site: Watched) -> None:
     site.network.run(KEEPALIVE + 1)
     assert site.seen == ["203.0.113.9:2"]
     port = 3
-    site.observers.hurry()
+    site.monitor.askNow()
     site.network.run(1)
     assert site.seen == ["203.0.113.9:3"]
     assert len(site.told) == 3
@@ -129,7 +129,7 @@ def test_nobody(site: Watched) -> None:
     assert 5 < len(log.levels) < 9
     assert site.told == []
     site.serve(STUNFactory(site.server))
-    site.observers.hurry()
+    site.monitor.askNow()
     site.network.run(1.0)
     assert site.seen == ["192.0.2.2:4000"]
 
@@ -138,7 +138,7 @@ def test_refused(site: Watched) -> None:
     """
     Nor is a refusal an address.
     """
-    site.script(lambda id: Refusal(id, 401, "Unauthenticated").toBytes())
+    site.script(lambda id: BindingError(id, 401, "Unauthenticated").toBytes())
     with watching() as log:
         site.begin()
     assert site.seen == []
@@ -150,7 +150,9 @@ def test_hangsUp(site: Watched) -> None:
     A server that hangs up after each answer is asked again, ever less often; what it
     saw stays known until it can't be asked any more.
     """
-    made = site.script(lambda id: Success(id, tcpAddress("203.0.113.9", 9)).toBytes())
+    made = site.script(
+        lambda id: BindingSuccess(id, tcpAddress("203.0.113.9", 9)).toBytes()
+    )
     site.begin(0.5)
     for _ in range(100):
         for each in made:
@@ -213,12 +215,12 @@ def test_endedByEvent() -> None:
     site = Watched(THERE)
 
     def end(event: Event) -> None:
-        site.observers.end()
+        site.monitor.stop()
 
-    site.observers = STUNMonitor(site.host, [THERE], end)
+    site.monitor = STUNMonitor(site.host, [THERE], end)
     site.serve(STUNFactory(site.server))
     site.begin(100.0)
-    assert site.observers.addresses == []
+    assert site.monitor.addresses == []
     site.close()
 
 

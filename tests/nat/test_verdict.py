@@ -13,34 +13,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from punch.nat import errors
-from punch.nat.behavior import Allocation, Mapping, Translation
+from punch.nat.behavior import Allocation, Mapping, ObservedBehavior
 from punch.nat.errors import NoDirectPath
-from punch.nat.verdict import Account, BadAccount, judge
+from punch.nat.verdict import AttemptReport, BadReport, verdictFor
 from punch.net.outcome import Outcome
-from tests.support.strategies import jsons, translations
+from tests.support.strategies import behaviors, jsons
 
-KEEPS = Translation(Mapping.ENDPOINT_INDEPENDENT)
-NEXT = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 1)
-ANY = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.RANDOM)
+KEEPS = ObservedBehavior(Mapping.ENDPOINT_INDEPENDENT)
+NEXT = ObservedBehavior(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 1)
+ANY = ObservedBehavior(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.RANDOM)
 SILENT = frozenset({"timed out"})
 REFUSED = frozenset({"refused"})
 NO_ROUTE = frozenset({"unreachable"})
 
-LONG_KEEPS = Account(KEEPS, SILENT, isThorough=True)
-LONG_NEXT = Account(NEXT, SILENT, isThorough=True)
-LONG_ANY = Account(ANY, SILENT, isThorough=True)
+LONG_KEEPS = AttemptReport(KEEPS, SILENT, isThorough=True)
+LONG_NEXT = AttemptReport(NEXT, SILENT, isThorough=True)
+LONG_ANY = AttemptReport(ANY, SILENT, isThorough=True)
 
 
-def dark(outcomes: frozenset[str]) -> Account:
+def dark(outcomes: frozenset[str]) -> AttemptReport:
     """
     The account of one that came to the rendezvous, and to none of its other vantages.
     """
-    return Account(None, outcomes, isBlocked=True)
+    return AttemptReport(None, outcomes, isBlocked=True)
 
 
-accounts = st.builds(
-    Account,
-    st.none() | translations,
+reports = st.builds(
+    AttemptReport,
+    st.none() | behaviors,
     st.frozensets(st.sampled_from([each.value for each in Outcome])),
     st.booleans(),
     st.booleans(),
@@ -51,70 +51,90 @@ accounts = st.builds(
 @pytest.mark.parametrize(
     ("listener", "dialer", "verdict"),
     [
-        (Account(ANY), Account(ANY), "both-random-mapping"),
-        (Account(ANY), Account(NEXT), "random-against-sequential"),
-        (Account(NEXT), Account(ANY), "random-against-sequential"),
-        (Account(ANY), Account(KEEPS), "search-failed"),
-        (Account(KEEPS), Account(ANY, searches=False), "no-search"),
-        (Account(KEEPS, searches=False), Account(ANY), "no-search"),
-        (Account(NEXT), Account(KEEPS), "prediction-failed"),
-        (Account(NEXT), Account(NEXT), "prediction-failed"),
-        (Account(KEEPS, SILENT), Account(KEEPS, SILENT), "no-simultaneous-open"),
-        (Account(KEEPS), Account(KEEPS), "no-simultaneous-open"),
+        (AttemptReport(ANY), AttemptReport(ANY), "both-random-mapping"),
+        (AttemptReport(ANY), AttemptReport(NEXT), "random-against-sequential"),
+        (AttemptReport(NEXT), AttemptReport(ANY), "random-against-sequential"),
+        (AttemptReport(ANY), AttemptReport(KEEPS), "search-failed"),
+        (AttemptReport(KEEPS), AttemptReport(ANY, maySearch=False), "no-search"),
+        (AttemptReport(KEEPS, maySearch=False), AttemptReport(ANY), "no-search"),
+        (AttemptReport(NEXT), AttemptReport(KEEPS), "prediction-failed"),
+        (AttemptReport(NEXT), AttemptReport(NEXT), "prediction-failed"),
+        (
+            AttemptReport(KEEPS, SILENT),
+            AttemptReport(KEEPS, SILENT),
+            "no-simultaneous-open",
+        ),
+        (AttemptReport(KEEPS), AttemptReport(KEEPS), "no-simultaneous-open"),
         (LONG_ANY, LONG_KEEPS, "no-simultaneous-open"),
         (LONG_NEXT, LONG_KEEPS, "no-simultaneous-open"),
-        (LONG_NEXT, Account(KEEPS, SILENT), "prediction-failed"),
-        (LONG_NEXT, Account(KEEPS, REFUSED, True, True), "prediction-failed"),
-        (LONG_ANY, Account(KEEPS, SILENT, False, True), "no-search"),
-        (Account(KEEPS, REFUSED), Account(KEEPS, SILENT), None),
-        (Account(KEEPS, frozenset({"connected"})), Account(KEEPS), None),
-        (dark(REFUSED), Account(KEEPS, SILENT), "listener-blocks-outbound"),
-        (dark(SILENT), Account(KEEPS, SILENT), "listener-blocks-outbound"),
-        (Account(ANY), dark(REFUSED), "dialer-blocks-outbound"),
-        (Account(None, REFUSED), Account(KEEPS, SILENT), None),
+        (LONG_NEXT, AttemptReport(KEEPS, SILENT), "prediction-failed"),
+        (LONG_NEXT, AttemptReport(KEEPS, REFUSED, True, True), "prediction-failed"),
+        (LONG_ANY, AttemptReport(KEEPS, SILENT, False, True), "no-search"),
+        (AttemptReport(KEEPS, REFUSED), AttemptReport(KEEPS, SILENT), None),
+        (AttemptReport(KEEPS, frozenset({"connected"})), AttemptReport(KEEPS), None),
+        (dark(REFUSED), AttemptReport(KEEPS, SILENT), "listener-blocks-outbound"),
+        (dark(SILENT), AttemptReport(KEEPS, SILENT), "listener-blocks-outbound"),
+        (AttemptReport(ANY), dark(REFUSED), "dialer-blocks-outbound"),
+        (AttemptReport(None, REFUSED), AttemptReport(KEEPS, SILENT), None),
         (dark(REFUSED), dark(REFUSED), None),
-        (dark(frozenset({"connected"})), Account(KEEPS), None),
-        (dark(frozenset()), Account(KEEPS), None),
-        (Account(ANY, NO_ROUTE), Account(KEEPS, NO_ROUTE), None),
-        (dark(NO_ROUTE), Account(KEEPS, NO_ROUTE), None),
-        (Account(ANY, NO_ROUTE), Account(KEEPS, SILENT), "search-failed"),
-        (Account(None, SILENT), Account(KEEPS, SILENT), None),
-        (Account(None), Account(KEEPS), None),
-        (Account(None, REFUSED), Account(None, REFUSED), None),
+        (dark(frozenset({"connected"})), AttemptReport(KEEPS), None),
+        (dark(frozenset()), AttemptReport(KEEPS), None),
+        (AttemptReport(ANY, NO_ROUTE), AttemptReport(KEEPS, NO_ROUTE), None),
+        (dark(NO_ROUTE), AttemptReport(KEEPS, NO_ROUTE), None),
+        (AttemptReport(ANY, NO_ROUTE), AttemptReport(KEEPS, SILENT), "search-failed"),
+        (AttemptReport(None, SILENT), AttemptReport(KEEPS, SILENT), None),
+        (AttemptReport(None), AttemptReport(KEEPS), None),
+        (AttemptReport(None, REFUSED), AttemptReport(None, REFUSED), None),
     ],
 )
-def test_judged(listener: Account, dialer: Account, verdict: str | None) -> None:
+def test_judged(
+    listener: AttemptReport, dialer: AttemptReport, verdict: str | None
+) -> None:
     """
     What can be told apart has its own name, and what can't has none.
     """
-    found = judge(listener, dialer)
+    found = verdictFor(listener, dialer)
     assert (found and found.reason.value) == verdict
 
 
 @pytest.mark.parametrize(
     ("listener", "dialer", "verdict"),
     [
-        (Account(KEEPS, SILENT), Account(KEEPS, SILENT), "no-hairpin"),
-        (Account(KEEPS, REFUSED), Account(KEEPS, REFUSED), "no-hairpin"),
-        (Account(KEEPS, frozenset({"unreachable"})), Account(KEEPS), "no-hairpin"),
-        (Account(KEEPS, frozenset({"rejected"})), Account(KEEPS, SILENT), None),
-        (Account(KEEPS, SILENT), Account(KEEPS, frozenset({"connected"})), None),
-        (LONG_NEXT, Account(KEEPS, REFUSED, True, True), "no-hairpin"),
+        (AttemptReport(KEEPS, SILENT), AttemptReport(KEEPS, SILENT), "no-hairpin"),
+        (AttemptReport(KEEPS, REFUSED), AttemptReport(KEEPS, REFUSED), "no-hairpin"),
+        (
+            AttemptReport(KEEPS, frozenset({"unreachable"})),
+            AttemptReport(KEEPS),
+            "no-hairpin",
+        ),
+        (
+            AttemptReport(KEEPS, frozenset({"rejected"})),
+            AttemptReport(KEEPS, SILENT),
+            None,
+        ),
+        (
+            AttemptReport(KEEPS, SILENT),
+            AttemptReport(KEEPS, frozenset({"connected"})),
+            None,
+        ),
+        (LONG_NEXT, AttemptReport(KEEPS, REFUSED, True, True), "no-hairpin"),
         (LONG_ANY, LONG_KEEPS, "no-hairpin"),
-        (LONG_ANY, Account(KEEPS, SILENT), "search-failed"),
-        (Account(ANY, searches=False), LONG_KEEPS, "no-search"),
+        (LONG_ANY, AttemptReport(KEEPS, SILENT), "search-failed"),
+        (AttemptReport(ANY, maySearch=False), LONG_KEEPS, "no-search"),
         (LONG_ANY, LONG_ANY, "both-random-mapping"),
-        (Account(None), Account(KEEPS), None),
-        (dark(REFUSED), Account(KEEPS), "listener-blocks-outbound"),
+        (AttemptReport(None), AttemptReport(KEEPS), None),
+        (dark(REFUSED), AttemptReport(KEEPS), "listener-blocks-outbound"),
     ],
 )
-def test_behindOne(listener: Account, dialer: Account, verdict: str | None) -> None:
+def test_behindOne(
+    listener: AttemptReport, dialer: AttemptReport, verdict: str | None
+) -> None:
     """
     Of two whom the rendezvous sees at one address it is said that the NAT there leads
     nothing back, if nothing came back, and nothing else would have kept them apart.
     """
     for first, second in ((listener, dialer), (dialer, listener)):
-        found = judge(first, second, isBehindOne=True)
+        found = verdictFor(first, second, isBehindSameNAT=True)
         said = found and found.reason.value
         if said == "dialer-blocks-outbound":
             said = "listener-blocks-outbound"
@@ -127,46 +147,46 @@ def test_sides() -> None:
     """
     for own, other in product([ANY, NEXT, KEEPS, None], repeat=2):
         for outcome in (SILENT, REFUSED):
-            first, second = Account(own, outcome), Account(other, SILENT)
-            one, two = judge(first, second), judge(second, first)
+            first, second = AttemptReport(own, outcome), AttemptReport(other, SILENT)
+            one, two = verdictFor(first, second), verdictFor(second, first)
             names = {one and one.reason.value, two and two.reason.value}
             sides = {"listener-blocks-outbound", "dialer-blocks-outbound"}
             assert len(names) == 1 or names == sides
 
 
-@given(accounts)
-def test_roundTrip(account: Account) -> None:
+@given(reports)
+def test_roundTrip(report: AttemptReport) -> None:
     """
     What one side writes the other reads.
     """
-    assert Account.fromFields(account.toFields()) == account
+    assert AttemptReport.fromFields(report.toFields()) == report
 
 
 @given(jsons)
 def test_anything(fields: Any) -> None:
     """
-    Anything is an account or L{BadAccount}.
+    Anything is an account or L{BadReport}.
     """
-    with suppress(BadAccount):
-        Account.fromFields(fields)
+    with suppress(BadReport):
+        AttemptReport.fromFields(fields)
 
 
-@given(accounts, st.sampled_from(["outcomes", "searches", "thorough", "nat"]), jsons)
-def test_oneWrong(account: Account, name: str, value: Any) -> None:
+@given(reports, st.sampled_from(["outcomes", "searches", "thorough", "nat"]), jsons)
+def test_oneWrong(report: AttemptReport, name: str, value: Any) -> None:
     """
     So it is where one field is not what it should be.
     """
-    with suppress(BadAccount):
-        Account.fromFields({**account.toFields(), name: value})
+    with suppress(BadReport):
+        AttemptReport.fromFields({**report.toFields(), name: value})
 
 
 def test_laterOutcome() -> None:
     """
     An outcome that only a later version knows is passed over.
     """
-    fields = Account(KEEPS, REFUSED).toFields()
+    fields = AttemptReport(KEEPS, REFUSED).toFields()
     fields["outcomes"].append("bewitched")
-    assert Account.fromFields(fields).outcomes == REFUSED
+    assert AttemptReport.fromFields(fields).outcomes == REFUSED
 
 
 @pytest.mark.parametrize("verdict", NoDirectPath.__subclasses__())

@@ -18,11 +18,11 @@ from punch.errors import NoAnswer
 from punch.ice.candidate import Candidate, Kind
 from punch.ice.checklist import Checklist
 from punch.ice.race import Race
-from punch.nat.behavior import Allocation, Mapping, Translation
-from punch.nat.discovery import OURS, PATIENCE, BehaviorDiscovery
+from punch.nat.behavior import Allocation, Mapping, ObservedBehavior
+from punch.nat.discovery import ANSWER_TIMEOUT, OWN_CONNECTIONS, BehaviorDiscovery
 from punch.nat.errors import STUNSilent
 from punch.nat.portsearch import SocketBudget
-from punch.nat.verdict import Account
+from punch.nat.verdict import AttemptReport
 from punch.net.address import Address, tcpAddress
 from punch.net.connection import Connection
 from punch.peer.porttraversal import MOST_PREDICTED, PortTraversal, TraversalContext
@@ -32,11 +32,11 @@ from punch.traceevents import TraceEvent, TraversalStarted
 
 PEER = tcpAddress("198.51.100.1", 5000)
 RENDEZVOUS = tcpAddress("192.0.2.1", 4040)
-VANTAGE = tcpAddress("192.0.2.1", 4041)
+OBSERVER = tcpAddress("192.0.2.1", 4041)
 
-KEEPS = Translation(Mapping.ENDPOINT_INDEPENDENT)
-NEXT = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 1)
-ANY = Translation(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.RANDOM)
+KEEPS = ObservedBehavior(Mapping.ENDPOINT_INDEPENDENT)
+NEXT = ObservedBehavior(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 1)
+ANY = ObservedBehavior(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.RANDOM)
 
 
 def offered(port: int, host: str = PEER.host) -> Note:
@@ -62,7 +62,7 @@ class _Meeting:
         self.others: list[Address] = []
         self.notes: list[Note] = []
         self.steps: list[TraceEvent] = []
-        self.survey = BehaviorDiscovery(self.clock, self._look)
+        self.discovery = BehaviorDiscovery(self.clock, self._requestMapped)
         self.race: Race[Any] = Race(
             self.clock,
             Checklist(Random(1)),
@@ -74,7 +74,7 @@ class _Meeting:
         context = TraversalContext(
             clock=self.clock,
             random=Random(1),
-            survey=self.survey,
+            discovery=self.discovery,
             sockets=SocketBudget(40),
             connect=self._noting(self.connects),
             connectFromOther=self._noting(self.others),
@@ -84,7 +84,7 @@ class _Meeting:
             context, self.race, PEER, role, self.notes.append, self.steps.append
         )
 
-    def _look(self, vantage: Address, isShared: bool) -> Deferred[Address]:
+    def _requestMapped(self, observer: Address, isShared: bool) -> Deferred[Address]:
         return succeed(self.seen.pop(0))
 
     @staticmethod
@@ -95,11 +95,11 @@ class _Meeting:
 
         return connect
 
-    def start(self, theirBehavior: Translation | None) -> None:
+    def start(self, theirBehavior: ObservedBehavior | None) -> None:
         """
         Survey, and know the other side.
         """
-        self.survey.begin(RENDEZVOUS, tcpAddress("203.0.113.1", 7000), [VANTAGE])
+        self.discovery.start(RENDEZVOUS, tcpAddress("203.0.113.1", 7000), [OBSERVER])
         self.approach.start(None, theirBehavior)
 
     def end(self) -> None:
@@ -125,7 +125,7 @@ def test_told() -> None:
     ("own", "theirBehavior"),
     [([7000], ANY), (list(range(20_000, 60_000, 4000)), KEEPS)],
 )
-def test_noSearch(own: list[int], theirBehavior: Translation) -> None:
+def test_noSearch(own: list[int], theirBehavior: ObservedBehavior) -> None:
     """
     Who is to make no search begins none, and says once why.
     """
@@ -198,7 +198,7 @@ def test_together() -> None:
     meeting = _Meeting(*range(7001, 7011))
     meeting.race.add(Candidate(Kind.SERVER_REFLEXIVE, PEER))
     asked: list[Deferred[Address]] = [Deferred()]
-    meeting.survey._look = lambda vantage, isShared: (
+    meeting.discovery._request = lambda observer, isShared: (
         succeed(meeting.seen.pop(0)) if len(meeting.seen) > 1 else asked[0]
     )
     meeting.start(NEXT)
@@ -242,7 +242,7 @@ def test_crossTraffic(role: Role, between: int) -> None:
     if between == 200:
         assert not ports
     else:
-        assert len(ports) == 16 + max(0, between - 1 - OURS)
+        assert len(ports) == 16 + max(0, between - 1 - OWN_CONNECTIONS)
         gaps = {after - before for before, after in pairwise(ports)}
         assert gaps == ({1, 2} if role is Role.LISTENER else {1})
     meeting.end()
@@ -258,10 +258,10 @@ def test_account(role: Role) -> None:
     meeting.start(ANY)
     meeting.approach.report()
     meeting.approach.report()
-    accounts = [note.account for note in meeting.notes if note.account is not None]
+    accounts = [note.report for note in meeting.notes if note.report is not None]
     assert len(accounts) == 1
-    assert accounts[0].translation is not None
-    meeting.approach.noteReceived(Note(account=Account(ANY)))
+    assert accounts[0].behavior is not None
+    meeting.approach.noteReceived(Note(report=AttemptReport(ANY)))
     verdict = meeting.approach.verdict(False)
     assert verdict is not None
     assert verdict.reason.value == "both-random-mapping"
@@ -278,7 +278,7 @@ def test_aheadLost(answers: int) -> None:
     looks: list[Deferred[Address]] = [fail(STUNSilent()), fail(STUNSilent())]
     if answers:
         looks[1] = succeed(tcpAddress("203.0.113.1", 7010))
-    meeting.survey._look = lambda vantage, isShared: (
+    meeting.discovery._request = lambda observer, isShared: (
         succeed(meeting.seen.pop(0)) if meeting.seen else looks.pop(0)
     )
     meeting.start(NEXT)
@@ -299,12 +299,12 @@ def test_aheadLate() -> None:
         Deferred(),
         succeed(tcpAddress("203.0.113.1", 7010)),
     ]
-    meeting.survey._look = lambda vantage, isShared: (
+    meeting.discovery._request = lambda observer, isShared: (
         succeed(meeting.seen.pop(0)) if meeting.seen else looks.pop(0)
     )
     meeting.start(NEXT)
     meeting.approach.noteReceived(offered(5001))
-    meeting.clock.advance(PATIENCE)
+    meeting.clock.advance(ANSWER_TIMEOUT)
     meeting.clock.advance(0.1)
     assert meeting.connects == [tcpAddress(PEER.host, 5001)]
     meeting.end()

@@ -16,7 +16,7 @@ from punch.ice.candidate import MAXIMUM, Candidate, Kind
 from punch.net.address import tcpAddress
 from punch.signaling.greeting import DialersGreeting, ListenersGreeting
 from punch.signaling.messages import PIN_SIZE, BadDetails, BadNote, Details, Note
-from tests.support.strategies import jsons, translations
+from tests.support.strategies import behaviors, jsons
 
 PIN = bytes(range(PIN_SIZE))
 HOST = Candidate(Kind.HOST, tcpAddress("192.0.2.1", 4040))
@@ -179,7 +179,7 @@ PREDICTED = Candidate(Kind.PREDICTED, tcpAddress("198.51.100.1", 5001))
 
 notes = st.builds(
     Note,
-    st.none() | translations,
+    st.none() | behaviors,
     st.lists(
         st.builds(
             Candidate,

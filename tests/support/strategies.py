@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from punch.nat.behavior import Allocation, Mapping, Translation
+from punch.nat.behavior import Allocation, Mapping, ObservedBehavior
 
-translations = st.builds(
-    Translation,
+behaviors = st.builds(
+    ObservedBehavior,
     st.sampled_from(Mapping),
     st.sampled_from(Allocation),
     st.integers(0, 8),

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.protocol import Factory
 
-from punch.nat.stun import Framer, decode
+from punch.nat.stun import STUNFramer, decode
 from punch.nat.stunclient import CONNECT_TIMEOUT, STUNClient, connectSTUN
 from punch.net.sharedport import SharedPort
 from punch.testing import MemoryHost, NATBehavior, spin
@@ -32,7 +32,7 @@ class Scripted(Recorder):
     def __init__(self, answer: Answer) -> None:
         Recorder.__init__(self)
         self._answer = answer
-        self._framer = Framer()
+        self._framer = STUNFramer()
 
     def dataReceived(self, data: bytes) -> None:
         """

@@ -11,8 +11,8 @@ import pytest
 from twisted.internet.defer import succeed
 
 from punch.events import Connected, Judged
-from punch.nat.behavior import Translation
-from punch.nat.prediction import Part, partOf
+from punch.nat.behavior import ObservedBehavior
+from punch.nat.prediction import Strategy, strategyFor
 from punch.net.address import tcpAddress
 from punch.peer import porttraversal
 from punch.peer.peer import Peer
@@ -113,11 +113,11 @@ def test_byAddress(
     A NAT that gives another port for each address, but not for each port, is known for
     what it is where the rendezvous has two addresses, and crossed as the others are.
     """
-    known: set[Translation | None] = set()
+    known: set[ObservedBehavior | None] = set()
 
-    def part(own: Translation | None, theirs: Translation | None) -> Part:
+    def part(own: ObservedBehavior | None, theirs: ObservedBehavior | None) -> Strategy:
         known.update({own, theirs})
-        return partOf(own, theirs)
+        return strategyFor(own, theirs)
 
     monkeypatch.setattr(porttraversal, "partOf", part)
     moves = replace(moves, mapping=Mapping.ADDRESS_DEPENDENT)
@@ -157,18 +157,18 @@ def test_surveyedAnew() -> None:
     service = standing(world.listener)
     world.run(2.0)
     peer: Peer = service.service._where[0]  # type: ignore[attr-defined]
-    assert peer._reflexive.survey.translation == Translation(
+    assert peer._reflexive.discovery.behavior == ObservedBehavior(
         Mapping.ENDPOINT_INDEPENDENT
     )
     ports = iter(range(7000, 9000, 2))
-    peer._reflexive._look = lambda vantage, isShared: (  # type: ignore[method-assign]
+    peer._reflexive._requestMapped = lambda observer, isShared: (  # type: ignore[method-assign]
         succeed(tcpAddress("203.0.113.9", next(ports)))
     )
     world.rendezvous.stop()
     world.run(1.0)
     world.rendezvous.start()
     world.run(5.0)
-    found = peer._reflexive.survey.translation
+    found = peer._reflexive.discovery.behavior
     assert found is not None
     assert found.mapping is Mapping.ADDRESS_AND_PORT_DEPENDENT
     service.stop()

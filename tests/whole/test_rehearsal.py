@@ -90,7 +90,7 @@ def test_likely(listener: NATBehavior, dialer: NATBehavior) -> None:
     assert prospect.verdict is Verdict.LIKELY, prospect
     assert prospect.way.startswith("direct after ")
     assert prospect.peer.startswith("203.0.113.1:")
-    assert prospect.translation.keepsPort is (listener is KEEPS)
+    assert prospect.behavior.isEndpointIndependent is (listener is KEEPS)
     assert any("whoever waits under" in each.asked for each in prospect.evidence)
     assertUnharmed(world)
     assert world.dialer.links

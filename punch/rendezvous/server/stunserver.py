@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from punch.errors import PunchError, RendezvousViolation, TooFast, TooMany
-from punch.nat.stun import Framer, NotSTUN, Request, decode
+from punch.nat.stun import BindingRequest, NotSTUN, STUNFramer, decode
 from punch.net.address import Address, BadAddress, addressKey, tcpAddress
 from punch.rendezvous.server.connections import Connections
 from punch.rendezvous.server.limits import Limits
@@ -47,7 +47,7 @@ class STUNConnection(Protocol):
 
     def __init__(self, factory: STUNFactory) -> None:
         self.factory = factory
-        self._framer = Framer()
+        self._framer = STUNFramer()
 
     def connectionMade(self) -> None:
         """
@@ -85,7 +85,7 @@ class STUNConnection(Protocol):
             return
         self._endSilence()
         self.due = self.factory.now() + self.factory.limits.idleSeconds
-        if isinstance(message, Request):
+        if isinstance(message, BindingRequest):
             granted = self._grantSilence(message.silence)
             self.transport.write(message.answer(self._source(), granted).toBytes())
 

@@ -16,7 +16,13 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 from twisted.python.failure import Failure
 
-from punch.nat.stun import Indication, Refusal, Request, Success, decode
+from punch.nat.stun import (
+    BindingError,
+    BindingIndication,
+    BindingRequest,
+    BindingSuccess,
+    decode,
+)
 from punch.net.address import tcpAddress
 from punch.rendezvous.server.limits import Limits
 from punch.rendezvous.server.statistics import Statistics
@@ -26,7 +32,7 @@ from tests.support.doubles import watching
 from tests.support.programs import Recorder, connect, network, tcp
 
 ID = bytes(12)
-ASK = Request(ID).toBytes()
+ASK = BindingRequest(ID).toBytes()
 PEER = tcpAddress("198.51.100.7", 4711)
 
 
@@ -95,7 +101,7 @@ def test_success(site: Site, peer: object, seen: object) -> None:
     connection.dataReceived(ASK[7:] + ASK)
     answer = transport.value()
     assert answer[: len(answer) // 2] == answer[len(answer) // 2 :]
-    assert decode(answer[: len(answer) // 2]) == Success(ID, seen)  # type: ignore[arg-type]
+    assert decode(answer[: len(answer) // 2]) == BindingSuccess(ID, seen)  # type: ignore[arg-type]
     assert not isAborted(transport)
 
 
@@ -108,15 +114,15 @@ def test_unknown(site: Site) -> None:
     question[3] = 8
     connection.dataReceived(bytes(question))
     answer = decode(transport.value())
-    assert isinstance(answer, Refusal)
+    assert isinstance(answer, BindingError)
     assert (answer.code, answer.unknown) == (420, (0x24,))
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        Indication(ID).toBytes(),
-        Success(ID, PEER).toBytes(),
+        BindingIndication(ID).toBytes(),
+        BindingSuccess(ID, PEER).toBytes(),
         ASK.replace(b"\0\1", b"\0\3", 1),
     ],
     ids=["indication", "an answer", "Allocate"],
@@ -129,7 +135,7 @@ def test_unanswered(site: Site, data: bytes) -> None:
     connection.dataReceived(data)
     assert transport.value() == b""
     connection.dataReceived(ASK)
-    assert isinstance(decode(transport.value()), Success)
+    assert isinstance(decode(transport.value()), BindingSuccess)
 
 
 def test_notSTUN(site: Site) -> None:
@@ -188,7 +194,7 @@ def test_idle(site: Site) -> None:
     connection, transport = site.client()
     connection.dataReceived(ASK)
     site.run(59)
-    connection.dataReceived(Indication(ID).toBytes())
+    connection.dataReceived(BindingIndication(ID).toBytes())
     site.run(59)
     assert not isAborted(transport)
     connection.dataReceived(ASK.replace(b"\0\1", b"\0\3", 1))
@@ -298,7 +304,7 @@ def test_proxied(site: Site) -> None:
         b"PROXY TCP4 198.51.100.7 192.0.2.80 4711 3478\r\n" + ASK + ASK
     )
     answer = transport.value()
-    assert decode(answer[: len(answer) // 2]) == Success(ID, PEER)
+    assert decode(answer[: len(answer) // 2]) == BindingSuccess(ID, PEER)
     connection.dataReceived(b"no STUN at all, whatever")
     assert isAborted(transport)
 
@@ -307,7 +313,7 @@ def asking(seconds: int) -> bytes:
     """
     A request of somebody who wants to be silent then.
     """
-    return Request(ID, silence=seconds).toBytes()
+    return BindingRequest(ID, silence=seconds).toBytes()
 
 
 def borne(transport: StringTransport) -> int:
@@ -316,7 +322,7 @@ def borne(transport: StringTransport) -> int:
     """
     answer = decode(transport.value())
     transport.clear()
-    assert isinstance(answer, Success)
+    assert isinstance(answer, BindingSuccess)
     return answer.silence
 
 
