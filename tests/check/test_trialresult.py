@@ -87,7 +87,7 @@ def test_failed(why: type[PunchError]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("translation", "text"),
+    ("behavior", "text"),
     [
         (None, "nothing is known of its NATs"),
         (KEEPS, "endpoint-independent"),

@@ -87,7 +87,7 @@ def test_changes(step: int, allocation: Allocation) -> None:
     assert asked.asked[1:] == [(OBSERVER, False)] * SAMPLES
 
 
-@pytest.mark.parametrize("vantages", [(), (OBSERVER,)])
+@pytest.mark.parametrize("observers", [(), (OBSERVER,)])
 def test_nobody(observers: tuple[Address, ...]) -> None:
     """
     Where nobody else looks, nothing is known.
@@ -193,7 +193,7 @@ def test_elsewhereAlone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vantages", "answers", "isBlocked"),
+    ("observers", "answers", "isBlocked"),
     [
         ((OBSERVER,), (STUNSilent(),), True),
         ((OBSERVER,), (STUNUnreachable(),), True),

@@ -30,7 +30,7 @@ ANY = ObservedBehavior(Mapping.ADDRESS_DEPENDENT, Allocation.RANDOM)
 
 
 @pytest.mark.parametrize(
-    ("own", "other", "part"),
+    ("own", "other", "strategy"),
     [
         (KEEPS, KEEPS, Strategy.NONE),
         (KEEPS, NEXT, Strategy.NONE),
