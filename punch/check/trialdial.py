@@ -54,7 +54,7 @@ class TrialDial:
         chosen = replace(settings, tell=self._tell, relay=RelayPolicy.NEVER)
         self._peer = Peer(reactor, chosen)
         self._clock = self._peer.clock
-        self._dialer = Dialer(self._peer, rendezvous, name, secret, rehearses=True)
+        self._dialer = Dialer(self._peer, rendezvous, name, secret, isTrial=True)
         self._name = name
         self._met = ""
         self._started: dict[str, float] = {}

@@ -1,5 +1,5 @@
 """
-The dialer: from a name and a secret to a link.
+The dialer: the role that asks the rendezvous for a name, and chooses the path.
 """
 
 from __future__ import annotations
@@ -44,7 +44,13 @@ from punch.traceevents import (
 
 class Dialer:
     """
-    One dial.  (To the rendezvous it is a L{punch.rendezvous.client.Guest}.)
+    Dials one name once: connects to the rendezvous, is introduced, races, and answers
+    with the path that won or with a link on it.
+
+    L{punch.api}, L{punch.service} and the endpoints make one for each dial;
+    L{punch.peer.reconnect} makes one for each further path of a link.  It is over when
+    L{run}, or L{dialOnce} and L{improve}, have answered.  The rendezvous' client calls
+    it as its L{punch.rendezvous.client.Guest}.
     """
 
     def __init__(
@@ -55,19 +61,22 @@ class Dialer:
         secret: bytes,
         rejoin: Rejoin | None = None,
         policy: RelayPolicy | None = None,
-        rehearses: bool = False,
+        isTrial: bool = False,
     ) -> None:
         """
-        @param name: the published name.
-        @param secret: what the listener knows too.
-        @param reunion: for which link, if it is not for a new one.
-        @param policy: C{None}: that of the peer's settings.
-        @param rehearses: no link is wanted (L{punch.check.trialdial}).
+        @param peer: this side; it is closed when the dial is over.
+        @param name: the name that the listener has published.
+        @param secret: the secret that the listener knows too.
+        @param rejoin: the link that wants another path; C{None} for a new link.
+        @param policy: what the relay may be used for; C{None}: as the peer's settings
+            say.
+        @param isTrial: whether the dial only tells how the two would meet, and wants
+            no link (L{punch.check.trialdial}).
         """
         told = (policy or peer.settings.relay).features
-        self._features = frozenset({REHEARSAL}) if rehearses else told
-        # A path that nobody attaches is not waited for.
-        self._farewell = Reason.CANCELLED if rehearses else Reason.DONE
+        self._features = frozenset({REHEARSAL}) if isTrial else told
+        # The listener need not wait for ATTACH on a path that a trial will drop.
+        self._reasonAfterWin = Reason.CANCELLED if isTrial else Reason.DONE
         self._peer = peer
         self._rendezvous = rendezvous
         self._name = name
@@ -83,30 +92,32 @@ class Dialer:
         self._introduction: DialedIntroduction | None = None
         self._selected: SelectedPath[Path] | None = None
         self._tracer: Tracer = noTracer
-        self._seat: InstanceLock = NoInstanceLock()
+        self._instanceLock: InstanceLock = NoInstanceLock()
         self._gate = Gate(peer.clock, self._races)
 
     async def run(self) -> Link:
         """
-        Dial, and again whenever the link wants another path.  Cancelling it leaves
-        nothing behind.
+        Dial, and make a link of the path that wins.  From then on the link's
+        L{Reconnector} dials again whenever the link wants another path.  Cancelling
+        leaves nothing behind.
 
         @raise PunchError: why there is no link.
         """
         started = self._peer.clock.seconds()
-        seat = self._seat = self._peer.settings.instanceLocks(self._name)
+        lock = self._instanceLock = self._peer.settings.instanceLocks(self._name)
         try:
             selected = await self.dialOnce()
             link = self._peer.link(selected, DialedIntroduction.role, started)
             if not selected.isRelayed:
                 await self._peer.closeBelow(link)
         except BaseException:
-            seat.leave()
+            lock.leave()
             raise
-        link.whenEnded().addCallback(lambda _: seat.leave())
+        link.whenEnded().addCallback(lambda _: lock.leave())
 
         def improve(selected: SelectedPath[Path]) -> Deferred[Any]:
-            # The listener must know the link before it can go on elsewhere.
+            # Before the listener has confirmed the first path it does not know the
+            # link, and cannot move it to another path.
             return link.whenConfirmed().addCallback(
                 lambda isKnown: (
                     link.adopt(selected) if isKnown else selected.path.abort()
@@ -120,7 +131,7 @@ class Dialer:
     @property
     def theirBehavior(self) -> ObservedBehavior | None:
         """
-        What the other side's NATs do, as far as it has told.
+        What the other side's NATs do, as far as the other side has told.
         """
         met = self._introduction
         return None if met is None else met.theirBehavior
@@ -131,8 +142,11 @@ class Dialer:
 
     def _redial(self, rejoin: Rejoin, policy: RelayPolicy, tries: int) -> Dialer:
         """
-        A dial for a link that lives.  Under a standing name we ask now and then, too:
-        if its listener was restarted, it can say so.
+        Make a dial for another path of the link.
+
+        Most tries dial the name that the listener told for rejoining.  With a standing
+        name every second try dials that: a listener that was restarted has forgotten
+        the link, and can say so only there.
         """
         met = self._introduction
         name = met.rejoinName if met is not None and met.rejoinName else self._name
@@ -143,8 +157,8 @@ class Dialer:
 
     async def dialOnce(self) -> SelectedPath[Path]:
         """
-        Dial once, and answer with the path that wins.  L{improve} is to be called after
-        it.
+        Dial once, and answer with the path that wins.  The caller calls L{improve}
+        afterwards, whatever came of it.
 
         @raise PunchError: why there is no path.
         """
@@ -157,12 +171,12 @@ class Dialer:
         self, adopt: Callable[[SelectedPath[Path]], Deferred[Any]]
     ) -> Deferred[None]:
         """
-        What goes on behind the path that has won: if that is relayed, the race for a
-        direct one; and in the end the shared port is closed.
+        After a relayed path has won, race on for a direct one; then close the shared
+        port.  After a direct path only wait until the port is closed.
 
-        @param adopt: is given a direct path, if there comes one; fires when it is
-            known what came of that.
-        @return: fires when the race is over, and the port closed.
+        @param adopt: gives the direct path to the link; its Deferred fires when the
+            link has taken or refused it.
+        @return: fires when the race is over and the port is closed.
         """
         return Deferred.fromCoroutine(self._improve(adopt))
 
@@ -195,12 +209,12 @@ class Dialer:
 
     async def _introduce(self) -> SelectedPath[Path]:
         """
-        Go to the rendezvous, race, and leave the introduction.
+        Be introduced and race, and leave the introduction when that is over.
         """
         reason = Reason.CANCELLED
         try:
             selected = self._selected = await self._meet()
-            reason = self._farewell
+            reason = self._reasonAfterWin
             return selected
         except PunchError as error:
             reason = error.reason
@@ -219,7 +233,8 @@ class Dialer:
 
     async def _meet(self) -> SelectedPath[Path]:
         """
-        Be introduced, and race.
+        Connect to the rendezvous, say hello and dial in one flight, and run the
+        introduction that the rendezvous answers with.
         """
         self._tracer(RendezvousConnecting())
         client = self._client = await self._peer.connect(
@@ -252,13 +267,13 @@ class Dialer:
             partial(
                 self._peer.details,
                 observed,
-                seat=self._seat.token.hex(),
+                instanceToken=self._instanceLock.token.hex(),
                 features=self._features,
             ),
         )
         return await self._introduction.selected
 
-    # What the rendezvous says.
+    # What the rendezvous says (L{punch.rendezvous.client.Guest}).
 
     def introduced(
         self,
@@ -269,26 +284,27 @@ class Dialer:
         ticket: bytes | None,
     ) -> None:
         """
-        We published nothing: a rendezvous that introduces others to us errs.
+        Do nothing: a dialer publishes no name, so this is the rendezvous' mistake.
         """
 
     def relayed(self, introduction: bytes, message: bytes) -> None:
         """
-        The listener sent its message.
+        The listener sent a message through the rendezvous.
         """
         if self._introduction is not None and introduction == self._id:
             self._introduction.received(message)
 
     def left(self, introduction: bytes, reason: str) -> None:
         """
-        The listener gave up.
+        The listener left the introduction.
         """
         if self._introduction is not None and introduction == self._id:
             self._introduction.left(reason)
 
     def rendezvousLost(self, why: RendezvousError) -> None:
         """
-        Once the other side's details are here, we can do without.
+        Fail, unless the other side's details are here: then the race needs the
+        rendezvous no more.
         """
         if self._introduction is not None and not self._introduction.proven:
             self._introduction.race.fail(why)

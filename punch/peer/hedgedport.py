@@ -1,10 +1,11 @@
 """
-A second shared port: for when the first one's SYN to the rendezvous is lost.
+A hedged port: a second shared port, opened when the first one's SYN to the rendezvous
+may be lost.
 
-A SYN that is lost is sent again after a second, by every kernel (RFC 6298 section
-2.1).  A connect from another port, begun a little later (RFC 8305 section 5 does so
-with another address), is there long before that.  In the race nothing like it is
-needed: there each side's SYN stands in for the other's.
+Every kernel sends a lost SYN again after a second (RFC 6298 section 2.1).  A connect
+from another port that begins a little after the first (as RFC 8305 section 5 does with
+another address) is established long before that.  The race needs nothing like it:
+there each side's SYN stands in for the other's.
 """
 
 from __future__ import annotations
@@ -32,38 +33,44 @@ Connects to the rendezvous from a shared port.
 
 class HedgedPort:
     """
-    One, which may never be opened.
+    Connects to the rendezvous from a first port and, if that takes long, from a second.
+
+    A L{punch.peer.peer.Peer} makes one for each first connect of a dial.  Whichever
+    port connects first becomes the shared port; the second one may never be opened.
     """
 
     def __init__(
         self, clock: IReactorTime, reach: Reach, opened: Callable[[], SharedPort]
     ) -> None:
         """
-        @param opened: opens a shared port, any that is free.
+        @param reach: connects to the rendezvous from a shared port.
+        @param opened: opens another shared port, any that is free.
         """
         self._clock = clock
         self._reach = reach
         self._opened = opened
         self._shared: SharedPort | None = None
 
-    async def beside(self, first: SharedPort) -> tuple[SharedPort, RendezvousClient]:
+    async def connectBeside(
+        self, first: SharedPort
+    ) -> tuple[SharedPort, RendezvousClient]:
         """
-        Connect to the rendezvous from the first port, or from this one, whichever
-        is there sooner.  If this one is not, it is closed; the first never is.
+        Connect to the rendezvous from the first port, or from the second, whichever is
+        sooner.  The second is closed if it is not; the first never is.
 
-        @return: the port that it is, and the client.
-        @raise punch.errors.RendezvousError: the first one's.
+        @return: the port that was sooner, and the client.
+        @raise punch.errors.RendezvousError: the first port's error.
         """
-        straight = self._reach(first)
-        later = Deferred.fromCoroutine(self._later())
+        fromFirst = self._reach(first)
+        fromSecond = Deferred.fromCoroutine(self._reachFromSecond())
 
         def refused(failure: Failure) -> Failure:
-            later.cancel()
+            fromSecond.cancel()
             return failure
 
-        straight.addErrback(refused)
+        fromFirst.addErrback(refused)
         try:
-            index, client = await race([straight, later])
+            index, client = await race([fromFirst, fromSecond])
         except FailureGroup as both:
             self._close()
             both.failures[0].raiseException()
@@ -76,7 +83,7 @@ class HedgedPort:
         assert self._shared is not None
         return self._shared, client
 
-    async def _later(self) -> RendezvousClient:
+    async def _reachFromSecond(self) -> RendezvousClient:
         await deferLater(self._clock, HEAD_START)
         self._shared = self._opened()
         return await self._reach(self._shared)

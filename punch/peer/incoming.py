@@ -1,11 +1,9 @@
 """
-The reception: where a listener meets those who want a link, or a link's other path.
+What comes in at a listener: introductions, and connections from unknown addresses.
 
-The lobby: strangers whose TLS is done, until it is known whose they are.
-
-A dialer's connection may come in before its introduction does, or from a port
-that nobody told us of, while others are being met too.  Its pin says to which
-introduction it belongs; that pin may still be on its way.
+A dialer's connection may come in before its introduction does, or from a port that
+nobody told us of, while other dialers are being met too.  The pin that it shows in TLS
+says to which introduction it belongs; and that pin may still be on its way to us.
 """
 
 from __future__ import annotations
@@ -49,13 +47,18 @@ from punch.util.timers import RestartableTimer
 
 MOST_WAITING = 16
 """
-How many may wait for an introduction's details at once.
+Strangers that may wait, after TLS, for the details of an introduction.
 """
 
 
 class Strangers:
     """
-    Brings strangers to the listener's introductions.
+    Finds the introduction of each connection that comes from an unknown address.
+
+    The listener's L{IncomingIntroductions} make it and own it.  The gate hands it each
+    stranger; it speaks TLS with that, waits for an introduction with the pin that it
+    has seen, and hands the connection to that introduction.  One that nobody claims
+    in L{PROOF_TIMEOUT} seconds is closed; L{close} closes all.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class Strangers:
         introductions: Callable[[], Iterable[Introduction]],
     ) -> None:
         """
-        @param introductions: asks for those that go on.
+        @param introductions: answers with the introductions in progress.
         """
         self._clock = clock
         self._security = security
@@ -75,33 +78,32 @@ class Strangers:
 
     def receive(self, connection: Connection) -> Deferred[None]:
         """
-        Speak TLS with a stranger.
+        Speak TLS with a stranger, and see whose it is.
 
-        @return: fires when that is done, well or not.
+        @return: fires when the handshake is over, well or not.
         """
-        greeting = Deferred.fromCoroutine(self._receive(connection))
-        self._handshakes[greeting] = None
-        return greeting.addBoth(self._handshakeOver, greeting)
+        handshake = Deferred.fromCoroutine(self._receive(connection))
+        self._handshakes[handshake] = None
+        return handshake.addBoth(self._handshakeOver, handshake)
 
-    def _handshakeOver(self, result: object, greeting: Deferred[None]) -> None:
+    def _handshakeOver(self, result: object, handshake: Deferred[None]) -> None:
         """
-        A handshake is over; why one failed is of no interest.
+        Why a stranger's handshake failed is of no interest.
         """
-        self._handshakes.pop(greeting, None)
+        self._handshakes.pop(handshake, None)
 
     async def _receive(self, connection: Connection) -> None:
         secured = await self._security.handshake(connection, Role.LISTENER)
         if len(self._waiting) >= MOST_WAITING:
             secured.abort()
             return
-        patience = self._clock.callLater(PROOF_TIMEOUT, secured.abort)
-        self._waiting[secured] = patience
+        self._waiting[secured] = self._clock.callLater(PROOF_TIMEOUT, secured.abort)
         secured.whenLost.addCallback(lambda _: self._forget(secured))
         self.matchPins()
 
     def matchPins(self) -> None:
         """
-        An introduction's details have come: is somebody here for it?
+        Hand each stranger whose pin is known by now to its introduction.
         """
         pins = {each.pin: each for each in self._introductions() if each.pin}
         for secured in list(self._waiting):
@@ -112,18 +114,18 @@ class Strangers:
 
     def close(self) -> None:
         """
-        Nobody is met any more.
+        Close all strangers' connections: no introduction is in progress.
         """
-        for greeting in list(self._handshakes):
-            greeting.cancel()
+        for handshake in list(self._handshakes):
+            handshake.cancel()
         for secured in list(self._waiting):
             self._forget(secured)
             secured.abort()
 
     def _forget(self, secured: TLSConnection) -> None:
-        patience = self._waiting.pop(secured, None)
-        if patience is not None and patience.active():
-            patience.cancel()
+        timeout = self._waiting.pop(secured, None)
+        if timeout is not None and timeout.active():
+            timeout.cancel()
 
 
 MOST_INTRODUCTIONS = 64
@@ -134,15 +136,24 @@ Introductions that may go on at once.
 
 class IncomingIntroductions:
     """
-    All that a listener is in the middle of.  (To the rendezvous it is a
-    L{punch.rendezvous.client.Guest}, to its links a
-    L{punch.link.interfaces.PathFinder}.)
+    Runs a listener's introductions, and gives out the links that come of them.
 
-    C{client}: our connection to the rendezvous, C{None} while there is none.
-    C{observed}: our address as the rendezvous sees it.  C{meetingPoint}: where we wait;
-    C{None} while we have no name.  C{rejoinName}: the name for those who come back;
-    empty if nobody can.  C{rendezvousGone}: arrives when C{client} is lost.
-    C{isRetired}: no new links are made.  C{gate}: for connections that come in.
+    The listener makes it and owns it; it outlives the connections to the rendezvous,
+    and L{close} ends it.  It answers each dialer as far as guesses at the secret are
+    left, makes a link of the path that wins, and gives further paths to the links that
+    want them.  The rendezvous' client calls it as its
+    L{punch.rendezvous.client.Guest}, its links as their
+    L{punch.link.interfaces.PathFinder}.
+
+    @ivar client: our connection to the rendezvous; C{None} while there is none.
+    @ivar observed: our address as the rendezvous sees it.
+    @ivar meetingPoint: the name and the secret that we wait under; C{None} while we
+        have no name.
+    @ivar rejoinName: the name under which the dialers of our links find us again; empty
+        if they cannot.
+    @ivar rendezvousGone: arrives when C{client} is lost.
+    @ivar isRetired: whether no new links are made.
+    @ivar gate: takes the connections that come in.
     """
 
     _log = Logger()
@@ -160,7 +171,7 @@ class IncomingIntroductions:
         """
         @param linked: is given each link.
         @param failed: see L{punch.peer.listener.Listener}.
-        @param spent: is told of a name whose code a guess has used up.
+        @param codeSpent: is told the name whose code a wrong guess has used up.
         """
         self.client: RendezvousClient | None = None
         self.meetingPoint: MeetingPoint | None = None
@@ -177,7 +188,8 @@ class IncomingIntroductions:
         self._instances: dict[str, Link] = {}
         self._rejoins: set[bytes] = set()
         self._empty: SharedResult[None] = SharedResult()
-        # Those who wait for their guess, and those who had it.
+        # Dialers that wait for an answer, and those that have had one and not yet
+        # shown that they know the secret: an answer is a guess granted.
         self._unanswered: deque[tuple[bytes, AnsweredIntroduction]] = deque()
         self._guessing: dict[bytes, MeetingPoint] = {}
         self._nextGuess = RestartableTimer(peer.clock)
@@ -189,7 +201,7 @@ class IncomingIntroductions:
     @property
     def isBusy(self) -> bool:
         """
-        Whether somebody is just being met.
+        Whether an introduction is in progress.
         """
         return bool(self._introductions)
 
@@ -213,7 +225,7 @@ class IncomingIntroductions:
 
     def close(self) -> None:
         """
-        Meet nobody any more; links live on.
+        End all introductions; links live on.
         """
         self._nextGuess.clear()
         self._strangers.close()
@@ -223,7 +235,8 @@ class IncomingIntroductions:
 
     def rendezvousLost(self, why: RendezvousError) -> None:
         """
-        Meetings whose details have been exchanged go on without it.
+        Introductions whose details have been exchanged go on without the rendezvous;
+        the others fail.
         """
         self.client = None
         for met in list(self._introductions.values()):
@@ -235,7 +248,7 @@ class IncomingIntroductions:
         met = self._introductions.values()
         return [each.race for each in met if each.expectsDirect]
 
-    # Somebody comes.
+    # What the rendezvous says (L{punch.rendezvous.client.Guest}).
 
     def introduced(
         self,
@@ -246,7 +259,7 @@ class IncomingIntroductions:
         ticket: bytes | None,
     ) -> None:
         """
-        Somebody dialed us.
+        Somebody dialed our name, or the name for rejoining.
         """
         client = self.client
         if client is None:
@@ -272,16 +285,16 @@ class IncomingIntroductions:
             self._meet(introduction, terms, self.meetingPoint, pake)
 
     def _openTracer(
-        self, introduction: bytes, peer: Address, wait: float, isReunion: bool
+        self, introduction: bytes, peer: Address, wait: float, isRejoin: bool
     ) -> Tracer:
-        tracer = self._peer.settings.trace(AnsweredIntroduction.role.value, isReunion)
+        tracer = self._peer.settings.trace(AnsweredIntroduction.role.value, isRejoin)
         tracer(AddressObserved(formatAddress(self.observed)))
         tracer(IntroductionReceived(introduction.hex(), formatAddress(peer), wait))
         return tracer
 
     def _refusal(self, linkId: bytes | None) -> Reason | None:
         """
-        Why we won't meet them.
+        Why we do not meet this dialer; C{None} if we do.
         """
         if len(self._introductions) >= MOST_INTRODUCTIONS:
             return Reason.TOO_MANY
@@ -299,7 +312,7 @@ class IncomingIntroductions:
         pake: bytes,
     ) -> None:
         """
-        A dialer who wants a new link.
+        Begin an introduction with a dialer that wants a new link.
         """
         context = self._peer.context(self._rendezvous)
         met = AnsweredIntroduction(context, terms, meetingPoint.greeting(), pake)
@@ -309,14 +322,15 @@ class IncomingIntroductions:
         started = self._peer.clock.seconds()
         met.selected.addCallback(self._newLink, introduction, met, started)
         met.selected.addErrback(self._newLinkFailed, introduction, met)
-        # The first SYN goes out before the arithmetic of the PAKE.
+        # Not at once: the first SYN goes out before the arithmetic of the PAKE.
         self._scheduleGuess(0.0)
 
     def _startRejoin(
         self, introduction: bytes, terms: IntroductionTerms, link: Link, pake: bytes
     ) -> None:
         """
-        A dialer who wants another path for a link.
+        Begin an introduction with the dialer of one of our links, which wants another
+        path for it.
         """
         context = self._peer.context(self._rendezvous)
         rejoin = Rejoin(link.id, link.secret)
@@ -340,7 +354,7 @@ class IncomingIntroductions:
 
     def _answerWaiting(self) -> None:
         """
-        Let those who wait have their guess, as far as guesses go.
+        Answer the dialers that wait, as far as guesses at our secret are left.
         """
         meetingPoint, now = self.meetingPoint, self._peer.clock.seconds()
         while self._unanswered and meetingPoint is not None:
@@ -360,7 +374,7 @@ class IncomingIntroductions:
 
     def relayed(self, introduction: bytes, message: bytes) -> None:
         """
-        A dialer sent its sealed details.
+        A dialer sent a message through the rendezvous.
         """
         met = self._introductions.get(introduction)
         if met is not None:
@@ -368,8 +382,8 @@ class IncomingIntroductions:
 
     def _proven(self, result: None, introduction: bytes) -> None:
         """
-        A dialer knows our secret: that was no guess, and its connection may be here
-        already.
+        A dialer has shown that it knows our secret: its guess is given back, and its
+        connection may be among the strangers.
         """
         guessed = self._guessing.pop(introduction, None)
         if guessed is not None:
@@ -379,7 +393,7 @@ class IncomingIntroductions:
 
     def left(self, introduction: bytes, reason: str) -> None:
         """
-        A dialer left.
+        A dialer left its introduction.
         """
         met = self._introductions.get(introduction)
         if met is not None:
@@ -404,7 +418,8 @@ class IncomingIntroductions:
 
     def _replaceInstance(self, token: str, link: Link) -> None:
         """
-        Who had the dialer's seat before it is no more.
+        End the link of the dialer's program before it was restarted: the new program
+        holds the same instance lock, so the old one is dead.
         """
         if not token:
             return
@@ -426,7 +441,8 @@ class IncomingIntroductions:
 
     def _awaitBetter(self, introduction: bytes, link: Link) -> None:
         """
-        An introduction is over, if not a better path may still come of it.
+        End the introduction, unless a direct path may yet come of it; then wait for
+        that, and give it to the link.
         """
         met = self._introductions[introduction]
         if not met.race.isRunning:
@@ -442,7 +458,7 @@ class IncomingIntroductions:
         self, failure: Failure, introduction: bytes, met: AnsweredIntroduction
     ) -> None:
         """
-        A dialer was not met.
+        No link came of an introduction: account for the guess, and tell.
         """
         error = self._introductionFailed(failure, introduction)
         if error is None:
@@ -450,7 +466,7 @@ class IncomingIntroductions:
         guessed = self._guessing.pop(introduction, None)
         if guessed is not None:
             guesses = guessed.guesses
-            # Who knows the secret may have no way that does for both.
+            # A dialer that knows the secret fails, too, if no way will do for both.
             guesses.right() if met.proven else guesses.wrong()
             self._scheduleGuess(0.0)
         if guessed is not None and guessed.guesses.exhausted:
@@ -465,9 +481,9 @@ class IncomingIntroductions:
         self, failure: Failure, introduction: bytes
     ) -> PunchError | None:
         """
-        One introduction came to nothing.
+        An introduction came to nothing.
 
-        @return: why, if it counts.
+        @return: why; C{None} if it was cancelled.
         """
         error = failure.value
         if isinstance(error, PunchError):
@@ -480,7 +496,7 @@ class IncomingIntroductions:
 
     def _retireCode(self, name: str) -> None:
         """
-        A guess has used up the code: who waits for one of his own waits in vain.
+        A wrong guess has used up the code: the other dialers of it get no answer.
         """
         self.meetingPoint = None
         for introduction, met in list(self._introductions.items()):
@@ -490,7 +506,7 @@ class IncomingIntroductions:
 
     def _forget(self, introduction: bytes, reason: Reason) -> None:
         """
-        An introduction is over, and with the last one strangers have no business.
+        An introduction is over.  After the last one no stranger has a claim.
         """
         self._introductions.pop(introduction, None)
         self._rejoins.discard(introduction)
@@ -501,7 +517,7 @@ class IncomingIntroductions:
 
     def probeLinks(self) -> None:
         """
-        See at once whether our links' paths still answer.
+        Ask at once whether our links' paths still answer.
         """
         ours = self._peer.addresses()
         for link in list(self._links.values()):
@@ -509,7 +525,8 @@ class IncomingIntroductions:
 
     def wanted(self) -> None:
         """
-        A link lacks a path: its dialer finds one, if the rendezvous still has us.
+        What a link lacks has changed.  Its dialer finds it another path, and finds us
+        through the rendezvous: ask whether that still has us.
         """
         lacking = any(each.want is Want.ANOTHER for each in self._links.values())
         if lacking and self.client is not None:

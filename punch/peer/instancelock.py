@@ -1,11 +1,12 @@
 """
-The seat: by what a listener knows a dialer again whose program was restarted.
+The instance lock: by its token a listener knows a dialer's program again after that was
+restarted.
 
-A link lives as long as both programs.  When the dialer's is killed and started
-again, its new link says so to the listener if both sit on one seat: the old one need
-not be waited for then.  A seat is a file with some random bytes and a lock on it,
-which the kernel opens when the program ends, however it ends; so whoever has the
-lock now is the only one alive who could have had it.
+A link lives as long as both programs.  When the dialer's program is killed and started
+again, the listener should not wait for the old link.  So the dialer sends a token with
+its details, and a second link with the same token ends the first.  The token is some
+random bytes in a file that is locked.  The kernel releases the lock when the program
+ends, however it ends: so whoever holds the lock now is the only one alive that can.
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ except ImportError:
     # Windows has no such locks: a restarted dialer is a stranger there.
     fcntl = None  # type: ignore[assignment]
 
-SEAT_SIZE = 16
+TOKEN_SIZE = 16
+"""
+Bytes of a token.
+"""
+
 _MOST = 64
 
 _log = Logger()
@@ -34,41 +39,45 @@ _log = Logger()
 
 class InstanceLock(Protocol):
     """
-    One, taken.
+    A held lock, whose token tells this program from all others that dial the name.
 
-    C{token}: L{SEAT_SIZE} bytes that nobody else has; empty if there is no seat.
+    The dialer takes it with the first dial of a link, and releases it when the link has
+    ended.
+
+    @ivar token: L{TOKEN_SIZE} bytes that nobody else has; empty where nothing can be
+        locked.
     """
 
     token: bytes
 
     def leave(self) -> None:
         """
-        Somebody else may have it.
+        Give the lock back: another link to the name may take it.
         """
 
 
 class NoInstanceLock:
     """
-    What is taken where there are no seats.
+    The provider without a lock, for where none is wanted or none can be had.
     """
 
     token = b""
 
     def leave(self) -> None:
         """
-        There is nothing to give back.
+        Do nothing.
         """
 
 
 InstanceLocks = Callable[[str], InstanceLock]
 """
-Takes a seat for dialing a name.
+Takes an instance lock for dialing a name.
 """
 
 
 def noInstanceLocks(name: str) -> InstanceLock:
     """
-    There are none.
+    Take no lock: a restarted dialer is not known again.
     """
     return NoInstanceLock()
 
@@ -89,20 +98,21 @@ class _FileLock:
 
 def fileInstanceLocks(name: str) -> InstanceLock:
     """
-    The first free seat of this user's for a name; none where no file can be locked.
+    Take this user's first free lock for a name, in a private folder; none where no file
+    can be locked.
     """
     try:
         return _take(_directory(), hashlib.sha256(name.encode("utf-8")).hexdigest())
     except OSError as cannot:
-        _log.debug("no seat: {why}", why=cannot)
+        _log.debug("no instance lock: {why}", why=cannot)
         return NoInstanceLock()
 
 
 def _directory() -> Path:
     """
-    Where the seats are: nobody but us may look into it.
+    The folder of the lock files, which nobody else may open.
 
-    @raise OSError: there is no such place.
+    @raise OSError: there is no such folder.
     """
     if fcntl is None:
         raise OSError("no locks")
@@ -131,8 +141,8 @@ def _take(directory: Path, name: str) -> InstanceLock:
 
 
 def _token(descriptor: int) -> bytes:
-    token = os.read(descriptor, SEAT_SIZE)
-    if len(token) < SEAT_SIZE:
-        token = secrets.token_bytes(SEAT_SIZE)
+    token = os.read(descriptor, TOKEN_SIZE)
+    if len(token) < TOKEN_SIZE:
+        token = secrets.token_bytes(TOKEN_SIZE)
         os.pwrite(descriptor, token, 0)
     return token

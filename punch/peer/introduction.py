@@ -1,15 +1,10 @@
 """
-An introduction: one dialer meeting one listener, from the rendezvous' word to the
-path that wins.
+An introduction: one dialer meeting one listener, until a path wins or none does.
 
 Three things go on at once: the race (L{punch.ice.race}), the greeting through the
 rendezvous (L{punch.signaling.greeting}), and on each connection TLS.  A connection is a
 path when its TLS is done, its pin is the one in the other side's details, and,
 on the listener, the dialer has attached it.
-
-The meeting: what an introduction is given, of whom to meet and of what to work with.
-
-A verification that is drawn: when TLS was done, and when the pin was known.
 """
 
 from __future__ import annotations
@@ -67,10 +62,13 @@ from punch.util.deferreds import SharedResult
 @dataclass(frozen=True)
 class IntroductionContext:
     """
-    What an introduction works with.
+    What this side gives to an introduction: clock, keys, connects and limits.
 
-    C{timeout}: seconds from the introduction to giving up.  C{relay}: connects to
-    the relay with a ticket.  C{ways}: for NATs that do not keep ports.
+    @ivar connect: connects from the shared port.
+    @ivar timeout: seconds from the introduction to giving up.
+    @ivar policy: what the relay may be used for.
+    @ivar relay: connects to the rendezvous' relay with a ticket.
+    @ivar traversal: what is needed against NATs that do not keep the shared port.
     """
 
     clock: IReactorTime
@@ -81,18 +79,22 @@ class IntroductionContext:
     timeout: float
     policy: RelayPolicy
     relay: Callable[[bytes], Deferred[Any]]
-    ways: TraversalContext
+    traversal: TraversalContext
 
 
 @dataclass(frozen=True)
 class IntroductionTerms:
     """
-    What the rendezvous said: whom we meet, when to start, and the way to send
-    the other side a message.
+    What the rendezvous says of one introduction: whom we meet, when to start, and how
+    to send the other side a message.
 
-    C{own}: our own address as the rendezvous sees it.  C{local}: the rendezvous is on
-    our own host, as we see it ourselves.  C{ticket}: for its relay, if it is one.
-    C{tracer}: is called with each trace event.
+    @ivar own: our own address as the rendezvous sees it.
+    @ivar peer: the other side's address as the rendezvous sees it.
+    @ivar wait: seconds until both sides start to connect.
+    @ivar local: whether the rendezvous is on our own host, as we see it ourselves.
+    @ivar relay: sends the other side a message through the rendezvous.
+    @ivar ticket: for the rendezvous' relay; C{None} if it is none.
+    @ivar tracer: is called with each trace event.
     """
 
     own: Address
@@ -106,7 +108,7 @@ class IntroductionTerms:
     @property
     def overLoopback(self) -> bool:
         """
-        Whether both of us are on one host with the rendezvous.
+        Whether both sides are on one host with the rendezvous.
         """
         return self.local and ipOf(self.peer).is_loopback
 
@@ -119,7 +121,7 @@ def tracedVerify(
     tracer: Tracer,
 ) -> Deferred[Path]:
     """
-    L{verify}, and trace when TLS was done and when the pin was known.
+    L{verify} a connection, and trace when its TLS was done and its pin known.
     """
     traced = _tracedPin(connection, pin, tracer, earlier=False)
     return Deferred.fromCoroutine(verify(security, connection, role, traced))
@@ -129,7 +131,7 @@ def _tracedPin(
     connection: Connection, pin: PeerPin, tracer: Tracer, earlier: bool
 ) -> PeerPin:
     """
-    The pin is asked for as soon as TLS is done.
+    L{verify} asks for the pin as soon as TLS is done: so that is when it is traced.
     """
     isRelayed = isinstance(connection, Relayed)
     remote = RELAY if isRelayed else formatAddress(connection.remote)
@@ -155,14 +157,14 @@ Seconds that the other side has to send its sealed details.
 
 REPORT = 0.9
 """
-The part of the time to the dialer's giving up after which each side tells what it has
+The share of the dialer's timeout after which each side tells the other what it has
 seen.
 """
 
 LAST_WORDS = 0.5
 """
-Seconds by which the dialer gives up before the listener does, at most: the choice
-of a path that it makes at the last moment must still arrive.
+Seconds by which the dialer gives up before the listener does, at most: a path that the
+dialer attaches at the last moment must still be attached at the listener.
 """
 
 _TIME_IS_UP = VERDICTS.keys() | {
@@ -172,17 +174,18 @@ _TIME_IS_UP = VERDICTS.keys() | {
     Reason.NOT_ATTACHED.value,
 }
 """
-What the other side says when it has given up; without a verdict each side knows its own
-part of why.
+The reasons with which the other side leaves when its time is up.  If that is not a
+verdict, each side reports what it has seen itself.
 """
 
-_FAREWELLS: dict[str, type[PunchError]] = {
+_ERRORS_OF_LEAVERS: dict[str, type[PunchError]] = {
     Reason.WRONG_CODE.value: WrongCode,
     Reason.NO_SUCH_NAME.value: NoSuchName,
     Reason.UNKNOWN_LINK.value: UnknownLink,
 }
 """
-What the other side's reason to leave means for us, if not that it gave up.
+The error that another reason of the other side's means for us; L{PeerLeft} for all
+that are not here.
 """
 
 
@@ -192,11 +195,20 @@ def _dialersTimeout(context: IntroductionContext) -> float:
 
 class Introduction:
     """
-    One introduction, seen from either side.
+    One side's part in an introduction; the two roles are its subclasses.
 
-    C{selected}: fires with the path, or with one of L{punch.errors}.  Cancelling it
-    ends everything.  C{better}: see L{Race}.  C{pin}, C{rejoinName}, C{instanceToken}:
-    see L{Details}, once the other side's are here.
+    The dialer, or the listener's L{punch.peer.incoming.IncomingIntroductions}, makes it
+    when the rendezvous introduces somebody, and hands it what the rendezvous relays.
+    It is over when C{selected} has fired and, behind a relayed path, C{better} too; the
+    owner then leaves the introduction at the rendezvous.
+
+    @ivar selected: fires with the path that wins, or with one of L{punch.errors}.
+        Cancelling it ends everything.
+    @ivar better: after a relayed path has won: arrives with a direct one, or fails.
+    @ivar race: the race for the path.
+    @ivar pin: the other side's pin, once its details are here; C{None} before.
+    @ivar rejoinName: see L{Details}; likewise.
+    @ivar instanceToken: see L{Details}; likewise.
     """
 
     role: Role
@@ -224,7 +236,12 @@ class Introduction:
         self._policy = context.policy
         self._lanPreference = LANPreference(context.clock, terms.own, terms.peer)
         self._traversal = PortTraversal(
-            context.ways, self.race, terms.peer, self.role, self._note, terms.tracer
+            context.traversal,
+            self.race,
+            terms.peer,
+            self.role,
+            self._note,
+            terms.tracer,
         )
         self._timers = [
             context.clock.callLater(terms.wait, self._start),
@@ -247,12 +264,12 @@ class Introduction:
     def _verify(self, connection: Connection) -> Deferred[Path]:
         security, tracer = self._context.security, self._terms.tracer
         path = tracedVerify(security, connection, self.role, self.whenPin, tracer)
-        return path.addCallback(self._lanPreference.over)
+        return path.addCallback(self._lanPreference.delay)
 
     def acceptSecured(self, secured: TLSConnection) -> None:
         """
-        A stranger, whose TLS is done, has shown the other side's pin: its connection
-        races with the others.
+        Take a connection from an unknown address, whose TLS is done, and which has
+        shown the other side's pin: it races with the others.
         """
         pin = _tracedPin(secured, self.whenPin, self._terms.tracer, earlier=True)
         self.race.accept(
@@ -270,7 +287,7 @@ class Introduction:
     @property
     def theirBehavior(self) -> ObservedBehavior | None:
         """
-        What the other side's NATs do, as far as it has told.
+        What the other side's NATs do, as far as the other side has told.
         """
         return self._traversal.theirBehavior
 
@@ -283,7 +300,7 @@ class Introduction:
 
     def whenPin(self) -> Deferred[bytes]:
         """
-        The other side's pin, when its details have come.
+        Fires with the other side's pin, when its details have come.
         """
         return self._details.wait().addCallback(lambda details: details.pin)
 
@@ -311,22 +328,27 @@ class Introduction:
 
     def left(self, reason: str) -> None:
         """
-        The other side left.  When it has attached a path that may overtake the
-        path; and when only its connection to the rendezvous broke, we can do
-        without, once its details are here.
+        The other side left the introduction.
+
+        If it left because it has attached a path, the path may be slower than this
+        message: go on.  If only its connection to the rendezvous broke, and its
+        details are here, go on too.  If its time was up, it has judged for both.
+
+        @param reason: a L{Reason}'s value, unsealed: the rendezvous may have invented
+            it.
         """
         self._terms.tracer(PeerWithdrew(reason))
         settled = reason == Reason.PEER_LEFT.value and self.proven
         if reason in _TIME_IS_UP:
-            # Whoever gives up first has judged, for both.
             self._conclude(VERDICTS.get(reason))
         elif reason != Reason.DONE.value and not settled:
-            self.race.fail(_FAREWELLS.get(reason, PeerLeft)())
+            self.race.fail(_ERRORS_OF_LEAVERS.get(reason, PeerLeft)())
 
     @property
     def expectsDirect(self) -> bool:
         """
-        Whether connections that come in may be the other side's.
+        Whether a direct path will do: connections that come in may be the other
+        side's.
         """
         return self._policy.mayMeet
 
@@ -344,13 +366,15 @@ class Introduction:
 
     def _learn(self, details: Details) -> None:
         """
-        The other side's details are here, and it knows the words.
+        Take in the other side's details: it has shown that it knows the secret.
         """
         self._terms.tracer(DetailsReceived(len(details.candidates)))
         self.pin = details.pin
         self.rejoinName, self.instanceToken = details.again, details.seat
         if self.role is Role.DIALER:
-            self._lanPreference.begin(self._ownDetails.candidates, details.candidates)
+            self._lanPreference.candidatesKnown(
+                self._ownDetails.candidates, details.candidates
+            )
         self._details.succeed(details)
         self._agree(details.features)
         if self.expectsDirect:
@@ -362,7 +386,7 @@ class Introduction:
 
     def _agree(self, features: frozenset[str]) -> None:
         """
-        What will do is what will do for both.
+        Apply the relay policies of both sides: only what both accept will do.
         """
         policy = self._policy.beside(features)
         if policy is None:
@@ -381,7 +405,7 @@ class Introduction:
 
     def _timeOut(self) -> None:
         """
-        Time is up: come to a verdict.
+        Time is up: judge why there is no path.
         """
         self._conclude(self._traversal.verdict(self._lanPreference.isBehindOne))
 
@@ -417,7 +441,10 @@ class Introduction:
 
 class DialedIntroduction(Introduction):
     """
-    An introduction that we asked for.
+    The dialer's side of an introduction, which it asked for.
+
+    It has sent its PAKE message with the dial.  The listener's first message holds the
+    listener's PAKE message and sealed details, and is answered with our details.
     """
 
     role = Role.DIALER
@@ -431,7 +458,7 @@ class DialedIntroduction(Introduction):
         own: Callable[[], Details],
     ) -> None:
         """
-        @param own: asks for what we tell the other side; not before it is sent, as
+        @param own: answers with our details.  It is called when they are sent, since
             more may be known by then.
         """
         self._greeting: DialersGreeting = greeting
@@ -454,10 +481,11 @@ class DialedIntroduction(Introduction):
 
 class AnsweredIntroduction(Introduction):
     """
-    An introduction that somebody else asked for.
+    The listener's side of an introduction, which somebody else asked for.
 
-    C{proven} comes to be with the message that opens; until then the other side
-    may be guessing.
+    Until the dialer's sealed details open, and it is C{proven}, the dialer may be
+    guessing at our secret.  So L{answer}, which lets it test one guess, is the owner's
+    to call.
     """
 
     role = Role.LISTENER
@@ -480,7 +508,7 @@ class AnsweredIntroduction(Introduction):
 
     def answer(self, own: Details) -> None:
         """
-        Let the other side have its guess.
+        Answer the dialer's PAKE message.  This lets it test one guess at our secret.
         """
         self._ownDetails = own
         self._attempt(lambda: self._say(self._greeting.answer(self._dialed, own)))
@@ -506,7 +534,7 @@ class AnsweredIntroduction(Introduction):
 
     def _rehearsed(self) -> None:
         """
-        Nothing has failed, as nothing was wanted.
+        The dialer only tried how it would meet us: end without a failure.
         """
         if self.race.isRunning:
             self._context.tell(Rehearsed(formatAddress(self._terms.peer)))

@@ -1,6 +1,6 @@
 """
-The head start: on one network the other side is reached at an address of its own, and
-perhaps by way of the NAT before both as well, which is ready first.
+The LAN's preference: between two peers behind one NAT the path on the LAN wins, though
+the path through the NAT may be ready first.
 """
 
 from __future__ import annotations
@@ -16,20 +16,24 @@ from punch.net.address import Address
 
 HEAD_START = 0.1
 """
-Seconds, from when the other side's own addresses are known: a connection and TLS, on
-any network that a room has.
+Seconds that the LAN's path has to itself, from when the other side's own addresses are
+known: enough for a connection and TLS on a local network.
 """
 
 
 class LANPreference:
     """
-    One, in one introduction, for the dialer's choice.
+    Holds paths through the common NAT back, in one introduction, until the LAN's path
+    has had its chance.
+
+    Each introduction makes one.  It matters to the dialer alone, which chooses the
+    path.
     """
 
     def __init__(self, clock: IReactorTime, own: Address, peer: Address) -> None:
         """
         @param own: our address as the rendezvous sees it.
-        @param peer: likewise the other side's.
+        @param peer: the other side's address as the rendezvous sees it.
         """
         self._clock = clock
         self._shared = own.host if own.host == peer.host else ""
@@ -38,23 +42,26 @@ class LANPreference:
     @property
     def isBehindOne(self) -> bool:
         """
-        Whether the rendezvous sees both at one address.
+        Whether the rendezvous sees both sides at one address.
         """
         return bool(self._shared)
 
-    def begin(self, ours: Iterable[Candidate], theirs: Iterable[Candidate]) -> None:
+    def candidatesKnown(
+        self, ours: Iterable[Candidate], theirs: Iterable[Candidate]
+    ) -> None:
         """
-        The two sides know each other's addresses.  There is nothing to overtake where
-        the address that both have is a machine's own.
+        The candidates of both sides are known: the head start begins now.  There is
+        none if the address that both have belongs to a host's own interface, since
+        then no NAT is between them.
         """
         hosts = [each.kind is Kind.HOST for each in theirs]
         isOurs = self._shared in {each.address.host for each in ours}
         if any(hosts) and self._shared and not isOurs:
             self._endsAt = self._clock.seconds() + HEAD_START
 
-    def over(self, path: Path) -> Path | Deferred[Path]:
+    def delay(self, path: Path) -> Path | Deferred[Path]:
         """
-        The path, as soon as it may win.
+        Answer with the path as soon as it may win.
         """
         left = self._endsAt - self._clock.seconds()
         if path.remote.host != self._shared or left <= 0:
@@ -63,7 +70,8 @@ class LANPreference:
 
     async def _hold(self, path: Path, seconds: float) -> Path:
         try:
-            # Nobody attaches what we have not chosen; but it may be lost.
+            # Only we attach paths, so this cannot fire; but it fails if the path is
+            # lost.
             await path.whenAttached().addTimeout(seconds, self._clock)
         except TimeoutError:
             return path

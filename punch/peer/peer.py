@@ -136,7 +136,7 @@ class Peer:
             relay=lambda ticket: connectRelay(
                 self.clock, rendezvous(self._anyPort()), ticket
             ),
-            ways=TraversalContext(
+            traversal=TraversalContext(
                 clock=self.clock,
                 random=self.settings.random,
                 discovery=self._reflexive.discovery,
@@ -254,7 +254,7 @@ class Peer:
             self._client = await reach(self.shared)
             return self._client
         second = HedgedPort(self.clock, reach, lambda: self._opened(self._accepted))
-        shared, self._client = await second.beside(self.shared)
+        shared, self._client = await second.connectBeside(self.shared)
         if shared is not self.shared:
             self._move(shared)
         return self._client
@@ -291,8 +291,8 @@ class Peer:
     def details(
         self,
         observed: Address,
-        again: str = "",
-        seat: str = "",
+        rejoinName: str = "",
+        instanceToken: str = "",
         features: frozenset[str] | None = None,
     ) -> Details:
         """
@@ -300,8 +300,8 @@ class Peer:
         those at which STUN servers see us, as far as these have answered.
 
         @param observed: our own address as the rendezvous sees it.
-        @param again: see L{Details}.
-        @param seat: likewise.
+        @param rejoinName: see L{Details}.
+        @param instanceToken: likewise.
         @param features: likewise; C{None}: those of the settings.
         """
         port, elsewhere = self.shared.port, self._reflexive.addresses
@@ -309,8 +309,8 @@ class Peer:
             self.security.pin,
             gathered(self._ips(), port, observed, elsewhere),
             self.settings.relay.features if features is None else features,
-            again=again,
-            seat=seat,
+            again=rejoinName,
+            seat=instanceToken,
             behavior=self._reflexive.discovery.behavior,
         )
 

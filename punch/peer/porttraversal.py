@@ -1,9 +1,10 @@
 """
-The approach: what an introduction does about NATs that do not keep shared ports,
-beside its race.
+Port traversal: what an introduction does, beside its race, about NATs that do not keep
+the shared port.
 
-It tells the other side what is known of our own NATs, hears of theirs, and acts on
-both (L{punch.nat.prediction}).
+Each side tells the other what is known of its own NATs; by both, each knows its part
+(L{punch.nat.prediction}): to search for a port, or to predict its own ports and have
+the other side try them.
 """
 
 from __future__ import annotations
@@ -42,22 +43,26 @@ from punch.util.timers import RestartableTimer
 
 THOROUGH = 10.0
 """
-Seconds in which a port is met that can be: of a hundred searches all but one.
+Seconds after which a search counts as thorough: 99 of 100 searches that can meet the
+port have met it by then.
 """
 
 MOST_PREDICTED = 48
 """
-Ports that the other side may have us try.
+Predicted ports of the other side that we try, at most.
 """
 
 
 @dataclass(frozen=True)
 class TraversalContext:
     """
-    What an approach works with.
+    What a peer gives to the port traversal of each of its introductions.
 
-    C{connect}: from the shared port; C{connectFromOther}: from any other.  C{searches}:
-    whether there are sockets for a search.
+    @ivar discovery: finds out what our NATs do.
+    @ivar sockets: the sockets that all searches of the peer share.
+    @ivar connect: connects from the shared port.
+    @ivar connectFromOther: connects from another port, any that is free.
+    @ivar searches: whether there are sockets for a search.
     """
 
     clock: IReactorTime
@@ -71,9 +76,13 @@ class TraversalContext:
 
 class PortTraversal:
     """
-    One introduction's.
+    Adds to one introduction's race what the NATs of both sides call for.
 
-    C{theirBehavior}: what the other side's NATs do, as far as it has told.
+    The introduction makes it, starts it with the other side's details, and hands it
+    the notes that come later.  It stops when the race is over.
+
+    @ivar theirBehavior: what the other side's NATs do, as far as it has told; C{None}
+        if it has not.
     """
 
     _log = Logger()
@@ -88,9 +97,9 @@ class PortTraversal:
         tracer: Tracer = noTracer,
     ) -> None:
         """
-        @param peer: the other side, as the rendezvous sees it.
-        @param role: ours.
-        @param send: tells the other side.
+        @param peer: the other side's address as the rendezvous sees it.
+        @param role: our role.
+        @param send: sends a note to the other side.
         @param tracer: called with each trace event.
         """
         self._context = context
@@ -104,12 +113,12 @@ class PortTraversal:
         self._ourBehavior: ObservedBehavior | None = None
         self.theirBehavior: ObservedBehavior | None = None
         self._strategy = Strategy.NONE
-        # Then our connect to the other side is younger than what the survey saw.
+        # If so, our connect to the other side is younger than what the survey saw.
         self._isDiscovered = context.discovery.found.settled
         self._began = context.clock.seconds()
         self._notes = self._accepted = 0
         self._offered: list[Candidate] = []
-        # When the other side has what we offer.
+        # When the other side has the ports that we offer, in seconds of our clock.
         self._ready = inf
         self._starting = RestartableTimer(context.clock)
         self._search: PortSearch | None = None
@@ -121,10 +130,10 @@ class PortTraversal:
         self, told: ObservedBehavior | None, theirBehavior: ObservedBehavior | None
     ) -> None:
         """
-        The two sides know each other.
+        The details of both sides are known: begin, as soon as our NATs are known too.
 
-        @param told: what we have told the other side of our NATs already.
-        @param theirs: what it has told us.
+        @param told: what our details have told the other side of our NATs.
+        @param theirBehavior: what its details have told us.
         """
         self.theirBehavior = theirBehavior
         discovering = self._context.discovery.found.wait()
@@ -133,12 +142,12 @@ class PortTraversal:
 
     def noteReceived(self, note: Note) -> None:
         """
-        The other side knows more.
+        The other side sent a note: ports to try, its account, or what its NATs do.
         """
         self._notes += 1
         if self._notes > MOST or not self._race.isRunning:
             return
-        # Nobody sends us anywhere but to a host that is theirs.
+        # A peer may offer ports of its own host only, or it could aim us at others.
         host = self._peer.host
         offered = [c for c in note.candidates if c.address.host == host]
         offered = offered[: MOST_PREDICTED - self._accepted]
@@ -147,7 +156,7 @@ class PortTraversal:
         self._tryOffered()
         if note.report is not None:
             self._theirReport = note.report
-            # Its time is nearly up, whatever ours is.
+            # The other side's time is nearly up; it judges by our report too.
             self.report()
         if note.behavior is not None and self.theirBehavior is None:
             self.theirBehavior = note.behavior
@@ -155,10 +164,10 @@ class PortTraversal:
 
     def _tryOffered(self) -> None:
         """
-        Try what the other side has offered.
+        Try the ports that the other side has offered.
 
-        Where each connect of either side uses up a port, both begin at once: as soon
-        as both have heard each other.
+        Where each connect of either side uses up a port, both must begin at one time:
+        as soon as both have heard each other.
         """
         now = self._context.clock.seconds()
         if self._strategy is Strategy.PREDICT_NEXT and now < self._ready:
@@ -171,7 +180,7 @@ class PortTraversal:
 
     def report(self) -> None:
         """
-        Tell the other side what we have seen so far; by that both judge.
+        Tell the other side, once, what we have seen so far: both judge by it.
         """
         if self._ourReport is None and self._race.isRunning:
             self._ourReport = self._attemptReport()
@@ -188,14 +197,15 @@ class PortTraversal:
 
     def verdict(self, isBehindOne: bool) -> type[NoDirectPath] | None:
         """
-        Why there is no direct path, as far as it can be told.
+        Why there is no direct path, as far as that can be told; C{None} if it cannot.
 
         @param isBehindOne: see L{verdictFor}.
         """
         if self._theirReport is None:
-            # Nor has the other side heard ours, perhaps: what both know is the NATs.
+            # The other side may not have our report either.  What both know is what
+            # the NATs do.
             return verdictForBehaviors(self._ourBehavior, self.theirBehavior)
-        ours, theirBehavior = (
+        ours, theirs = (
             self._ourReport or self._attemptReport(),
             self._theirReport,
         )
@@ -218,7 +228,7 @@ class PortTraversal:
 
     def _actOnBoth(self) -> None:
         """
-        Do our part, once it is known what that is.
+        Do our part, once it is known what the NATs of both sides do.
         """
         if self._strategy is not Strategy.NONE:
             return
@@ -247,7 +257,8 @@ class PortTraversal:
             self._startSearch(partial(self._guess, ports), among, Kind.PREDICTED)
         else:
             if strategy is Strategy.PREDICT_NEXT:
-                # What the rendezvous sees is of no use, and would use up ports.
+                # Connects to the address that the rendezvous sees would use up ports,
+                # and lead nowhere.
                 self._race.stopTrying(Kind.SERVER_REFLEXIVE)
             predicting = Deferred.fromCoroutine(self._predict(strategy))
             predicting.addErrback(lambda why: why.trap(CancelledError))
@@ -272,7 +283,8 @@ class PortTraversal:
 
     async def _predict(self, strategy: Strategy) -> None:
         """
-        Tell the other side which ports of ours to try.
+        Predict which ports our NATs give to our next connects, and offer them to the
+        other side.
         """
         own, discovery = self._ourBehavior, self._context.discovery
         assert own is not None
@@ -286,13 +298,14 @@ class PortTraversal:
         asked = self._context.clock.seconds()
         seen = await discovery.newMapping()
         if seen is None:
-            # One may be lost.
+            # A lost packet is no answer: ask once more.
             asked = self._context.clock.seconds()
             seen = await discovery.newMapping()
         if not self._race.isRunning:
             return
         now = self._context.clock.seconds()
-        # It was a connection and a question: two round trips.  A note takes about one.
+        # That took two round trips: a connection, and a question.  A note to the other
+        # side takes about one.
         self._ready = now + (now - asked) / 2
         if seen is not None:
             if not isAhead:

@@ -1,5 +1,5 @@
 """
-The redial: the dialer's side of a link that wants another path.
+The reconnector: the dialer's side of a link that wants another path.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from punch.peer.relaypolicy import RelayPolicy
 from punch.signaling.rejoin import Rejoin
 from punch.util.timers import InterruptibleSleep
 
-_PATIENCE = (2.5, 10.0)
+_TRY_TIMEOUTS = (2.5, 10.0)
 """
 Seconds that the first try may take, and a later one at most.
 """
 
-_ADOPTION = 3.0
+_ATTACH_TIMEOUT = 3.0
 """
-Seconds that the other side may take to agree to a path.
+Seconds that the other side may take to confirm a path.
 """
 
 _PAUSES = {Want.ANOTHER: (0.1, 1.0), Want.BETTER: (1.0, 300.0)}
@@ -37,24 +37,28 @@ _PAUSES = {Want.ANOTHER: (0.1, 1.0), Want.BETTER: (1.0, 300.0)}
 Seconds from one try to the next, at first and at most.
 """
 
-_AFTER_MISTAKES = 5.0
+_PAUSE_AFTER_BUG = 5.0
+"""
+Seconds to the next try after an unexpected exception.
+"""
 
 
 class Dial(Protocol):
     """
-    One try (L{punch.peer.dialer.Dialer}).
+    What the reconnector needs of a L{punch.peer.dialer.Dialer}, which it cannot import
+    since the dialer makes the reconnector.
     """
 
     async def dialOnce(self) -> SelectedPath[Path]:
         """
-        Dial once.
+        Dial once (L{punch.peer.dialer.Dialer.dialOnce}).
         """
 
     def improve(
         self, adopt: Callable[[SelectedPath[Path]], Deferred[Any]]
     ) -> Deferred[None]:
         """
-        What goes on behind the path that has won.
+        Race on behind a relayed path (L{punch.peer.dialer.Dialer.improve}).
         """
 
 
@@ -63,8 +67,11 @@ Redial = Callable[[Rejoin, RelayPolicy, int], Dial]
 
 class Reconnector:
     """
-    Dials again, for as long as the link lacks something.  (To the link it is a
-    L{punch.link.interfaces.PathFinder}.)
+    Dials again for one link, for as long as that lacks a path or a better one.
+
+    The dialer makes it with the link, and the link calls it as its
+    L{punch.link.interfaces.PathFinder}.  It rests while the link lacks nothing, and is
+    over when the link has ended.
     """
 
     _log = Logger()
@@ -73,8 +80,10 @@ class Reconnector:
         self, peer: Peer, link: Link, redial: Redial, first: Deferred[None]
     ) -> None:
         """
-        @param again: makes a dial.
-        @param first: what still goes on of the dial that made the link.
+        @param redial: makes the dial of one try, from the link's identity, the relay
+            policy and the number of the try.
+        @param first: fires when the dial that made the link is over; it may still be
+            racing for a direct path.
         """
         self._peer = peer
         self._clock = peer.clock
@@ -115,7 +124,7 @@ class Reconnector:
 
     def _retryNow(self) -> None:
         """
-        Something has changed: try now, by any way that will do.
+        Something has changed: end the pause, or the try that has begun before that.
         """
         if self._backoff.isAsleep:
             self._backoff.wake()
@@ -124,7 +133,7 @@ class Reconnector:
 
     def _networkChanged(self) -> None:
         """
-        What did not work may work now, and what did may not.
+        What did not work may work now, and the link's path may have died.
         """
         if self._link.want is not Want.NOTHING:
             self._retryNow()
@@ -141,7 +150,7 @@ class Reconnector:
         if failure.check(CancelledError):
             return 0.0
         self._log.failure("A mistake of ours.", failure)
-        return _AFTER_MISTAKES
+        return _PAUSE_AFTER_BUG
 
     def _stopped(self, pause: float | None) -> None:
         self._running = None
@@ -155,13 +164,13 @@ class Reconnector:
             try:
                 await self._try(tries)
             except UnknownLink as unknown:
-                # A path that answers knows better than the rendezvous.
+                # While the link has a path that answers, the other side knows it.
                 if self._link.want is Want.ANOTHER:
                     self._link.refused(unknown)
                     return
             except (PunchError, TimeoutError) as wrong:
                 error = wrong if isinstance(wrong, PunchError) else PeerSilent()
-                # Each reason once, or there would be a line each second.
+                # Told once for each reason, or there would be a line each second.
                 say = self._log.debug if type(error) is told else self._log.info
                 say("{error} Trying again.", error=error)
                 told = type(error)
@@ -170,19 +179,19 @@ class Reconnector:
 
     async def _try(self, tries: int) -> None:
         """
-        Dial, and offer the link what comes of it.
+        Dial, and give the link the path that wins.
         """
         policy = self._settings.relay
         if self._link.want is Want.BETTER:
             policy = RelayPolicy.NEVER
         dial = self._redial(self._rejoin, policy, tries)
-        shortest, longest = _PATIENCE
+        shortest, longest = _TRY_TIMEOUTS
         patience = min(shortest + 2 * tries, longest)
         reaching = Deferred.fromCoroutine(dial.dialOnce())
         try:
             selected = await reaching.addTimeout(patience, self._clock)
             self._isAdopting = True
-            await self._link.adopt(selected).addTimeout(_ADOPTION, self._clock)
+            await self._link.adopt(selected).addTimeout(_ATTACH_TIMEOUT, self._clock)
         finally:
             self._isAdopting = False
             improve = dial.improve(self._link.adopt)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from punch.peer import instancelock
-from punch.peer.instancelock import SEAT_SIZE, fileInstanceLocks, noInstanceLocks
+from punch.peer.instancelock import TOKEN_SIZE, fileInstanceLocks, noInstanceLocks
 
 _HOLD = """
 import sys
@@ -37,7 +37,7 @@ def test_sameAgain() -> None:
     Who takes a seat that was left has what its last holder had.
     """
     first = fileInstanceLocks("home")
-    assert len(first.token) == SEAT_SIZE
+    assert len(first.token) == TOKEN_SIZE
     first.leave()
     first.leave()
     again = fileInstanceLocks("home")

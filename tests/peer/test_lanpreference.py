@@ -60,14 +60,14 @@ class _Start:
         """
         Both know each other.
         """
-        self.headStart.begin(ours, theirs)
+        self.headStart.candidatesKnown(ours, theirs)
         return self
 
-    def over(self) -> Any:
+    def delay(self) -> Any:
         """
         The path, or what waits for it.
         """
-        return self.headStart.over(cast(Path, self.path))
+        return self.headStart.delay(cast(Path, self.path))
 
 
 def test_held() -> None:
@@ -75,9 +75,9 @@ def test_held() -> None:
     A path that leads through the NAT before both waits until the head start is over,
     and not a moment longer.
     """
-    start = _Start().begin()
+    start = _Start().candidatesKnown()
     start.clock.advance(0.03)
-    waiting: Deferred[Path] = start.over()
+    waiting: Deferred[Path] = start.delay()
     won: list[Any] = []
     waiting.addCallback(won.append)
     start.clock.advance(HEAD_START - 0.031)
@@ -85,7 +85,7 @@ def test_held() -> None:
     start.clock.advance(0.0011)
     assert won == [start.path]
     assert not start.path.aborted
-    assert start.over() is start.path
+    assert start.delay() is start.path
     assert not start.clock.getDelayedCalls()
 
 
@@ -93,10 +93,10 @@ def test_held() -> None:
     "start",
     [
         _Start(),
-        _Start(peer=ELSEWHERE).begin(),
-        _Start().begin(theirs=()),
-        _Start().begin(theirs=[Candidate(Kind.SERVER_REFLEXIVE, ELSEWHERE)]),
-        _Start().begin(ours=[Candidate(Kind.HOST, OWN)]),
+        _Start(peer=ELSEWHERE).candidatesKnown(),
+        _Start().candidatesKnown(theirs=()),
+        _Start().candidatesKnown(theirs=[Candidate(Kind.SERVER_REFLEXIVE, ELSEWHERE)]),
+        _Start().candidatesKnown(ours=[Candidate(Kind.HOST, OWN)]),
     ],
     ids=["unknown", "two NATs", "no address", "none of its own", "no NAT"],
 )
@@ -104,24 +104,24 @@ def test_nobodyToWaitFor(start: _Start) -> None:
     """
     Where nobody could overtake it, it wins at once.
     """
-    assert start.over() is start.path
+    assert start.delay() is start.path
 
 
 def test_otherPath() -> None:
     """
     So does a path that leads anywhere else, the other side's own address above all.
     """
-    start = _Start().begin()
+    start = _Start().candidatesKnown()
     start.path.remote = THEIRS[0].address
-    assert start.over() is start.path
+    assert start.delay() is start.path
 
 
 def test_lost() -> None:
     """
     A path that is lost meanwhile does not win.
     """
-    start = _Start().begin()
-    waiting: Deferred[Path] = start.over()
+    start = _Start().candidatesKnown()
+    waiting: Deferred[Path] = start.delay()
     failed: list[Failure] = []
     waiting.addErrback(failed.append)
     start.path.attached.fail(ConnectionLost())
@@ -134,8 +134,8 @@ def test_overtaken() -> None:
     """
     One that is overtaken ends, and nothing is left of it.
     """
-    start = _Start().begin()
-    waiting: Deferred[Path] = start.over()
+    start = _Start().candidatesKnown()
+    waiting: Deferred[Path] = start.delay()
     failed: list[Failure] = []
     waiting.addErrback(failed.append)
     waiting.cancel()
