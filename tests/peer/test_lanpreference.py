@@ -54,7 +54,7 @@ class _Start:
         self.headStart = LANPreference(self.clock, own, peer)
         self.path = _Path()
 
-    def begin(
+    def candidatesKnown(
         self, ours: Sequence[Candidate] = OURS, theirs: Sequence[Candidate] = THEIRS
     ) -> _Start:
         """
