@@ -209,11 +209,7 @@ class PortTraversal:
             self._ourReport or self._attemptReport(),
             self._theirReport,
         )
-        both = (
-            (theirBehavior, ours)
-            if self._role is Role.DIALER
-            else (ours, theirBehavior)
-        )
+        both = (theirs, ours) if self._role is Role.DIALER else (ours, theirs)
         return verdictFor(*both, isBehindOne)
 
     def _ourBehaviorKnown(
