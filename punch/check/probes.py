@@ -35,7 +35,7 @@ from punch.rendezvous.client import (
     ANSWER_TIMEOUT,
     RendezvousClient,
     connect,
-    explain,
+    translateFailure,
 )
 from punch.rendezvous.commands import PROBE_ANSWERS, Probe
 
@@ -62,7 +62,7 @@ Connections that came in and are held until the end: who made them shall see the
 
 class _Nobody:
     """
-    A guest (L{punch.rendezvous.client.Guest}) who waits for nobody.
+    A receiver (L{punch.rendezvous.client.CommandReceiver}) who waits for nobody.
     """
 
     def introduced(self, *introduction: object) -> None:
@@ -192,7 +192,7 @@ class CheckRun:
 
     def _see(self, client: RendezvousClient, observed: Address) -> None:
         addresses = self._found.addresses | {client.localHost}
-        rendezvous, *_ = client.vantages or [observed]
+        rendezvous, *_ = client.observers or [observed]
         self._tell(seen=((rendezvous, observed),), addresses=addresses)
 
     async def _probe(self, client: RendezvousClient) -> None:
@@ -205,7 +205,9 @@ class CheckRun:
         self._shared.setNAT64Prefix(prefix)
         self._tell(is64=prefix is not None)
         isSix = ":" in rendezvous.host
-        vantages = [each for each in client.vantages[1:] if (":" in each.host) == isSix]
+        vantages = [
+            each for each in client.observers[1:] if (":" in each.host) == isSix
+        ]
         vantages += await self._servers(isSix)
         await self._lookFromShared(vantages)
         await self._sample(vantages[:1])
@@ -232,7 +234,7 @@ class CheckRun:
     async def _knocked(self, client: RendezvousClient, **more: bool) -> Knock | Value:
         before = self._arrived
         asked: Deferred[dict[str, Outcome]] = client.callRemote(Probe, **more)
-        asked.addTimeout(ANSWER_TIMEOUT, self._clock).addErrback(explain)
+        asked.addTimeout(ANSWER_TIMEOUT, self._clock).addErrback(translateFailure)
         what = "knock of the rendezvous" + (" from another address" if more else "")
         try:
             told = await self._notes.note(
@@ -334,7 +336,7 @@ class CheckRun:
         if not any((":" in each) == isSix for each in self._found.outward):
             self._tell(other=Value.tested("no (this host has none)", None))
             return
-        port = client.vantages[1].port if len(client.vantages) > 1 else 0
+        port = client.observers[1].port if len(client.observers) > 1 else 0
         vantage = await self._otherVantage(isSix, port)
         if vantage is None:
             why = f"the rendezvous has no {name} address, or does not look"

@@ -50,7 +50,7 @@ class Dialer:
     L{punch.api}, L{punch.service} and the endpoints make one for each dial;
     L{punch.peer.reconnect} makes one for each further path of a link.  It is over when
     L{run}, or L{dialOnce} and L{improve}, have answered.  The rendezvous' client calls
-    it as its L{punch.rendezvous.client.Guest}.
+    it as its L{punch.rendezvous.client.CommandReceiver}.
     """
 
     def __init__(
@@ -273,7 +273,7 @@ class Dialer:
         )
         return await self._introduction.selected
 
-    # What the rendezvous says (L{punch.rendezvous.client.Guest}).
+    # What the rendezvous says (L{punch.rendezvous.client.CommandReceiver}).
 
     def introduced(
         self,

@@ -142,7 +142,7 @@ class IncomingIntroductions:
     and L{close} ends it.  It answers each dialer as far as guesses at the secret are
     left, makes a link of the path that wins, and gives further paths to the links that
     want them.  The rendezvous' client calls it as its
-    L{punch.rendezvous.client.Guest}, its links as their
+    L{punch.rendezvous.client.CommandReceiver}, its links as their
     L{punch.link.interfaces.PathFinder}.
 
     @ivar client: our connection to the rendezvous; C{None} while there is none.
@@ -248,7 +248,7 @@ class IncomingIntroductions:
         met = self._introductions.values()
         return [each.race for each in met if each.expectsDirect]
 
-    # What the rendezvous says (L{punch.rendezvous.client.Guest}).
+    # What the rendezvous says (L{punch.rendezvous.client.CommandReceiver}).
 
     def introduced(
         self,
@@ -530,4 +530,4 @@ class IncomingIntroductions:
         """
         lacking = any(each.want is Want.ANOTHER for each in self._links.values())
         if lacking and self.client is not None:
-            self.client.probe()
+            self.client.checkNow()

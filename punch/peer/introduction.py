@@ -42,7 +42,7 @@ from punch.peer.lanpreference import LANPreference
 from punch.peer.porttraversal import PortTraversal, TraversalContext
 from punch.peer.relaypolicy import RelayPolicy
 from punch.reasons import Reason
-from punch.rendezvous.relayclient import Relayed
+from punch.rendezvous.relayclient import RelayedConnection
 from punch.role import Role
 from punch.signaling.greeting import DialersGreeting, Greeting, ListenersGreeting
 from punch.signaling.messages import REHEARSAL, BadNote, Details, Note
@@ -133,7 +133,7 @@ def _tracedPin(
     """
     L{verify} asks for the pin as soon as TLS is done: so that is when it is traced.
     """
-    isRelayed = isinstance(connection, Relayed)
+    isRelayed = isinstance(connection, RelayedConnection)
     remote = RELAY if isRelayed else formatAddress(connection.remote)
     local = formatAddress(connection.local)
 

@@ -115,7 +115,7 @@ class Listener:
         """
         client = self._incoming.client
         if client is not None:
-            client.probe(client.localHost not in self._peer.addresses())
+            client.checkNow(client.localHost not in self._peer.addresses())
         self._peer.askAgain()
         self._incoming.probeLinks()
         self._backoff.wake()

@@ -44,7 +44,7 @@ from punch.peer.porttraversal import TraversalContext
 from punch.peer.relaypolicy import RelayPolicy
 from punch.peer.settings import Settings
 from punch.reasons import Reason
-from punch.rendezvous.client import Guest, RendezvousClient, connect
+from punch.rendezvous.client import CommandReceiver, RendezvousClient, connect
 from punch.rendezvous.relayclient import connectRelay
 from punch.role import Role
 from punch.signaling.messages import Details
@@ -208,7 +208,7 @@ class Peer:
         return self._closing.wait()
 
     async def connect(
-        self, rendezvous: Rendezvous, guest: Guest, mayMove: bool = False
+        self, rendezvous: Rendezvous, receiver: CommandReceiver, mayMove: bool = False
     ) -> RendezvousClient:
         """
         Connect to the rendezvous from the shared port.  STUN servers are asked
@@ -220,12 +220,16 @@ class Peer:
         """
         self._reflexive.startMonitor()
         try:
-            return await self._connect(rendezvous, guest, mayMove)
+            return await self._connect(rendezvous, receiver, mayMove)
         except PortHeld as held:
-            return await self._connectLater(rendezvous, guest, mayMove, held)
+            return await self._connectLater(rendezvous, receiver, mayMove, held)
 
     async def _connectLater(
-        self, rendezvous: Rendezvous, guest: Guest, mayMove: bool, held: PortHeld
+        self,
+        rendezvous: Rendezvous,
+        receiver: CommandReceiver,
+        mayMove: bool,
+        held: PortHeld,
     ) -> RendezvousClient:
         """
         An earlier connection from our port may be just ending; or what was named as a
@@ -235,7 +239,7 @@ class Peer:
         for pause in _HELD_PAUSES:
             await deferLater(self.clock, pause)
             try:
-                client = await self._connect(rendezvous, guest, mayMove)
+                client = await self._connect(rendezvous, receiver, mayMove)
             except PortHeld as again:
                 held = again
             else:
@@ -244,10 +248,10 @@ class Peer:
         raise held
 
     async def _connect(
-        self, rendezvous: Rendezvous, guest: Guest, mayMove: bool
+        self, rendezvous: Rendezvous, receiver: CommandReceiver, mayMove: bool
     ) -> RendezvousClient:
         def reach(shared: SharedPort) -> Deferred[RendezvousClient]:
-            made = connect(self.clock, rendezvous(shared.binding), guest)
+            made = connect(self.clock, rendezvous(shared.binding), receiver)
             return Deferred.fromCoroutine(made)
 
         if not mayMove or self.settings.port:
@@ -274,7 +278,7 @@ class Peer:
         """
         observed = await client.hello(patience)
         self.tell(Observed(formatAddress(observed)))
-        rendezvous, *others = client.vantages or [observed]
+        rendezvous, *others = client.observers or [observed]
         prefix = await prefixTowards(self._reactor, rendezvous, observed)
         self.shared.setNAT64Prefix(prefix)
         self._reflexive.startDiscovery(

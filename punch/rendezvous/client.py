@@ -1,8 +1,8 @@
 """
-The client's side of the rendezvous.
+The client of the rendezvous: one connection, and its commands.
 
-Commands go out as soon as they are given, so a hello and a dial share a flight.
-What goes wrong becomes one of L{punch.errors}, here and once.
+Commands are sent at once, so a hello and a dial share a flight.  Errors of the network,
+of TLS and of AMP become errors of L{punch.errors} here.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ from punch.rendezvous import commands
 
 ANSWER_TIMEOUT = 15.0
 """
-Seconds to wait for any answer of the rendezvous.
+Seconds to wait for an answer of the rendezvous.
 """
 
-GOODBYE = 1.0
+CLOSE_TIMEOUT = 1.0
 """
-Seconds that our last words have to leave.
-"""
-
-PROBE_TIMEOUT = 0.75
-"""
-Seconds to wait for its answer where we have reason to doubt that it comes.
+Seconds that the last commands have to be sent before the connection is aborted.
 """
 
-_MOST_VANTAGES = 4
+CHECK_TIMEOUT = 0.75
+"""
+Seconds to wait for the answer to a ping after the network has changed.
+"""
 
 KEEPALIVE = 45.0
 """
-Seconds between the questions whether the rendezvous is still there.
+Seconds between two pings.
 """
 
+_MAX_OBSERVERS = 4
 
-class Guest(Protocol):
+
+class CommandReceiver(Protocol):
     """
-    Who hears what the rendezvous sends unasked.
+    What a client calls when the rendezvous sends a command, or is lost.
     """
 
     def introduced(
@@ -69,8 +69,13 @@ class Guest(Protocol):
         ticket: bytes | None,
     ) -> None:
         """
-        A dialer was introduced to us, with its PAKE message; start after C{wait}
-        seconds.  C{ticket}: our own for the relay, if the rendezvous is one.
+        A dialer was introduced to us.
+
+        @param introduction: names the introduction.
+        @param peer: the dialer's address, as the rendezvous observes it.
+        @param wait: seconds to wait before starting.
+        @param message: the dialer's PAKE message.
+        @param ticket: our ticket for the relay; L{None} if the rendezvous is no relay.
         """
 
     def relayed(self, introduction: bytes, message: bytes) -> None:
@@ -80,7 +85,7 @@ class Guest(Protocol):
 
     def left(self, introduction: bytes, reason: str) -> None:
         """
-        The other side left the introduction.
+        The other side left the introduction, and said why.
         """
 
     def rendezvousLost(self, why: errors.RendezvousError) -> None:
@@ -89,9 +94,10 @@ class Guest(Protocol):
         """
 
 
-def explain(failure: Failure) -> Failure:
+def translateFailure(failure: Failure) -> Failure:
     """
-    An error of the network, TLS or AMP as one of ours; others stay as they are.
+    Translate an error of the network, of TLS or of AMP into a
+    L{punch.errors.PunchError}; other errors stay as they are.
     """
     why = failure.value
     if isinstance(why, errors.PunchError):
@@ -113,10 +119,10 @@ _MEANINGS = [
     ((error.ConnectionRefusedError,), errors.RendezvousRefused),
     ((error.DNSLookupError, error.UnknownHostError), errors.RendezvousNotFound),
     ((SSL.Error, VerificationError), errors.RendezvousCertificate),
-    # An AMP error that is not in our commands: nobody of ours speaks there.
+    # An AMP error that our commands do not have: this is another program.
     ((amp.RemoteAmpError, amp.AmpError), errors.RendezvousViolation),
     ((error.TimeoutError, defer.TimeoutError, TimeoutError), errors.RendezvousTimedOut),
-    # No route, no socket: like a machine that is down.
+    # No route or no socket is like a machine that is down.
     ((error.ConnectError,), errors.RendezvousTimedOut),
     ((error.ConnectionClosed,), errors.RendezvousLost),
 ]
@@ -124,7 +130,7 @@ _MEANINGS = [
 
 def _detailOf(why: BaseException) -> str:
     """
-    What the meaning alone does not say.
+    The detail that the translated error needs.
     """
     if type(why) is error.ConnectError:
         return str(why.args[-1]) if why.args else ""
@@ -136,67 +142,80 @@ def _detailOf(why: BaseException) -> str:
 class RendezvousClient(amp.AMP):
     """
     One connection to the rendezvous.
+
+    L{connect} makes it; whoever connected owns it, and ends it by L{disconnect} or
+    L{abort}.  Commands that the rendezvous sends go to the receiver, and so does the
+    news that the connection was lost.
+
+    @ivar features: what this rendezvous does that not every one does; known after
+        L{hello}.
     """
 
-    def __init__(self, clock: IReactorTime, guest: Guest) -> None:
+    def __init__(self, clock: IReactorTime, receiver: CommandReceiver) -> None:
         amp.AMP.__init__(self)
         self._clock = clock
-        self._guest = guest
+        self._receiver = receiver
         self._keepalive: LoopingCall | None = None
-        self._down = False
-        self._isProbing = False
-        self._answered = False
-        self._vantages: list[str] = []
+        self._isClosed = False
+        self._isChecking = False
+        self._isGreeted = False
+        self._observers: list[str] = []
         self.features: list[str] = []
-        self._gone: Deferred[None] = Deferred()
-        self._patience: IDelayedCall | None = None
+        self._lost: Deferred[None] = Deferred()
+        self._closeTimeout: IDelayedCall | None = None
 
     def makeConnection(self, transport: ITransport) -> None:
-        # Not AMP's own, which would log a line of its own at each connection.
+        # AMP's own method would log a line at each connection.
         amp.BinaryBoxProtocol.makeConnection(self, transport)
 
     @property
     def overLoopback(self) -> bool:
         """
-        Whether the rendezvous is on this very host, as we see it ourselves.
+        Whether the rendezvous runs on this host, by the address that we connected to.
         """
         peer: Any = self.transport.getPeer() if self.transport else None
         return peer is not None and ipOf(peer).is_loopback
 
-    async def hello(self, patience: float = ANSWER_TIMEOUT) -> Address:
+    async def hello(self, timeout: float = ANSWER_TIMEOUT) -> Address:
         """
-        Introduce ourselves; other commands need not wait for the answer.  After it
-        L{vantages} and C{features} are known.
+        Say hello.  Other commands need not wait for the answer.  After it L{observers}
+        and C{features} are known.
 
-        @param patience: seconds to wait for the answer.
-        @return: the address that the rendezvous sees us come from.
-        @raise punch.errors.RendezvousError: it is no use.
+        @param timeout: seconds to wait for the answer.
+        @return: the address that the rendezvous observes us at.
+        @raise punch.errors.RendezvousError: the rendezvous refused, or did not answer.
         """
         asked = Deferred.fromCoroutine(
             self._ask(commands.Hello, version=commands.VERSION, features=[])
         )
-        answer = await asked.addTimeout(patience, self._clock).addErrback(explain)
-        self._answered = True
+        answer = await asked.addTimeout(timeout, self._clock).addErrback(
+            translateFailure
+        )
+        self._isGreeted = True
         observed: Address = answer["observed"]
-        self._vantages = answer["vantages"] or []
+        self._observers = answer["vantages"] or []
         self.features = answer["features"]
         return observed
 
     @property
-    def vantages(self) -> list[Address]:
+    def observers(self) -> list[Address]:
         """
-        First the rendezvous itself, then where else we can ask how we are seen; none
-        if the connection has ended.  Nobody sends us into our own networks.
+        The addresses that can observe ours: first the rendezvous itself, then those
+        that answer STUN.  There are none if the connection has ended.  Addresses in
+        private networks are left out, unless the rendezvous is in one.
         """
         peer: Any = self.transport.getPeer() if self.transport else None
         if peer is None:
             return []
-        texts = [f":{peer.port}", *self._vantages[:_MOST_VANTAGES]]
+        texts = [f":{peer.port}", *self._observers[:_MAX_OBSERVERS]]
         return trusted(parseAddresses(texts, peer.host))
 
     async def allocate(self, owner: bytes) -> str:
         """
         Wait under a number that the rendezvous chooses.
+
+        @param owner: a secret of this process, which takes the name over again.
+        @return: the number, as a name.
         """
         name: str = (await self._ask(commands.Allocate, owner=owner))["name"]
         return name
@@ -205,7 +224,8 @@ class RendezvousClient(amp.AMP):
         """
         Wait under C{name}.
 
-        @raise punch.errors.NameTaken: somebody else does.
+        @param owner: a secret of this process, which takes the name over again.
+        @raise punch.errors.NameTaken: somebody else waits under it.
         """
         await self._ask(commands.Publish, name=name, owner=owner)
 
@@ -219,13 +239,13 @@ class RendezvousClient(amp.AMP):
         self, name: str, message: bytes
     ) -> tuple[bytes, Address, float, bytes | None]:
         """
-        Meet who waits under C{name}.
+        Ask for an introduction to the listener that waits under C{name}.
 
         @param message: our PAKE message.
         @return: the introduction's id, the peer's observed address, the seconds to
-            wait before starting, and our own ticket for the relay, C{None} if the
-            rendezvous is none.
-        @raise punch.errors.NoSuchName: nobody does.
+            wait before starting, and our ticket for the relay, L{None} if the
+            rendezvous is no relay.
+        @raise punch.errors.NoSuchName: nobody waits under it.
         """
         answer = await self._ask(commands.Dial, name=name, message=message)
         return answer["introduction"], answer["peer"], answer["wait"], answer["ticket"]
@@ -234,17 +254,17 @@ class RendezvousClient(amp.AMP):
         """
         Send a message to the other side of an introduction.
         """
-        self._say(commands.Relay, introduction=introduction, message=message)
+        self._send(commands.Relay, introduction=introduction, message=message)
 
     def leave(self, introduction: bytes, reason: Reason) -> None:
         """
-        Be done with an introduction.
+        End an introduction; the other side is told the reason.
         """
-        self._say(commands.Leave, introduction=introduction, reason=reason.value)
+        self._send(commands.Leave, introduction=introduction, reason=reason.value)
 
     def keepAlive(self) -> None:
         """
-        From now on notice a rendezvous that is gone without a word.
+        Ping the rendezvous from now on, to notice if it is gone.
         """
         self._keepalive = LoopingCall(self._checkAlive)
         self._keepalive.clock = self._clock
@@ -253,40 +273,44 @@ class RendezvousClient(amp.AMP):
     @property
     def localHost(self) -> str:
         """
-        Our own IP address, as we see it; empty when the connection has ended.
+        The IP address of this host that the connection comes from; empty when the
+        connection has ended.
         """
         host: Any = self.transport.getHost() if self.transport else None
         return getattr(host, "host", "")
 
-    def probe(self, isDoubtful: bool = False) -> None:
+    def checkNow(self, isDoubtful: bool = False) -> None:
         """
-        See at once whether the rendezvous is still there.
+        Find out soon whether the connection still works, as when the network has
+        changed.
 
-        @param isDoubtful: we have reason to think that it is not.
+        @param isDoubtful: whether the address that it comes from is gone; then it is
+            aborted at once.
         """
-        if isDoubtful and not self._down:
+        if isDoubtful and not self._isClosed:
             self.abort()
-        elif not self._down and not self._isProbing:
-            self._isProbing = True
+        elif not self._isClosed and not self._isChecking:
+            self._isChecking = True
             alive = Deferred.fromCoroutine(self._ask(commands.Ping))
-            alive.addTimeout(PROBE_TIMEOUT, self._clock)
+            alive.addTimeout(CHECK_TIMEOUT, self._clock)
             alive.addErrback(lambda failure: self.abort())
-            alive.addBoth(self._probed)
+            alive.addBoth(self._checked)
 
-    def _probed(self, result: object) -> None:
-        self._isProbing = False
+    def _checked(self, result: object) -> None:
+        self._isChecking = False
 
     def disconnect(self) -> Deferred[None]:
         """
-        End the connection, after what was said; the guest is told no more.
+        Close the connection after the commands that were given; the receiver is told
+        nothing more.
 
-        @return: fires when it has ended; not to be cancelled.
+        @return: fires when the connection has ended; not to be cancelled.
         """
-        if not self._down and self.transport is not None:
-            self._down = True
+        if not self._isClosed and self.transport is not None:
+            self._isClosed = True
             self.transport.loseConnection()
-            self._patience = self._clock.callLater(GOODBYE, self.abort)
-        return self._gone
+            self._closeTimeout = self._clock.callLater(CLOSE_TIMEOUT, self.abort)
+        return self._lost
 
     def _checkAlive(self) -> None:
         alive = Deferred.fromCoroutine(self._ask(commands.Ping))
@@ -294,7 +318,7 @@ class RendezvousClient(amp.AMP):
 
     def abort(self) -> None:
         """
-        End the connection at once.
+        Close the connection at once.
         """
         if self.transport is not None:
             cast(ITCPTransport, self.transport).abortConnection()
@@ -302,10 +326,10 @@ class RendezvousClient(amp.AMP):
     async def _ask(self, command: type[amp.Command], **arguments: Any) -> Any:
         answer: Deferred[Any] = self.callRemote(command, **arguments)
         answer.addTimeout(ANSWER_TIMEOUT, self._clock)
-        return await answer.addErrback(explain)
+        return await answer.addErrback(translateFailure)
 
-    def _say(self, command: type[amp.Command], **arguments: Any) -> None:
-        if self.transport is not None and not self._down:
+    def _send(self, command: type[amp.Command], **arguments: Any) -> None:
+        if self.transport is not None and not self._isClosed:
             self.callRemote(command, **arguments)
 
     @commands.Introduce.responder
@@ -318,20 +342,20 @@ class RendezvousClient(amp.AMP):
         message: bytes,
         ticket: bytes | None,
     ) -> dict[str, Any]:
-        if not self._down:
-            self._guest.introduced(introduction, peer, wait, message, ticket)
+        if not self._isClosed:
+            self._receiver.introduced(introduction, peer, wait, message, ticket)
         return {}
 
     @commands.Relay.responder
     def _relayed(self, introduction: bytes, message: bytes) -> dict[str, Any]:
-        if not self._down:
-            self._guest.relayed(introduction, message)
+        if not self._isClosed:
+            self._receiver.relayed(introduction, message)
         return {}
 
     @commands.Leave.responder
     def _left(self, introduction: bytes, reason: str) -> dict[str, Any]:
-        if not self._down:
-            self._guest.left(introduction, reason)
+        if not self._isClosed:
+            self._receiver.left(introduction, reason)
         return {}
 
     @commands.Ping.responder
@@ -340,46 +364,48 @@ class RendezvousClient(amp.AMP):
 
     def unhandledError(self, failure: Failure) -> None:
         """
-        What came is no AMP of ours: the connection is of no use.
+        What arrived is not AMP: close the connection.
         """
         self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._keepalive is not None:
             self._keepalive.stop()
-        why = explain(reason).value
+        why = translateFailure(reason).value
         if not isinstance(why, errors.RendezvousError):
             why = errors.RendezvousLost()
-        if isinstance(why, errors.RendezvousLost) and not self._answered:
+        if isinstance(why, errors.RendezvousLost) and not self._isGreeted:
             why = errors.RendezvousViolation("it hung up on our hello")
         amp.BinaryBoxProtocol.connectionLost(self, Failure(why))
         self.transport = None
-        if self._patience is not None and self._patience.active():
-            self._patience.cancel()
-        if not self._down:
-            self._down = True
-            self._guest.rendezvousLost(why)
-        self._gone.callback(None)
+        if self._closeTimeout is not None and self._closeTimeout.active():
+            self._closeTimeout.cancel()
+        if not self._isClosed:
+            self._isClosed = True
+            self._receiver.rendezvousLost(why)
+        self._lost.callback(None)
 
 
 async def connect(
-    clock: IReactorTime, endpoint: IStreamClientEndpoint, guest: Guest
+    clock: IReactorTime, endpoint: IStreamClientEndpoint, receiver: CommandReceiver
 ) -> RendezvousClient:
     """
     Connect to the rendezvous at C{endpoint}.
 
     @raise punch.errors.RendezvousError: it can't be reached.
     """
-    factory = Factory.forProtocol(lambda: RendezvousClient(clock, guest))
+    factory = Factory.forProtocol(lambda: RendezvousClient(clock, receiver))
     factory.noisy = False
-    client: RendezvousClient = await reached(endpoint.connect(factory))
+    client: RendezvousClient = await translateErrors(endpoint.connect(factory))
     return client
 
 
-def reached(connected: Deferred[Any]) -> Deferred[Any]:
+def translateErrors(connected: Deferred[Any]) -> Deferred[Any]:
     """
-    The same, with our errors; and whoever cancels it hears of that alone, where an
-    endpoint may tell of the lookup or the connection that it had to give up.
+    Wrap an endpoint's Deferred so that it fails with errors of L{punch.errors}.
+
+    If the wrapper is cancelled, it fails with C{CancelledError}; an endpoint's own
+    Deferred may fail with the lookup or the connection that it gave up.
     """
     cancelled = False
 
@@ -393,5 +419,5 @@ def reached(connected: Deferred[Any]) -> Deferred[Any]:
             waiting.callback(result)
 
     waiting: Deferred[Any] = Deferred(cancel)
-    connected.addErrback(explain).addBoth(settle)
+    connected.addErrback(translateFailure).addBoth(settle)
     return waiting

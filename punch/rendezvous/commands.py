@@ -1,15 +1,15 @@
 """
 The AMP commands that pass between a peer and the rendezvous.
 
-A client says L{Hello} first; commands may follow it in the same flight.  A
-listener then holds names (L{Allocate}, L{Publish}); a dialer names one
-(L{Dial}).  The rendezvous introduces the two (the answer to L{Dial}, and
-L{Introduce}), each with an address it observed and a wait, so that both start
-at one instant.  Until one of them L{Leave}s, it L{Relay}s their messages
-without reading them.
+A client says L{Hello} first; commands may follow it in the same flight.  A listener
+then holds names (L{Allocate}, L{Publish}); a dialer names one (L{Dial}).  The
+rendezvous introduces the two (by the answer to L{Dial}, and by L{Introduce}).  Each is
+told the other's observed address and how long to wait, so that both start at one
+instant.  Until one of them sends L{Leave}, the rendezvous passes their messages on
+(L{Relay}) without reading them.
 
-Commands without an answer cannot be refused; where one does not fit, the
-rendezvous ends the introduction with a L{Leave}.
+A command without an answer cannot be refused; if it exceeds a limit, the rendezvous
+ends the introduction with a L{Leave}.
 """
 
 from __future__ import annotations
@@ -101,11 +101,11 @@ class Hello(amp.Command):
     """
     The first command of a client.
 
-    C{features} are words; unknown ones are ignored.  C{roundTrip} is what the
-    client measured while it connected, for where the server's kernel cannot say.
-    The answer tells the address that the server sees the client come from, and
-    C{vantages}: where else it can be asked so, by STUN over TCP.  C{":4041"} is that
-    port of the address that the client knows the server by.
+    C{features} are words; unknown ones are ignored.  C{roundTrip} is what the client
+    measured while it connected, in case the server's kernel does not say.  The answer
+    tells the address that the server observes the client at, and C{vantages}: other
+    addresses that answer STUN over TCP.  C{":4041"} is that port of the address that
+    the client knows the server by.
     """
 
     arguments = [
@@ -125,8 +125,8 @@ class Allocate(amp.Command):
     """
     Publish a free number for this connection.
 
-    C{owner} is a secret of the client's process: who shows it again may take the
-    name over, after a connection that died unnoticed.
+    C{owner} is a secret of the client's process.  A newer connection that shows it may
+    take the name over, if this one died unnoticed.
     """
 
     arguments = [(b"owner", amp.String())]
@@ -136,7 +136,7 @@ class Allocate(amp.Command):
 
 class Publish(amp.Command):
     """
-    Wait under a chosen name (or, coming back, under the number allotted before).
+    Wait under a chosen name, or, after a loss, under the number allocated before.
     """
 
     arguments = [(b"name", amp.Unicode()), (b"owner", amp.String())]
@@ -156,11 +156,12 @@ class Withdraw(amp.Command):
 
 class Dial(amp.Command):
     """
-    Ask to meet who waits under C{name}.
+    Ask for an introduction to the listener that waits under C{name}.
 
     C{message} is the dialer's PAKE message, which the listener gets with its
-    L{Introduce}.  The answer is the dialer's half of the introduction, and its
-    C{ticket} for the relay (see L{punch.rendezvous.relaypreamble}), if there is one.
+    L{Introduce}.  The answer is the dialer's side of the introduction, and its
+    C{ticket} for the relay (see L{punch.rendezvous.relaypreamble}), if there is a
+    relay.
     """
 
     arguments = [(b"name", amp.Unicode()), (b"message", amp.String())]
@@ -175,8 +176,8 @@ class Dial(amp.Command):
 
 class Introduce(amp.Command):
     """
-    To a listener: somebody dialed C{name}; start after C{wait}.  C{ticket} is the
-    listener's own for the relay.
+    Tell a listener that somebody dialed C{name}; it starts after C{wait}.  C{ticket} is
+    the listener's own for the relay.
     """
 
     arguments = [
@@ -192,7 +193,7 @@ class Introduce(amp.Command):
 
 class Relay(amp.Command):
     """
-    A message for the other side of an introduction, in either direction.
+    Pass a message to the other side of an introduction, in either direction.
     """
 
     arguments = [(b"introduction", amp.String()), (b"message", amp.String())]
@@ -201,8 +202,8 @@ class Relay(amp.Command):
 
 class Leave(amp.Command):
     """
-    One side of an introduction is done with it; the other is told C{reason}, the
-    value of a L{punch.errors.Reason}.
+    End an introduction; the other side is told C{reason}, the value of a
+    L{punch.errors.Reason}.
     """
 
     arguments = [(b"introduction", amp.String()), (b"reason", amp.Unicode())]
@@ -211,13 +212,13 @@ class Leave(amp.Command):
 
 class Probe(amp.Command):
     """
-    Ask the rendezvous to connect, from a port that the client has not contacted, to the
-    address that this connection comes from, and to no other; it closes what comes about
-    at once.
+    Ask the rendezvous to connect to the address that this connection comes from, and to
+    no other, from a port that the client has not contacted.  The rendezvous closes the
+    connection at once.
 
-    C{elsewhere}: from another address of its own, too, than the client has contacted.
-    C{answer}: what came of it.  Whose feature
-    list has C{"knock"} does so; C{"knock-elsewhere"}: from another address, too.
+    C{elsewhere}: connect from another address than the client has contacted, too.
+    C{answer}: what came of it.  A rendezvous that obeys has C{"knock"} in its feature
+    list, and C{"knock-elsewhere"} if it has another address.
     """
 
     commandName = b"Knock"
@@ -228,7 +229,8 @@ class Probe(amp.Command):
 
 class Ping(amp.Command):
     """
-    Either side may ask whether the other lives; it also keeps NATs' mappings.
+    Ask whether the other side is alive, in either direction; this also keeps the NATs'
+    mappings.
     """
 
     arguments: ClassVar[list[tuple[bytes, amp.Argument]]] = []

@@ -1,5 +1,5 @@
 """
-The relayed connection: one that leads to the peer by way of the relay.
+The client of the relay: a connection that leads to the peer through the relay.
 """
 
 from __future__ import annotations
@@ -27,21 +27,22 @@ from punch.net.connection import (
     Origin,
     setTCPOptions,
 )
-from punch.rendezvous.client import ANSWER_TIMEOUT, explain, reached
+from punch.rendezvous.client import ANSWER_TIMEOUT, translateErrors, translateFailure
 from punch.rendezvous.relaypreamble import STATUSES, encodePreamble
 from punch.util.deferreds import SharedResult
 
 
-class Relayed(Connection):
+class RelayedConnection(Connection):
     """
-    A connection to the relay, which has our ticket.
+    A connection to the relay, over which our ticket was sent.
 
-    Whoever takes it gets the peer's bytes, and may write at once: what the peer is
-    not there for yet is held on the way.  If the relay refuses, or breaks off before
-    the peer is there, the taker hears one of L{punch.rendezvous.relayerrors}, or
-    L{RendezvousLost}; so does L{failure} tell, for takers who lose it on the way.
+    L{connectRelay} makes it.  Whatever protocol it is handed over to gets the peer's
+    bytes, and may write at once: the relay holds what it writes until the peer is
+    there.  If the relay refuses, or closes the connection before that, the protocol is
+    told one of L{punch.rendezvous.relayerrors}, or L{RendezvousLost}.
 
-    C{failure}: why it came to nothing; C{None}: it has not.
+    @ivar failure: that error too, for protocols that report another one; L{None} while
+        there is none.
     """
 
     failure: Failure | None = None
@@ -52,19 +53,20 @@ class Relayed(Connection):
         """
         Connection.__init__(self, Origin.CONNECTED)
         self._preamble = preamble
-        self._standing: SharedResult[Relayed] = SharedResult()
+        self._established: SharedResult[RelayedConnection] = SharedResult()
         self._isSpliced = False
 
-    def whenStanding(self) -> Deferred[Relayed]:
+    def whenEstablished(self) -> Deferred[RelayedConnection]:
         """
-        The connection to the relay is made, TLS to it included.
+        Fires when the connection to the relay is made, TLS to it included.
         """
-        return self._standing.wait()
+        return self._established.wait()
 
     def connectionMade(self) -> None:
         if ISSLTransport.providedBy(self.transport):
-            # Nothing may wait yet: the handshake needs its bytes.  (Endpoints show
-            # the transport one interface of ours at most, and TCP's matters there.)
+            # Reading may not be paused yet: the handshake needs its bytes.  (Endpoints
+            # pass one interface of ours to the transport at most, so this one is
+            # declared here.)
             alsoProvides(self, IHandshakeListener)
             tls = cast(TLSMemoryBIOProtocol, self.transport)
             setTCPOptions(cast(IStreamTransport, tls.transport))
@@ -72,25 +74,25 @@ class Relayed(Connection):
         else:
             setTCPOptions(self.transport)
             self.transport.write(self._preamble)
-            self._stand()
+            self._establish()
 
     def handshakeCompleted(self) -> None:
         """
-        TLS to the relay stands.
+        The TLS handshake with the relay is complete.
         """
-        self._stand()
+        self._establish()
 
-    def _stand(self) -> None:
+    def _establish(self) -> None:
         self.transport.pauseProducing()
-        self._standing.succeed(self)
+        self._established.succeed(self)
 
     def _bypass(self, taker: IProtocol) -> None:
         # Not before the relay has answered.
-        self.dataReceived = self._answered  # type: ignore[method-assign]
+        self.dataReceived = self._statusReceived  # type: ignore[method-assign]
 
-    def _answered(self, data: bytes) -> None:
+    def _statusReceived(self, data: bytes) -> None:
         """
-        The relay's answer, and the peer's first bytes.
+        The relay's status arrived, and perhaps the peer's first bytes.
         """
         refusal = STATUSES.decode(data[0])
         if refusal is not None:
@@ -111,32 +113,31 @@ class Relayed(Connection):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if not self._isSpliced and self.failure is None:
-            self.failure = _early(reason)
-        if not self._standing.settled:
-            self._standing.fail(explain(reason))
+            self.failure = _earlyLoss(reason)
+        if not self._established.settled:
+            self._established.fail(translateFailure(reason))
         Connection.connectionLost(self, self.failure or reason)
 
 
-def _early(reason: Failure) -> Failure:
+def _earlyLoss(reason: Failure) -> Failure:
     """
-    Why a connection to the relay ended before the peer was there; it was we, if
-    nobody else.
+    Why a connection to the relay ended before the peer was there.
     """
     if reason.check(ConnectionAborted):
         return reason
-    explained = explain(reason)
-    if explained.check(RendezvousLost):
+    translated = translateFailure(reason)
+    if translated.check(RendezvousLost):
         return Failure(RendezvousLost("before the other side was there"))
-    return explained
+    return translated
 
 
-async def _connect(endpoint: IStreamClientEndpoint, ticket: bytes) -> Relayed:
+async def _connect(endpoint: IStreamClientEndpoint, ticket: bytes) -> RelayedConnection:
     preamble = encodePreamble(ticket)
-    factory = Factory.forProtocol(lambda: Relayed(preamble))
+    factory = Factory.forProtocol(lambda: RelayedConnection(preamble))
     factory.noisy = False
-    relayed: Relayed = await reached(endpoint.connect(factory))
+    relayed: RelayedConnection = await translateErrors(endpoint.connect(factory))
     try:
-        await relayed.whenStanding()
+        await relayed.whenEstablished()
     except BaseException:
         relayed.abort()
         raise
@@ -145,14 +146,15 @@ async def _connect(endpoint: IStreamClientEndpoint, ticket: bytes) -> Relayed:
 
 def connectRelay(
     clock: IReactorTime, endpoint: IStreamClientEndpoint, ticket: bytes
-) -> Deferred[Relayed]:
+) -> Deferred[RelayedConnection]:
     """
-    Connect to the relay at C{endpoint}, where the rendezvous is, and show it our
-    ticket.  Whether the other side is there, or comes, is not waited for.  Cancelling
-    leaves nothing behind.
+    Connect to the relay and send our ticket, without waiting for the peer.  Cancelling
+    it closes what there is.
 
+    @param endpoint: where the rendezvous is, which is the relay.
     @return: fires with the connection, as soon as it is made.
-    @raise punch.errors.RendezvousError: it can't be reached, or the ticket is none.
+    @raise punch.errors.RendezvousError: the relay can't be reached, or the ticket is
+        malformed.
     """
     connecting = Deferred.fromCoroutine(_connect(endpoint, ticket))
-    return connecting.addTimeout(ANSWER_TIMEOUT, clock).addErrback(explain)
+    return connecting.addTimeout(ANSWER_TIMEOUT, clock).addErrback(translateFailure)

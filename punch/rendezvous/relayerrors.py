@@ -1,6 +1,5 @@
 """
-What the relay refuses, and how it ends what goes too far.  (As in L{punch.errors},
-what a person reads is the docstring.)
+The errors of the relay.  As in L{punch.errors}, users read the docstrings.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from punch.errors import (
 from punch.net.connection import Connection, Origin
 from punch.net.tls import PeerAuthenticator
 from punch.rendezvous.client import ANSWER_TIMEOUT
-from punch.rendezvous.relayclient import Relayed, connectRelay
+from punch.rendezvous.relayclient import RelayedConnection, connectRelay
 from punch.rendezvous.relayerrors import PeerAbsent, RelayRefused, TicketUnknown
 from punch.rendezvous.relaypreamble import TICKET_BYTES
 from punch.role import Role
@@ -58,16 +58,18 @@ def byTLS(host: MemoryHost) -> IStreamClientEndpoint:
 everyWay = pytest.mark.parametrize("way", [byTCP, byTLS], ids=["tcp", "tls"])
 
 
-def show(site: Site, ticket: bytes, way: Way = byTCP, which: int = 0) -> Relayed:
+def show(
+    site: Site, ticket: bytes, way: Way = byTCP, which: int = 0
+) -> RelayedConnection:
     """
     Have a host connect.
     """
     host = site.hosts[which]
-    made: Relayed = spin(connectRelay(host, way(host), ticket), site.network)
+    made: RelayedConnection = spin(connectRelay(host, way(host), ticket), site.network)
     return made
 
 
-def both(site: Site, way: Way) -> list[Relayed]:
+def both(site: Site, way: Way) -> list[RelayedConnection]:
     """
     Have both.
     """

@@ -18,7 +18,7 @@ from punch.check.report import Report, State
 from punch.net.address import HostPort
 from punch.peer.description import rendezvousEndpoint
 from punch.peer.settings import Settings
-from punch.rendezvous.client import GOODBYE
+from punch.rendezvous.client import CLOSE_TIMEOUT
 from punch.rendezvous.server.limits import Limits
 from punch.rendezvous.server.probe import Prober
 from punch.rendezvous.server.stunserver import STUNFactory
@@ -69,7 +69,7 @@ class Check:
         Let it find what it can, after which nothing is left of it.
         """
         found: Findings = self.world.spin(self.running)
-        self.world.run(GOODBYE + 0.001)
+        self.world.run(CLOSE_TIMEOUT + 0.001)
         self.world.end()
         return found
 
@@ -359,7 +359,7 @@ def test_bothFamilies() -> None:
     assert str(values["ipv6"]).endswith("(no NAT)")
     for each in stop:
         each()
-    world.run(GOODBYE + 0.001)
+    world.run(CLOSE_TIMEOUT + 0.001)
     world.end()
 
 

@@ -16,7 +16,7 @@ from punch.check.trialresult import TrialResult
 from punch.events import CodeAllotted, Failed, Rehearsed
 from punch.peer import introduction
 from punch.peer.description import rendezvousEndpoint
-from punch.rendezvous.client import GOODBYE
+from punch.rendezvous.client import CLOSE_TIMEOUT
 from punch.signaling.code import parseCode
 from punch.testing import NATBehavior
 from tests.support.whole.guesser import wrong
@@ -66,7 +66,7 @@ def assertUnharmed(world: World, timeout: float = 12.0) -> None:
     The listener waits as before, was given nothing, and is met under the same code, or
     not, as if nothing had been.
     """
-    world.run(GOODBYE)
+    world.run(CLOSE_TIMEOUT)
     assert world.listener.reason == "waiting", world
     assert not world.listener.told(Failed)
     assert len(world.listener.told(Rehearsed)) == 1
@@ -174,7 +174,7 @@ def test_wrongCode() -> None:
     prospect = world.spin(rehearsal(world, wrong(world.listener.code)))
     assert prospect.verdict is None
     assert prospect.why.reason.value == "wrong-code"
-    world.run(GOODBYE)
+    world.run(CLOSE_TIMEOUT)
     assert world.listener.reason == "wrong-code"
     assert not world.listener.told(Rehearsed)
     world.end()
@@ -203,7 +203,7 @@ def test_name() -> None:
     for _ in range(12):
         prospect = world.spin(rehearsalOf(world, NAME, SECRET))
         assert prospect.verdict is Verdict.LIKELY, prospect
-    world.run(GOODBYE)
+    world.run(CLOSE_TIMEOUT)
     assert len(world.listener.told(Rehearsed)) == 12
     assert not running.factory.made
     world.spin(running.stop())
@@ -224,7 +224,7 @@ def test_olderListener(monkeypatch: pytest.MonkeyPatch) -> None:
     world.run(2.0)
     prospect = world.spin(rehearsal(world))
     assert prospect.verdict is Verdict.LIKELY
-    world.run(GOODBYE)
+    world.run(CLOSE_TIMEOUT)
     [failed] = world.listener.told(Failed)
     assert failed.reason == "peer-left"
     assert not running.factory.made
@@ -246,7 +246,7 @@ def test_cancelled(after: float) -> None:
     running.addErrback(lambda why: why.trap(CancelledError) and None)
     world.run(after)
     running.cancel()
-    world.run(GOODBYE + 0.1)
+    world.run(CLOSE_TIMEOUT + 0.1)
     assert running.called
     if after > 3.5 * T:
         assert world.listener.reason == "waiting"

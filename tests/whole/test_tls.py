@@ -11,7 +11,7 @@ from punch.events import Connected
 from punch.peer.dialer import Dialer
 from punch.peer.listener import listenOnce
 from punch.peer.peer import Peer
-from punch.rendezvous.client import GOODBYE
+from punch.rendezvous.client import CLOSE_TIMEOUT
 from punch.signaling.code import parseCode
 from tests.support.whole.program import Program
 from tests.support.whole.tls import NAME, endpointOf, secure
@@ -89,7 +89,7 @@ def test_silent(side: str, instant: float) -> None:
     world.rendezvous.host.cut()
     who = world.listener if side == "listener" else world.dialer
     who.end()
-    world.run(GOODBYE + 0.001)
+    world.run(CLOSE_TIMEOUT + 0.001)
     assert who.ended
     for link in who.links:
         link.abortConnection()

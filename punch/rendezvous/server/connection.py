@@ -36,7 +36,7 @@ from punch.rendezvous.relayerrors import RelayAddressBusy, RelayError
 from punch.rendezvous.relaypreamble import NotRelay, readPreamble
 from punch.rendezvous.server.amp import BoxProtocol
 from punch.rendezvous.server.liveness import Action, Liveness, kernelRoundTrip
-from punch.rendezvous.server.relaysplice import RelayedConnection
+from punch.rendezvous.server.relaysplice import SplicedConnection
 from punch.rendezvous.server.state import ServerState
 
 _log = Logger()
@@ -67,7 +67,7 @@ class ServedConnection(BoxProtocol):
 
     What a client may ask for beyond that is up to the subclass
     (L{punch.rendezvous.server.handlers.RendezvousProtocol}).  A connection whose first
-    bytes are the relay's preamble becomes a L{RelayedConnection} instead.  The
+    bytes are the relay's preamble becomes a L{SplicedConnection} instead.  The
     connection ends when the client leaves, is idle or silent for too long, or violates
     the protocol.
 
@@ -89,7 +89,7 @@ class ServedConnection(BoxProtocol):
 
     _stage = Stage.CONNECTED
     _refusals = 0
-    _relayed: RelayedConnection | None = None
+    _relayed: SplicedConnection | None = None
     _liveness: Liveness
 
     def __init__(self, state: ServerState) -> None:
@@ -289,7 +289,7 @@ class ServedConnection(BoxProtocol):
         self._end()
         self._stage, self.due = Stage.RELAYED, inf
         host = getattr(self.peer(), "host", "")
-        relayed = RelayedConnection(addressKey(host), self._logRefusal, self._linger)
+        relayed = SplicedConnection(addressKey(host), self._logRefusal, self._linger)
         self._relayed = relayed
         self.dataReceived = relayed.dataReceived  # type: ignore[method-assign]
         alsoProvides(self, IHalfCloseableProtocol)
@@ -307,7 +307,7 @@ class ServedConnection(BoxProtocol):
         """
         A client of the relay will send no more.
         """
-        cast(RelayedConnection, self._relayed).readConnectionLost()
+        cast(SplicedConnection, self._relayed).readConnectionLost()
 
     def writeConnectionLost(self) -> None:
         """

@@ -28,7 +28,7 @@ from punch.rendezvous.relayerrors import (
 from punch.rendezvous.relaypreamble import TICKET_BYTES
 from punch.rendezvous.server.limits import Limits
 from punch.rendezvous.server.ratelimit import KeyedQuota
-from punch.rendezvous.server.relaysplice import RelayedConnection, RelaySplice
+from punch.rendezvous.server.relaysplice import RelaySplice, SplicedConnection
 from punch.rendezvous.server.statistics import Statistics
 
 
@@ -134,7 +134,7 @@ class Relay:
         self._limits = limits
         self._statistics = statistics
         self._tickets = Tickets(limits.ticketSeconds)
-        self._waiting: dict[TicketPair, RelayedConnection] = {}
+        self._waiting: dict[TicketPair, SplicedConnection] = {}
         self._splices: dict[RelaySplice, None] = {}
         self._perAddress = KeyedQuota(limits.splicesPerAddress, "relayed links")
         self._carried = 0
@@ -183,7 +183,7 @@ class Relay:
         self._carried = 0
         return carried
 
-    def admit(self, connection: RelayedConnection, ticket: bytes) -> None:
+    def admit(self, connection: SplicedConnection, ticket: bytes) -> None:
         """
         Let a client in that shows a ticket: the first of two waits, the second is
         joined with it.
@@ -209,7 +209,7 @@ class Relay:
         except TooMany as error:
             raise RelayAddressBusy(error.detail) from None
 
-    def _stopWaiting(self, pair: TicketPair) -> RelayedConnection | None:
+    def _stopWaiting(self, pair: TicketPair) -> SplicedConnection | None:
         """
         The client that waits for the other of a pair, if any, does so no more.
         """
@@ -224,7 +224,7 @@ class Relay:
         if waiting is not None:
             waiting.refuse(PeerAbsent())
 
-    def _join(self, first: RelayedConnection | None, second: RelayedConnection) -> None:
+    def _join(self, first: SplicedConnection | None, second: SplicedConnection) -> None:
         """
         Splice two clients, of which C{first} waited unless it has gone.
         """

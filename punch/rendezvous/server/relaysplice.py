@@ -38,8 +38,8 @@ class RelaySplice:
         self,
         clock: IReactorTime,
         limits: Limits,
-        first: RelayedConnection,
-        second: RelayedConnection,
+        first: SplicedConnection,
+        second: SplicedConnection,
         ended: Callable[[RelaySplice], None],
     ) -> None:
         """
@@ -119,7 +119,7 @@ class RelaySplice:
             self._ended(self)
 
 
-class RelayedConnection(SocketEnd):
+class SplicedConnection(SocketEnd):
     """
     One client's connection to the relay, from its ticket to its end.
 
@@ -132,7 +132,7 @@ class RelayedConnection(SocketEnd):
     @ivar abandoned: called if the connection ends while it waits for the peer.
     """
 
-    other: RelayedConnection
+    other: SplicedConnection
     abandoned: Callable[[], object] | None = None
 
     _splice: RelaySplice | None = None

@@ -22,7 +22,7 @@ from punch.rendezvous.relayerrors import TicketUnknown, TicketUsed
 from punch.rendezvous.relaypreamble import TICKET_BYTES, encodePreamble
 from punch.rendezvous.server.amp import codecOf
 from punch.rendezvous.server.relay import TicketPair, Tickets
-from punch.rendezvous.server.relaysplice import RelayedConnection
+from punch.rendezvous.server.relaysplice import SplicedConnection
 from tests.support.doubles import watching
 from tests.support.programs import HalfCloser
 from tests.support.relays import Site
@@ -729,7 +729,7 @@ def test_interfaces() -> None:
     """
     A half hears of half-closed connections, and is a producer to the other.
     """
-    connection = RelayedConnection("192.0.2.1", lambda error: None, lambda: None)
+    connection = SplicedConnection("192.0.2.1", lambda error: None, lambda: None)
     verifyObject(IHalfCloseableProtocol, connection)
     verifyObject(IPushProducer, connection)
 
@@ -739,7 +739,7 @@ def test_pauses() -> None:
     A half reads if the other takes more, and its splice does not rest, and there is
     more to come.
     """
-    connection = RelayedConnection("192.0.2.1", lambda error: None, lambda: None)
+    connection = SplicedConnection("192.0.2.1", lambda error: None, lambda: None)
     connection.makeConnection(transport := StringTransport())
     connection.pauseProducing()
     connection.throttle()

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.task import Clock
 
 from punch import api
-from punch.rendezvous.client import GOODBYE
+from punch.rendezvous.client import CLOSE_TIMEOUT
 from punch.rendezvous.server.directory import MemoryDirectory
 from punch.rendezvous.server.factory import RendezvousFactory
 from punch.rendezvous.server.limits import Limits
@@ -277,7 +277,7 @@ class World:
         for program in self.programs:
             program.end()
         self.rendezvous.stop()
-        self.run(GOODBYE + 0.001)
+        self.run(CLOSE_TIMEOUT + 0.001)
         left = (self.network.openSockets(), list(self.network.delayedCalls()))
         assert left == ([], []), f"left: {left}\n{self}"
 
