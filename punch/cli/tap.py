@@ -28,7 +28,7 @@ from punch.cli.options import (
 from punch.cli.rlimit import allowFiles
 from punch.errors import BadOption, Bug, LinkError, Misuse, PunchError
 from punch.eventlog import EventLog, openEvents
-from punch.forwarding.service import Ends, Forwarding
+from punch.forwarding.service import ForwardingService, LocalSide
 from punch.interfaces import IOutcome, IStandardStreamsProtocol
 from punch.nat.portsearch import DEFAULT_SOCKETS
 from punch.net.identity import Identity, loadOrMakeIdentity, parsePin
@@ -305,7 +305,7 @@ def makeService(options: Options) -> IService:
 
     makeRoom(options)
     try:
-        ends = Ends(reactor, options["expose"], options["forward"])
+        ends = LocalSide(reactor, options["expose"], options["forward"])
         # First: it may take the standard streams, which --events may name.
         factory = _factoryFor(reactor, options, ends)
         settings = replace(
@@ -316,9 +316,9 @@ def makeService(options: Options) -> IService:
         peer = _serviceFor(reactor, options, factory, settings)
     except Misuse as mistake:
         giveUp(PROGRAM, str(mistake))
-    service: PunchService | Forwarding = peer
-    if factory is ends.streaming:
-        service = Forwarding(reactor, peer, ends, settings.tell)
+    service: PunchService | ForwardingService = peer
+    if factory is ends.pool:
+        service = ForwardingService(reactor, peer, ends, settings.tell)
 
     def ended(error: PunchError | None) -> None:
         if error is None:
@@ -333,19 +333,19 @@ def makeService(options: Options) -> IService:
     return service
 
 
-def _factoryFor(reactor: Any, options: Options, ends: Ends) -> IProtocolFactory:
+def _factoryFor(reactor: Any, options: Options, ends: LocalSide) -> IProtocolFactory:
     """
     What builds a protocol for each link.
     """
     if options["expose"] or options["forward"]:
-        return ends.streaming
+        return ends.pool
     plugin = options["protocol-plugin"]
     factory: IProtocolFactory = plugin.factory(reactor, options["protocol-args"])
     return factory
 
 
 async def _outcome(
-    service: PunchService | Forwarding, factory: IProtocolFactory
+    service: PunchService | ForwardingService, factory: IProtocolFactory
 ) -> PunchError | None:
     error = await service.whenDone()
     if not IOutcome.providedBy(factory):

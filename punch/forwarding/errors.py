@@ -1,6 +1,5 @@
 """
-What can go wrong with a forward.  (As in L{punch.errors}, what a person reads is the
-docstring.)
+The errors of forwarding.  As in L{punch.errors}, people read the docstring.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from punch.streams.errors import StreamError
 
 class CannotListen(Misuse):
     """
-    A forward's local end cannot be opened; stop the program that has it, or choose
-    another.
+    The local port of a forward cannot be opened; stop the program that uses it, or
+    choose another port.
     """
 
     reason = Reason.CANNOT_LISTEN

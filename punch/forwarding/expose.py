@@ -1,5 +1,5 @@
 """
-The exposed: what the peer may reach here, a service of its own each.
+Exposed services: what the peer may reach here, each under a name of its own.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ from twisted.internet.interfaces import IProtocol, IReactorTime, IStreamClientEn
 from twisted.internet.protocol import Factory
 
 from punch.errors import BadOption
-from punch.forwarding.localconnection import Local, Locals, StreamEnd
-from punch.forwarding.servicespec import namedEndpoint
+from punch.forwarding.localconnection import (
+    LocalConnection,
+    LocalConnections,
+    StreamEnd,
+)
+from punch.forwarding.servicespec import parseNamedEndpoint
 from punch.net.address import PunchAddress
 from punch.streams.errors import TargetRefused
 from punch.streams.inbound import Offers
@@ -24,37 +28,44 @@ USAGE = "--expose ssh=tcp:localhost:22"
 
 CONNECT_TIMEOUT = 30.0
 """
-Seconds that a target has to accept a connection.  (Its endpoint may have less.)
+Seconds that a target has to accept a connection.  Its endpoint may allow less.
 """
 
 
-class Exposed:
+class ExposedService:
     """
-    One service: each of its streams is spliced to a connection to the target.
+    Connects each stream that the peer opens for one service to a target.
+
+    L{parseExposed} makes one for each C{--expose}; a multiplexer calls it as an
+    L{Offer<punch.streams.inbound.Offer>}.
     """
 
     def __init__(
         self,
         clock: IReactorTime,
         target: IStreamClientEndpoint,
-        locals: Locals,
+        connections: LocalConnections,
     ) -> None:
+        """
+        @param target: where the service is.
+        @param connections: keeps track of the connections to it.
+        """
         self._clock = clock
         self._target = target
-        self._factory = Factory.forProtocol(lambda: Local(locals))
+        self._factory = Factory.forProtocol(lambda: LocalConnection(connections))
         self._factory.noisy = False
 
     def __call__(self, peer: PunchAddress) -> Deferred[IProtocol]:
         """
-        Connect to the target (L{punch.streams.inbound.Offer}).
+        Connect to the target, for one stream.
 
-        @raise TargetRefused: it cannot be reached.
+        @raise TargetRefused: the target cannot be reached, through the Deferred.
         """
         return Deferred.fromCoroutine(self._connect())
 
     async def _connect(self) -> IProtocol:
         connecting = self._target.connect(self._factory)
-        connecting.addTimeout(CONNECT_TIMEOUT, self._clock, _tooLate)
+        connecting.addTimeout(CONNECT_TIMEOUT, self._clock, _timedOut)
         try:
             local: Any = await connecting
         except (CancelledError, ConnectingCancelledError):
@@ -64,20 +75,22 @@ class Exposed:
         return StreamEnd(local)
 
 
-def _tooLate(result: object, timeout: float) -> NoReturn:
+def _timedOut(result: object, timeout: float) -> NoReturn:
     raise TimeoutError()
 
 
-def exposed(reactor: Any, texts: Sequence[str], locals: Locals) -> Offers:
+def parseExposed(
+    reactor: Any, texts: Sequence[str], connections: LocalConnections
+) -> Offers:
     """
-    What C{--expose [NAME=]ENDPOINT}, some times, offers.
+    Make the services that the values of C{--expose}, each C{[NAME=]ENDPOINT}, offer.
 
-    @raise BadOption: one of them is no client endpoint, or its name is another's.
+    @raise BadOption: a value has no client endpoint, or two have one name.
     """
-    offers: dict[str, Exposed] = {}
+    offers: dict[str, ExposedService] = {}
     for text in texts:
-        service, target = namedEndpoint(USAGE, clientFromString, reactor, text)
+        service, target = parseNamedEndpoint(USAGE, clientFromString, reactor, text)
         if service in offers:
             raise BadOption(f"--expose {text}: there is a service {service!r} already")
-        offers[service] = Exposed(reactor, target, locals)
+        offers[service] = ExposedService(reactor, target, connections)
     return offers

@@ -1,6 +1,5 @@
 """
-The forward: a local port whose connections are streams of one service, on the
-newest link.
+Forwards: local ports whose connections become streams to a service of the peer.
 """
 
 from __future__ import annotations
@@ -18,8 +17,12 @@ from twisted.logger import Logger
 
 from punch.errors import PunchError
 from punch.forwarding.errors import NoLink
-from punch.forwarding.localconnection import Local, Locals, StreamEnd
-from punch.forwarding.servicespec import namedEndpoint
+from punch.forwarding.localconnection import (
+    LocalConnection,
+    LocalConnections,
+    StreamEnd,
+)
+from punch.forwarding.servicespec import parseNamedEndpoint
 from punch.net.address import formatAddress
 from punch.streams.errors import ServiceSilent
 from punch.streams.multiplexer import Multiplexer
@@ -30,42 +33,49 @@ USAGE = "--forward ssh=tcp:2222:interface=127.0.0.1"
 
 MOST_WAITING = 128
 """
-Connections of all forwards together that may wait for a link.
+How many connections, of all forwards together, may wait for a link.
 """
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """
-Seconds for which one may wait; and then, for the answer of the other side.
+Seconds that a connection may wait for a link, and then for the peer's answer.
 """
 
 
-class Switchboard:
+class StreamOpener:
     """
-    Finds each connection its stream.  All forwards of a process share one.
+    Opens a stream on the newest link for each local connection, and splices the two.
+    While there is no link, connections wait for one.
+
+    L{LocalSide<punch.forwarding.service.LocalSide>} makes one, which all its forwards
+    share, and the service closes it when it stops.
     """
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, streaming: MultiplexerPool) -> None:
+    def __init__(self, clock: IReactorTime, pool: MultiplexerPool) -> None:
         self._clock = clock
-        self._streaming = streaming
+        self._pool = pool
         self._waiting: set[Deferred[Multiplexer]] = set()
 
-    def connect(self, local: Local, service: str) -> None:
+    def connect(self, local: LocalConnection, service: str) -> None:
         """
-        Splice a new connection to a stream for C{service}, once there is a link.
+        Splice a new connection to a stream, once there is a link.  If there will be no
+        stream, abort the connection.
+
+        @param service: the name of the service that the stream asks for.
         """
         spliced = Deferred.fromCoroutine(self._splice(local, service))
         spliced.addErrback(lambda why: self._log.failure("in a forward", why))
 
-    async def _splice(self, local: Local, service: str) -> None:
+    async def _splice(self, local: LocalConnection, service: str) -> None:
         try:
             request = await self._request(service)
         except (PunchError, CancelledError) as why:
             self._refused(local, service, why)
             return
         request.stream.start(StreamEnd(local))
-        accepted = request.whenAccepted().addTimeout(PATIENCE, self._clock)
+        accepted = request.whenAccepted().addTimeout(TIMEOUT, self._clock)
         try:
             await accepted
         except TimeoutError:
@@ -74,11 +84,13 @@ class Switchboard:
         except PunchError as why:
             self._refused(local, service, why)
 
-    def _refused(self, local: Local, service: str, why: BaseException) -> None:
+    def _refused(
+        self, local: LocalConnection, service: str, why: BaseException
+    ) -> None:
         """
-        Tell, unless it was our side that has gone.
+        Abort the connection; and log why, unless it was closed from our side.
         """
-        if local.lives and isinstance(why, PunchError):
+        if local.isOpen and isinstance(why, PunchError):
             self._log.warn(
                 "A connection to {service!r} was refused: {why}",
                 service=service,
@@ -87,7 +99,7 @@ class Switchboard:
         local.abort()
 
     async def _request(self, service: str) -> OutboundRequest:
-        multiplexer = self._streaming.newest()
+        multiplexer = self._pool.newest()
         if multiplexer is None:
             multiplexer = await self._nextLink()
         return await multiplexer.open(service)
@@ -95,26 +107,32 @@ class Switchboard:
     async def _nextLink(self) -> Multiplexer:
         if len(self._waiting) >= MOST_WAITING:
             raise NoLink(f"{MOST_WAITING} connections wait for one")
-        ready = self._streaming.whenReady()
+        ready = self._pool.whenReady()
         self._waiting.add(ready)
         try:
-            return await ready.addTimeout(PATIENCE, self._clock)
+            return await ready.addTimeout(TIMEOUT, self._clock)
         except TimeoutError:
-            raise NoLink(f"none came within {PATIENCE:.0f} seconds")
+            raise NoLink(f"none came within {TIMEOUT:.0f} seconds")
         finally:
             self._waiting.discard(ready)
 
     def close(self) -> None:
         """
-        Who waits waits in vain.
+        Cancel the connections that still wait for a link.
         """
         for each in list(self._waiting):
             each.cancel()
 
 
-class Forward(Factory[Local]):
+class Forward(Factory[LocalConnection]):
     """
-    One forward.
+    One forward: the factory of the connections to its local port.
+
+    L{parseForwards} makes one for each C{--forward}; the service opens its port.
+
+    @ivar service: the name of the service that the connections ask for.
+    @ivar endpoint: where to listen.
+    @ivar text: the value of C{--forward}, for error messages.
     """
 
     noisy = False
@@ -123,44 +141,48 @@ class Forward(Factory[Local]):
         self,
         service: str,
         endpoint: IStreamServerEndpoint,
-        locals: Locals,
-        switchboard: Switchboard,
+        connections: LocalConnections,
+        opener: StreamOpener,
         text: str,
     ) -> None:
         """
-        @param text: how our user calls it.
+        @param connections: keeps track of the connections.
+        @param opener: finds a stream for each of them.
         """
         self.service = service
         self.endpoint = endpoint
         self.text = text
-        self._locals = locals
-        self._switchboard = switchboard
+        self._connections = connections
+        self._opener = opener
 
-    def buildProtocol(self, addr: IAddress | None) -> Local:
-        return Local(self._locals, self._connected)
+    def buildProtocol(self, addr: IAddress | None) -> LocalConnection:
+        return LocalConnection(self._connections, self._connected)
 
-    def _connected(self, local: Local) -> None:
-        self._switchboard.connect(local, self.service)
+    def _connected(self, local: LocalConnection) -> None:
+        self._opener.connect(local, self.service)
 
 
-def forwards(
-    reactor: Any, texts: Sequence[str], locals: Locals, switchboard: Switchboard
+def parseForwards(
+    reactor: Any,
+    texts: Sequence[str],
+    connections: LocalConnections,
+    opener: StreamOpener,
 ) -> list[Forward]:
     """
-    What C{--forward [NAME=]ENDPOINT}, some times, asks for.
+    Make the forwards that the values of C{--forward}, each C{[NAME=]ENDPOINT}, ask for.
 
-    @raise punch.errors.BadOption: one of them is no server endpoint.
+    @raise punch.errors.BadOption: a value has no server endpoint.
     """
     made = []
     for text in texts:
-        service, endpoint = namedEndpoint(USAGE, serverFromString, reactor, text)
-        made.append(Forward(service, endpoint, locals, switchboard, text))
+        service, endpoint = parseNamedEndpoint(USAGE, serverFromString, reactor, text)
+        made.append(Forward(service, endpoint, connections, opener, text))
     return made
 
 
 def addressText(address: Any) -> str:
     """
-    Where a port is open, for people and scripts.
+    Write the address of an open port, for people and scripts.
     """
     if isinstance(address, (IPv4Address, IPv6Address)):
         return formatAddress(address)

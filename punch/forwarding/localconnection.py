@@ -1,6 +1,7 @@
 """
-The splice: a local connection and a stream, joined so that neither side can tell
-(see L{punch.net.splice}: the relay joins two connections likewise).
+Local connections, each spliced to a stream so that neither side can tell.
+
+The relay splices two connections in the same way; see L{punch.net.splice}.
 """
 
 from __future__ import annotations
@@ -19,46 +20,49 @@ from punch.yamux.batching import LEAST, MOST
 from punch.yamux.session import PIECE
 
 
-class Local(SocketEnd):
+class LocalConnection(SocketEnd):
     """
-    The local connection.  Nothing of it is read until it is joined to a stream.
+    A connection to or from a program on this side.  It reads nothing until it is
+    joined to a stream.
     """
 
     other: StreamEnd
     _joined = False
 
     def __init__(
-        self, locals: Locals, connected: Callable[[Local], None] = lambda local: None
+        self,
+        connections: LocalConnections,
+        connected: Callable[[LocalConnection], None] = lambda local: None,
     ) -> None:
         """
-        @param locals: will know this one while it lives.
-        @param connected: called once it is a connection.
+        @param connections: keeps track of this one while it is open.
+        @param connected: is called when the connection is made.
         """
-        self._locals = locals
+        self._connections = connections
         self._connected = connected
 
     def connectionMade(self) -> None:
-        self._locals.add(self)
+        self._connections.add(self)
         self.transport.pauseProducing()
         if isinstance(self.transport.getHost(), (IPv4Address, IPv6Address)):
             self.transport.setTcpNoDelay(True)
-            # Nobody else would notice a host that is gone.
+            # Without it nobody would notice that a host is gone.
             self.transport.setTcpKeepAlive(True)
-            # What is read at once fills whole frames, and goes out in one portion.
+            # What one read returns fills whole frames, which are sent together.
             self.transport.bufferSize = MOST // LEAST * PIECE
             self.transport.SEND_LIMIT = MOST
         self._connected(self)
 
     @property
-    def lives(self) -> bool:
+    def isOpen(self) -> bool:
         """
-        Whether it has not ended.
+        Whether the connection has not ended.
         """
         return self._lost is None
 
     def join(self, other: End) -> None:
         """
-        Begin to read.
+        Pass what arrives on to the stream, from now on.
         """
         self._joined = True
         SocketEnd.join(self, other)
@@ -68,7 +72,7 @@ class Local(SocketEnd):
             self.transport.resumeProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._locals.remove(self)
+        self._connections.remove(self)
         self._lost = reason
         if self._joined:
             SocketEnd.connectionLost(self, reason)
@@ -76,12 +80,13 @@ class Local(SocketEnd):
 
 class StreamEnd(End):
     """
-    The stream; the splice begins when this runs on it.
+    The protocol on a stream that is spliced to a local connection.  The two are joined
+    when the stream starts it.
     """
 
     transport: Stream
 
-    def __init__(self, local: Local) -> None:
+    def __init__(self, local: LocalConnection) -> None:
         self._local = local
 
     def connectionMade(self) -> None:
@@ -89,7 +94,7 @@ class StreamEnd(End):
         self._local.join(self)
 
     def finish(self) -> None:
-        # Not loseConnection, which is not as patient with a slow reader.
+        # loseConnection would give up on a slow reader.
         self.transport.unregisterProducer()
         self.transport.loseWriteConnection()
 
@@ -97,45 +102,46 @@ class StreamEnd(End):
         self.transport.abortConnection()
 
 
-class Locals:
+class LocalConnections:
     """
-    The local connections that live.
+    The local connections that are open, of all services and forwards together.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._living: set[Local] = set()
-        self._none: SharedResult[None] = SharedResult()
+        self._open: set[LocalConnection] = set()
+        self._closed: SharedResult[None] = SharedResult()
 
     def __len__(self) -> int:
-        return len(self._living)
+        return len(self._open)
 
-    def add(self, local: Local) -> None:
+    def add(self, local: LocalConnection) -> None:
         """
-        One more.
+        Keep track of a connection.
         """
-        self._living.add(local)
+        self._open.add(local)
 
-    def remove(self, local: Local) -> None:
+    def remove(self, local: LocalConnection) -> None:
         """
-        It has ended.
+        Forget a connection that has ended.
         """
-        self._living.discard(local)
-        if not self._living:
-            arrived, self._none = self._none, SharedResult()
-            arrived.succeed(None)
+        self._open.discard(local)
+        if not self._open:
+            closed, self._closed = self._closed, SharedResult()
+            closed.succeed(None)
 
-    async def end(self, patience: float) -> None:
+    async def whenClosed(self, timeout: float) -> None:
         """
-        Wait until none is left; those that are after C{patience} seconds are
-        aborted.
+        Wait until no connection is left.
+
+        @param timeout: seconds after which those that are left are aborted.
         """
-        timer = self._clock.callLater(patience, self._abort)
-        if self._living:
-            await self._none.wait()
+        timer = self._clock.callLater(timeout, self._abort)
+        if self._open:
+            await self._closed.wait()
         if timer.active():
             timer.cancel()
 
     def _abort(self) -> None:
-        for local in list(self._living):
+        for local in list(self._open):
             local.abort()

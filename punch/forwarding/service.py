@@ -1,5 +1,5 @@
 """
-The forwarding: a peer's service together with the local ends of its streams.
+The service that forwards: a peer's service together with its local ports.
 """
 
 from __future__ import annotations
@@ -15,23 +15,26 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from punch.errors import Bug, PunchError
-from punch.events import Forwarding as Opened
-from punch.events import Tell
+from punch.events import Forwarding, Tell
 from punch.forwarding.errors import CannotListen
-from punch.forwarding.expose import exposed
-from punch.forwarding.forward import Forward, Switchboard, addressText, forwards
-from punch.forwarding.localconnection import Locals
+from punch.forwarding.expose import parseExposed
+from punch.forwarding.forward import Forward, StreamOpener, addressText, parseForwards
+from punch.forwarding.localconnection import LocalConnections
 from punch.service import GOODBYE, PunchService
 from punch.streams.pool import MultiplexerPool
 from punch.util.deferreds import SharedResult
 
 
-class Ends:
+class LocalSide:
     """
-    The local ends of streams: what is exposed, what is forwarded, and their
-    connections.
+    Holds what one process exposes and forwards, and the local connections for it.
 
-    C{streaming}: builds what runs on the links.
+    The command makes one from its options and hands it to L{ForwardingService}.
+
+    @ivar pool: the factory of what runs on each link.
+    @ivar connections: the local connections that are open.
+    @ivar opener: opens streams for the connections to forwards.
+    @ivar forwards: the forwards, whose ports the service opens.
     """
 
     def __init__(
@@ -40,31 +43,37 @@ class Ends:
         """
         @param expose: the values of C{--expose}.
         @param forward: the values of C{--forward}.
-        @raise punch.errors.BadOption: one of them does not do.
+        @raise punch.errors.BadOption: one of them is wrong; the text says how.
         """
-        self.locals = Locals(reactor)
-        self.streaming = MultiplexerPool(reactor, exposed(reactor, expose, self.locals))
-        self.switchboard = Switchboard(reactor, self.streaming)
-        self.forwards = forwards(reactor, forward, self.locals, self.switchboard)
+        self.connections = LocalConnections(reactor)
+        self.pool = MultiplexerPool(
+            reactor, parseExposed(reactor, expose, self.connections)
+        )
+        self.opener = StreamOpener(reactor, self.pool)
+        self.forwards = parseForwards(reactor, forward, self.connections, self.opener)
 
 
-class Forwarding(Service):
+class ForwardingService(Service):
     """
-    Opens the forwards' ports, and then runs the peer; in the end, lets the local
-    connections come to theirs.
+    Opens the ports of the forwards, and then runs the service of the peer.  When it
+    stops it lets the local connections end cleanly, if they do so soon.
+
+    The command makes one, and the application that it is part of starts and stops it.
     """
 
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, peer: PunchService, ends: Ends, tell: Tell
+        self, clock: IReactorTime, peer: PunchService, local: LocalSide, tell: Tell
     ) -> None:
         """
-        @param peer: has the streams on its links.
+        @param peer: makes the links; its factory is the pool of C{local}.
+        @param local: what is exposed and forwarded.
+        @param tell: is called with an event for each port that is open.
         """
         self._clock = clock
         self._peer = peer
-        self._ends = ends
+        self._local = local
         self._tell = tell
         self._ports: list[Any] = []
         self._starting: Deferred[None] | None = None
@@ -73,7 +82,8 @@ class Forwarding(Service):
 
     def whenDone(self) -> Deferred[PunchError | None]:
         """
-        As the peer's (L{PunchService.whenDone}); or with why a port can't be opened.
+        Fires as L{PunchService.whenDone} of the peer does, or with the reason why a
+        port cannot be opened.
         """
         return self._done.wait()
 
@@ -83,7 +93,7 @@ class Forwarding(Service):
         self._starting.addErrback(self._notStarted)
 
     async def _start(self) -> None:
-        for forward in self._ends.forwards:
+        for forward in self._local.forwards:
             await self._open(forward)
         self._peer.startService()
 
@@ -93,11 +103,11 @@ class Forwarding(Service):
         except CancelledError:
             raise
         except Exception as why:
-            # What can go wrong depends on the kind of endpoint.
+            # Which errors there are depends on the kind of endpoint.
             cause = str(why) or type(why).__name__
             raise CannotListen(f"--forward {forward.text}: {cause}") from why
         self._ports.append(port)
-        self._tell(Opened(forward.service, addressText(port.getHost())))
+        self._tell(Forwarding(forward.service, addressText(port.getHost())))
 
     def _notStarted(self, failure: Failure) -> None:
         error = failure.value
@@ -109,7 +119,8 @@ class Forwarding(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        End all: cleanly what comes to its end soon.
+        Close the ports, stop the peer, and wait for the local connections to end.
+        After L{GOODBYE} seconds those that are left are aborted.
         """
         return Deferred.fromCoroutine(self._stop())
 
@@ -122,9 +133,9 @@ class Forwarding(Service):
         for port in ports:
             if IListeningPort.providedBy(port):
                 await maybeDeferred(port.stopListening)
-        self._ends.switchboard.close()
+        self._local.opener.close()
         if self._peer.running:
             await self._peer.stopService()
-        await self._ends.locals.end(GOODBYE)
-        # What was aborted is so in the reactor's next turn.
+        await self._local.connections.whenClosed(GOODBYE)
+        # The reactor closes in its next turn what was aborted.
         await deferLater(self._clock, 0, lambda: None)

@@ -1,5 +1,5 @@
 """
-A named endpoint: the C{[NAME=]ENDPOINT} of C{--expose} and C{--forward}.
+Named endpoints: the C{[NAME=]ENDPOINT} of C{--expose} and C{--forward}.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from punch.streams.servicename import DEFAULT, LONGEST_NAME, isServiceName
 
 E = TypeVar("E")
 
-# Where Python tells whose argument is missing.
+# Python's message about a missing argument begins with the name of the function.
 _FUNCTION = re.compile(r"^[\w.]+\(\) ")
 
 
 def splitService(text: str) -> tuple[str, str]:
     """
-    The service, and the endpoint's description.  The service is what stands before
-    the first C{=} if it holds no C{:}, else the default one.
+    Split C{[NAME=]ENDPOINT}.  The name is what stands before the first C{=}, unless a
+    C{:} comes earlier.
 
-    @raise ValueError: a service can't have this name.
+    @return: the service's name, by default L{DEFAULT}, and the endpoint's description.
+    @raise ValueError: a service cannot have this name.
     """
     name, equals, description = text.partition("=")
     if not equals or ":" in name:
@@ -32,20 +33,22 @@ def splitService(text: str) -> tuple[str, str]:
     return name, description
 
 
-def namedEndpoint(
+def parseNamedEndpoint(
     usage: str, parse: Callable[[Any, str], E], reactor: Any, text: str
 ) -> tuple[str, E]:
     """
-    The service, and the endpoint itself.
+    Parse C{[NAME=]ENDPOINT}.
 
-    @param usage: the option whose value C{text} is, and how that is written.
-    @param parse: L{twisted.internet.endpoints.clientFromString}, or the server's.
-    @raise BadOption: it is neither.
+    @param usage: an example of the option whose value C{text} is.
+    @param parse: L{clientFromString<twisted.internet.endpoints.clientFromString>} or
+        L{serverFromString<twisted.internet.endpoints.serverFromString>}.
+    @return: the service's name, and the endpoint.
+    @raise BadOption: C{text} is neither a name and an endpoint, nor an endpoint.
     """
     try:
         service, description = splitService(text)
         return service, parse(reactor, description)
     except Exception as why:
-        # Each kind of endpoint has a parser of its own, with errors of its own.
+        # Each kind of endpoint has its own parser, which raises its own errors.
         cause = _FUNCTION.sub("", str(why)) or type(why).__name__
         raise BadOption(f"{text!r}: {cause}; write for example {usage}") from why

@@ -10,8 +10,8 @@ import pytest
 from twisted.internet.error import ConnectionLost
 
 from punch.errors import BadOption
-from punch.forwarding.expose import CONNECT_TIMEOUT, exposed
-from punch.forwarding.localconnection import Locals
+from punch.forwarding.expose import CONNECT_TIMEOUT, parseExposed
+from punch.forwarding.localconnection import LocalConnections
 from punch.streams.errors import NoSuchService, StreamError, TargetRefused
 from punch.streams.outbound import OutboundRequest
 from tests.support.crossing import Crossing
@@ -25,7 +25,7 @@ def asked(
     """
     A request of the dialer's, what came of it so far, and who runs on it.
     """
-    multiplexer = crossing.near.streaming.newest()
+    multiplexer = crossing.near.pool.newest()
     assert multiplexer is not None
     request = crossing.spin(multiplexer.open(service))
     outcome: list[Any] = []
@@ -75,7 +75,7 @@ def test_noSuchService(service: str) -> None:
     if service:
         assert isinstance(refusal(crossing, service), NoSuchService)
     assert crossing.service.accepted == []
-    assert len(crossing.far.locals) == 0
+    assert len(crossing.far.connections) == 0
 
 
 def test_targetRefuses() -> None:
@@ -131,10 +131,10 @@ def test_mistakes() -> None:
     No endpoint, or one name twice, is a mistake.
     """
     clock: Any = Crossing().network.clock
-    locals = Locals(clock)
+    connections = LocalConnections(clock)
     with pytest.raises(BadOption, match="--expose"):
-        exposed(clock, ["nonsense"], locals)
+        parseExposed(clock, ["nonsense"], connections)
     with pytest.raises(BadOption, match="'default'"):
-        exposed(clock, ["tcp:h:1", "tcp:h:2"], locals)
+        parseExposed(clock, ["tcp:h:1", "tcp:h:2"], connections)
     with pytest.raises(BadOption, match="'a'"):
-        exposed(clock, ["a=tcp:h:1", "b=tcp:h:1", "a=tcp:h:2"], locals)
+        parseExposed(clock, ["a=tcp:h:1", "b=tcp:h:1", "a=tcp:h:2"], connections)

@@ -13,7 +13,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionDone
 
 from punch.errors import BadOption
-from punch.forwarding.forward import MOST_WAITING, PATIENCE, addressText, forwards
+from punch.forwarding.forward import MOST_WAITING, TIMEOUT, addressText, parseForwards
 from punch.testing import MemoryNetwork
 from tests.support.crossing import FORWARD, Crossing
 from tests.support.doubles import watching
@@ -68,7 +68,7 @@ def test_connectionsWait() -> None:
     for number, client in enumerate(clients):
         client.transport.write(b"%d" % number)
         client.transport.loseWriteConnection()
-    crossing.run(PATIENCE / 2)
+    crossing.run(TIMEOUT / 2)
     assert all(each.isOpen and each.ended != ["read"] for each in clients)
     crossing.link()
     crossing.run()
@@ -86,7 +86,7 @@ def test_waitEnds() -> None:
     crossing = Crossing()
     client = crossing.connect()
     with watching() as log:
-        crossing.run(PATIENCE - 2)
+        crossing.run(TIMEOUT - 2)
         assert client.isOpen
         assert refusals(log.sentences) == []
         crossing.run(3)
@@ -124,7 +124,7 @@ def test_stopped() -> None:
     client = crossing.connect()
     crossing.run()
     with watching() as log:
-        crossing.near.switchboard.close()
+        crossing.near.opener.close()
         crossing.run()
     assert not client.reason.check(ConnectionDone)
     assert refusals(log.sentences) == []
@@ -168,11 +168,11 @@ def test_noAnswer() -> None:
     """
     crossing = Crossing()
     [first, second] = crossing.pair.links()
-    first.start(crossing.near.streaming.buildProtocol(None))
+    first.start(crossing.near.pool.buildProtocol(None))
     second.start(deaf := Recorder())
     client = crossing.connect()
     with watching() as log:
-        crossing.run(PATIENCE - 2)
+        crossing.run(TIMEOUT - 2)
         assert client.isOpen
         crossing.run(3)
     assert deaf.received
@@ -188,7 +188,7 @@ def test_badForward() -> None:
     crossing = Crossing()
     near = crossing.near
     with pytest.raises(BadOption, match="--forward"):
-        forwards(crossing.client, ["nonsense"], near.locals, near.switchboard)
+        parseForwards(crossing.client, ["nonsense"], near.connections, near.opener)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,11 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface.verify import verifyObject
 
-from punch.forwarding.localconnection import Local, Locals, StreamEnd
+from punch.forwarding.localconnection import (
+    LocalConnection,
+    LocalConnections,
+    StreamEnd,
+)
 from punch.net.identity import Identity
 from tests.support.crossing import Crossing
 from tests.support.doubles import PunchTestCase
@@ -46,7 +50,7 @@ def test_interfaces() -> None:
     """
     Both ends hear of half-closed connections, and are producers to each other.
     """
-    local = Local(Locals(Crossing().network.clock))
+    local = LocalConnection(LocalConnections(Crossing().network.clock))
     for end in (local, StreamEnd(local)):
         verifyObject(IHalfCloseableProtocol, end)
         verifyObject(IPushProducer, end)
@@ -167,7 +171,7 @@ def test_linkEnded(way: int) -> None:
     """
     crossing = Crossing().link()
     ends = crossing.joined()
-    [near, far] = [crossing.near.streaming, crossing.far.streaming]
+    [near, far] = [crossing.near.pool, crossing.far.pool]
     [near, far][way].leave()
     crossing.run()
     assert not isClean(ends[0])
@@ -326,13 +330,13 @@ def test_noDelay() -> None:
     crossing = Crossing()
     set = []
 
-    class Noting(Local):
+    class Noting(LocalConnection):
         def connectionMade(self) -> None:
             self.transport.setTcpNoDelay = lambda on: set.append(("at once", on))
             self.transport.setTcpKeepAlive = lambda on: set.append(("notice", on))
-            Local.connectionMade(self)
+            LocalConnection.connectionMade(self)
 
-    factory: Any = Factory.forProtocol(lambda: Noting(crossing.near.locals))
+    factory: Any = Factory.forProtocol(lambda: Noting(crossing.near.connections))
     crossing.pair.hosts[0].listenTCP(2223, factory)
     crossing.connect(port=2223)
     crossing.run()
@@ -345,20 +349,22 @@ def test_lostBefore(clean: bool) -> None:
     A local connection that was lost before it was joined says so when it is.
     """
     crossing = Crossing().link()
-    made: list[Local] = []
-    factory: Any = Factory.forProtocol(lambda: Local(crossing.near.locals, made.append))
+    made: list[LocalConnection] = []
+    factory: Any = Factory.forProtocol(
+        lambda: LocalConnection(crossing.near.connections, made.append)
+    )
     crossing.pair.hosts[0].listenTCP(2223, factory)
     crossing.connect(port=2223)
     crossing.run()
     [local] = made
-    assert local.lives
+    assert local.isOpen
     if clean:
         local.transport.loseConnection()
     else:
         local.abort()
     crossing.run()
-    assert not local.lives
-    newest = crossing.near.streaming.newest()
+    assert not local.isOpen
+    newest = crossing.near.pool.newest()
     assert newest is not None
     crossing.spin(newest.open("default")).stream.start(StreamEnd(local))
     crossing.run()
@@ -377,14 +383,14 @@ class LocalsTests(PunchTestCase):
 
     def setUp(self) -> None:
         self.crossing = Crossing().link()
-        self.locals = self.crossing.near.locals
+        self.connections = self.crossing.near.connections
         self.client, self.target = self.crossing.joined()
 
     def end(self) -> Deferred[None]:
         """
         Wait for all, ten seconds at most.
         """
-        return Deferred.fromCoroutine(self.locals.end(10.0))
+        return Deferred.fromCoroutine(self.connections.whenClosed(10.0))
 
     def test_none(self) -> None:
         """

@@ -17,7 +17,7 @@ from twisted.internet.endpoints import (
 from twisted.internet.task import Clock
 
 from punch.errors import BadOption
-from punch.forwarding.servicespec import namedEndpoint, splitService
+from punch.forwarding.servicespec import parseNamedEndpoint, splitService
 
 SPLIT = {
     "tcp:22": ("default", "tcp:22"),
@@ -47,7 +47,9 @@ def test_badName(name: str) -> None:
     with pytest.raises(ValueError, match="1 to 255 bytes"):
         splitService(f"{name}=tcp:1")
     with pytest.raises(BadOption, match="1 to 255 bytes"):
-        namedEndpoint("--expose tcp:h:1", clientFromString, Clock(), f"{name}=tcp:1")
+        parseNamedEndpoint(
+            "--expose tcp:h:1", clientFromString, Clock(), f"{name}=tcp:1"
+        )
 
 
 def test_endpoint() -> None:
@@ -55,12 +57,12 @@ def test_endpoint() -> None:
     Any endpoint that Twisted knows will do.
     """
     clock: Any = Clock()
-    name, client = namedEndpoint(
+    name, client = parseNamedEndpoint(
         "--expose tcp:h:1", clientFromString, clock, "a=tcp:h:1"
     )
     assert name == "a"
     assert isinstance(client, (TCP4ClientEndpoint, HostnameEndpoint))
-    name, server = namedEndpoint(
+    name, server = parseNamedEndpoint(
         "--forward tcp:1", serverFromString, clock, "unix:/tmp/s"
     )
     assert name == "default"
@@ -76,7 +78,7 @@ def test_badEndpoint(text: str) -> None:
     What is no endpoint is a mistake, told with how it is done.
     """
     with pytest.raises(BadOption) as raised:
-        namedEndpoint("--forward tcp:1", serverFromString, Clock(), text)
+        parseNamedEndpoint("--forward tcp:1", serverFromString, Clock(), text)
     detail = raised.value.detail
     assert detail.startswith(f"{text!r}: ")
     assert detail.endswith("; write for example --forward tcp:1")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from punch.forwarding.service import Ends
+from punch.forwarding.service import LocalSide
 from punch.link.transport import Link
 from tests.support.doubles import Pair
 from tests.support.programs import HalfCloser, Recorder, Service, connect
@@ -37,8 +37,8 @@ class Crossing:
         self.target = self.pair.host("192.0.2.4")
         self.service = Service(self.target, 22, kind=kind)
         dialer, listener = self.pair.hosts
-        self.near = Ends(dialer, (), forward)
-        self.far = Ends(listener, expose, ())
+        self.near = LocalSide(dialer, (), forward)
+        self.far = LocalSide(listener, expose, ())
         self.ports = [
             self.spin(each.endpoint.listen(each)) for each in self.near.forwards
         ]
@@ -50,7 +50,7 @@ class Crossing:
         """
         self.links = self.pair.links()
         for link, ends in zip(self.links, (self.near, self.far), strict=True):
-            link.start(ends.streaming.buildProtocol(None))
+            link.start(ends.pool.buildProtocol(None))
         self.run()
         return self
 
@@ -73,9 +73,9 @@ class Crossing:
         """
         Whether nothing is left of any connection, at either end.
         """
-        streams = [each.streaming.newest() for each in (self.near, self.far)]
+        streams = [each.pool.newest() for each in (self.near, self.far)]
         return not (
-            len(self.near.locals)
-            or len(self.far.locals)
+            len(self.near.connections)
+            or len(self.far.connections)
             or any(each is not None and each.live for each in streams)
         )

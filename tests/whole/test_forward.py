@@ -11,10 +11,9 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 
-from punch.events import Failed
-from punch.events import Forwarding as Opened
+from punch.events import Failed, Forwarding
 from punch.forwarding.errors import CannotListen
-from punch.forwarding.service import Ends, Forwarding
+from punch.forwarding.service import ForwardingService, LocalSide
 from punch.peer.description import rendezvousEndpoint
 from punch.peer.dialer import Dialer
 from punch.peer.peer import Peer
@@ -30,7 +29,7 @@ from tests.support.whole.world import WHERE, World, pair
 LOCAL = "tcp:2222:interface=127.0.0.1"
 TARGET = "tcp:127.0.0.1:22"
 
-Make = Callable[[Peer, Ends], PunchService]
+Make = Callable[[Peer, LocalSide], PunchService]
 
 
 class Running:
@@ -49,9 +48,11 @@ class Running:
     ) -> None:
         self.program = program
         peer = Peer(program.host, program.settings())
-        self.ends = Ends(program.host, expose, forward)
+        self.ends = LocalSide(program.host, expose, forward)
         inner = make(peer, self.ends)
-        self.service = Forwarding(program.network.clock, inner, self.ends, peer.tell)
+        self.service = ForwardingService(
+            program.network.clock, inner, self.ends, peer.tell
+        )
         self.done: list[Any] = []
         self.service.whenDone().addCallback(self.done.append)
         self.service.startService()
@@ -68,10 +69,10 @@ def standing(program: Program, **options: Any) -> Running:
     Listen under the standing name.
     """
 
-    def make(peer: Peer, ends: Ends) -> PunchService:
+    def make(peer: Peer, ends: LocalSide) -> PunchService:
         place = MeetingPoint.standing(NAME, SECRET)
         where = rendezvousEndpoint(program.host, WHERE)
-        return ListeningService(peer, where, place, ends.streaming)
+        return ListeningService(peer, where, place, ends.pool)
 
     return Running(program, make, **options)
 
@@ -81,12 +82,12 @@ def dialing(program: Program, **options: Any) -> Running:
     Dial the standing name.
     """
 
-    def make(peer: Peer, ends: Ends) -> PunchService:
+    def make(peer: Peer, ends: LocalSide) -> PunchService:
         where = rendezvousEndpoint(program.host, WHERE)
         return DialingService(
             peer,
             lambda: Dialer(peer, where, NAME, SECRET).run(),
-            ends.streaming,
+            ends.pool,
             lasting=True,
         )
 
@@ -153,7 +154,9 @@ def test_throughNATs() -> None:
     first = client(site.world, site.world.dialer.host)
     assert answered(site.world, first, site.target)
     site.client()
-    assert site.world.dialer.told(Opened) == [Opened("default", "127.0.0.1:2222")]
+    assert site.world.dialer.told(Forwarding) == [
+        Forwarding("default", "127.0.0.1:2222")
+    ]
     site.end()
     assert not first.reason.check(ConnectionDone)
 
@@ -277,13 +280,13 @@ def test_once() -> None:
     program = site.world.program(site.world.host())
     site.client()
 
-    def make(peer: Peer, ends: Ends) -> PunchService:
+    def make(peer: Peer, ends: LocalSide) -> PunchService:
         where = rendezvousEndpoint(program.host, WHERE)
         dial = lambda: Dialer(peer, where, NAME, SECRET).run()  # noqa: E731
-        return DialingService(peer, dial, ends.streaming, once=True)
+        return DialingService(peer, dial, ends.pool, once=True)
 
     running = Running(program, make, forward=[LOCAL])
-    assert site.world.until(lambda: running.ends.streaming.newest())
+    assert site.world.until(lambda: running.ends.pool.newest())
     site.world.run(1.0)
     assert running.done == []
     site.listener.stop()
