@@ -177,14 +177,14 @@ class CheckRun:
         return client
 
     async def _hello(self, binding: Binding, whence: str) -> RendezvousClient:
-        async def greet() -> Address:
+        async def sayHello() -> Address:
             endpoint = self._rendezvous(binding)
             client = await connect(self._clock, endpoint, _Nobody())
             self._clients.append(client)
             return await client.hello(ANSWER_TIMEOUT)
 
         asked = f"hello to the rendezvous from {whence}"
-        observed = await self._notes.note(asked, greet(), seenAs)
+        observed = await self._notes.note(asked, sayHello(), seenAs)
         client = self._clients[-1]
         if whence != "another port":
             self._see(client, observed)

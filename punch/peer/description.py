@@ -1,5 +1,5 @@
 """
-Endpoint descriptions: how to reach the rendezvous.
+Descriptions: the texts that say where the rendezvous, or the peer, is.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ def rendezvousEndpoint(
     reactor: Any, description: str, hostAddresses: HostAddresses = hostAddresses
 ) -> Rendezvous:
     """
-    The rendezvous at C{tcp:HOST:PORT} or C{tls:HOST:PORT}; with TLS its
-    certificate must be valid for HOST.  Of several addresses those of IPv4 are tried
-    first, as long as this host has IPv4 (L{punch.net.resolver}).
+    Read where the rendezvous is: C{tcp:HOST:PORT} or C{tls:HOST:PORT}.
 
-    @param hostAddresses: asks for this host's addresses.
+    With TLS its certificate must be valid for HOST.  Of several addresses those of IPv4
+    are tried first, if this host has IPv4 (L{punch.net.resolver}).
+
+    @param hostAddresses: answers with this host's addresses.
+    @return: makes endpoints that connect to it, from any local port.
     @raise BadEndpoint: C{description} is neither.
     """
     kind, _, rest = description.partition(":")
@@ -52,7 +54,7 @@ def rendezvousEndpoint(
 
 def peerEndpoint(text: str) -> HostPort:
     """
-    The peer at C{HOST:PORT}.
+    Read where the peer is: C{HOST:PORT}.
 
     @raise BadOption: C{text} is something else.
     """

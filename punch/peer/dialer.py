@@ -152,7 +152,7 @@ class Dialer:
         name = met.rejoinName if met is not None and met.rejoinName else self._name
         if tries % 2 and not self._name.isdigit():
             name = self._name
-        peer = self._peer.twin()
+        peer = self._peer.withOwnPort()
         return Dialer(peer, self._rendezvous, name, b"", rejoin, policy)
 
     async def dialOnce(self) -> SelectedPath[Path]:
@@ -241,7 +241,7 @@ class Dialer:
             self._rendezvous, self, mayMove=True
         )
         self._tracer(RendezvousConnected())
-        hello = Deferred.fromCoroutine(self._peer.greet(client, ANSWER_TIMEOUT))
+        hello = Deferred.fromCoroutine(self._peer.sayHello(client, ANSWER_TIMEOUT))
         message = self._preface + self._greeting.message
         dialed = Deferred.fromCoroutine(client.dial(self._name, message))
         try:

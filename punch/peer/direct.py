@@ -1,9 +1,9 @@
 """
-The direct meeting: no rendezvous, because we are told where the peer is.
+The direct meeting: two peers that were told each other's address, without a rendezvous.
 
-Both sides are told, so neither is the dialer by its nature: over TLS the one with
-the lower pin is.  In plain text the first connection is the link; between two
-shared ports there can be but one, since both directions share its four-tuple.
+Neither is the dialer by its nature.  Over TLS the one with the lower pin is.  In plain
+text the first connection is the link; between two shared ports there can be only one,
+since both directions have the same four-tuple.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ P = TypeVar("P")
 
 class Direct:
     """
-    One direct meeting.
+    Meets one peer at a known address, over TLS or in plain text.
+
+    C{twist punch --peer} makes one for each link.  It is over when L{secured} or
+    L{plain} has answered.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class Direct:
 
     async def secured(self, pin: bytes) -> Link:
         """
-        Meet the peer whose pin is C{pin}.
+        Meet the peer whose pin is C{pin}, over TLS.
 
         @raise punch.errors.PunchError: why there is no link.
         """
@@ -78,8 +81,8 @@ class Direct:
 
     async def _attach(self, path: Path) -> None:
         """
-        Attach a path, one at a time, and see that the other side agrees: it may not
-        trust our pin, and has no other way to say so.
+        Attach a path, one at a time, and wait until the other side confirms it: if it
+        does not trust our pin, it has no other way to say so.
         """
         try:
             await self._attaching.run(self._attachNow, path)
@@ -93,7 +96,7 @@ class Direct:
 
     async def plain(self) -> PlainLink:
         """
-        Meet whoever is there.
+        Meet whoever is at the peer's address, in plain text.
 
         @raise punch.errors.PunchError: why there is no link.
         """
@@ -124,8 +127,8 @@ class Direct:
         self, verify: Verify[P], addresses: list[Address]
     ) -> SelectedPath[P]:
         """
-        Race.  Nothing is waited for before the first attempt: from the moment that
-        we listen, who comes in has a race to enter.
+        Race.  Nothing is waited for before the race exists: from the moment that we
+        listen, a connection that comes in has a race to enter.
         """
         peer, clock = self._peer, self._peer.clock
         race: Race[P] = Race(
@@ -142,7 +145,7 @@ class Direct:
             for address in addresses:
                 race.add(Candidate(Kind.HOST, address))
             selected = await race.selected
-            # Here the dialer hears the other side agree before a path counts.
+            # Here the other side has confirmed the path before it counts.
             self._tracer(AttachConfirmed())
             return selected
         finally:
@@ -151,7 +154,7 @@ class Direct:
 
     async def _addresses(self) -> list[Address]:
         """
-        Where the peer is, IPv4 first: both sides must come to one choice.
+        The peer's addresses, IPv4 first: both sides must come to one choice.
         """
         found = await resolve(self._reactor, self._where.host, self._where.port)
         if not found:

@@ -1,8 +1,5 @@
 """
-The listener: publishes a name and waits, again and again.
-
-It comes back by itself when the rendezvous goes away, and meets any number of
-dialers, each in an introduction of its own.
+The listener: the role that publishes a name and waits for dialers.
 """
 
 from __future__ import annotations
@@ -36,16 +33,23 @@ from punch.util.timers import InterruptibleSleep
 _PAUSES = (0.5, 30.0)
 _LINKED_PAUSES = (0.1, 1.0)
 """
-Seconds from one try to come back to the next, at first and at most; and where links
-may want us back.
+Seconds from one try to come back to the rendezvous to the next, at first and at most:
+usually, and while the dialers of our links may look for us there.
 """
 
-_LINKED_PATIENCE = 2.0
+_LINKED_TIMEOUT = 2.0
+"""
+Seconds that the rendezvous may take to answer, while the dialers of our links may look
+for us there.
+"""
 
 
 class Listener:
     """
-    One listener.
+    Publishes a name, and again whenever the rendezvous was lost or the network has
+    changed; meets any number of dialers, each in an introduction of its own.
+
+    The services, the endpoints and L{listenOnce} make one.  L{run} is its whole life.
     """
 
     _log = Logger()
@@ -59,11 +63,12 @@ class Listener:
         failed: Callable[[PunchError], None],
     ) -> None:
         """
-        @param place: where to wait; C{None}: under a code that is made now.
+        @param place: the name and the secret to wait under; C{None}: a code that is
+            made when the rendezvous is reached.
         @param linked: is given each link.
-        @param failed: is told of each meeting that failed with a peer that knew
-            our secret, and of a code that a guess has used up.  Of other failures
-            there is but an event.
+        @param failed: is given the error of each introduction that failed with a
+            dialer that knew our secret, or whose wrong guess has used up the code.
+            Other failures are told as an event only.
         """
         self._peer = peer
         self._rendezvous = rendezvous
@@ -80,8 +85,7 @@ class Listener:
 
     async def run(self) -> None:
         """
-        Listen until cancelled, which leaves nothing behind but the links; or until
-        L{retire}d, and the last link has ended.
+        Listen until this is cancelled, which leaves nothing behind but the links.
 
         @raise PunchError: why we cannot begin, or go on.
         """
@@ -94,7 +98,7 @@ class Listener:
                 self._log.warn("{why} Coming back.", why=why)
                 await self._republish()
         except Exception:
-            # No "finally": collected half-done, a coroutine may not wait.
+            # Not "finally": a coroutine that is collected half-done may not wait.
             changes()
             self._incoming.close()
             await self._peer.close()
@@ -102,21 +106,22 @@ class Listener:
 
     def retire(self) -> Deferred[None]:
         """
-        Make no more links, but be there for those that live.
+        Make no more links, but go on to help those that live to another path.
 
-        @return: fires when none does.
+        @return: fires when no link is left.
         """
         self._incoming.isRetired = True
         return self._incoming.whenEmpty()
 
     def _networkChanged(self) -> None:
         """
-        Our address may be another: see whether the rendezvous still has us.
+        Our address may be another: ask whether the rendezvous still has us, and do not
+        wait with what was to be tried again.
         """
         client = self._incoming.client
         if client is not None:
             client.checkNow(client.localHost not in self._peer.addresses())
-        self._peer.askAgain()
+        self._peer.askSTUNServers()
         self._incoming.probeLinks()
         self._backoff.wake()
         if self._publishing is not None:
@@ -125,12 +130,12 @@ class Listener:
 
     async def _publish(self) -> None:
         """
-        Wait at the rendezvous.
+        Connect to the rendezvous and publish our name there.
         """
         client = await self._peer.connect(self._rendezvous, self._incoming)
         self._incoming.rendezvousGone = SharedResult()
         try:
-            observed = await self._peer.greet(client, self._timeout())
+            observed = await self._peer.sayHello(client, self._timeout())
             self._incoming.observed = observed
             self._incoming.client = client
             await self._claimName(client)
@@ -146,7 +151,8 @@ class Listener:
 
     def _unpublished(self, failure: Failure) -> None:
         """
-        Those who come back find us under our name, as long as we have it.
+        Without a name for rejoining, the dialers of our links find us under our usual
+        name only.
         """
         self._log.debug("no name for those who come back: {why}", why=failure.value)
 
@@ -159,7 +165,7 @@ class Listener:
             except NameTaken:
                 if meetingPoint.lasting:
                     raise
-                # While we were gone the number was given to somebody else.
+                # While we were gone our number was given to somebody else.
         if not self._incoming.isRetired:
             await self._allocateCode(client)
 
@@ -170,7 +176,7 @@ class Listener:
 
     async def _republish(self) -> None:
         """
-        The rendezvous is gone: try until it is there again.
+        Publish again, however many tries that takes.
         """
         shortest, longest = self._pauses()
         pause = shortest
@@ -183,7 +189,8 @@ class Listener:
             except RendezvousError as error:
                 self._log.info("{error} Trying again.", error=error)
                 if isinstance(error, (PortHeld, RendezvousTimedOut)):
-                    # The way to R from this port may be stuck in our NAT.
+                    # The system, or our NAT, may hold the shared port for the
+                    # connection that was lost.
                     await self._changePort()
             except CancelledError:
                 if not self._isRetryWanted:
@@ -197,21 +204,21 @@ class Listener:
 
     def _timeout(self) -> float:
         """
-        How long the rendezvous may take to answer our hello.
+        Seconds that the rendezvous may take to answer our hello.
         """
-        return _LINKED_PATIENCE if self._incoming.hasLinks else ANSWER_TIMEOUT
+        return _LINKED_TIMEOUT if self._incoming.hasLinks else ANSWER_TIMEOUT
 
     def _pauses(self) -> tuple[float, float]:
         return _LINKED_PAUSES if self._incoming.hasLinks else _PAUSES
 
     async def _publishInTime(self) -> None:
         """
-        Wait at the rendezvous again; where links may want us, without long waits for
-        an answer that may not come.
+        Publish again.  While the dialers of our links may look for us, give up early
+        on an answer that may not come.
         """
         self._publishing = trying = Deferred.fromCoroutine(self._publish())
         if self._incoming.hasLinks:
-            trying.addTimeout(2 * _LINKED_PATIENCE, self._peer.clock)
+            trying.addTimeout(2 * _LINKED_TIMEOUT, self._peer.clock)
         try:
             await trying
         except TimeoutError:
@@ -221,8 +228,8 @@ class Listener:
 
     async def _changePort(self) -> None:
         """
-        The system won't let us connect from our port again; unless it was chosen
-        for us, or somebody is just being met on it, take another.
+        Take another shared port, unless the settings name it or an introduction is
+        in progress on it.
         """
         if self._peer.settings.port or self._incoming.isBusy:
             return
@@ -233,7 +240,7 @@ class Listener:
 
     def _renewCode(self, name: str) -> None:
         """
-        The code of C{name} is dead: make another.
+        A wrong guess has used up the code of C{name}: make another.
         """
         client = self._incoming.client
         if client is not None and not self._incoming.isRetired:
@@ -249,7 +256,10 @@ async def listenOnce(
     peer: Peer, rendezvous: Rendezvous, meetingPoint: MeetingPoint | None
 ) -> Link:
     """
-    The first link of a listener, or its first failure that counts.
+    Listen for one link.
+
+    @return: the first link; the listener lives on behind it, to help it to other paths.
+    @raise PunchError: the first failure that counts (see L{Listener}).
     """
     first: Deferred[Link] = Deferred()
 

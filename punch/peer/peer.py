@@ -1,9 +1,9 @@
 """
-The peer: one of the two programs, and what it owns while it meets others: an
-identity, the shared port, a way to the rendezvous.
+The peer: one of the two programs, and what it owns while it meets the other.
 
-This is where the parts are put together; what to do with them is the dialer's
-business, or the listener's.
+That is an identity, the shared port, the connection to the rendezvous, and what is
+known of our own addresses.  The dialer, the listener and the direct meeting work with
+it.
 """
 
 from __future__ import annotations
@@ -59,11 +59,18 @@ Gives an endpoint that connects to the rendezvous from the shared port, or from 
 
 
 _HELD_PAUSES = (0.1, 0.2, 0.4, 0.8)
+"""
+Seconds before each further connect to the rendezvous, while the system still holds the
+shared port for an earlier connection to it.
+"""
 
 
 class Peer:
     """
-    One peer at work.
+    Owns the shared port and the identity, and opens the connections that start there.
+
+    A program makes one for each dialer or listener.  L{open} and L{close} may alternate
+    any number of times: it holds sockets only in between.
     """
 
     def __init__(
@@ -74,7 +81,8 @@ class Peer:
     ) -> None:
         """
         @param reactor: provides L{IReactorTCP} and L{IReactorTime}.
-        @param identity: a lasting one; by default a new one is made.
+        @param settings: as the user chose them.
+        @param identity: a lasting identity; by default a new one is made.
         """
         self._reactor = reactor
         self.clock = IReactorTime(reactor)
@@ -89,15 +97,15 @@ class Peer:
         self._reflexive = self._newReflexive()
 
     def _newReflexive(self) -> ReflexiveAddresses:
-        # By the relay alone nobody comes to what STUN servers see.
+        # Where only relayed paths will do, nobody needs our reflexive addresses.
         asked = self.settings.stunServers if self.settings.relay.mayMeet else ()
         return ReflexiveAddresses(self._reactor, asked, self.tell, lambda: self.shared)
 
     def watchNetwork(self, changed: Callable[[], None]) -> Callable[[], None]:
         """
-        Hear of it when this host's network has changed.
+        Call C{changed} whenever this host's network has changed.
 
-        @return: what ends that.
+        @return: call it to hear no more.
         """
         watch = networkWatch(self.clock, self.settings.hostAddresses)
         return watch.watch(changed)
@@ -108,22 +116,22 @@ class Peer:
         """
         return frozenset(self.settings.hostAddresses())
 
-    def twin(self) -> Peer:
+    def withOwnPort(self) -> Peer:
         """
-        The same peer, with a shared port of its own.
+        Make a peer with our identity and settings, and a shared port of its own.
         """
-        twin = copy(self)
-        twin._shared = twin._client = twin._closing = None
-        twin._reflexive = twin._newReflexive()
-        return twin
+        other = copy(self)
+        other._shared = other._client = other._closing = None
+        other._reflexive = other._newReflexive()
+        return other
 
     def context(
         self, rendezvous: Rendezvous, policy: RelayPolicy | None = None
     ) -> IntroductionContext:
         """
-        What an introduction works with.
+        Make what an introduction works with.
 
-        @param policy: C{None}: that of the settings.
+        @param policy: what the relay may be used for; C{None}: as the settings say.
         """
         return IntroductionContext(
             clock=self.clock,
@@ -159,16 +167,17 @@ class Peer:
     @property
     def shared(self) -> SharedPort:
         """
-        The shared port, once it is open.
+        The shared port; it must be open.
         """
         assert self._shared is not None
         return self._shared
 
     async def open(self, accepted: Callable[[Connection], None], port: int) -> None:
         """
-        Open the shared port; another one that was open is closed after that.
+        Open the shared port, and then close the one that was open before, if any.
 
-        @param port: its number, 0 for any.
+        @param accepted: is given each connection that comes in.
+        @param port: its number; 0 for any free one.
         @raise punch.errors.PortInUse: another program has it.
         """
         before, self._shared = self._shared, self._opened(accepted, port)
@@ -194,10 +203,11 @@ class Peer:
 
     def close(self) -> Deferred[Any]:
         """
-        Leave the rendezvous and close the shared port.  May be called again, to wait
-        for the same.
+        Leave the rendezvous and close the shared port.  A second call waits for the
+        same.
 
-        @return: fires when both are done.  To cancel is to wait no longer.
+        @return: fires when both are done.  Cancelling it ends the wait, not the
+            closing.
         """
         if self._closing is None:
             closing = [self.shared.close(), self._reflexive.stop()]
@@ -211,12 +221,13 @@ class Peer:
         self, rendezvous: Rendezvous, receiver: CommandReceiver, mayMove: bool = False
     ) -> RendezvousClient:
         """
-        Connect to the rendezvous from the shared port.  STUN servers are asked
-        beside it, and nobody waits for them.
+        Connect to the rendezvous from the shared port.  The STUN servers are asked at
+        the same time, and nothing waits for them.
 
-        @param mayMove: nobody knows the shared port yet, so that it may become
-            another (L{HedgedPort}) if none was asked for.
-        @raise punch.errors.RendezvousError: it can't be reached.
+        @param guest: hears what the rendezvous sends unasked.
+        @param mayMove: whether the shared port may become another (L{HedgedPort}),
+            since nobody knows it yet.  It never does if the settings name a port.
+        @raise punch.errors.RendezvousError: it cannot be reached.
         """
         self._reflexive.startMonitor()
         try:
@@ -232,8 +243,9 @@ class Peer:
         held: PortHeld,
     ) -> RendezvousClient:
         """
-        An earlier connection from our port may be just ending; or what was named as a
-        STUN server is the rendezvous itself.
+        Try again, a few times: an earlier connection from our port to the rendezvous
+        may be about to end, or what was named as a STUN server is the rendezvous
+        itself.
         """
         await self._reflexive.stopMonitor()
         for pause in _HELD_PAUSES:
@@ -269,14 +281,15 @@ class Peer:
         self.tell(Listening(shared.port))
         self._reflexive.startMonitor()
 
-    async def greet(self, client: RendezvousClient, patience: float) -> Address:
+    async def sayHello(self, client: RendezvousClient, timeout: float) -> Address:
         """
-        Say hello to the rendezvous, and begin to survey our NATs.
+        Say hello to the rendezvous, and begin to discover what our NATs do.
 
+        @param timeout: seconds to wait for its answer.
         @return: our address as it sees it.
-        @raise punch.errors.RendezvousError: it is no use.
+        @raise punch.errors.RendezvousError: it refuses, or does not answer.
         """
-        observed = await client.hello(patience)
+        observed = await client.hello(timeout)
         self.tell(Observed(formatAddress(observed)))
         rendezvous, *others = client.observers or [observed]
         prefix = await prefixTowards(self._reactor, rendezvous, observed)
@@ -286,9 +299,9 @@ class Peer:
         )
         return observed
 
-    def askAgain(self) -> None:
+    def askSTUNServers(self) -> None:
         """
-        STUN servers may see us elsewhere now.
+        Ask the STUN servers now: they may see us at another address.
         """
         self._reflexive.askNow()
 
@@ -300,13 +313,13 @@ class Peer:
         features: frozenset[str] | None = None,
     ) -> Details:
         """
-        What we tell the other side: our pin, the addresses of our interfaces, and
+        Make what we tell the other side: our pin, the addresses of our interfaces, and
         those at which STUN servers see us, as far as these have answered.
 
         @param observed: our own address as the rendezvous sees it.
         @param rejoinName: see L{Details}.
         @param instanceToken: likewise.
-        @param features: likewise; C{None}: those of the settings.
+        @param features: likewise; C{None}: those that the settings call for.
         """
         port, elsewhere = self.shared.port, self._reflexive.addresses
         return Details(
@@ -354,9 +367,9 @@ class Peer:
 
     def link(self, selected: SelectedPath[Path], role: Role, started: float) -> Link:
         """
-        Let a link ride on the path that won.
+        Make the link that begins on this path.
 
-        @param started: when the wait for it began, on our clock.
+        @param started: when the wait for it began, in seconds of our clock.
         """
         elapsed = self.clock.seconds() - started
         self.tell(selected.event(elapsed))
@@ -375,7 +388,9 @@ class Peer:
         self, selected: SelectedPath[Connection], started: float
     ) -> PlainLink:
         """
-        The connection that won, as it is.
+        Make a link of the connection as it is, without TLS and records.
+
+        @param started: as of L{link}.
         """
         link = PlainLink(selected.path)
         self.tell(selected.event(self.clock.seconds() - started))

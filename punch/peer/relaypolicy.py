@@ -1,5 +1,5 @@
 """
-The policy: what the relay may be used for.
+The relay policy: what the rendezvous' relay may be used for.
 """
 
 from __future__ import annotations
@@ -19,23 +19,26 @@ else will do.
 
 class RelayPolicy(Enum):
     """
-    Values are those that users write.
+    What the relay may be used for; the values are what users write after C{--relay}.
     """
 
     FALLBACK = "fallback"
     """
-    Until there is a direct path, and where there is none.
+    A link may begin on the relay, and stays there while there is no direct path.
     """
     ONLY = "only"
     """
-    Always: no direct path is tried, or let in.
+    Only relayed paths will do: no direct one is tried, or let in.
     """
     NEVER = "never"
+    """
+    Only direct paths will do.
+    """
 
     @classmethod
     def named(cls, text: str) -> RelayPolicy:
         """
-        The policy that a user wrote.
+        Read the policy that a user wrote.
 
         @raise BadOption: there is none of that name.
         """
@@ -48,7 +51,7 @@ class RelayPolicy(Enum):
     @property
     def features(self) -> frozenset[str]:
         """
-        What the other side is told of it.
+        The features by which the other side is told.
         """
         if self is RelayPolicy.FALLBACK:
             return frozenset()
@@ -56,7 +59,9 @@ class RelayPolicy(Enum):
 
     def beside(self, features: Container[str]) -> RelayPolicy | None:
         """
-        What is left of it beside the other side's features; C{None} if nothing is.
+        The policy that does for both sides, or C{None} if none does.
+
+        @param features: the other side's.
         """
         if RELAYED_ONLY in features:
             return RelayPolicy.ONLY if self.mayRelay else None
