@@ -8,17 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from errno import ECONNRESET
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 
+from punch.testing.interfaces import Network, Step
 from punch.testing.ports import WILDCARDS
 from punch.testing.reactor import MemoryReactor
-from punch.testing.realm import Realm, Step
+from punch.testing.realm import Realm
 from punch.testing.segment import Segment
 from punch.testing.stack import TCPStack
-from punch.testing.wire import Wired
-
-if TYPE_CHECKING:
-    from punch.testing.network import MemoryNetwork
+from punch.testing.wire import WiredNode
 
 _DUPLICATE_DELAY = 0.001
 """
@@ -26,7 +23,7 @@ Seconds by which the second copy of a segment comes later.
 """
 
 
-def canonical(host: str) -> str:
+def canonicalIP(host: str) -> str:
     """
     The one text form of an IP address that this network uses.
 
@@ -35,7 +32,7 @@ def canonical(host: str) -> str:
     return str(ip_address(host.partition("%")[0]))
 
 
-class MemoryHost(MemoryReactor, Wired):
+class MemoryHost(MemoryReactor, WiredNode):
     """
     A machine with one or more addresses on one wire.
 
@@ -44,11 +41,11 @@ class MemoryHost(MemoryReactor, Wired):
     @ivar duplicates: the probability that its wire delivers a SYN or SYN-ACK twice.
     """
 
-    isEnd = True
+    isHost = True
 
     def __init__(
         self,
-        network: MemoryNetwork,
+        network: Network,
         addresses: Sequence[str],
         realms: tuple[Realm, Realm],
     ) -> None:
@@ -56,8 +53,8 @@ class MemoryHost(MemoryReactor, Wired):
         @param realms: where its IPv4 and where its IPv6 address is reached.
         """
         MemoryReactor.__init__(self, network)
-        Wired.__init__(self, network.random)
-        self.addresses = [canonical(each) for each in addresses]
+        WiredNode.__init__(self, network.random)
+        self.addresses = [canonicalIP(each) for each in addresses]
         self.duplicates = 0.0
         self.stack = TCPStack(network, self._emit)
         self._realms = realms
@@ -110,7 +107,7 @@ class MemoryHost(MemoryReactor, Wired):
         """
         Where a connection to an address goes; no address is loopback.
         """
-        host = canonical(host)
+        host = canonicalIP(host)
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
     def sourceFor(self, destination: str) -> str | None:
@@ -126,7 +123,7 @@ class MemoryHost(MemoryReactor, Wired):
 
     # What the network does.
 
-    def accept(self, segment: Segment) -> Step | None:
+    def receive(self, segment: Segment) -> Step | None:
         """
         A segment has come over its wire.
         """
@@ -136,9 +133,9 @@ class MemoryHost(MemoryReactor, Wired):
         self.network.record("received", segment)
         if self._isDuplicated(segment):
             self.network.timeline.after(
-                _DUPLICATE_DELAY, self.stack.arrive, segment.duplicate()
+                _DUPLICATE_DELAY, self.stack.receive, segment.duplicate()
             )
-        self.stack.arrive(segment)
+        self.stack.receive(segment)
         return None
 
     def _emit(self, segment: Segment) -> None:
@@ -151,9 +148,9 @@ class MemoryHost(MemoryReactor, Wired):
         self.network.record("sent", segment)
         destination = segment.destination[0]
         if self.isLocal(destination):
-            self.stack.arrive(segment)
+            self.stack.receive(segment)
             return
-        delay = None if self._isCut else self.leg()
+        delay = None if self._isCut else self.wireDelay()
         if delay is None:
             self.network.drop(segment)
             return

@@ -27,7 +27,7 @@ class NoFreePort(Exception):
     """
 
 
-class Session:
+class NATSession:
     """
     One connection, or attempt, that a NAT has let through.
 
@@ -58,7 +58,7 @@ class PortMapping:
         self.internal = internal
         self.port = port
         self.expiresAt = 0.0
-        self.sessions: dict[SocketAddress, Session] = {}
+        self.sessions: dict[SocketAddress, NATSession] = {}
 
 
 class MappingTable:
@@ -76,7 +76,7 @@ class MappingTable:
         self._byPort: dict[int, PortMapping] = {}
         first, last = behavior.ports
         self._previous = random.randint(first, last)
-        self._crossing = self._nextCrossing(seconds())
+        self._nextForeign = self._nextForeignAfter(seconds())
 
     def __len__(self) -> int:
         """
@@ -110,7 +110,7 @@ class MappingTable:
         self._byKey[key] = self._byPort[mapping.port] = mapping
         return mapping
 
-    def session(self, mapping: PortMapping, remote: SocketAddress) -> Session | None:
+    def session(self, mapping: PortMapping, remote: SocketAddress) -> NATSession | None:
         """
         The session of a mapping with one remote address, if it is remembered.
         """
@@ -120,19 +120,19 @@ class MappingTable:
             return None
         return session
 
-    def begin(self, mapping: PortMapping, remote: SocketAddress) -> Session:
+    def openSession(self, mapping: PortMapping, remote: SocketAddress) -> NATSession:
         """
         A session begins.  If it came from outside, its answers go out by the mapping
         that it came in by.
         """
-        session = mapping.sessions[remote] = Session()
+        session = mapping.sessions[remote] = NATSession()
         key = self._key(mapping.internal, remote)
         if self._alive(self._byKey.get(key)) is None:
             self._byKey[key] = mapping
             mapping.keys.add(key)
         return session
 
-    def use(self, mapping: PortMapping, session: Session) -> None:
+    def refresh(self, mapping: PortMapping, session: NATSession) -> None:
         """
         A segment passes.
         """
@@ -140,7 +140,7 @@ class MappingTable:
         session.expiresAt = self._seconds() + lasts
         mapping.expiresAt = max(mapping.expiresAt, session.expiresAt)
 
-    def end(self, mapping: PortMapping, remote: SocketAddress) -> None:
+    def closeSession(self, mapping: PortMapping, remote: SocketAddress) -> None:
         """
         A session was reset.  A mapping that depends on the remote end goes with
         its last session.
@@ -176,7 +176,7 @@ class MappingTable:
         """
         for mapping in list(self._byPort.values()):
             for remote in [each for each in mapping.sessions if each[0] != kept]:
-                self.end(mapping, remote)
+                self.closeSession(mapping, remote)
             if not mapping.sessions and mapping.port in self._byPort:
                 self._forget(mapping)
 
@@ -212,7 +212,7 @@ class MappingTable:
         if self._behavior.allocation is Allocation.PRESERVE:
             start = wanted
         elif self._behavior.allocation is Allocation.SEQUENTIAL:
-            start = self._previous + self._crossed() + 1
+            start = self._previous + self._foreignAllocations() + 1
         else:
             start = self._random.randint(first, last)
         for step in range(size):
@@ -222,16 +222,16 @@ class MappingTable:
                 return port
         raise NoFreePort
 
-    def _crossed(self) -> int:
+    def _foreignAllocations(self) -> int:
         """
         How many ports others have taken since the last time.
         """
         count, now = 0, self._seconds()
-        while self._crossing <= now:
-            self._crossing = self._nextCrossing(self._crossing)
+        while self._nextForeign <= now:
+            self._nextForeign = self._nextForeignAfter(self._nextForeign)
             count += 1
         return count
 
-    def _nextCrossing(self, after: float) -> float:
+    def _nextForeignAfter(self, after: float) -> float:
         rate = self._behavior.crossTraffic
         return after + self._random.expovariate(rate) if rate else inf

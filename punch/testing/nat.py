@@ -1,46 +1,43 @@
 """
 A NAT between two address realms.
 
-It works on segments as a kernel's does; its rules are L{Translation}'s.
+It works on segments as a kernel's does; its rules are L{Translator}'s.
 """
 
 from __future__ import annotations
 
 from errno import ECONNREFUSED
-from typing import TYPE_CHECKING
 
 from punch.testing.behavior import NATBehavior
+from punch.testing.interfaces import Network, Step
 from punch.testing.mappings import MappingTable
-from punch.testing.realm import Realm, Step
+from punch.testing.realm import Realm
 from punch.testing.segment import Segment
-from punch.testing.translation import Translation, Verdict
-from punch.testing.wire import Wired
-
-if TYPE_CHECKING:
-    from punch.testing.network import MemoryNetwork
+from punch.testing.translator import FilterVerdict, Translator
+from punch.testing.wire import WiredNode
 
 
-class MemoryNAT(Wired):
+class MemoryNAT(WiredNode):
     """
     A NAT with one outside address, and a wire outside.
 
     @ivar inside: the realm behind it.
     """
 
-    isEnd = False
+    isHost = False
 
     def __init__(
         self,
-        network: MemoryNetwork,
+        network: Network,
         address: str,
         behavior: NATBehavior,
         outside: Realm,
     ) -> None:
-        Wired.__init__(self, network.random)
+        WiredNode.__init__(self, network.random)
         self.address = address
         self.behavior = behavior
         self.inside = Realm(self)
-        self._translation = Translation(
+        self._translation = Translator(
             address, behavior, network.clock.seconds, network.random
         )
         self._network = network
@@ -60,7 +57,7 @@ class MemoryNAT(Wired):
         """
         self._translation.forget()
 
-    def leave(self, segment: Segment) -> Step | None:
+    def forward(self, segment: Segment) -> Step | None:
         """
         A segment goes out.
         """
@@ -68,16 +65,16 @@ class MemoryNAT(Wired):
             verdict = self._translation.hairpin(segment)
             return self._admit(segment, verdict, isFromInside=True)
         verdict = self._translation.outbound(segment)
-        if verdict is not Verdict.PASS:
+        if verdict is not FilterVerdict.PASS:
             self._refuse(segment, verdict, isFromInside=True)
             return None
-        delay = self.leg()
+        delay = self.wireDelay()
         if delay is None:
             self._network.drop(segment)
             return None
         return delay, self._outside
 
-    def accept(self, segment: Segment) -> Step | None:
+    def receive(self, segment: Segment) -> Step | None:
         """
         A segment comes in.
         """
@@ -91,25 +88,27 @@ class MemoryNAT(Wired):
         self._network.drop(segment)
 
     def _admit(
-        self, segment: Segment, verdict: Verdict, isFromInside: bool
+        self, segment: Segment, verdict: FilterVerdict, isFromInside: bool
     ) -> Step | None:
-        if verdict is Verdict.PASS:
+        if verdict is FilterVerdict.PASS:
             return self._enter(segment)
         self._refuse(segment, verdict, isFromInside)
         return None
 
     def _enter(self, segment: Segment) -> Step | None:
-        return self.inside.accept(segment)
+        return self.inside.receive(segment)
 
-    def _refuse(self, segment: Segment, verdict: Verdict, isFromInside: bool) -> None:
-        if verdict is Verdict.RESET:
+    def _refuse(
+        self, segment: Segment, verdict: FilterVerdict, isFromInside: bool
+    ) -> None:
+        if verdict is FilterVerdict.RESET:
             self._answer(segment.refusal(), isFromInside)
-        elif verdict is Verdict.REJECT:
+        elif verdict is FilterVerdict.REJECT:
             self._answer(segment.unreachable(ECONNREFUSED), isFromInside)
         self._network.drop(segment)
 
     def _answer(self, answer: Segment, isInside: bool) -> None:
-        delay = 0.0 if isInside else self.leg()
+        delay = 0.0 if isInside else self.wireDelay()
         if delay is None:
             self._network.drop(answer)
         else:

@@ -5,16 +5,13 @@ The NAT64 (RFC 6146): a NAT whose inside has IPv6 alone.
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
-from typing import TYPE_CHECKING
 
 from punch.net.nat64 import Prefix
 from punch.testing.behavior import NATBehavior
+from punch.testing.interfaces import Network, Step
 from punch.testing.nat import MemoryNAT
-from punch.testing.realm import Realm, Step
+from punch.testing.realm import Realm
 from punch.testing.segment import Segment
-
-if TYPE_CHECKING:
-    from punch.testing.network import MemoryNetwork
 
 
 class MemoryNAT64(MemoryNAT):
@@ -26,7 +23,7 @@ class MemoryNAT64(MemoryNAT):
 
     def __init__(
         self,
-        network: MemoryNetwork,
+        network: Network,
         address: str,
         behavior: NATBehavior,
         outside: Realm,
@@ -41,7 +38,7 @@ class MemoryNAT64(MemoryNAT):
         """
         return str(self.prefix.synthesized(IPv4Address(address)))
 
-    def leave(self, segment: Segment) -> Step | None:
+    def forward(self, segment: Segment) -> Step | None:
         """
         A segment goes out.
         """
@@ -49,23 +46,23 @@ class MemoryNAT64(MemoryNAT):
         embedded = self.prefix.embedded(IPv6Address(host))
         if embedded is not None:
             segment.destination = (str(embedded), port)
-            return MemoryNAT.leave(self, segment)
-        delay = self.leg()
+            return MemoryNAT.forward(self, segment)
+        delay = self.wireDelay()
         if delay is None:
             self.drop(segment)
             return None
         return delay, self._outside
 
     def _enter(self, segment: Segment) -> Step | None:
-        self._disguise(segment)
+        self._translateSource(segment)
         return MemoryNAT._enter(self, segment)
 
     def _answer(self, answer: Segment, isInside: bool) -> None:
         if isInside:
-            self._disguise(answer)
+            self._translateSource(answer)
         MemoryNAT._answer(self, answer, isInside)
 
-    def _disguise(self, segment: Segment) -> None:
+    def _translateSource(self, segment: Segment) -> None:
         """
         What goes in seems to come from IPv6.
         """

@@ -14,12 +14,12 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 
 from punch.testing.behavior import NATBehavior
-from punch.testing.host import MemoryHost, canonical
+from punch.testing.host import MemoryHost, canonicalIP
+from punch.testing.interfaces import Hop, Socket, Step
 from punch.testing.nat import MemoryNAT
 from punch.testing.nat64 import MemoryNAT64
-from punch.testing.realm import Hop, Realm, Step
-from punch.testing.segment import Kind, Segment
-from punch.testing.sockets import MemorySocket
+from punch.testing.realm import Realm
+from punch.testing.segment import Segment, SegmentKind
 from punch.testing.timeline import Timeline
 
 _FIRST_DESCRIPTOR = 1_000_000
@@ -116,7 +116,7 @@ class MemoryNetwork:
         @raise ValueError: the address is another's, or none.
         """
         outside = self._public if behind is None else behind.inside
-        nat = MemoryNAT(self, canonical(address), behavior, outside)
+        nat = MemoryNAT(self, canonicalIP(address), behavior, outside)
         nat.latency = latency
         nat.loss = loss
         nat.jitter = jitter
@@ -139,7 +139,7 @@ class MemoryNetwork:
         @raise ValueError: the address is another's, or none; or this is no prefix.
         """
         network = IPv6Network(prefix)
-        nat = MemoryNAT64(self, canonical(address), behavior, self._public, network)
+        nat = MemoryNAT64(self, canonicalIP(address), behavior, self._public, network)
         nat.latency = latency
         return nat
 
@@ -147,7 +147,7 @@ class MemoryNetwork:
         """
         Let the hosts' resolvers know a name; without addresses, forget it.
         """
-        self.names[name.lower()] = tuple(canonical(each) for each in addresses)
+        self.names[name.lower()] = tuple(canonicalIP(each) for each in addresses)
 
     # Letting time pass.
 
@@ -189,7 +189,7 @@ class MemoryNetwork:
 
     # Looking at it.
 
-    def openSockets(self) -> list[MemorySocket]:
+    def openSockets(self) -> list[Socket]:
         """
         What the programs have not closed: listening ports, connections, and
         connections that are being made.
@@ -233,25 +233,25 @@ class MemoryNetwork:
         if not segment.isExpress:
             self.timeline.after(delay, self._pass, segment, hop)
             return
-        while not hop.isEnd:
-            step = hop.accept(segment)
+        while not hop.isHost:
+            step = hop.receive(segment)
             if step is None:
                 return
             delay += step[0]
             hop = step[1]
-        self.timeline.after(delay, hop.accept, segment)
+        self.timeline.after(delay, hop.receive, segment)
 
     def _pass(self, segment: Segment, hop: Hop) -> None:
-        step = hop.accept(segment)
+        step = hop.receive(segment)
         if step is not None:
             self.carry(segment, *step)
 
-    def leave(self, segment: Segment) -> Step | None:
+    def forward(self, segment: Segment) -> Step | None:
         """
         A segment is for an address that nobody has.
         """
         self.drop(segment)
-        if self.refusesUnknown and segment.kind is Kind.SYN:
+        if self.refusesUnknown and segment.kind is SegmentKind.SYN:
             self.carry(segment.unreachable(ENETUNREACH), 0.0, self._public)
         return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from twisted.internet import tcp
 from twisted.internet.abstract import isIPAddress, isIPv6Address
@@ -17,6 +17,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone, DNSLookupError
 from twisted.internet.interfaces import (
+    Binding,
     IAddress,
     IConnector,
     IDelayedCall,
@@ -38,12 +39,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from punch.testing.interfaces import Network, Socket
 from punch.testing.sockets import MemorySocket
-
-if TYPE_CHECKING:
-    from twisted.internet.interfaces import Binding
-
-    from punch.testing.network import MemoryNetwork
 
 _log = Logger()
 
@@ -160,10 +157,10 @@ class MemoryReactor:
     What programs on one host use as their reactor.
     """
 
-    def __init__(self, network: MemoryNetwork) -> None:
+    def __init__(self, network: Network) -> None:
         self.network = network
         self.nameResolver: IHostnameResolver = _Resolver(self)
-        self._sockets: dict[int, MemorySocket] = {}
+        self._sockets: dict[int, Socket] = {}
 
     # IReactorTime
 
@@ -307,30 +304,30 @@ class MemoryReactor:
 
     # Sockets
 
-    def openSocket(self, made: MemorySocket) -> int:
+    def openSocket(self, opened: Socket) -> int:
         """
         A program has opened a socket.
 
         @return: its number.
         """
         number = self.network.descriptor()
-        self._sockets[number] = made
+        self._sockets[number] = opened
         return number
 
-    def closeSocket(self, closed: MemorySocket) -> None:
+    def closeSocket(self, closed: Socket) -> None:
         """
         A program has closed a socket.
         """
         closed.reader = closed.writer = None
         del self._sockets[closed.fileno()]
 
-    def sockets(self) -> list[MemorySocket]:
+    def sockets(self) -> list[Socket]:
         """
         Those that are open.
         """
         return list(self._sockets.values())
 
-    def poll(self, polled: MemorySocket) -> None:
+    def poll(self, polled: Socket) -> None:
         """
         Tell a socket's descriptors what it is ready for.
         """

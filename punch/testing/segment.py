@@ -14,7 +14,7 @@ An IP address in its canonical text form, and a port.
 """
 
 
-class Kind(Enum):
+class SegmentKind(Enum):
     """
     The kinds of segment, valued as tcpdump abbreviates their flags.
     """
@@ -27,7 +27,7 @@ class Kind(Enum):
     UNREACHABLE = "icmp"
 
 
-class Sender(Protocol):
+class Retransmitter(Protocol):
     """
     Who must hear when a segment is lost, because it resends.
     """
@@ -73,7 +73,7 @@ class Segment:
 
     def __init__(
         self,
-        kind: Kind,
+        kind: SegmentKind,
         source: SocketAddress,
         destination: SocketAddress,
         sequence: int | None = None,
@@ -89,7 +89,7 @@ class Segment:
         self.final = False
         self.window: int | None = None
         self.error = 0
-        self.sender: Sender | None = None
+        self.sender: Retransmitter | None = None
         self.attempts = 0
         self.lostAt = 0.0
 
@@ -99,14 +99,14 @@ class Segment:
         Of an established connection: nothing that it meets on its way depends on
         the instant, so it travels in one step.
         """
-        return self.kind is Kind.DATA or self.kind is Kind.ACK
+        return self.kind is SegmentKind.DATA or self.kind is SegmentKind.ACK
 
     @property
     def isHandshake(self) -> bool:
         """
         One of the segments that a link with duplicates delivers twice.
         """
-        return self.kind is Kind.SYN or self.kind is Kind.SYN_ACK
+        return self.kind is SegmentKind.SYN or self.kind is SegmentKind.SYN_ACK
 
     def duplicate(self) -> Segment:
         """
@@ -125,7 +125,7 @@ class Segment:
         The RST that answers this segment where no connection knows it (RFC 9293
         section 3.10.7.1).
         """
-        answer = Segment(Kind.RST, self.destination, self.source)
+        answer = Segment(SegmentKind.RST, self.destination, self.source)
         if self.acknowledgment is None:
             answer.acknowledgment = self.sequence
         else:
@@ -136,7 +136,7 @@ class Segment:
         """
         The ICMP destination unreachable that answers this segment.
         """
-        answer = Segment(Kind.UNREACHABLE, self.destination, self.source)
+        answer = Segment(SegmentKind.UNREACHABLE, self.destination, self.source)
         answer.acknowledgment = self.sequence
         answer.error = error
         return answer
@@ -152,7 +152,7 @@ class Segment:
         if self.final:
             line += "F"
         line += f" seq {self.sequence} ack {self.acknowledgment}"
-        if self.kind is Kind.DATA:
+        if self.kind is SegmentKind.DATA:
             line += f" at {self.offset} length {len(self.payload)}"
         if self.window is not None:
             line += f" consumed {self.window}"

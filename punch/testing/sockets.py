@@ -19,19 +19,14 @@ from errno import (
     EPIPE,
     EWOULDBLOCK,
 )
-from typing import TYPE_CHECKING, TypeAlias
 
 from twisted.internet.interfaces import IReadDescriptor, IWriteDescriptor
 
-from punch.testing.listener import Listener
+from punch.testing.acceptqueue import AcceptQueue
+from punch.testing.interfaces import Host, SocketName
 from punch.testing.ports import WILDCARDS, Claim, socketError
 from punch.testing.segment import SocketAddress
-from punch.testing.tcb import TCB, State
-
-if TYPE_CHECKING:
-    from punch.testing.host import MemoryHost
-
-_SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
+from punch.testing.tcb import TCB, TCPState
 
 _LINGER = struct.Struct("ii")
 
@@ -47,7 +42,7 @@ class MemorySocket:
     reader: IReadDescriptor | None = None
     writer: IWriteDescriptor | None = None
 
-    def __init__(self, host: MemoryHost, family: int, tcb: TCB | None = None) -> None:
+    def __init__(self, host: Host, family: int, tcb: TCB | None = None) -> None:
         """
         @param tcb: the connection, if it was accepted.
         """
@@ -56,9 +51,9 @@ class MemorySocket:
         self._isIPv6 = family == socket.AF_INET6
         self._options: dict[tuple[int, int], int] = {}
         self._claim: Claim | None = None
-        self._listener: Listener | None = None
+        self._listener: AcceptQueue | None = None
         self._tcb = tcb
-        self._lingersNot = False
+        self._resetsOnClose = False
         self._isClosed = False
         self._number = host.openSocket(self)
 
@@ -81,7 +76,7 @@ class MemorySocket:
         """
         if isinstance(value, bytes):
             if (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER):
-                self._lingersNot = _LINGER.unpack(value) == (1, 0)
+                self._resetsOnClose = _LINGER.unpack(value) == (1, 0)
         else:
             self._options[level, option] = int(value)
 
@@ -95,7 +90,7 @@ class MemorySocket:
 
     # Names.
 
-    def bind(self, name: _SocketName) -> None:
+    def bind(self, name: SocketName) -> None:
         """
         Hold a local address and port.
 
@@ -110,7 +105,7 @@ class MemorySocket:
             raise socketError(EADDRNOTAVAIL)
         self._claim = self._stack.ports.claim(self._newClaim(host, name[1]))
 
-    def getsockname(self) -> _SocketName:
+    def getsockname(self) -> SocketName:
         """
         The local address and port.
         """
@@ -120,7 +115,7 @@ class MemorySocket:
             return self._name((self._claim.host, self._claim.port))
         return self._name((self._wildcard, 0))
 
-    def getpeername(self) -> _SocketName:
+    def getpeername(self) -> SocketName:
         """
         The remote address and port.
 
@@ -142,10 +137,10 @@ class MemorySocket:
             self.bind((self._wildcard, 0))
         assert self._claim is not None
         self._stack.ports.listen(self._claim)
-        self._listener = Listener(self._stack, self._claim, backlog, self)
+        self._listener = AcceptQueue(self._stack, self._claim, backlog, self)
         self._stack.listen(self._listener)
 
-    def accept(self) -> tuple[MemorySocket, _SocketName]:
+    def accept(self) -> tuple[MemorySocket, SocketName]:
         """
         Take a connection that has come in.
 
@@ -162,14 +157,14 @@ class MemorySocket:
         tcb.socket = accepted
         return accepted, self._name(tcb.addresses[1])
 
-    def connect_ex(self, name: _SocketName) -> int:
+    def connect_ex(self, name: SocketName) -> int:
         """
         Begin to connect, or tell how it goes.
 
         @return: an C{errno}.
         """
         if self._tcb is not None:
-            connecting = self._tcb.state in (State.SYN_SENT, State.SYN_RECEIVED)
+            connecting = self._tcb.state in (TCPState.SYN_SENT, TCPState.SYN_RECEIVED)
             return EALREADY if connecting else EISCONN
         try:
             tcb = self._makeTCB((self._host.destination(name[0]), name[1]))
@@ -220,7 +215,7 @@ class MemorySocket:
 
         @raise OSError: C{ENOTCONN}.
         """
-        if self._tcb is None or self._tcb.state is State.CLOSED:
+        if self._tcb is None or self._tcb.state is TCPState.CLOSED:
             raise socketError(ENOTCONN)
         if how != socket.SHUT_RD:
             self._tcb.finish()
@@ -236,7 +231,7 @@ class MemorySocket:
         if self._listener is not None:
             self._listener.close()
         elif self._tcb is not None:
-            self._tcb.close(self._lingersNot)
+            self._tcb.close(self._resetsOnClose)
         elif self._claim is not None:
             self._stack.ports.release(self._claim)
 
@@ -260,7 +255,7 @@ class MemorySocket:
         tcb = self._tcb
         if tcb is None:
             return False
-        if tcb.state is State.ESTABLISHED:
+        if tcb.state is TCPState.ESTABLISHED:
             return tcb.outgoing.room > 0 or tcb.outgoing.isFinal
         return bool(tcb.error)
 
@@ -271,7 +266,7 @@ class MemorySocket:
         if (self.reader is not None and self.isReadable) or (
             self.writer is not None and self.isWritable
         ):
-            self._host.network.timeline.mark(self)
+            self._host.network.timeline.markReady(self)
 
     def poll(self) -> None:
         """
@@ -303,7 +298,7 @@ class MemorySocket:
     def _error(self) -> int:
         return 0 if self._tcb is None else self._tcb.error
 
-    def _name(self, address: SocketAddress) -> _SocketName:
+    def _name(self, address: SocketAddress) -> SocketName:
         return (*address, 0, 0) if self._isIPv6 else address
 
     def _newClaim(self, host: str, port: int) -> Claim:
@@ -337,8 +332,8 @@ class MemorySocket:
         """
         @raise OSError: there is none, or it is dead.
         """
-        if self._tcb is None or self._tcb.state is State.SYN_SENT:
+        if self._tcb is None or self._tcb.state is TCPState.SYN_SENT:
             raise socketError(ENOTCONN)
-        if self._tcb.state is State.CLOSED:
+        if self._tcb.state is TCPState.CLOSED:
             raise socketError(self._tcb.error or EPIPE)
         return self._tcb

@@ -6,16 +6,11 @@ those that are for none.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 from zlib import crc32
 
-from punch.testing.listener import Listener
+from punch.testing.interfaces import Connection, Listener, Network
 from punch.testing.ports import WILDCARDS, PortTable
-from punch.testing.segment import Kind, Segment, SocketAddress
-from punch.testing.tcb import TCB
-
-if TYPE_CHECKING:
-    from punch.testing.network import MemoryNetwork
+from punch.testing.segment import Segment, SegmentKind, SocketAddress
 
 
 class TCPStack:
@@ -23,14 +18,14 @@ class TCPStack:
     A host's connections and listeners.
     """
 
-    def __init__(self, network: MemoryNetwork, emit: Callable[[Segment], None]) -> None:
+    def __init__(self, network: Network, emit: Callable[[Segment], None]) -> None:
         """
         @param emit: sends a segment off.
         """
         self.network = network
         self.emit = emit
         self.ports = PortTable(network.random)
-        self._connections: dict[tuple[SocketAddress, SocketAddress], TCB] = {}
+        self._connections: dict[tuple[SocketAddress, SocketAddress], Connection] = {}
         self._finished: dict[tuple[SocketAddress, SocketAddress], int] = {}
         self._listeners: dict[int, list[Listener]] = {}
 
@@ -40,32 +35,32 @@ class TCPStack:
         """
         return (local, remote) in self._connections
 
-    def connections(self) -> list[TCB]:
+    def connections(self) -> list[Connection]:
         """
         All that are under way.
         """
         return list(self._connections.values())
 
-    def add(self, tcb: TCB) -> None:
+    def add(self, connection: Connection) -> None:
         """
         A connection begins.
         """
-        self._connections[tcb.addresses] = tcb
+        self._connections[connection.addresses] = connection
 
-    def remove(self, tcb: TCB) -> None:
+    def remove(self, connection: Connection) -> None:
         """
         A connection is over; its four-tuple and port are free.
         """
-        if self._connections.get(tcb.addresses) is tcb:
-            del self._connections[tcb.addresses]
-        self.ports.release(tcb.claim)
+        if self._connections.get(connection.addresses) is connection:
+            del self._connections[connection.addresses]
+        self.ports.release(connection.claim)
 
-    def remember(self, tcb: TCB) -> None:
+    def remember(self, connection: Connection) -> None:
         """
         A connection ended well: what still comes for it is ignored, not refused.
         That much of TIME-WAIT is needed.
         """
-        self._finished[tcb.addresses] = tcb.sequence
+        self._finished[connection.addresses] = connection.sequence
 
     def listen(self, listener: Listener) -> None:
         """
@@ -83,21 +78,21 @@ class TCPStack:
             del self._listeners[listener.claim.port]
         self.ports.release(listener.claim)
 
-    def arrive(self, segment: Segment) -> None:
+    def receive(self, segment: Segment) -> None:
         """
         A segment came for this host.
         """
         addresses = (segment.destination, segment.source)
-        tcb = self._connections.get(addresses)
-        if tcb is not None:
-            tcb.arrive(segment)
+        connection = self._connections.get(addresses)
+        if connection is not None:
+            connection.receive(segment)
             return
-        if segment.kind is Kind.SYN:
+        if segment.kind is SegmentKind.SYN:
             listener = self._listener(segment)
             if listener is not None:
-                listener.arrive(segment)
+                listener.receive(segment)
                 return
-        if segment.kind is Kind.RST or segment.kind is Kind.UNREACHABLE:
+        if segment.kind is SegmentKind.RST or segment.kind is SegmentKind.UNREACHABLE:
             return
         if segment.acknowledgment != self._finished.get(addresses, 0):
             self.refuse(segment)

@@ -12,17 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 from errno import ECONNREFUSED, ECONNRESET, EPIPE, ETIMEDOUT
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from punch.testing.segment import Kind, Segment, SocketAddress
-from punch.testing.stream import Inflow, Outflow
+from punch.testing.bytestream import ReceivingHalf, SendingHalf
+from punch.testing.interfaces import Stack, Waker
+from punch.testing.ports import Claim
+from punch.testing.segment import Segment, SegmentKind, SocketAddress
 from punch.testing.timeline import Timer
-
-if TYPE_CHECKING:
-    from punch.testing.listener import Listener
-    from punch.testing.ports import Claim
-    from punch.testing.sockets import MemorySocket
-    from punch.testing.stack import TCPStack
 
 SYN_INTERVALS = (1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 4.0, 8.0, 16.0)
 """
@@ -41,15 +37,15 @@ Seconds that a closed socket waits for the other end's FIN (Linux's
 tcp_fin_timeout).
 """
 
-PATIENCE = 900.0
-ORPHAN_PATIENCE = 100.0
+RETRANSMISSION_LIMIT = 900.0
+ORPHAN_LIMIT = 100.0
 """
 Seconds for which what is lost is sent again, and if nobody holds the socket any more
 (about what Linux's tcp_retries2 and tcp_orphan_retries come to).
 """
 
 
-class State(Enum):
+class TCPState(Enum):
     """
     States of the handshake; how each direction ends is known to its stream.
     """
@@ -58,6 +54,22 @@ class State(Enum):
     SYN_RECEIVED = "SYN-RECEIVED"
     ESTABLISHED = "ESTABLISHED"
     CLOSED = "CLOSED"
+
+
+class Acceptor(Protocol):
+    """
+    What a connection that came in tells of its handshake: a listening socket.
+    """
+
+    def complete(self, child: TCB) -> None:
+        """
+        The handshake is done.
+        """
+
+    def forget(self, child: TCB) -> None:
+        """
+        The connection is over.
+        """
 
 
 class TCB:
@@ -69,12 +81,12 @@ class TCB:
     @ivar error: the C{errno} that ended it, or 0.
     """
 
-    socket: MemorySocket | None = None
-    listener: Listener | None = None
+    socket: Waker | None = None
+    listener: Acceptor | None = None
 
     def __init__(
         self,
-        stack: TCPStack,
+        stack: Stack,
         local: SocketAddress,
         remote: SocketAddress,
         claim: Claim,
@@ -82,10 +94,10 @@ class TCB:
         self.stack = stack
         self.addresses = (local, remote)
         self.claim = claim
-        self.state = State.CLOSED
+        self.state = TCPState.CLOSED
         self.error = 0
-        self.incoming = Inflow()
-        self.outgoing = Outflow(self)
+        self.incoming = ReceivingHalf()
+        self.outgoing = SendingHalf(self)
         self._sequence = stack.network.initialSequence()
         self._peer: int | None = None
         self._timer: Timer | None = None
@@ -103,9 +115,9 @@ class TCB:
         """
         Connect (RFC 9293 section 3.10.1, active).
         """
-        self.state = State.SYN_SENT
+        self.state = TCPState.SYN_SENT
         self.stack.add(self)
-        self._synchronize(Kind.SYN, SYN_INTERVALS, 0)
+        self._synchronize(SegmentKind.SYN, SYN_INTERVALS, 0)
 
     def answer(self, segment: Segment) -> None:
         """
@@ -118,9 +130,9 @@ class TCB:
         """
         Send a FIN after what has been sent; the other direction goes on.
         """
-        if self.state is State.SYN_SENT:
-            self.vanish()
-        elif self.state is not State.CLOSED and not self.outgoing.isFinal:
+        if self.state is TCPState.SYN_SENT:
+            self.discard()
+        elif self.state is not TCPState.CLOSED and not self.outgoing.isFinal:
             self.outgoing.finish()
             self._finishIfBoth()
 
@@ -130,8 +142,8 @@ class TCB:
         in Linux.
         """
         self.socket = None
-        if self.state is State.CLOSED or self.state is State.SYN_SENT:
-            self.vanish()
+        if self.state is TCPState.CLOSED or self.state is TCPState.SYN_SENT:
+            self.discard()
         elif self._isFinished:
             pass
         elif abruptly or self.incoming.unread:
@@ -144,15 +156,15 @@ class TCB:
         """
         Kill the connection and tell the other end.
         """
-        if self.state is not State.CLOSED:
-            self.vanish()
-            self.transmit(Segment(Kind.RST, *self.addresses))
+        if self.state is not TCPState.CLOSED:
+            self.discard()
+            self.transmit(Segment(SegmentKind.RST, *self.addresses))
 
-    def vanish(self) -> None:
+    def discard(self) -> None:
         """
         Be gone, silently.
         """
-        self.state = State.CLOSED
+        self.state = TCPState.CLOSED
         self.outgoing.stop()
         self._release()
         if self.listener is not None:
@@ -163,8 +175,8 @@ class TCB:
         The connection is dead; the program hears why.
         """
         self.error = error
-        self.vanish()
-        self._tell()
+        self.discard()
+        self._notify()
 
     def expire(self, silence: float) -> bool:
         """
@@ -172,25 +184,25 @@ class TCB:
 
         @return: whether that is too long.
         """
-        patience = ORPHAN_PATIENCE if self.socket is None else PATIENCE
+        patience = ORPHAN_LIMIT if self.socket is None else RETRANSMISSION_LIMIT
         if silence > patience:
             self.fail(ETIMEDOUT)
         return silence > patience
 
     # What the network does (RFC 9293 section 3.10.7).
 
-    def arrive(self, segment: Segment) -> None:
+    def receive(self, segment: Segment) -> None:
         """
         A segment came on this four-tuple.
         """
         kind = segment.kind
-        if kind is Kind.RST:
+        if kind is SegmentKind.RST:
             self._receiveRST(segment)
-        elif kind is Kind.UNREACHABLE:
+        elif kind is SegmentKind.UNREACHABLE:
             self._receiveUnreachable(segment)
-        elif self.state is State.SYN_SENT:
+        elif self.state is TCPState.SYN_SENT:
             self._receiveInSYNSent(segment)
-        elif kind is Kind.SYN:
+        elif kind is SegmentKind.SYN:
             self._receiveAnotherSYN(segment)
         elif (segment.acknowledgment, segment.sequence) != (self._sequence, self._peer):
             self._receiveStray(segment)
@@ -198,7 +210,7 @@ class TCB:
             self._receiveOurs(segment)
 
     def _receiveRST(self, segment: Segment) -> None:
-        if self.state is State.SYN_SENT:
+        if self.state is TCPState.SYN_SENT:
             if segment.acknowledgment == self._sequence:
                 self.fail(ECONNREFUSED)
         elif segment.sequence == self._peer:
@@ -206,18 +218,18 @@ class TCB:
 
     def _receiveUnreachable(self, segment: Segment) -> None:
         ours = segment.acknowledgment == self._sequence
-        if ours and self.state is not State.ESTABLISHED:
+        if ours and self.state is not TCPState.ESTABLISHED:
             self.fail(segment.error)
 
     def _receiveInSYNSent(self, segment: Segment) -> None:
-        if segment.kind is Kind.SYN:
+        if segment.kind is SegmentKind.SYN:
             self._receiveSYN(segment)
         elif segment.acknowledgment != self._sequence:
             self.stack.refuse(segment)
-        elif segment.kind is Kind.SYN_ACK:
+        elif segment.kind is SegmentKind.SYN_ACK:
             self._peer = segment.sequence
             self._establish()
-            self._send(Kind.ACK)
+            self._send(SegmentKind.ACK)
         else:
             self.stack.network.drop(segment)
 
@@ -225,9 +237,9 @@ class TCB:
         """
         The first SYN of the other end: to a listener, or at once with our own.
         """
-        self.state = State.SYN_RECEIVED
+        self.state = TCPState.SYN_RECEIVED
         self._peer = segment.sequence
-        self._synchronize(Kind.SYN_ACK, SYN_ACK_INTERVALS, 0)
+        self._synchronize(SegmentKind.SYN_ACK, SYN_ACK_INTERVALS, 0)
 
     def _receiveAnotherSYN(self, segment: Segment) -> None:
         """
@@ -235,38 +247,38 @@ class TCB:
         challenge ACK, so that the newer resets us if it is real (RFC 5961
         section 4).
         """
-        if self.state is State.SYN_RECEIVED and segment.sequence == self._peer:
-            self._send(Kind.SYN_ACK)
+        if self.state is TCPState.SYN_RECEIVED and segment.sequence == self._peer:
+            self._send(SegmentKind.SYN_ACK)
         else:
-            self._send(Kind.ACK)
+            self._send(SegmentKind.ACK)
 
     def _receiveStray(self, segment: Segment) -> None:
         """
         Of another connection on the same four-tuple.
         """
-        if self.state is State.SYN_RECEIVED:
+        if self.state is TCPState.SYN_RECEIVED:
             self.stack.refuse(segment)
         else:
             self.stack.network.drop(segment)
 
     def _receiveOurs(self, segment: Segment) -> None:
-        if self.state is State.SYN_RECEIVED:
+        if self.state is TCPState.SYN_RECEIVED:
             self._establish()
-        if segment.kind is Kind.SYN_ACK:
-            self._send(Kind.ACK)
-        elif segment.kind is Kind.DATA:
+        if segment.kind is SegmentKind.SYN_ACK:
+            self._send(SegmentKind.ACK)
+        elif segment.kind is SegmentKind.DATA:
             self._receiveData(segment)
         elif segment.window is not None:
             self.outgoing.allow(segment.window)
-            self._tell()
+            self._notify()
 
     def _receiveData(self, segment: Segment) -> None:
         if segment.payload and self.socket is None and self.listener is None:
-            self.vanish()
+            self.discard()
             self.stack.refuse(segment)
             return
         self.incoming.insert(segment)
-        self._tell()
+        self._notify()
         self._finishIfBoth()
 
     # What the streams and the machine need.
@@ -283,14 +295,17 @@ class TCB:
         """
         A lost ACK need not be resent once a later one was sent.
         """
-        return segment.kind is Kind.ACK and segment.window != self.incoming.advertised
+        return (
+            segment.kind is SegmentKind.ACK
+            and segment.window != self.incoming.advertised
+        )
 
     def acknowledge(self) -> None:
         """
         The program has read; tell the other end now and then.
         """
-        consumed = self.incoming.toAdvertise()
-        if consumed is not None and self.state is not State.CLOSED:
+        consumed = self.incoming.windowToAdvertise()
+        if consumed is not None and self.state is not TCPState.CLOSED:
             self.outgoing.acknowledge(consumed)
 
     @property
@@ -301,8 +316,8 @@ class TCB:
         """
         With nobody to read, the other end's FIN is all there is to wait for.
         """
-        if self.state is State.ESTABLISHED and not self._isFinished:
-            self._setTimer(FIN_TIMEOUT, self.vanish)
+        if self.state is TCPState.ESTABLISHED and not self._isFinished:
+            self._setTimer(FIN_TIMEOUT, self.discard)
 
     def _finishIfBoth(self) -> None:
         if self._isFinished:
@@ -315,20 +330,20 @@ class TCB:
 
     def _establish(self) -> None:
         self._cancelTimer()
-        self.state = State.ESTABLISHED
+        self.state = TCPState.ESTABLISHED
         if self.listener is not None:
             self.listener.complete(self)
         elif self.socket is not None:
-            self._tell()
+            self._notify()
         else:
             self._expectFIN()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self.socket is not None:
             self.socket.wake()
 
     def _synchronize(
-        self, kind: Kind, intervals: tuple[float, ...], attempt: int
+        self, kind: SegmentKind, intervals: tuple[float, ...], attempt: int
     ) -> None:
         """
         Send a SYN or SYN-ACK until it is answered, or often enough.
@@ -341,7 +356,7 @@ class TCB:
         )
         self._send(kind)
 
-    def _send(self, kind: Kind) -> None:
+    def _send(self, kind: SegmentKind) -> None:
         self.transmit(Segment(kind, *self.addresses))
 
     def _setTimer(

@@ -51,7 +51,7 @@ class Timer:
         """
         self.call = None
         self.arguments = ()
-        self._timeline.pruned()
+        self._timeline.cancelled()
 
 
 class Timeline:
@@ -76,25 +76,25 @@ class Timeline:
         instant = self.clock.seconds() + delay
         heappush(self._heap, (instant, next(self._order), timer))
         if not self._turning and (self.wake is None or instant < self._wakeAt):
-            self._arrange()
+            self._reschedule()
         return timer
 
-    def mark(self, pollable: Pollable) -> None:
+    def markReady(self, pollable: Pollable) -> None:
         """
         Poll this in the next turn, which is now, but never inside the caller.
         """
         self._ready[pollable] = None
         if not self._turning:
-            self._arrange()
+            self._reschedule()
 
-    def pruned(self) -> None:
+    def cancelled(self) -> None:
         """
         A timer was cancelled: if it was the next, there is nothing to wake for.
         """
         if not self._turning and self._heap and self._heap[0][2].call is None:
-            self._arrange()
+            self._reschedule()
 
-    def _arrange(self) -> None:
+    def _reschedule(self) -> None:
         """
         Have exactly one call in the clock if anything is to happen, else none.
         """
@@ -114,24 +114,24 @@ class Timeline:
             self.wake = None
         if due is not None:
             self._wakeAt = due
-            self.wake = self.clock.callLater(max(0.0, due - now), self._turn)
+            self.wake = self.clock.callLater(max(0.0, due - now), self._runTurn)
 
-    def _turn(self) -> None:
+    def _runTurn(self) -> None:
         """
         What is due happens; then the programs hear of it.
         """
         self.wake = None
         self._turning = True
         try:
-            self._happen()
+            self._runDue()
             ready, self._ready = self._ready, {}
             for pollable in ready:
                 pollable.poll()
         finally:
             self._turning = False
-            self._arrange()
+            self._reschedule()
 
-    def _happen(self) -> None:
+    def _runDue(self) -> None:
         now = self.clock.seconds()
         heap = self._heap
         while heap and heap[0][0] <= now:

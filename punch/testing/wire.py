@@ -7,7 +7,7 @@ from __future__ import annotations
 from random import Random
 
 
-class Wired:
+class WiredNode:
     """
     What hangs on a wire.
 
@@ -20,7 +20,7 @@ class Wired:
         self.latency = self.jitter = self.loss = 0.0
         self._random = random
 
-    def leg(self) -> float | None:
+    def wireDelay(self) -> float | None:
         """
         How long a segment takes over the wire this time; L{None} if it is lost.
         """

@@ -7,7 +7,7 @@ from __future__ import annotations
 import struct
 from socket import inet_aton, inet_ntoa
 
-from punch.testing.segment import Kind, Segment, SocketAddress
+from punch.testing.segment import Segment, SegmentKind, SocketAddress
 
 from . import packet as ip
 
@@ -50,15 +50,19 @@ def segmentOf(packet: bytes) -> Segment:
     sequence, acknowledgment = struct.unpack_from("!II", packet, head + 4)
     flags = packet[head + 13]
     if not flags & (_SYN | _RST):
-        return Segment(Kind.ACK, source, destination)
+        return Segment(SegmentKind.ACK, source, destination)
     if flags & _RST:
         # The answer to a SYN has no sequence number, but the SYN's plus one.
         answers = flags & _ACK and not sequence
         acknowledged = (acknowledgment - 1) & _WORD
         return Segment(
-            Kind.RST, source, destination, None if answers else sequence, acknowledged
+            SegmentKind.RST,
+            source,
+            destination,
+            None if answers else sequence,
+            acknowledged,
         )
-    kind = Kind.SYN_ACK if flags & _ACK else Kind.SYN
+    kind = SegmentKind.SYN_ACK if flags & _ACK else SegmentKind.SYN
     return Segment(kind, source, destination, sequence)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punch.testing.segment import Kind, SocketAddress
+from punch.testing.segment import SegmentKind, SocketAddress
 
 from .packet import destination, source
 from .packets import ACK, FIN, RST, SYN, isRight, tcpPacket
@@ -55,18 +55,18 @@ def test_readdressed(
 @pytest.mark.parametrize(
     ("flags", "numbers", "kind", "known"),
     [
-        (SYN, (7, 0), Kind.SYN, (7, None)),
-        (SYN | ACK, (7, 9), Kind.SYN_ACK, (7, None)),
-        (ACK, (7, 9), Kind.ACK, (None, None)),
-        (FIN | ACK, (7, 9), Kind.ACK, (None, None)),
-        (RST | ACK, (0, 8), Kind.RST, (None, 7)),
-        (RST, (9, 0), Kind.RST, (9, 0xFFFFFFFF)),
+        (SYN, (7, 0), SegmentKind.SYN, (7, None)),
+        (SYN | ACK, (7, 9), SegmentKind.SYN_ACK, (7, None)),
+        (ACK, (7, 9), SegmentKind.ACK, (None, None)),
+        (FIN | ACK, (7, 9), SegmentKind.ACK, (None, None)),
+        (RST | ACK, (0, 8), SegmentKind.RST, (None, 7)),
+        (RST, (9, 0), SegmentKind.RST, (9, 0xFFFFFFFF)),
     ],
 )
 def test_segmentOf(
     flags: int,
     numbers: tuple[int, int],
-    kind: Kind,
+    kind: SegmentKind,
     known: tuple[int | None, int | None],
 ) -> None:
     """

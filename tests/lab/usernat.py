@@ -1,7 +1,7 @@
 """
 The user-space NAT: one that does what the kernel's cannot.
 
-Its rules are those of the NAT in memory (L{punch.testing.translation}); here they
+Its rules are those of the NAT in memory (L{punch.testing.translator}); here they
 meet packets.  It forwards TCP, and lets ICMP errors in.
 """
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from punch.testing import NATBehavior
 from punch.testing.segment import Segment, SocketAddress
-from punch.testing.translation import Translation, Verdict
+from punch.testing.translator import FilterVerdict, Translator
 
 from . import packet as ip
 from . import tcp
@@ -44,7 +44,7 @@ class UserNAT:
         """
         @param address: the outside one.
         """
-        self._translation = Translation(address, behavior, seconds, random)
+        self._translation = Translator(address, behavior, seconds, random)
 
     @property
     def address(self) -> str:
@@ -77,7 +77,7 @@ class UserNAT:
             return Passage(inward=self._become(packet, segment, verdict))
         verdict = self._translation.outbound(segment)
         became = self._become(packet, segment, verdict)
-        if verdict is Verdict.PASS:
+        if verdict is FilterVerdict.PASS:
             return Passage(outward=became)
         return Passage(inward=became)
 
@@ -90,21 +90,21 @@ class UserNAT:
         segment = tcp.segmentOf(packet)
         verdict = self._translation.inbound(segment)
         became = self._become(packet, segment, verdict)
-        if verdict is Verdict.PASS:
+        if verdict is FilterVerdict.PASS:
             return Passage(inward=became)
         return Passage(outward=became)
 
     def _become(
-        self, packet: bytes, segment: Segment, verdict: Verdict
+        self, packet: bytes, segment: Segment, verdict: FilterVerdict
     ) -> bytes | None:
         """
         What goes on: the packet translated, or the answer to it.
         """
-        if verdict is Verdict.PASS:
+        if verdict is FilterVerdict.PASS:
             return tcp.readdressed(packet, segment.source, segment.destination)
-        if verdict is Verdict.RESET:
+        if verdict is FilterVerdict.RESET:
             return tcp.refusal(packet)
-        if verdict is Verdict.REJECT:
+        if verdict is FilterVerdict.REJECT:
             return ip.portUnreachable(packet, inet_aton(self.address))
         return None
 

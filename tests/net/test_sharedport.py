@@ -19,7 +19,7 @@ from punch.net.connection import Connection, Origin
 from punch.net.connector import outcomeOf
 from punch.net.outcome import Outcome
 from punch.net.sharedport import SharedPort, probePort
-from punch.testing import MemoryHost, MemoryNetwork, spin
+from punch.testing import MemoryHost, spin
 from tests.support.doubles import PunchTestCase
 from tests.support.programs import Recorder, Service, network
 
@@ -30,7 +30,7 @@ class _Port:
     """
 
     def __init__(self, host: MemoryHost, interface: str = "") -> None:
-        self.network: MemoryNetwork = host.network
+        self.network = host.network
         self.accepted: list[Connection] = []
         self.probed: list[tuple[str, int]] = []
         self.shared = SharedPort(

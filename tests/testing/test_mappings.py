@@ -64,9 +64,9 @@ class MappingTableTests(SynchronousTestCase):
         for inside in ("a", 2000), ("b", 3000):
             mapping = table.create(inside, ("x", 1))
             for remote in ("x", 1), ("y", 1):
-                table.use(mapping, table.begin(mapping, remote))
+                table.refresh(mapping, table.openSession(mapping, remote))
         only = table.create(("c", 4000), ("y", 1))
-        table.use(only, table.begin(only, ("y", 1)))
+        table.refresh(only, table.openSession(only, ("y", 1)))
         table.clear("x")
         assert len(table) == 2
         kept = table.inbound(2000)
@@ -89,12 +89,12 @@ class MappingTableTests(SynchronousTestCase):
         table = MappingTable(behavior, made.clock.seconds, made.random)
         inside, server, stranger = ("a", 2000), ("x", 1), ("y", 1)
         mapping = table.create(inside, server)
-        table.use(mapping, table.begin(mapping, server))
+        table.refresh(mapping, table.openSession(mapping, server))
         assert table.outbound(inside, stranger) is None
-        table.use(mapping, table.begin(mapping, stranger))
+        table.refresh(mapping, table.openSession(mapping, stranger))
         assert table.outbound(inside, stranger) is mapping
-        table.end(mapping, stranger)
+        table.closeSession(mapping, stranger)
         assert table.outbound(inside, stranger) is None
         assert table.outbound(inside, server) is mapping
-        table.end(mapping, server)
+        table.closeSession(mapping, server)
         assert len(table) == 0

@@ -22,8 +22,8 @@ import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from punch.testing import ports
+from punch.testing.bytestream import WINDOW
 from punch.testing.sockets import MemorySocket
-from punch.testing.stream import WINDOW
 from tests.support.programs import network
 
 

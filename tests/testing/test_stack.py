@@ -9,7 +9,7 @@ from errno import ECONNREFUSED
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from punch.testing.segment import Kind, Segment
+from punch.testing.segment import Segment, SegmentKind
 from tests.support.programs import Recorder, Service, connect, network, shared
 
 LOCAL = ("192.0.2.1", 4000)
@@ -36,7 +36,7 @@ class SegmentTests(SynchronousTestCase):
 
     def hear(
         self,
-        kind: Kind,
+        kind: SegmentKind,
         sequence: int | None,
         acknowledgment: int | None,
         payload: bytes = b"",
@@ -50,7 +50,7 @@ class SegmentTests(SynchronousTestCase):
         segment.payload = payload
         segment.error = ECONNREFUSED
         del self.trace[:]
-        self.host.accept(segment)
+        self.host.receive(segment)
         self.network.run(0)
         sent = [each.partition(" sent ")[2] for each in self.trace]
         return [each.partition(": ")[2] for each in sent if each]
@@ -77,11 +77,11 @@ class SegmentTests(SynchronousTestCase):
         """
         Where there is nothing, all but refusals are refused.
         """
-        assert self.hear(Kind.SYN, THEIRS, None) == ["R seq None ack 1000"]
-        assert self.hear(Kind.ACK, THEIRS, 5) == ["R seq 5 ack None"]
-        assert self.hear(Kind.DATA, THEIRS, 5, b"x") == ["R seq 5 ack None"]
-        assert self.hear(Kind.RST, THEIRS, 5) == []
-        assert self.hear(Kind.UNREACHABLE, None, 5) == []
+        assert self.hear(SegmentKind.SYN, THEIRS, None) == ["R seq None ack 1000"]
+        assert self.hear(SegmentKind.ACK, THEIRS, 5) == ["R seq 5 ack None"]
+        assert self.hear(SegmentKind.DATA, THEIRS, 5, b"x") == ["R seq 5 ack None"]
+        assert self.hear(SegmentKind.RST, THEIRS, 5) == []
+        assert self.hear(SegmentKind.UNREACHABLE, None, 5) == []
 
     def test_connecting(self) -> None:
         """
@@ -89,21 +89,25 @@ class SegmentTests(SynchronousTestCase):
         """
         ours = self.connect()
         other = ours + 1
-        assert self.hear(Kind.RST, None, other) == []
-        assert self.hear(Kind.RST, THEIRS, None) == []
-        assert self.hear(Kind.UNREACHABLE, None, other) == []
-        assert self.hear(Kind.ACK, THEIRS, other) == [f"R seq {other} ack None"]
-        assert self.hear(Kind.SYN_ACK, THEIRS, other) == [f"R seq {other} ack None"]
-        assert self.hear(Kind.DATA, THEIRS, ours, b"x") == []
+        assert self.hear(SegmentKind.RST, None, other) == []
+        assert self.hear(SegmentKind.RST, THEIRS, None) == []
+        assert self.hear(SegmentKind.UNREACHABLE, None, other) == []
+        assert self.hear(SegmentKind.ACK, THEIRS, other) == [f"R seq {other} ack None"]
+        assert self.hear(SegmentKind.SYN_ACK, THEIRS, other) == [
+            f"R seq {other} ack None"
+        ]
+        assert self.hear(SegmentKind.DATA, THEIRS, ours, b"x") == []
         assert self.outcomes == []
-        assert self.hear(Kind.SYN_ACK, THEIRS, ours) == [f". seq {ours} ack 1000"]
+        assert self.hear(SegmentKind.SYN_ACK, THEIRS, ours) == [
+            f". seq {ours} ack 1000"
+        ]
         assert isinstance(self.outcomes[0], Recorder)
 
     def test_refused(self) -> None:
         """
         It is refused by a RST, or an ICMP message, that is for it.
         """
-        for kind in (Kind.RST, Kind.UNREACHABLE):
+        for kind in (SegmentKind.RST, SegmentKind.UNREACHABLE):
             ours = self.connect()
             assert self.hear(kind, None, ours) == []
             assert isinstance(self.outcomes.pop(), Failure)
@@ -114,10 +118,10 @@ class SegmentTests(SynchronousTestCase):
         A SYN makes it half open; the refusal of its own SYN comes too late then.
         """
         ours = self.connect()
-        assert self.hear(Kind.SYN, THEIRS, None) == [f"S. seq {ours} ack 1000"]
-        assert self.hear(Kind.RST, None, ours) == []
+        assert self.hear(SegmentKind.SYN, THEIRS, None) == [f"S. seq {ours} ack 1000"]
+        assert self.hear(SegmentKind.RST, None, ours) == []
         assert self.outcomes == []
-        assert self.hear(Kind.ACK, THEIRS, ours) == []
+        assert self.hear(SegmentKind.ACK, THEIRS, ours) == []
         assert isinstance(self.outcomes[0], Recorder)
 
     def test_halfOpen(self) -> None:
@@ -126,16 +130,18 @@ class SegmentTests(SynchronousTestCase):
         refuses an ACK of something else.
         """
         service = self.listen()
-        [answer] = self.hear(Kind.SYN, THEIRS, None)
+        [answer] = self.hear(SegmentKind.SYN, THEIRS, None)
         [tcb] = self.host.stack.connections()
         ours = tcb.sequence
         assert answer == f"S. seq {ours} ack 1000"
-        assert self.hear(Kind.SYN, THEIRS, None) == [answer]
-        assert self.hear(Kind.SYN, THEIRS + 1, None) == [f". seq {ours} ack 1000"]
-        assert self.hear(Kind.ACK, THEIRS, 5) == ["R seq 5 ack None"]
-        assert self.hear(Kind.RST, THEIRS + 1, None) == []
+        assert self.hear(SegmentKind.SYN, THEIRS, None) == [answer]
+        assert self.hear(SegmentKind.SYN, THEIRS + 1, None) == [
+            f". seq {ours} ack 1000"
+        ]
+        assert self.hear(SegmentKind.ACK, THEIRS, 5) == ["R seq 5 ack None"]
+        assert self.hear(SegmentKind.RST, THEIRS + 1, None) == []
         assert service.accepted == []
-        assert self.hear(Kind.DATA, THEIRS, ours, b"first") == []
+        assert self.hear(SegmentKind.DATA, THEIRS, ours, b"first") == []
         assert [each.received for each in service.accepted] == [b"first"]
 
     def test_halfOpenReset(self) -> None:
@@ -143,8 +149,8 @@ class SegmentTests(SynchronousTestCase):
         A RST in its place ends it; nobody hears of it.
         """
         service = self.listen()
-        self.hear(Kind.SYN, THEIRS, None)
-        assert self.hear(Kind.RST, THEIRS, None) == []
+        self.hear(SegmentKind.SYN, THEIRS, None)
+        assert self.hear(SegmentKind.RST, THEIRS, None) == []
         assert self.host.stack.connections() == []
         assert service.accepted == []
 
@@ -153,7 +159,7 @@ class SegmentTests(SynchronousTestCase):
         So does a minute of silence, after five more answers.
         """
         self.listen()
-        self.hear(Kind.SYN, THEIRS, None)
+        self.hear(SegmentKind.SYN, THEIRS, None)
         self.network.run(64)
         assert sum(" sent " in each for each in self.trace) == 6
         assert self.host.stack.connections() == []
@@ -163,20 +169,20 @@ class SegmentTests(SynchronousTestCase):
         A connection ignores what is of another, and answers SYNs with ACKs.
         """
         service = self.listen()
-        self.hear(Kind.SYN, THEIRS, None)
+        self.hear(SegmentKind.SYN, THEIRS, None)
         [tcb] = self.host.stack.connections()
         ours = tcb.sequence
-        self.hear(Kind.ACK, THEIRS, ours)
+        self.hear(SegmentKind.ACK, THEIRS, ours)
         ack = f". seq {ours} ack 1000"
-        assert self.hear(Kind.SYN, THEIRS, None) == [ack]
-        assert self.hear(Kind.SYN, THEIRS + 1, None) == [ack]
-        assert self.hear(Kind.SYN_ACK, THEIRS, ours) == [ack]
-        assert self.hear(Kind.ACK, THEIRS, 5) == []
-        assert self.hear(Kind.DATA, THEIRS + 1, ours, b"x") == []
-        assert self.hear(Kind.RST, THEIRS + 1, ours) == []
-        assert self.hear(Kind.UNREACHABLE, None, ours) == []
+        assert self.hear(SegmentKind.SYN, THEIRS, None) == [ack]
+        assert self.hear(SegmentKind.SYN, THEIRS + 1, None) == [ack]
+        assert self.hear(SegmentKind.SYN_ACK, THEIRS, ours) == [ack]
+        assert self.hear(SegmentKind.ACK, THEIRS, 5) == []
+        assert self.hear(SegmentKind.DATA, THEIRS + 1, ours, b"x") == []
+        assert self.hear(SegmentKind.RST, THEIRS + 1, ours) == []
+        assert self.hear(SegmentKind.UNREACHABLE, None, ours) == []
         [protocol] = service.accepted
         assert protocol.isOpen
         assert protocol.received == b""
-        assert self.hear(Kind.RST, THEIRS, ours) == []
+        assert self.hear(SegmentKind.RST, THEIRS, ours) == []
         assert not protocol.isOpen

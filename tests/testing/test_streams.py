@@ -21,7 +21,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from punch.testing import spin
-from punch.testing.stream import MAXIMUM_TIMEOUT, WINDOW
+from punch.testing.bytestream import MAXIMUM_TIMEOUT, WINDOW
 from tests.support.programs import Conversation, Service, connect, network, tcp
 
 

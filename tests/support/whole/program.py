@@ -15,7 +15,8 @@ from punch.events import CodeAllotted, Event
 from punch.link.transport import Link
 from punch.peer.relaypolicy import RelayPolicy
 from punch.peer.settings import Settings
-from punch.testing import MemoryHost, MemoryNetwork
+from punch.testing import MemoryHost
+from punch.testing.interfaces import Network
 from tests.support.programs import HalfCloser, Recorder
 
 E = TypeVar("E", bound=Event)
@@ -26,7 +27,7 @@ class Talker(Recorder):
     Speaks when it is connected, and remembers what it hears and when.
     """
 
-    def __init__(self, network: MemoryNetwork, greeting: bytes = b"") -> None:
+    def __init__(self, network: Network, greeting: bytes = b"") -> None:
         Recorder.__init__(self)
         self._network = network
         self.greeting = greeting
@@ -53,7 +54,7 @@ class HalfClosingTalker(Talker, HalfCloser):
     Remembers how each direction ends, too.
     """
 
-    def __init__(self, network: MemoryNetwork, greeting: bytes = b"") -> None:
+    def __init__(self, network: Network, greeting: bytes = b"") -> None:
         HalfCloser.__init__(self)
         Talker.__init__(self, network, greeting)
 

@@ -17,7 +17,7 @@ from punch.peer.peer import Peer
 from punch.service import DialingService, ListeningService, PunchService
 from punch.signaling.code import parseCode
 from punch.signaling.meetingpoint import MeetingPoint
-from punch.testing import MemoryNetwork
+from punch.testing.interfaces import Network
 
 from .program import Program, Talker
 from .world import WHERE
@@ -33,7 +33,7 @@ class Talkers(Factory[Talker]):
 
     noisy = False
 
-    def __init__(self, network: MemoryNetwork, greeting: bytes) -> None:
+    def __init__(self, network: Network, greeting: bytes) -> None:
         self._network = network
         self._greeting = greeting
         self.made: list[Talker] = []

@@ -18,7 +18,8 @@ from punch.link.records import Type, encode
 from punch.net.connection import Connection, Origin
 from punch.net.tls import PeerAuthenticator, TLSConnection
 from punch.role import Role
-from punch.testing import MemoryHost, MemoryNetwork
+from punch.testing import MemoryHost
+from punch.testing.interfaces import Network
 
 from .identities import fixedIdentity
 
@@ -153,7 +154,7 @@ class Impostor(Stranger):
     """
 
     identity = fixedIdentity(9)
-    _securities: ClassVar[WeakKeyDictionary[MemoryNetwork, PeerAuthenticator]]
+    _securities: ClassVar[WeakKeyDictionary[Network, PeerAuthenticator]]
     _securities = WeakKeyDictionary()
 
     def __init__(self, role: Role) -> None:

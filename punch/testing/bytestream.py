@@ -9,13 +9,10 @@ much has been read, for flow control, once in half a window.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
-from punch.testing.segment import Kind, Segment
+from punch.testing.interfaces import Connection
+from punch.testing.segment import Segment, SegmentKind
 from punch.testing.timeline import Timer
-
-if TYPE_CHECKING:
-    from punch.testing.tcb import TCB
 
 WINDOW = 65536
 """
@@ -29,13 +26,13 @@ Seconds: Linux's floor and ceiling (TCP_RTO_MIN and TCP_RTO_MAX).
 """
 
 
-class Outflow:
+class SendingHalf:
     """
     What one end sends.
     """
 
-    def __init__(self, tcb: TCB) -> None:
-        self._tcb = tcb
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._sent = 0
         self._limit = WINDOW
         self._resending: dict[Segment, Timer] = {}
@@ -56,7 +53,7 @@ class Outflow:
         @return: how many bytes that was.
         """
         taken = min(len(data), self.room)
-        size = self._tcb.stack.network.segmentSize
+        size = self._connection.stack.network.segmentSize
         for start in range(0, taken, size):
             if self._stopped:
                 break
@@ -89,31 +86,31 @@ class Outflow:
         """
         Tell the other end how much of its stream has been read.
         """
-        segment = Segment(Kind.ACK, *self._tcb.addresses)
+        segment = Segment(SegmentKind.ACK, *self._connection.addresses)
         segment.window = consumed
         segment.sender = self
-        self._tcb.transmit(segment)
+        self._connection.transmit(segment)
 
     def _send(self, payload: bytes) -> None:
-        segment = Segment(Kind.DATA, *self._tcb.addresses)
+        segment = Segment(SegmentKind.DATA, *self._connection.addresses)
         segment.offset = self._sent
         segment.payload = payload
         segment.final = self.isFinal
         segment.sender = self
         self._sent += len(payload)
-        self._tcb.transmit(segment)
+        self._connection.transmit(segment)
 
     def lost(self, segment: Segment) -> None:
         """
         Resend, later each time it is lost again, and give up at last.
         """
-        if self._stopped or self._tcb.isSuperseded(segment):
+        if self._stopped or self._connection.isSuperseded(segment):
             return
-        timeline = self._tcb.stack.network.timeline
+        timeline = self._connection.stack.network.timeline
         now = timeline.clock.seconds()
         if segment.attempts == 0:
             segment.lostAt = now
-        elif self._tcb.expire(now - segment.lostAt):
+        elif self._connection.expire(now - segment.lostAt):
             return
         delay = min(MAXIMUM_TIMEOUT, RETRANSMISSION_TIMEOUT * 2.0**segment.attempts)
         segment.attempts += 1
@@ -122,11 +119,11 @@ class Outflow:
     def _resend(self, segment: Segment) -> None:
         del self._resending[segment]
         # The NATs it passed have rewritten these.
-        segment.source, segment.destination = self._tcb.addresses
-        self._tcb.transmit(segment)
+        segment.source, segment.destination = self._connection.addresses
+        self._connection.transmit(segment)
 
 
-class Inflow:
+class ReceivingHalf:
     """
     What one end receives, in order.
     """
@@ -169,7 +166,7 @@ class Inflow:
             missing -= len(chunk)
         return b"".join(taken)
 
-    def toAdvertise(self) -> int | None:
+    def windowToAdvertise(self) -> int | None:
         """
         How much has been read so far, if it is time to tell.
         """

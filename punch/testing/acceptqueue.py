@@ -6,25 +6,19 @@ accepted.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
+from punch.testing.interfaces import Stack, Waker
 from punch.testing.ports import Claim
 from punch.testing.segment import Segment
 from punch.testing.tcb import TCB
 
-if TYPE_CHECKING:
-    from punch.testing.sockets import MemorySocket
-    from punch.testing.stack import TCPStack
 
-
-class Listener:
+class AcceptQueue:
     """
     The LISTEN state of one socket.
     """
 
-    def __init__(
-        self, stack: TCPStack, claim: Claim, backlog: int, socket: MemorySocket
-    ) -> None:
+    def __init__(self, stack: Stack, claim: Claim, backlog: int, socket: Waker) -> None:
         self.claim = claim
         self._stack = stack
         self._backlog = backlog
@@ -32,7 +26,7 @@ class Listener:
         self._half: set[TCB] = set()
         self.queue: deque[TCB] = deque()
 
-    def arrive(self, segment: Segment) -> None:
+    def receive(self, segment: Segment) -> None:
         """
         A SYN came; with a full queue it is dropped, to be sent again.
         """
@@ -64,7 +58,7 @@ class Listener:
         Stop listening; who waits is reset, who was half way is left.
         """
         for child in list(self._half):
-            child.vanish()
+            child.discard()
         for child in self.queue:
             child.reset()
         self._stack.stopListening(self)

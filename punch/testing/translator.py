@@ -18,13 +18,13 @@ from random import Random
 from typing import TypeAlias
 
 from punch.testing.behavior import NATBehavior, Unsolicited
-from punch.testing.mappings import MappingTable, NoFreePort, PortMapping, Session
-from punch.testing.segment import Kind, Segment, SocketAddress
+from punch.testing.mappings import MappingTable, NATSession, NoFreePort, PortMapping
+from punch.testing.segment import Segment, SegmentKind, SocketAddress
 
 _Flow: TypeAlias = tuple[int, SocketAddress]
 
 
-class Verdict(Enum):
+class FilterVerdict(Enum):
     """
     What becomes of a segment.
     """
@@ -46,7 +46,7 @@ class Verdict(Enum):
     """
 
 
-class Translation:
+class Translator:
     """
     What one NAT does with segments, whose addresses it rewrites in place.
 
@@ -67,44 +67,44 @@ class Translation:
         self._seconds = seconds
         self._poisoned: dict[_Flow, float] = {}
 
-    def outbound(self, segment: Segment) -> Verdict:
+    def outbound(self, segment: Segment) -> FilterVerdict:
         """
         A segment from inside, for outside: its source becomes an outside one.
         """
         reachable = self._behavior.reachable
         if reachable and segment.destination[1] not in reachable:
             return self._refuse(segment)
-        return Verdict.PASS if self._translate(segment) else Verdict.DROP
+        return FilterVerdict.PASS if self._translate(segment) else FilterVerdict.DROP
 
-    def inbound(self, segment: Segment) -> Verdict:
+    def inbound(self, segment: Segment) -> FilterVerdict:
         """
         A segment for an outside address: its destination becomes an inside one.
         """
         remote, port = segment.source, segment.destination[1]
         if self._isPoisoned(port, remote):
-            return Verdict.DROP
+            return FilterVerdict.DROP
         mapping = self.mappings.inbound(port)
         session = None if mapping is None else self._session(mapping, segment)
         if mapping is None or session is None:
             self._poison(port, segment)
             return self._refuse(segment)
-        if segment.kind is Kind.SYN and not self._opensSimultaneously(session):
-            return Verdict.DROP
-        self.mappings.use(mapping, session)
+        if segment.kind is SegmentKind.SYN and not self._opensSimultaneously(session):
+            return FilterVerdict.DROP
+        self.mappings.refresh(mapping, session)
         segment.destination = mapping.internal
         if segment.isHandshake:
             session.isAnswered = True
-        elif segment.kind is Kind.RST and self._ends(session, segment):
-            self.mappings.end(mapping, remote)
-        return Verdict.PASS
+        elif segment.kind is SegmentKind.RST and self._ends(session, segment):
+            self.mappings.closeSession(mapping, remote)
+        return FilterVerdict.PASS
 
-    def hairpin(self, segment: Segment) -> Verdict:
+    def hairpin(self, segment: Segment) -> FilterVerdict:
         """
         A segment from inside, for an outside address of the same NAT.
         """
         if not self._behavior.hairpin:
             return self._refuse(segment)
-        return self.inbound(segment) if self._translate(segment) else Verdict.DROP
+        return self.inbound(segment) if self._translate(segment) else FilterVerdict.DROP
 
     def forget(self, kept: str = "") -> None:
         """
@@ -120,75 +120,78 @@ class Translation:
             return False
         session = self.mappings.session(mapping, remote)
         if session is None:
-            if segment.kind is not Kind.SYN:
+            if segment.kind is not SegmentKind.SYN:
                 return False
-            session = self.mappings.begin(mapping, remote)
-        if not self._track(session, segment):
+            session = self.mappings.openSession(mapping, remote)
+        if not self._followSequence(session, segment):
             return False
-        self.mappings.use(mapping, session)
+        self.mappings.refresh(mapping, session)
         segment.source = (self.address, mapping.port)
-        if segment.kind is Kind.RST:
-            self.mappings.end(mapping, remote)
+        if segment.kind is SegmentKind.RST:
+            self.mappings.closeSession(mapping, remote)
         return True
 
     def _mapping(self, segment: Segment) -> PortMapping | None:
         mapping = self.mappings.outbound(segment.source, segment.destination)
-        if mapping is None and segment.kind is Kind.SYN:
+        if mapping is None and segment.kind is SegmentKind.SYN:
             try:
                 return self.mappings.create(segment.source, segment.destination)
             except NoFreePort:
                 return None
         return mapping
 
-    def _track(self, session: Session, segment: Segment) -> bool:
+    def _followSequence(self, session: NATSession, segment: Segment) -> bool:
         """
         Follow the sequence numbers of what goes out.
 
         @return: whether this may.
         """
-        if segment.kind is Kind.SYN and segment.sequence != session.sequence:
+        if segment.kind is SegmentKind.SYN and segment.sequence != session.sequence:
             session.sequence = segment.sequence
             session.isAnswered = False
-        if segment.kind is Kind.SYN_ACK and self._behavior.strict:
+        if segment.kind is SegmentKind.SYN_ACK and self._behavior.strict:
             return session.sequence in (None, segment.sequence)
         return True
 
-    def _session(self, mapping: PortMapping, segment: Segment) -> Session | None:
+    def _session(self, mapping: PortMapping, segment: Segment) -> NATSession | None:
         """
         The session that a segment from outside belongs to, or begins.
         """
         session = self.mappings.session(mapping, segment.source)
-        if session is not None or segment.kind is not Kind.SYN:
+        if session is not None or segment.kind is not SegmentKind.SYN:
             return session
         if not self.mappings.admits(mapping, segment.source):
             return None
-        return self.mappings.begin(mapping, segment.source)
+        return self.mappings.openSession(mapping, segment.source)
 
-    def _opensSimultaneously(self, session: Session) -> bool:
+    def _opensSimultaneously(self, session: NATSession) -> bool:
         unanswered = session.sequence is not None and not session.isAnswered
         return self._behavior.simultaneousOpen or not unanswered
 
-    def _ends(self, session: Session, reset: Segment) -> bool:
+    def _ends(self, session: NATSession, reset: Segment) -> bool:
         if reset.sequence is not None:
             return True
         return reset.acknowledgment == session.sequence and not session.isAnswered
 
-    def _refuse(self, segment: Segment) -> Verdict:
+    def _refuse(self, segment: Segment) -> FilterVerdict:
         """
         A segment is not let through.
         """
         how, kind = self._behavior.unsolicited, segment.kind
-        if how is Unsolicited.RESET and kind not in (Kind.RST, Kind.UNREACHABLE):
-            return Verdict.RESET
-        if how is Unsolicited.REJECT and kind is Kind.SYN:
-            return Verdict.REJECT
-        return Verdict.DROP
+        if how is Unsolicited.RESET and kind not in (
+            SegmentKind.RST,
+            SegmentKind.UNREACHABLE,
+        ):
+            return FilterVerdict.RESET
+        if how is Unsolicited.REJECT and kind is SegmentKind.SYN:
+            return FilterVerdict.REJECT
+        return FilterVerdict.DROP
 
     def _poison(self, port: int, refused: Segment) -> None:
         """
         A SYN from outside is about to be refused.
         """
-        if self._behavior.poisoning and refused.kind is Kind.SYN:
+        if self._behavior.poisoning and refused.kind is SegmentKind.SYN:
             until = self._seconds() + self._behavior.poisoning
             self._poisoned[port, refused.source] = until
 
