@@ -46,7 +46,7 @@ from punch.util.deferreds import SharedResult, shield
 
 AnyLink = Link | PlainLink
 
-GOODBYE = 2.0
+CLOSE_TIMEOUT = 2.0
 """
 Seconds that a link has to end cleanly when its service stops.
 """
@@ -160,7 +160,7 @@ class PunchService(Service):
         ended = DeferredList([link.whenReleased() for link in links])
         for link in links:
             link.loseConnection()
-        patience = self._clock.callLater(GOODBYE, self._abort)
+        patience = self._clock.callLater(CLOSE_TIMEOUT, self._abort)
         await ended
         if patience.active():
             patience.cancel()
@@ -169,7 +169,7 @@ class PunchService(Service):
     async def _sayFarewell(self, factory: Any) -> None:
         gone: Deferred[Any] = shield(factory.goAway())
         try:
-            await gone.addTimeout(GOODBYE, self._clock)
+            await gone.addTimeout(CLOSE_TIMEOUT, self._clock)
         except TimeoutError:
             self._log.info("Streams were still in use.")
         factory.leave()

@@ -1,11 +1,9 @@
 """
-The shared link: what the client endpoints of one process have in common that mean
-the same peer.
+The shared link: the one link of all client endpoints that connect to the same peer.
 
-There is a link while somebody uses it.  Whoever comes first dials; those who come
-meanwhile wait with him, and the dial is given up when the last of them is.
-
-The used link: one that carries the streams of our clients, and ends with the last.
+The first client dials.  Clients that come while the dial goes on wait for it, too, and
+when all of them have been cancelled the dial is cancelled.  The link is closed when its
+last client's connection has ended.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
-from punch.endpoints.sharing import Appointment, Shared
+from punch.endpoints.sharing import MeetingParameters, SharedInstances
 from punch.errors import PunchError
 from punch.link.transport import Link
 from punch.peer.description import rendezvousEndpoint
@@ -36,70 +34,73 @@ from punch.streams.multiplexer import Multiplexer
 from punch.streams.stream import Stream
 from punch.util.deferreds import SharedResult
 
-GOODBYE = 2.0
+CLOSE_TIMEOUT = 2.0
 """
-Seconds that we wait for links to end.
+Seconds to wait for links to close.
 """
 
 
-def whenGone(clock: IReactorTime, links: Iterable[Link]) -> Deferred[Any]:
+def whenClosed(clock: IReactorTime, links: Iterable[Link]) -> Deferred[Any]:
     """
-    Wait for links that are ending, but no longer than L{GOODBYE}: a slow one may
-    have bytes to deliver yet, so it is left to itself (L{punch.link.transport.LINGER}).
+    Wait for links that are closing, but no longer than L{CLOSE_TIMEOUT} seconds.  A
+    slow one that still has bytes to deliver goes on by itself
+    (L{punch.link.transport.LINGER}).
     """
     ended = DeferredList([link.whenReleased() for link in links], consumeErrors=True)
-    return ended.addTimeout(GOODBYE, clock, lambda result, timeout: None)
+    return ended.addTimeout(CLOSE_TIMEOUT, clock, lambda result, timeout: None)
 
 
 class UsedLink:
     """
-    A link that ends when nobody uses it any more.
+    A link with a count of its users: it is closed when the last one has gone.
+
+    L{SharedLink} makes one when a dial has succeeded.
     """
 
     def __init__(self, clock: IReactorTime, link: Link) -> None:
         self.link = link
         self._clock = clock
         self._users = 0
-        self._isLeft = False
+        self._isClosing = False
         self._multiplexer = Multiplexer(clock, {})
         link.start(self._multiplexer)
 
     @property
     def isOpen(self) -> bool:
         """
-        Whether one more may use it.
+        Whether it can take another user.
         """
         return self.link.connected and self._multiplexer.takesRequests
 
     @property
-    def isForsaken(self) -> bool:
+    def hasFailed(self) -> bool:
         """
-        Whether it has ended, or is about to, and that is none of our doing.
+        Whether it has ended, or is about to, other than by us.
         """
-        return not (self._isLeft or self.isOpen)
+        return not (self._isClosing or self.isOpen)
 
     async def connect(
-        self, service: str, factory: IProtocolFactory, patience: float
+        self, service: str, factory: IProtocolFactory, timeout: float
     ) -> IProtocol:
         """
-        Let a protocol of C{factory} talk to a service.
+        Open a stream to a service, and start a protocol of C{factory} on it.
 
-        @param patience: seconds that the peer has to accept.
-        @raise punch.streams.errors.StreamError: it does not.
+        @param timeout: seconds that the peer has to accept the stream.
+        @raise punch.streams.errors.StreamError: the peer does not accept it.
         @raise punch.errors.LinkError: the link ended first.
-        @raise NoProtocol: the factory makes none.
+        @raise NoProtocol: the factory makes no protocol.
         """
         self._users += 1
         asked = Deferred.fromCoroutine(self._request(service))
         try:
-            stream = await asked.addTimeout(patience, self._clock)
+            stream = await asked.addTimeout(timeout, self._clock)
         except TimeoutError:
-            self._left(None)
+            self._userGone(None)
             raise ServiceSilent(service) from None
         except Exception:
-            self._left(None)
+            self._userGone(None)
             raise
-        stream.whenEnded().addCallback(self._left)
+        stream.whenEnded().addCallback(self._userGone)
         return _run(factory, stream)
 
     async def _request(self, service: str) -> Stream:
@@ -111,22 +112,22 @@ class UsedLink:
             raise
         return request.stream
 
-    def _left(self, result: None) -> None:
+    def _userGone(self, result: None) -> None:
         self._users -= 1
-        self.endUnused()
+        self.closeIfUnused()
 
-    def endUnused(self) -> None:
+    def closeIfUnused(self) -> None:
         """
-        End the link, cleanly, if nobody uses it.
+        Close the link, cleanly, if it has no user.
         """
-        if not self._users and self.link.connected and not self._isLeft:
-            self._isLeft = True
+        if not self._users and self.link.connected and not self._isClosing:
+            self._isClosing = True
             self._multiplexer.leave()
 
 
 def _run(factory: IProtocolFactory, stream: Stream) -> IProtocol:
     """
-    Let a new protocol run on C{stream}.
+    Make a protocol and start it on C{stream}.
     """
     factory.doStart()
     stream.whenEnded().addCallback(lambda result: factory.doStop())
@@ -146,25 +147,28 @@ def _run(factory: IProtocolFactory, stream: Stream) -> IProtocol:
     return protocol
 
 
-LAST_CALL = 0.5
+SHUTDOWN_TIMEOUT = 0.5
 """
-Seconds that those who use a link when the reactor stops have to leave it.
+Seconds that the users of a link have to end when the reactor stops.
 """
 
 
 class SharedLink:
     """
-    One link at a time to one peer.
+    Dials a peer when a client endpoint needs a link, and has all clients use that link.
+
+    The endpoints with the same parameters share one; L{sharedLinks} finds it.  There is
+    at most one link at a time that takes new clients.
     """
 
-    def __init__(self, reactor: Any, appointment: Appointment) -> None:
+    def __init__(self, reactor: Any, parameters: MeetingParameters) -> None:
         """
-        @raise punch.errors.BadEndpoint: of the rendezvous.
+        @raise punch.errors.BadEndpoint: the rendezvous is not an endpoint.
         """
         self._reactor = reactor
         self._clock = IReactorTime(reactor)
-        self._appointment = appointment
-        self._rendezvous = rendezvousEndpoint(reactor, appointment.rendezvous)
+        self._parametersOf = parameters
+        self._rendezvous = rendezvousEndpoint(reactor, parameters.rendezvous)
         self._current: UsedLink | None = None
         self._links: dict[Link, UsedLink] = {}
         self._waiting: dict[Deferred[UsedLink], Settings] = {}
@@ -177,39 +181,39 @@ class SharedLink:
         self, service: str, factory: IProtocolFactory, settings: Settings
     ) -> IProtocol:
         """
-        Let a protocol of C{factory} talk to a service of the peer.  Cancelling
-        leaves nothing behind that others do not use.
+        Connect a protocol of C{factory} to a service of the peer.  When it is cancelled
+        nothing is left but what other clients use.
 
-        @param settings: those of the dial, if there has to be one.
-        @raise PunchError: why there is no link, or no service.
-        @raise twisted.internet.error.NoProtocol: the factory makes none.
+        @param settings: for the dial, if this client is the first.
+        @raise PunchError: there is no link, or no such service.
+        @raise twisted.internet.error.NoProtocol: the factory makes no protocol.
         """
         current = self._current
         if current is not None and current.isOpen:
             try:
                 return await current.connect(service, factory, settings.timeout)
             except PunchError:
-                if not current.isForsaken:
+                if not current.hasFailed:
                     raise
-                # The link was over, and we hadn't heard.
+                # The link had ended, and we had not noticed yet.
         fresh = await self._link(settings)
         return await fresh.connect(service, factory, settings.timeout)
 
     def whenReleased(self) -> Deferred[None]:
         """
-        Fires as soon as there is neither a link nor a dial.
+        Fires as soon as there is neither a link nor a dial in progress.
         """
         released = self._released.wait()
         self._checkReleased()
         return released
 
-    # The dial.
+    # Dialing.
 
     async def _link(self, settings: Settings) -> UsedLink:
         """
-        A new link, ours or one that is being dialed already.
+        Wait for a new link: from the dial in progress, or from one that we start.
         """
-        waiter: Deferred[UsedLink] = Deferred(self._forgo)
+        waiter: Deferred[UsedLink] = Deferred(self._cancelled)
         self._waiting[waiter] = settings
         if self._dialing is None:
             self._startDial()
@@ -221,24 +225,24 @@ class SharedLink:
                 await dialed.wait()
             raise
 
-    def _forgo(self, waiter: Deferred[UsedLink]) -> None:
+    def _cancelled(self, waiter: Deferred[UsedLink]) -> None:
         self._waiting.pop(waiter, None)
         if not self._waiting and self._dialing is not None:
             self._dialing.cancel()
 
     def _startDial(self) -> None:
-        self._holdReactor()
+        self._addShutdownTrigger()
         settings = next(iter(self._waiting.values()))
         self._dialed = SharedResult()
         self._dialing = dialing = Deferred.fromCoroutine(self._dial(settings))
         dialing.addBoth(self._hasDialed, self._dialed)
 
     async def _dial(self, settings: Settings) -> UsedLink:
-        # The one before may have the port that we are to use.
-        await whenGone(
+        # The link before may still use the port that we are to use.
+        await whenClosed(
             self._clock, [each for each in self._links if each.disconnecting]
         )
-        who = self._appointment
+        who = self._parametersOf
         peer = Peer(self._reactor, settings)
         dialer = Dialer(peer, self._rendezvous, who.name, who.secret)
         return UsedLink(self._clock, await dialer.run())
@@ -248,31 +252,31 @@ class SharedLink:
     ) -> None:
         self._dialing = None
         if isinstance(result, UsedLink):
-            self._adopt(result)
+            self._linked(result)
         if isinstance(result, Failure) and result.check(CancelledError):
-            # Given up; but somebody may have come since.
+            # Cancelled; but another client may have come since.
             if self._waiting:
                 self._startDial()
         else:
-            self._settle(result)
+            self._answer(result)
         dialed.succeed(None)
         self._checkReleased()
 
-    def _adopt(self, used: UsedLink) -> None:
+    def _linked(self, used: UsedLink) -> None:
         self._current = used
         self._links[used.link] = used
         used.link.whenReleased().addCallback(lambda _: self._ended(used))
 
-    def _settle(self, result: UsedLink | Failure) -> None:
+    def _answer(self, result: UsedLink | Failure) -> None:
         waiting, self._waiting = self._waiting, {}
         for each in waiting:
-            # One may cancel another while it is told.
+            # A callback may cancel another one that waits.
             if not each.called:
                 each.callback(result)
         if isinstance(result, UsedLink):
-            result.endUnused()
+            result.closeIfUnused()
 
-    # The end.
+    # Closing.
 
     def _ended(self, used: UsedLink) -> None:
         del self._links[used.link]
@@ -283,21 +287,21 @@ class SharedLink:
     def _checkReleased(self) -> None:
         if self._dialing is not None or self._links:
             return
-        self._releaseReactor()
+        self._removeShutdownTrigger()
         released, self._released = self._released, SharedResult()
         released.succeed(None)
 
-    def _holdReactor(self) -> None:
+    def _addShutdownTrigger(self) -> None:
         """
-        A reactor that stops drops what it has not sent yet, even on a stream that
-        its protocol knows to be done.
+        Have the reactor wait for the links when it stops: it would drop what is not
+        sent yet, even on a stream whose protocol has finished.
         """
         if self._shutdown is None and IReactorCore.providedBy(self._reactor):
             self._shutdown = self._reactor.addSystemEventTrigger(
                 "before", "shutdown", self._shutDown
             )
 
-    def _releaseReactor(self) -> None:
+    def _removeShutdownTrigger(self) -> None:
         trigger, self._shutdown = self._shutdown, None
         if trigger is not None:
             self._reactor.removeSystemEventTrigger(trigger)
@@ -308,14 +312,14 @@ class SharedLink:
 
     async def _finish(self) -> None:
         released = self.whenReleased()
-        released.addTimeout(LAST_CALL, self._clock, lambda result, timeout: None)
+        released.addTimeout(SHUTDOWN_TIMEOUT, self._clock, lambda result, timeout: None)
         await released
-        await whenGone(
+        await whenClosed(
             self._clock, [each for each in self._links if each.disconnecting]
         )
 
 
-sharedLinks: Shared[SharedLink] = Shared(SharedLink)
+sharedLinks: SharedInstances[SharedLink] = SharedInstances(SharedLink)
 """
-Those of all reactors.
+The shared links of all reactors.
 """

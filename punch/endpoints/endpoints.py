@@ -1,7 +1,7 @@
 """
-Endpoints: connect to, and listen as, a service behind a NAT.
+Endpoints: connect to a service behind a NAT, or listen as one.
 
-They are Twisted's stream endpoints: what takes one of those takes these.
+They are Twisted's stream endpoints: use them wherever such an endpoint is taken.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from punch.endpoints.client import sharedLinks
 from punch.endpoints.server import sharedListeners
-from punch.endpoints.sharing import Appointment
+from punch.endpoints.sharing import MeetingParameters
 from punch.eventlog import EventLog
 from punch.peer.instancelock import fileInstanceLocks
 from punch.peer.settings import Settings
@@ -34,9 +34,9 @@ class PunchClientEndpoint:
     """
     Connects to a service of the peer that waits under a code or a standing name.
 
-    All endpoints of one reactor that mean the same peer (rendezvous, code or name
-    and secret, port and interface) share one link.  It is dialed when the first of
-    them connects, and ends, cleanly, with the last connection.
+    All endpoints of one reactor with the same rendezvous, code or name and secret, port
+    and interface share one link.  It is dialed when the first of them connects, and
+    closed when the last connection has ended.
     """
 
     def __init__(
@@ -52,13 +52,14 @@ class PunchClientEndpoint:
     ) -> None:
         """
         @param rendezvous: C{"tcp:HOST:PORT"} or C{"tls:HOST:PORT"}.
-        @param code: as people type it; or else
-        @param name: the standing name, and
-        @param secret: what the other side knows too.
-        @param settings: by default what happens is logged.
-        @raise punch.errors.Misuse: the rendezvous or the code is wrong in itself.
-        @raise ValueError: there is no code, and no name and secret; or both are; or
-            the service cannot have this name.
+        @param code: the code, as people type it; or give a name and its secret.
+        @param name: the standing name.
+        @param secret: the secret that the other side knows, too.
+        @param service: the name of the service to connect to.
+        @param settings: by default events are logged.
+        @raise punch.errors.Misuse: the rendezvous or the code is malformed.
+        @raise ValueError: there is neither a code nor a name with its secret, or both;
+            or a service cannot have this name.
         """
         if code and (name or secret):
             raise ValueError("give a code, or a name and secret: not both")
@@ -69,18 +70,18 @@ class PunchClientEndpoint:
             raise ValueError("give a code, or a name and its secret")
         self._service = _checked(service)
         self._settings = settings = settings or _logging()
-        appointment = _appointment(rendezvous, name, secret, settings)
-        self._link = sharedLinks.find(reactor, appointment)
+        parameters = _parametersOf(rendezvous, name, secret, settings)
+        self._link = sharedLinks.find(reactor, parameters)
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
-        Connect.  It can be cancelled at any instant; it fires when a dial that was
-        for it alone is given up, or at once.
+        Connect.  The Deferred can be cancelled at any time.  If the dial was for this
+        connection alone, the Deferred fires when that dial has been given up.
 
         @return: fires with the protocol, once the other side has accepted.
-        @raise punch.errors.PunchError: why it could not be, through the Deferred:
-            no link, or a L{punch.streams.errors.StreamError}.
-        @raise twisted.internet.error.NoProtocol: the factory made none.
+        @raise punch.errors.PunchError: through the Deferred: there is no link, or no
+            such service (L{punch.streams.errors.StreamError}).
+        @raise twisted.internet.error.NoProtocol: the factory made no protocol.
         """
         return Deferred.fromCoroutine(
             self._link.connect(self._service, protocolFactory, self._settings)
@@ -88,9 +89,9 @@ class PunchClientEndpoint:
 
     def whenReleased(self) -> Deferred[None]:
         """
-        Fires as soon as nothing is left of the link, and no dial goes on: some
-        round trips after the last connection was lost.  Tests that look for a clean
-        reactor wait for it.
+        Wait until nothing is left of the link, and no dial is in progress.  That is
+        some round trips after the last connection was lost.  A test that checks for a
+        clean reactor waits for this.
         """
         return self._link.whenReleased()
 
@@ -98,11 +99,11 @@ class PunchClientEndpoint:
 @implementer(IStreamServerEndpoint)
 class PunchServerEndpoint:
     """
-    Listens as a service, under a standing name or under a code that is made then.
+    Listens as a service, under a standing name or under a new code.
 
-    All endpoints of one reactor that wait in the same place (rendezvous, name and
-    secret, port and interface) share one listener, so that the peer reaches all
-    their services over one link; those without a name share a code.
+    All endpoints of one reactor with the same rendezvous, name and secret, port and
+    interface share one listener, so that a peer reaches all their services over one
+    link.  Those without a name share one code.
     """
 
     def __init__(
@@ -117,30 +118,32 @@ class PunchServerEndpoint:
     ) -> None:
         """
         @param rendezvous: C{"tcp:HOST:PORT"} or C{"tls:HOST:PORT"}.
-        @param name: a standing name, and
-        @param secret: what the other side knows too.  Without them: a code, which
-            C{settings.tell} hears of (L{punch.events.CodeAllotted}).
-        @param settings: by default what happens is logged, the code too.
-        @raise punch.errors.PunchError: the rendezvous or the name is wrong in itself.
-        @raise ValueError: the name and the secret are not both there, or both not;
-            or the service cannot have this name.
+        @param name: the standing name.  Without one a code is made, and
+            C{settings.tell} is called with it (L{punch.events.CodeAllotted}).
+        @param secret: the secret that the other side knows, too.
+        @param service: the name of the service that listens.
+        @param settings: by default events are logged, the code included.
+        @raise punch.errors.PunchError: the rendezvous or the name is malformed.
+        @raise ValueError: there is a name without a secret, or a secret without a name;
+            or a service cannot have this name.
         """
         if bool(name) != bool(secret):
             raise ValueError("give a name and its secret, or neither")
         self._service = _checked(service)
         self._settings = settings = settings or _logging()
-        appointment = _appointment(rendezvous, name, secret, settings)
-        self._listener = sharedListeners.find(reactor, appointment)
+        parameters = _parametersOf(rendezvous, name, secret, settings)
+        self._listener = sharedListeners.find(reactor, parameters)
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """
-        Listen.  From then on it comes back by itself when the rendezvous was away.
+        Listen.  When the connection to the rendezvous is lost later, the listener comes
+        back by itself.
 
-        @return: fires when the name is published, or the code is made; with a
-            L{punch.endpoints.server.ServicePort}.
-        @raise punch.errors.PunchError: why it could not be, through the Deferred.
-        @raise twisted.internet.error.CannotListenError: this process listens as that
-            service there already.
+        @return: fires with a L{punch.endpoints.server.ServicePort} when the name is
+            published, or the code is made.
+        @raise punch.errors.PunchError: through the Deferred: the listener cannot start.
+        @raise twisted.internet.error.CannotListenError: through the Deferred: this
+            process listens as that service there already.
         """
         return Deferred.fromCoroutine(
             self._listener.listen(self._service, protocolFactory, self._settings)
@@ -157,7 +160,9 @@ def _logging() -> Settings:
     return Settings(instanceLocks=fileInstanceLocks, tell=EventLog(time.time))
 
 
-def _appointment(
+def _parametersOf(
     rendezvous: str, name: str, secret: bytes, settings: Settings
-) -> Appointment:
-    return Appointment(rendezvous, name, secret, settings.port, settings.interface)
+) -> MeetingParameters:
+    return MeetingParameters(
+        rendezvous, name, secret, settings.port, settings.interface
+    )

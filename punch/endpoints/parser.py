@@ -1,8 +1,8 @@
 """
-The endpoint parser: what Twisted's plugins find of C{punch:} strings.
+The parser of C{punch:} endpoint strings, as Twisted's plugin system finds it.
 
-It brings nothing with it: every C{twist} command imports it, and few meet such a
-string.  What one means, L{punch.endpoints.strings} knows.
+Every C{twist} command imports this module and few need it, so it imports
+L{punch.endpoints.strings}, which does the work, only when it meets a C{punch:} string.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ from zope.interface import implementer
 )
 class PunchParser:
     """
-    Turns strings into the calls that make endpoints.
+    The plugin that makes endpoints from C{punch:} strings.  Twisted finds it, and calls
+    it with the parts of a string.
     """
 
     prefix = "punch"
 
-    # The reactor by its place only: a string's "reactor=" is a key as any other.
+    # The reactor is positional only, so "reactor=" in a string is one more unknown key.
 
     def parseStreamServer(  # type: ignore[override]
         self, reactor: Any, /, *args: object, **kwargs: object
     ) -> IStreamServerEndpoint:
         """
-        The endpoint C{punch:[name=NAME:secretfile=FILE:]rendezvous=...}
+        Make the endpoint of C{punch:[name=NAME:secretfile=FILE:]rendezvous=...}.
 
-        @raise punch.endpoints.strings.BadEndpointString: of anything else.
+        @raise punch.endpoints.strings.BadEndpointString: the string is something else.
         """
         from punch.endpoints.strings import serverEndpoint
 
@@ -49,10 +50,10 @@ class PunchParser:
         self, reactor: Any, /, *args: object, **kwargs: object
     ) -> IStreamClientEndpoint:
         """
-        The endpoint C{punch:code=CODE:rendezvous=...} or
-        C{punch:name=NAME:secretfile=FILE:rendezvous=...}
+        Make the endpoint of C{punch:code=CODE:rendezvous=...} or
+        C{punch:name=NAME:secretfile=FILE:rendezvous=...}.
 
-        @raise punch.endpoints.strings.BadEndpointString: of anything else.
+        @raise punch.endpoints.strings.BadEndpointString: the string is something else.
         """
         from punch.endpoints.strings import clientEndpoint
 

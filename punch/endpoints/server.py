@@ -1,10 +1,6 @@
 """
-The shared listener: what the server endpoints of one process have in common that
-wait in the same place.
-
-It listens while there is a service to offer.
-
-The service port: what listens for one service, as far as Twisted is concerned.
+The shared listener: one peer that waits for all server endpoints with the same
+parameters, and the port object that each of these endpoints answers with.
 """
 
 from __future__ import annotations
@@ -27,8 +23,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from punch.endpoints.client import whenGone
-from punch.endpoints.sharing import Appointment, Shared
+from punch.endpoints.client import whenClosed
+from punch.endpoints.sharing import MeetingParameters, SharedInstances
 from punch.errors import Bug, PunchError
 from punch.events import (
     CodeAllotted,
@@ -55,10 +51,11 @@ from punch.util.deferreds import SharedResult
 @dataclass(frozen=True)
 class ServiceAddress:
     """
-    Where a service is waited for.
+    The address of a service that listens.
 
-    C{name}: the standing name, or a code's number, which is the part of it that
-    the rendezvous knows; never a secret.  C{service}: the service's name.
+    @ivar name: the standing name; or the number of the code, which is the part that the
+        rendezvous knows.  It is never a secret.
+    @ivar service: the service's name.
     """
 
     name: str
@@ -71,14 +68,18 @@ class ServiceAddress:
 @implementer(IListeningPort)
 class ServicePort:
     """
-    One service that is being offered.
+    The listening port of one service, as Twisted sees it.
+
+    L{PunchServerEndpoint.listen<punch.endpoints.endpoints.PunchServerEndpoint.listen>}
+    makes one, and who has it stops it.
     """
 
     def __init__(
         self, where: Callable[[], ServiceAddress], stop: Callable[[], Deferred[None]]
     ) -> None:
         """
-        @param stop: ends the offer.
+        @param where: the address of the service.
+        @param stop: stops offering the service.
         """
         self._where = where
         self._stop = stop
@@ -86,9 +87,9 @@ class ServicePort:
 
     def startListening(self) -> None:
         """
-        It has been listening since it was made; there is nothing to start.
+        Do nothing: the port has been listening since it was made.
 
-        @raise CannotListenError: it was stopped; the endpoint makes another.
+        @raise CannotListenError: it was stopped.  The endpoint makes another one.
         """
         if self._stopped is not None:
             where = self._where()
@@ -96,10 +97,10 @@ class ServicePort:
 
     def stopListening(self) -> Deferred[None]:
         """
-        Offer the service no more.  Its connections go on.
+        Stop offering the service.  Its connections go on.
 
-        @return: fires when all that only this service needed is released; to
-            cancel it is to wait no longer.
+        @return: fires when everything that only this service needed is released.
+            Cancelling it only stops the wait.
         """
         if self._stopped is None:
             self._stopped = SharedResult()
@@ -113,28 +114,33 @@ class ServicePort:
         return f"<{type(self).__name__} {self._where()}>"
 
 
-PAUSE = 60.0
+RETRY_DELAY = 60.0
 """
-Seconds until a listener that had to give up listens again.
+Seconds until a listener that has failed listens again.
 """
 
 
 class SharedListener:
     """
-    One listener and the services that it offers.
+    Listens as long as there is a service to offer, and offers all services on each
+    link.
+
+    The endpoints with the same parameters share one; L{sharedListeners} finds it.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, appointment: Appointment) -> None:
+    def __init__(self, reactor: Any, parameters: MeetingParameters) -> None:
         """
-        @raise PunchError: the rendezvous' description or the name can't be.
+        @raise PunchError: the rendezvous is not an endpoint, or the name not allowed.
         """
         self._reactor = reactor
         self._clock = IReactorTime(reactor)
-        self._rendezvous = rendezvousEndpoint(reactor, appointment.rendezvous)
-        self._name = name = appointment.name
-        self._place = MeetingPoint.standing(name, appointment.secret) if name else None
+        self._rendezvous = rendezvousEndpoint(reactor, parameters.rendezvous)
+        self._name = name = parameters.name
+        self._meetingPoint = (
+            MeetingPoint.standing(name, parameters.secret) if name else None
+        )
         self._tell: Tell = tellNobody
         self._offers: dict[str, Offer] = {}
         self._links: dict[Link, Multiplexer] = {}
@@ -146,19 +152,19 @@ class SharedListener:
         self, service: str, factory: IProtocolFactory, settings: Settings
     ) -> ServicePort:
         """
-        Offer what C{factory} builds.  Cancelling leaves nothing behind that others
-        do not use.
+        Offer what C{factory} builds.  When it is cancelled nothing is left but what
+        other services use.
 
-        @param settings: those of the listener, if it has to begin.
-        @raise CannotListenError: this service is on offer already.
-        @raise PunchError: why the listener can't begin.
+        @param settings: for the listener, if this service is the first.
+        @raise CannotListenError: this service is offered already.
+        @raise PunchError: the listener cannot start.
         """
         if service in self._offers:
             why = "it is offered by this process already; name another service"
             raise CannotListenError(self._name or "a code", service, why)
         self._offers[service] = _offer(service, factory)
         try:
-            await self._open(settings)
+            await self._startListening(settings)
         except Exception:
             await self._withdraw(service)
             raise
@@ -171,28 +177,33 @@ class SharedListener:
 
     # Listening.
 
-    async def _open(self, settings: Settings) -> None:
+    async def _startListening(self, settings: Settings) -> None:
         """
-        See that we listen.
+        Start the listener, if it does not run, and wait until it is published.
         """
         while self._closing is not None:
             await self._closing.wait()
         if self._running is None:
             self._published = SharedResult()
             self._tell = settings.tell
-            own = replace(settings, tell=self._hear)
+            own = replace(settings, tell=self._handleEvent)
             self._running = Deferred.fromCoroutine(self._run(own))
             self._running.addErrback(self._ended)
         await self._published.wait()
 
     async def _run(self, settings: Settings) -> None:
         """
-        Listen; once we could, whatever comes ends only the listener that it met.
+        Listen.  After the first success no error is final: another listener is made
+        L{RETRY_DELAY} seconds later.
         """
         while True:
             peer = Peer(self._reactor, settings)
             listener = Listener(
-                peer, self._rendezvous, self._place, self._linked, self._tellFailed
+                peer,
+                self._rendezvous,
+                self._meetingPoint,
+                self._linked,
+                self._tellFailed,
             )
             try:
                 await listener.run()
@@ -201,10 +212,10 @@ class SharedListener:
             except Exception as error:
                 if not self._published.settled:
                     raise
-                self._complain(error)
-            await deferLater(self._clock, PAUSE, lambda: None)
+                self._logAndTell(error)
+            await deferLater(self._clock, RETRY_DELAY, lambda: None)
 
-    def _complain(self, error: Exception) -> None:
+    def _logAndTell(self, error: Exception) -> None:
         if isinstance(error, PunchError):
             self._tellFailed(error)
         else:
@@ -216,9 +227,9 @@ class SharedListener:
         if not self._published.settled:
             self._published.fail(failure)
 
-    def _hear(self, event: Event) -> None:
+    def _handleEvent(self, event: Event) -> None:
         """
-        Events tell us too how far the listener is.
+        Follow the listener's progress by its events, and pass them on.
         """
         self._tell(event)
         if isinstance(event, CodeAllotted):
@@ -237,11 +248,11 @@ class SharedListener:
     def _unlinked(self, released: None, link: Link) -> None:
         del self._links[link]
 
-    # The end.
+    # Closing.
 
     def _withdraw(self, service: str) -> Deferred[None]:
         """
-        Offer it no more; with the last one, listen no more.
+        Stop offering a service.  With the last one, stop listening.
         """
         del self._offers[service]
         if self._offers:
@@ -256,20 +267,20 @@ class SharedListener:
 
     async def _stop(self) -> None:
         """
-        Leave the rendezvous, close the shared port, and end the links that carry
-        nothing; the others end when they carry nothing any more.
+        Leave the rendezvous, close the shared port, and close the links that have no
+        streams.  The others are closed when their last stream ends.
         """
         running = self._running
         if running is not None:
             running.cancel()
             await DeferredList([running])
         for link, multiplexer in list(self._links.items()):
-            multiplexer.goAway().addCallback(self._leave, link, multiplexer)
-        await whenGone(
+            multiplexer.goAway().addCallback(self._closeLink, link, multiplexer)
+        await whenClosed(
             self._clock, [each for each in self._links if each.disconnecting]
         )
 
-    def _leave(self, result: None, link: Link, multiplexer: Multiplexer) -> None:
+    def _closeLink(self, result: None, link: Link, multiplexer: Multiplexer) -> None:
         if link in self._links:
             multiplexer.leave()
 
@@ -280,7 +291,7 @@ class SharedListener:
 
 def _offer(service: str, factory: IProtocolFactory) -> Offer:
     """
-    What a factory builds, for those who want a service.
+    Make the offer of a service from the factory of its protocols.
     """
 
     def offer(peer: PunchAddress) -> Deferred[IProtocol]:
@@ -292,7 +303,7 @@ def _offer(service: str, factory: IProtocolFactory) -> Offer:
     return offer
 
 
-sharedListeners: Shared[SharedListener] = Shared(SharedListener)
+sharedListeners: SharedInstances[SharedListener] = SharedInstances(SharedListener)
 """
-Those of all reactors.
+The shared listeners of all reactors.
 """

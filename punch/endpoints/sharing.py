@@ -1,6 +1,6 @@
 """
-Sharing: the endpoints of one process that mean the same meeting have one link, or
-one listener, among them.
+Sharing: all endpoints of one process with the same meeting parameters share one link,
+or one listener.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Appointment:
+class MeetingParameters:
     """
-    Who is met, and how: what endpoints that share have in common.
+    Where and whom to meet, and from which address: what endpoints that share a link or
+    a listener have in common.
 
-    C{rendezvous}: C{tcp:HOST:PORT} or C{tls:HOST:PORT}.  C{name}: the published
-    one; a listener that waits under a code has none.
+    @ivar rendezvous: C{tcp:HOST:PORT} or C{tls:HOST:PORT}.
+    @ivar name: the name at the rendezvous; empty for a listener that waits under a
+        code.
+    @ivar secret: what both sides know.
+    @ivar port: the shared port; 0 for any.
+    @ivar interface: the local IP address; empty for all.
     """
 
     rendezvous: str
@@ -29,29 +34,29 @@ class Appointment:
     interface: str = ""
 
 
-class Shared(Generic[T]):
+class SharedInstances(Generic[T]):
     """
-    Finds what a reactor's endpoints share, by their appointment.
+    Finds the instance that the endpoints of one reactor share, by their parameters.
 
-    It keeps nothing alive, neither a reactor nor what is shared: that lives while
-    an endpoint, or something under way, has it.  So there is nothing to reset
-    between tests, and two reactors have nothing in common.
+    It holds only weak references, to reactors and to instances.  An instance lives as
+    long as an endpoint, or something in progress, refers to it.  So tests have nothing
+    to reset, and two reactors have nothing in common.
     """
 
-    def __init__(self, make: Callable[[Any, Appointment], T]) -> None:
+    def __init__(self, make: Callable[[Any, MeetingParameters], T]) -> None:
         """
-        @param make: makes one, for a reactor.
+        @param make: makes an instance, for a reactor and parameters.
         """
         self._make = make
-        self._found: WeakKeyDictionary[Any, WeakValueDictionary[Appointment, T]]
+        self._found: WeakKeyDictionary[Any, WeakValueDictionary[MeetingParameters, T]]
         self._found = WeakKeyDictionary()
 
-    def find(self, reactor: Any, appointment: Appointment) -> T:
+    def find(self, reactor: Any, parameters: MeetingParameters) -> T:
         """
-        The one for this appointment; it is made if there is none.
+        Find the instance for these parameters, or make it.
         """
         mine = self._found.setdefault(reactor, WeakValueDictionary())
-        found = mine.get(appointment)
+        found = mine.get(parameters)
         if found is None:
-            found = mine[appointment] = self._make(reactor, appointment)
+            found = mine[parameters] = self._make(reactor, parameters)
         return found

@@ -1,6 +1,7 @@
 """
-Endpoint strings: what a C{punch:} endpoint's string means, and what is wrong with
-one.  (Twisted reads them by L{punch.endpoints.parser}.)
+Endpoint strings: what a C{punch:} string means, and what is wrong with a bad one.
+
+Twisted finds them through L{punch.endpoints.parser}.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _CLIENT = ("code", *_SERVER)
 
 class BadEndpointString(BadEndpoint, ValueError):
     """
-    This punch: endpoint string does not do; the detail says why not.
+    This punch: endpoint string is wrong; the detail says what to write.
     """
 
     def __str__(self) -> str:
@@ -51,35 +52,36 @@ def serverEndpoint(
     reactor: Any, args: Sequence[object], kwargs: Mapping[str, object]
 ) -> PunchServerEndpoint:
     """
-    Where a string says to listen.
+    Make the endpoint that listens where a string says.
 
     @param args: its values without a key, of which there should be none.
     @param kwargs: its values by their keys.
-    @raise BadEndpointString: it does not do.
+    @raise BadEndpointString: the string is wrong.
     """
-    with _explained():
+    with _asBadString():
         if "code" in kwargs:
             raise BadEndpointString("a listener's code is made for it: no code=")
         values = _checked(args, kwargs, _SERVER)
-        return PunchServerEndpoint(reactor, **_whom(values), **_how(values))
+        return PunchServerEndpoint(reactor, **_nameAndSecret(values), **_common(values))
 
 
 def clientEndpoint(
     reactor: Any, args: Sequence[object], kwargs: Mapping[str, object]
 ) -> PunchClientEndpoint:
     """
-    Where a string says to connect to; otherwise as L{serverEndpoint}.
+    Make the endpoint that connects where a string says.  For the rest it is like
+    L{serverEndpoint}.
     """
-    with _explained():
+    with _asBadString():
         values = _checked(args, kwargs, _CLIENT)
-        whom = _whom(values) or _byCode(values)
-        return PunchClientEndpoint(reactor, **whom, **_how(values))
+        whom = _nameAndSecret(values) or _code(values)
+        return PunchClientEndpoint(reactor, **whom, **_common(values))
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _asBadString() -> Iterator[None]:
     """
-    Whatever is wrong, it is wrong with the string.
+    Turn whatever is wrong into a L{BadEndpointString}.
     """
     try:
         yield
@@ -93,7 +95,7 @@ def _checked(
     args: Sequence[object], kwargs: Mapping[str, object], known: Sequence[str]
 ) -> dict[str, str]:
     """
-    The values by their keys, each of which is known.
+    Check that each value has a known key.
     """
     if args:
         raise BadEndpointString(_aboutColons([str(each) for each in args], kwargs))
@@ -108,7 +110,7 @@ def _checked(
 
 def _aboutColons(args: Sequence[str], kwargs: Mapping[str, object]) -> str:
     """
-    What to do about values that have no key.
+    Say what to do about values that have no key.
     """
     rendezvous = kwargs.get("rendezvous")
     if rendezvous in ("tcp", "tls"):
@@ -123,9 +125,9 @@ def _aboutColons(args: Sequence[str], kwargs: Mapping[str, object]) -> str:
     )
 
 
-def _whom(kwargs: Mapping[str, str]) -> dict[str, Any]:
+def _nameAndSecret(kwargs: Mapping[str, str]) -> dict[str, Any]:
     """
-    The name and secret, if there are any.
+    Read the name and the secret, if there are any.
     """
     if "code" in kwargs and "name" in kwargs:
         raise BadEndpointString("code= and name=: one of them only")
@@ -138,7 +140,7 @@ def _whom(kwargs: Mapping[str, str]) -> dict[str, Any]:
     return {"name": kwargs["name"], "secret": secret}
 
 
-def _byCode(kwargs: Mapping[str, str]) -> dict[str, Any]:
+def _code(kwargs: Mapping[str, str]) -> dict[str, Any]:
     code = kwargs.get("code") or os.environ.get("PUNCH_CODE")
     if not code:
         raise BadEndpointString(
@@ -147,9 +149,9 @@ def _byCode(kwargs: Mapping[str, str]) -> dict[str, Any]:
     return {"code": code}
 
 
-def _how(kwargs: Mapping[str, str]) -> dict[str, Any]:
+def _common(kwargs: Mapping[str, str]) -> dict[str, Any]:
     """
-    The rest of what both endpoints take.
+    Read the rest of what both endpoints take.
     """
     rendezvous = kwargs.get("rendezvous") or os.environ.get("PUNCH_RENDEZVOUS")
     if not rendezvous:

@@ -20,7 +20,7 @@ from punch.forwarding.errors import CannotListen
 from punch.forwarding.expose import parseExposed
 from punch.forwarding.forward import Forward, StreamOpener, addressText, parseForwards
 from punch.forwarding.localconnection import LocalConnections
-from punch.service import GOODBYE, PunchService
+from punch.service import CLOSE_TIMEOUT, PunchService
 from punch.streams.pool import MultiplexerPool
 from punch.util.deferreds import SharedResult
 
@@ -120,7 +120,7 @@ class ForwardingService(Service):
     def stopService(self) -> Deferred[None]:
         """
         Close the ports, stop the peer, and wait for the local connections to end.
-        After L{GOODBYE} seconds those that are left are aborted.
+        After L{CLOSE_TIMEOUT} seconds those that are left are aborted.
         """
         return Deferred.fromCoroutine(self._stop())
 
@@ -136,6 +136,6 @@ class ForwardingService(Service):
         self._local.opener.close()
         if self._peer.running:
             await self._peer.stopService()
-        await self._local.connections.whenClosed(GOODBYE)
+        await self._local.connections.whenClosed(CLOSE_TIMEOUT)
         # The reactor closes in its next turn what was aborted.
         await deferLater(self._clock, 0, lambda: None)

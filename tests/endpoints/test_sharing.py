@@ -8,9 +8,9 @@ import gc
 import weakref
 from typing import Any
 
-from punch.endpoints.sharing import Appointment, Shared
+from punch.endpoints.sharing import MeetingParameters, SharedInstances
 
-HOME = Appointment("tcp:rv.example.org:4040", "home", b"secret of ours")
+HOME = MeetingParameters("tcp:rv.example.org:4040", "home", b"secret of ours")
 
 
 class Reactor:
@@ -24,35 +24,35 @@ class Thing:
     Something to share, which knows its reactor, as such things do.
     """
 
-    def __init__(self, reactor: Any, appointment: Appointment) -> None:
+    def __init__(self, reactor: Any, parameters: MeetingParameters) -> None:
         self.reactor = reactor
-        self.appointment = appointment
+        self.parameters = parameters
 
 
 def test_shared() -> None:
     """
     Equal appointments find the same thing.
     """
-    shared, reactor = Shared(Thing), Reactor()
+    shared, reactor = SharedInstances(Thing), Reactor()
     found = shared.find(reactor, HOME)
-    same = Appointment("tcp:rv.example.org:4040", "home", b"secret of ours")
+    same = MeetingParameters("tcp:rv.example.org:4040", "home", b"secret of ours")
     assert shared.find(reactor, same) is found
-    assert (found.reactor, found.appointment) == (reactor, HOME)
+    assert (found.reactor, found.parameters) == (reactor, HOME)
 
 
 def test_apart() -> None:
     """
     Other reactors and other appointments have their own.
     """
-    shared, reactor = Shared(Thing), Reactor()
+    shared, reactor = SharedInstances(Thing), Reactor()
     things = [
         shared.find(reactor, HOME),
         shared.find(Reactor(), HOME),
-        shared.find(reactor, Appointment(HOME.rendezvous, "home", b"another")),
-        shared.find(reactor, Appointment(HOME.rendezvous, "away", HOME.secret)),
-        shared.find(reactor, Appointment("tcp:h:1", "home", HOME.secret)),
+        shared.find(reactor, MeetingParameters(HOME.rendezvous, "home", b"another")),
+        shared.find(reactor, MeetingParameters(HOME.rendezvous, "away", HOME.secret)),
+        shared.find(reactor, MeetingParameters("tcp:h:1", "home", HOME.secret)),
         shared.find(
-            reactor, Appointment(HOME.rendezvous, "home", HOME.secret, port=4000)
+            reactor, MeetingParameters(HOME.rendezvous, "home", HOME.secret, port=4000)
         ),
     ]
     assert len(set(map(id, things))) == len(things)
@@ -62,7 +62,7 @@ def test_forgotten() -> None:
     """
     What nobody has any more is gone, and its reactor too.
     """
-    shared, reactor = Shared(Thing), Reactor()
+    shared, reactor = SharedInstances(Thing), Reactor()
     thing = shared.find(reactor, HOME)
     gone: list[weakref.ref[Any]] = [weakref.ref(thing), weakref.ref(reactor)]
     del thing, reactor
