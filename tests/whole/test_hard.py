@@ -115,11 +115,13 @@ def test_byAddress(
     """
     known: set[ObservedBehavior | None] = set()
 
-    def part(own: ObservedBehavior | None, theirs: ObservedBehavior | None) -> Strategy:
+    def chosen(
+        own: ObservedBehavior | None, theirs: ObservedBehavior | None
+    ) -> Strategy:
         known.update({own, theirs})
         return strategyFor(own, theirs)
 
-    monkeypatch.setattr(porttraversal, "partOf", part)
+    monkeypatch.setattr(porttraversal, "strategyFor", chosen)
     moves = replace(moves, mapping=Mapping.ADDRESS_DEPENDENT)
     world = World(1)
     world.rendezvous.look()
