@@ -1,6 +1,6 @@
 """
-What can go wrong with one stream of a link, while the others go on.  (As in
-L{punch.errors}, what a person reads is the docstring.)
+The errors of one stream of a link, while the others go on.  As in L{punch.errors},
+users read the docstrings.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The call: a stream of the peer's, until its service is found and has taken it.
+An inbound request: a stream that the peer opened, until a service has accepted it.
 """
 
 from __future__ import annotations
@@ -19,19 +19,24 @@ from punch.streams.stream import Carrier, Stream
 
 Offer = Callable[[PunchAddress], Deferred[IProtocol]]
 """
-Makes the protocol that is to run on a stream of the peer with that address.
-L{punch.streams.errors.TargetRefused} and the like become the answer.
+Makes the protocol that is to run on a stream which the peer with that address opened.
+If it fails with one of L{punch.streams.errors}, the peer is told so.
 """
 
 Offers = Mapping[str, Offer]
 """
-What the peer may have, by the service's name.
+The services that the peer may ask for, by name.
 """
 
 
 class InboundRequest:
     """
-    Reads which service the peer wants, and answers.
+    Reads the name of the service that the peer wants, has the service make a protocol,
+    and answers with a status.
+
+    The multiplexer makes one for each stream that the peer opens.  It ends when the
+    stream's protocol is there, and the stream receives its events itself; or when the
+    request was refused, or the stream is lost.
     """
 
     _log = Logger()
@@ -40,27 +45,27 @@ class InboundRequest:
         self, carrier: Carrier, stream: Stream, offers: Offers, isTooMany: bool
     ) -> None:
         """
-        @param isTooMany: refuse it, whatever it wants.
+        @param isTooMany: whether there are too many streams, so that it is refused.
         """
         self._carrier = carrier
         self._stream = stream
         self._offers = offers
         self._isTooMany = isTooMany
-        self._opening: ServiceNameReader | None = ServiceNameReader()
+        self._reader: ServiceNameReader | None = ServiceNameReader()
         self._making: Deferred[IProtocol] | None = None
 
     def dataReceived(self, data: bytes) -> None:
         """
-        First comes the service's name; what follows waits for the service.
+        Read the service's name; what follows is held for the service.
         """
-        if self._opening is None:
+        if self._reader is None:
             self._stream.dataReceived(data)
             return
-        read = self._opening.feed(data)
+        read = self._reader.feed(data)
         if read is None:
             self._carrier.consumed(self._stream.id, len(data))
             return
-        self._opening = None
+        self._reader = None
         service, rest = read
         self._carrier.consumed(self._stream.id, len(data) - len(rest))
         if rest:
@@ -82,7 +87,7 @@ class InboundRequest:
 
     def _accept(self, protocol: IProtocol) -> None:
         self._making = None
-        self._carrier.settled(self._stream)
+        self._carrier.requestEnded(self._stream)
         self._stream.write(STATUSES.encode(None))
         self._stream.start(protocol)
 
@@ -92,7 +97,7 @@ class InboundRequest:
             return
         error = failure.value
         if isinstance(error, PunchError):
-            # Its sentence is for those who asked.
+            # The error's own sentence is written for the other side.
             self._log.warn(
                 "The other side was refused {service!r}: {why} ({detail})",
                 service=service,
@@ -101,27 +106,27 @@ class InboundRequest:
             )
         else:
             self._log.failure("making {service}", failure, service=service)
-        self._carrier.settled(self._stream)
+        self._carrier.requestEnded(self._stream)
         self._stream.write(STATUSES.encode(error))
         self._stream.loseConnection()
 
     def finished(self) -> None:
         """
-        The peer has said all that it has to say.
+        The peer sends no more.
         """
-        if self._opening is not None:
+        if self._reader is not None:
             self._carrier.reset(self._stream.id)
         else:
             self._stream.finished()
 
     def drained(self) -> None:
         """
-        Nothing but an answer was ever written.
+        Nothing needs to be done: only the status was ever written.
         """
 
     def lost(self, reason: Failure) -> None:
         """
-        The peer reset it, or the link is over.
+        The peer reset the stream, or the link ended.
         """
         making, self._making = self._making, None
         self._stream.lost(reason)

@@ -1,16 +1,16 @@
 """
-The multiplexer: runs on a link, and carries the streams of both sides.
+The multiplexer: a protocol on a link, which carries the streams of both sides.
 
-The rules are L{punch.yamux}'s; here are those who follow them: it moves bytes
-between the link, the session and the streams.
+The rules of the multiplexing protocol are in L{punch.yamux}.  This moves bytes between
+the link, the yamux session and the streams.
 """
 
 from __future__ import annotations
 
+import typing
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol as Shape
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -48,43 +48,44 @@ from punch.yamux.frames import HEADER_SIZE
 from punch.yamux.limits import Limits
 from punch.yamux.session import Session
 
-MOST_STREAMS = 2000
+MAX_STREAMS = 2000
 """
-Streams of the peer's that may live at once.
-"""
-
-MOST_WAITING = 1024
-"""
-Requests that may wait for the peer to acknowledge earlier ones.
+Streams that may be open at once; beyond that, the peer's requests are refused.
 """
 
-# The session's own limit leaves room for streams that are being refused.
-_LIMITS = Limits(theirs=MOST_STREAMS + 256)
+MAX_WAITING = 1024
+"""
+Requests that may wait until the peer has acknowledged earlier ones.
+"""
 
-_NO_STREAMS = "does the other side use --expose or --forward too?"
+# The session allows some more, for the streams that are being refused.
+_LIMITS = Limits(theirs=MAX_STREAMS + 256)
+
+_HINT = "does the other side use --expose or --forward too?"
 
 
 class ILinkTransport(ITransport, IConsumer):
     """
-    What a multiplexer needs of the link that it runs on (L{punch.link.transport.Link}).
+    What a multiplexer needs of the link that it runs on
+    (L{punch.link.transport.Link} provides it).
     """
 
-    role: Role = Attribute("Ours in the link.")
+    role: Role = Attribute("Our role in the link.")
 
     def getHost() -> PunchAddress:
         """
-        Our end.
+        The address of our end.
         """
 
     def getPeer() -> PunchAddress:
         """
-        The peer's.
+        The address of the peer's end.
         """
 
 
-class _Receiver(Shape):
+class _Receiver(typing.Protocol):
     """
-    Who hears of a stream: the stream, or before that its request or call.
+    What receives the events of a stream: its request, and then the stream itself.
     """
 
     def dataReceived(self, data: bytes) -> None: ...
@@ -99,8 +100,11 @@ class _Receiver(Shape):
 @implementer(IPushProducer)
 class Multiplexer(Protocol):
     """
-    All streams on one link, from when it runs on that.  (To them it is a
-    L{punch.streams.stream.Carrier}.)
+    Runs many streams on one link; either side may open them.
+
+    Start it on a link like any protocol; it ends with its link.  L{open} asks the peer
+    for a service, and C{offers} are the services that the peer may ask for.  For its
+    streams it is the L{punch.streams.stream.Carrier}.
     """
 
     transport: ILinkTransport
@@ -114,60 +118,63 @@ class Multiplexer(Protocol):
         ready: Callable[[Multiplexer], None] = lambda multiplexer: None,
     ) -> None:
         """
-        @param offers: what the peer may have; it may change at any time.
-        @param ready: called when it runs on a link.
+        @param offers: the services that the peer may ask for; they may change at any
+            time.
+        @param ready: called when the multiplexer runs on its link.
         """
         self._ready = ready
         self.clock = clock
         self._offers = offers
         self._receivers: dict[int, _Receiver] = {}
         self._waiting: deque[tuple[str, Deferred[OutboundRequest]]] = deque()
-        self._heard = 0
-        self._flowing = False
-        self._portion = BatchSize()
-        self._pumping = False
-        self._isGoing = False
+        self._receivedBytes = 0
+        self._isFlowing = False
+        self._batch = BatchSize()
+        self._isPumping = False
+        self._isGoingAway = False
         self._idle: SharedResult[None] = SharedResult()
         self._ended: SharedResult[None] = SharedResult()
 
-    # For who uses it.
+    # For the application.
 
     def open(self, service: str) -> Deferred[OutboundRequest]:
         """
-        Ask the peer for a service.  Fires at once, or when the peer has
-        acknowledged earlier requests.
+        Ask the peer for a service.
 
+        @return: fires with the request, at once or when the peer has acknowledged
+            earlier ones.  Cancelling withdraws it.
         @raise punch.streams.errors.GoingAway: one side opens no more streams.
         @raise punch.streams.errors.TooManyStreams: too many requests wait.
         """
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             return fail(TooManyStreams())
         if not self.takesRequests:
             return fail(GoingAway())
-        wish: Deferred[OutboundRequest] = Deferred(self._unwish)
-        self._waiting.append((service, wish))
+        opened: Deferred[OutboundRequest] = Deferred(self._cancelOpen)
+        self._waiting.append((service, opened))
         self._openWaiting()
-        return wish
+        return opened
 
     @property
-    def live(self) -> int:
+    def streamCount(self) -> int:
         """
-        How many streams there are.
+        How many streams are open.
         """
         return len(self._receivers)
 
     @property
     def takesRequests(self) -> bool:
         """
-        Whether L{open} has a chance.
+        Whether new streams may be opened: neither side goes away, and the link has not
+        ended.
         """
-        return not (self._isGoing or self._ended.settled)
+        return not (self._isGoingAway or self._ended.settled)
 
     def goAway(self) -> Deferred[None]:
         """
-        Open and accept no more streams.
+        Open and accept no more streams, and tell the peer so.
 
-        @return: fires when the last one has ended.
+        @return: fires when the last stream has ended.
         """
         self._goAway()
         self._session.goAway()
@@ -177,25 +184,25 @@ class Multiplexer(Protocol):
 
     def leave(self) -> None:
         """
-        End the link, and with it the streams that still live.
+        Close the link, and with it the streams that are left.
         """
-        self._flowing = False
+        self._isFlowing = False
         self._goAway()
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
     def whenEnded(self) -> Deferred[None]:
         """
-        Fires when the link is no more.
+        Fires when the link has ended.
         """
         return self._ended.wait()
 
-    def _unwish(self, wish: Deferred[OutboundRequest]) -> None:
-        self._waiting = deque(each for each in self._waiting if each[1] is not wish)
+    def _cancelOpen(self, opened: Deferred[OutboundRequest]) -> None:
+        self._waiting = deque(each for each in self._waiting if each[1] is not opened)
 
     def _openWaiting(self) -> None:
         """
-        Open what waits, as far as the session lets us.
+        Open the streams of requests that wait, as far as the session allows.
         """
         while self._waiting:
             try:
@@ -205,25 +212,25 @@ class Multiplexer(Protocol):
             except refusals.CannotOpen:
                 self._goAway()
                 return
-            service, wish = self._waiting.popleft()
+            service, opened = self._waiting.popleft()
             request = OutboundRequest(self, id, service)
             self._receivers[id] = request
-            wish.callback(request)
+            opened.callback(request)
 
     def _goAway(self) -> None:
-        self._isGoing = True
+        self._isGoingAway = True
         while self._waiting:
             self._waiting.popleft()[1].errback(GoingAway())
 
     def _checkIdle(self) -> None:
-        if self._isGoing and not self._receivers and not self._idle.settled:
+        if self._isGoingAway and not self._receivers and not self._idle.settled:
             self._idle.succeed(None)
 
     # The link's side.
 
     def connectionMade(self) -> None:
         self._session = Session(self.transport.role, _LIMITS)
-        self._flowing = True
+        self._isFlowing = True
         self.transport.registerProducer(self, True)
         self._ready(self)
 
@@ -231,24 +238,24 @@ class Multiplexer(Protocol):
         try:
             events = self._session.receive(data, self.clock.seconds())
         except ProtocolViolation as violation:
-            if self._heard < HEADER_SIZE:
-                raise ProtocolViolation(f"{violation.detail}; {_NO_STREAMS}")
+            if self._receivedBytes < HEADER_SIZE:
+                raise ProtocolViolation(f"{violation.detail}; {_HINT}")
             raise
-        self._heard += len(data)
-        self._pumping = True  # What this leads to goes out together.
+        self._receivedBytes += len(data)
+        self._isPumping = True  # What the events cause is sent together.
         try:
-            self._happen(events)
+            self._handle(events)
             self._openWaiting()
         finally:
-            self._pumping = False
+            self._isPumping = False
         self._pump()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._flowing = False
+        self._isFlowing = False
         self._ended.succeed(None)
         self._goAway()
         if reason.check(ConnectionDone):
-            # Clean for the link, but not for a stream that was not done.
+            # The link ended cleanly, but a stream that was open did not.
             lost = ConnectionLost("the link ended")
             lost.__cause__ = PathLost()
             reason = Failure(lost)
@@ -258,38 +265,38 @@ class Multiplexer(Protocol):
         self._checkIdle()
 
     def pauseProducing(self) -> None:
-        self._flowing = False
-        self._portion.filled(self.clock.seconds())
+        self._isFlowing = False
+        self._batch.filled(self.clock.seconds())
 
     def resumeProducing(self) -> None:
-        self._flowing = True
-        self._portion.drained(self.clock.seconds())
+        self._isFlowing = True
+        self._batch.drained(self.clock.seconds())
         self._pump()
 
     def stopProducing(self) -> None:
-        self._flowing = False
+        self._isFlowing = False
 
     def _pump(self) -> None:
         """
-        Send what may be sent.
+        Send what the session has to send, as far as the link takes it.
         """
-        if self._pumping:
+        if self._isPumping:
             return
-        self._pumping = True
-        session, portion = self._session, self._portion
+        self._isPumping = True
+        session, batch = self._session, self._batch
         next = partial(session.nextPiece, self.clock.seconds())
         try:
-            while self._flowing and (pieces := portion.gather(next)):
+            while self._isFlowing and (pieces := batch.gather(next)):
                 self.transport.writeSequence(pieces)
         finally:
-            self._pumping = False
+            self._isPumping = False
         events = session.takeEvents()
         if events:
-            self._happen(events)
+            self._handle(events)
 
-    # What happened, according to the session.
+    # Events of the session.
 
-    def _happen(self, events: list[Event]) -> None:
+    def _handle(self, events: list[Event]) -> None:
         receivers = self._receivers
         for event in events:
             if isinstance(event, Received):
@@ -298,19 +305,19 @@ class Multiplexer(Protocol):
                 if receiver is not None:
                     receiver.dataReceived(event.data)
             elif isinstance(event, Opened):
-                self._called(event.stream)
+                self._opened(event.stream)
             elif isinstance(event, WentAway):
                 self._goAway()
                 self._checkIdle()
             else:
-                self._changed(event)
+                self._streamChanged(event)
 
-    def _called(self, id: int) -> None:
+    def _opened(self, id: int) -> None:
         stream = Stream(self, id)
-        isTooMany = len(self._receivers) >= MOST_STREAMS
+        isTooMany = len(self._receivers) >= MAX_STREAMS
         self._receivers[id] = InboundRequest(self, stream, self._offers, isTooMany)
 
-    def _changed(self, event: Finished | Reset | Closed | Drained) -> None:
+    def _streamChanged(self, event: Finished | Reset | Closed | Drained) -> None:
         receiver = self._receivers.get(event.stream)
         if receiver is None:
             return
@@ -331,31 +338,31 @@ class Multiplexer(Protocol):
         self._receivers.pop(id, None)
         self._checkIdle()
 
-    # The streams' side.
+    # For the streams.
 
     def write(self, stream: int, data: bytes) -> None:
         """
-        Send in turn.
+        Send C{data} on a stream, in turn with the others.
         """
         self._session.write(stream, data)
         self._pump()
 
     def queued(self, stream: int) -> int:
         """
-        Bytes that were written and are not sent.
+        Bytes that were written to a stream and not sent yet.
         """
         return self._session.queued(stream)
 
     def finish(self, stream: int) -> None:
         """
-        Send no more after that.
+        Send no more on a stream, after what was written.
         """
         self._session.finish(stream)
         self._pump()
 
     def reset(self, stream: int) -> None:
         """
-        End both directions.
+        End both directions of a stream at once.
         """
         self._session.reset(stream)
         receiver = self._receivers.get(stream)
@@ -366,22 +373,22 @@ class Multiplexer(Protocol):
 
     def consumed(self, stream: int, count: int) -> None:
         """
-        Received bytes have been taken.
+        The application has taken received bytes of a stream: allow the peer more.
         """
         self._session.consumed(stream, count, self.clock.seconds())
-        if not self._pumping:
-            # A paused reader that resumes must be heard of.
+        if not self._isPumping:
+            # The peer must hear of it, even if nothing else is to be sent.
             self._pump()
 
-    def settled(self, stream: Stream) -> None:
+    def requestEnded(self, stream: Stream) -> None:
         """
-        Whose stream it is, is known.
+        A stream's request was answered: the stream receives its events from now on.
         """
         if stream.id in self._receivers:
             self._receivers[stream.id] = stream
 
     def addresses(self) -> tuple[PunchAddress, PunchAddress]:
         """
-        Ours, the peer's.
+        The address of our end of the link, and of the peer's.
         """
         return self.transport.getHost(), self.transport.getPeer()

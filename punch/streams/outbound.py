@@ -1,6 +1,5 @@
 """
-The request: a stream of ours, until the other side has answered which service it
-is for.
+An outbound request: a stream that we opened, until the peer has answered.
 """
 
 from __future__ import annotations
@@ -18,10 +17,14 @@ from punch.util.deferreds import SharedResult
 
 class OutboundRequest:
     """
-    Asks for a service.
+    Asks the peer for a service, on a stream of its own.
 
-    C{stream}: may be started and written to before there is an answer; what is
-    written then is lost if it is a refusal.
+    L{punch.streams.multiplexer.Multiplexer.open} makes it.  It ends with the peer's
+    answer (L{whenAccepted}): from then on the stream receives its events itself, or it
+    was refused and is lost.
+
+    @ivar stream: may be started and written to before there is an answer; what is
+        written then is lost if the peer refuses.
     """
 
     def __init__(self, carrier: Carrier, id: int, service: str) -> None:
@@ -33,16 +36,16 @@ class OutboundRequest:
 
     def whenAccepted(self) -> Deferred[None]:
         """
-        The other side's answer.
+        Fires when the peer has accepted the request.
 
-        @raise punch.streams.errors.StreamError: it refused.
+        @raise punch.streams.errors.StreamError: the peer refused.
         @raise punch.errors.PathLost: the link ended first.
         """
         return self._accepted.wait()
 
     def dataReceived(self, data: bytes) -> None:
         """
-        The first byte is the answer; more are the service's.
+        Read the status; the bytes after it are the service's.
         """
         self._carrier.consumed(self.stream.id, 1)
         refusal = STATUSES.decode(data[0])
@@ -50,27 +53,27 @@ class OutboundRequest:
             self.fail(refusal(self._service))
             self._carrier.reset(self.stream.id)
             return
-        self._carrier.settled(self.stream)
+        self._carrier.requestEnded(self.stream)
         self._accepted.succeed(None)
         if len(data) > 1 and self.stream.connected:
             self.stream.dataReceived(data[1:])
 
     def finished(self) -> None:
         """
-        The other side ended it without an answer.
+        The peer ended the stream without an answer.
         """
         self.fail(StreamReset(self._service))
         self._carrier.reset(self.stream.id)
 
     def drained(self) -> None:
         """
-        There is room for more.
+        There is room for what is written.
         """
         self.stream.drained()
 
     def lost(self, reason: Failure) -> None:
         """
-        The stream, or the link, is over; or we have given up.
+        The stream was reset, or the link ended.
         """
         cause = getattr(reason.value, "__cause__", None)
         known = cause if isinstance(cause, PunchError) else None
@@ -78,7 +81,7 @@ class OutboundRequest:
 
     def fail(self, error: PunchError) -> None:
         """
-        This is why there is no service.
+        The request failed with C{error}: end the stream with it.
         """
         lost = ConnectionLost(str(error))
         lost.__cause__ = error

@@ -1,5 +1,5 @@
 """
-Streaming: a multiplexer on each link of a service, and which of them to use.
+A pool of multiplexers: one for each link of a service.
 """
 
 from __future__ import annotations
@@ -19,48 +19,51 @@ from punch.streams.multiplexer import Multiplexer
 @implementer(IFarewell)
 class MultiplexerPool(Factory[Multiplexer]):
     """
-    Builds a multiplexer for each link, and knows those that live.
+    Builds a multiplexer for each link, and says which one to open streams on.
 
-    Whoever wants a stream gets it on the newest link: where there are several, a
-    peer that came back is more likely there than on the link that it had before.
+    It is the protocol factory of a service's links; a multiplexer leaves the pool when
+    its link has ended.  Streams are opened on the newest link: if there are several, a
+    peer that came back is more likely to use that one than the link it had before.
     """
 
     noisy = False
 
     def __init__(self, clock: IReactorTime, offers: Offers) -> None:
         """
-        @param offers: what each peer may have; it may change at any time.
+        @param offers: the services that each peer may ask for; they may change at any
+            time.
         """
         self._clock = clock
         self._offers = offers
-        self._living: list[Multiplexer] = []
+        self._multiplexers: list[Multiplexer] = []
         self._waiting: list[Deferred[Multiplexer]] = []
 
     def buildProtocol(self, addr: IAddress | None) -> Multiplexer:
         return Multiplexer(self._clock, self._offers, self._ready)
 
     def _ready(self, multiplexer: Multiplexer) -> None:
-        self._living.append(multiplexer)
+        self._multiplexers.append(multiplexer)
         multiplexer.whenEnded().addCallback(self._ended, multiplexer)
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.callback(multiplexer)
 
     def _ended(self, result: None, multiplexer: Multiplexer) -> None:
-        self._living.remove(multiplexer)
+        self._multiplexers.remove(multiplexer)
 
     def newest(self) -> Multiplexer | None:
         """
-        The one to ask, if there is any.
+        The newest multiplexer that takes requests, if there is any.
         """
-        for each in reversed(self._living):
+        for each in reversed(self._multiplexers):
             if each.takesRequests:
                 return each
         return None
 
     def whenReady(self) -> Deferred[Multiplexer]:
         """
-        The newest, or else the next one.
+        Fires with the newest multiplexer that takes requests; if there is none, with
+        the next one.
         """
         waiter: Deferred[Multiplexer] = Deferred(self._waiting.remove)
         newest = self.newest()
@@ -72,15 +75,15 @@ class MultiplexerPool(Factory[Multiplexer]):
 
     def goAway(self) -> Deferred[Any]:
         """
-        Open and accept no more streams on any.
+        Open and accept no more streams on any link.
 
-        @return: fires when none is left.
+        @return: fires when the last stream has ended.
         """
-        return gatherResults([each.goAway() for each in self._living])
+        return gatherResults([each.goAway() for each in self._multiplexers])
 
     def leave(self) -> None:
         """
-        End the links, and with them the streams that still live.
+        Close the links, and with them the streams that are left.
         """
-        for each in list(self._living):
+        for each in list(self._multiplexers):
             each.leave()

@@ -1,9 +1,9 @@
 """
-The stream: one flow on a link, as its protocol sees it.
+The stream: one of the flows on a link, and the transport of its protocol.
 
-To a protocol it is a transport like TCP's: half-close, producers and consumers,
-abort.  What ends the other side's protocol early ends ours early too, and is told
-as an error; a clean end is one that both have agreed on.
+It is a transport like TCP's: half-close, producers and consumers, abort.  What ends the
+other side's protocol early ends ours early too, and is reported as an error; a clean
+end is one that both sides have agreed on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from enum import Enum
-from typing import Protocol as Shape
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -35,70 +35,75 @@ from punch.yamux.stream import HIGH_MARK
 
 LINGER = 30.0
 """
-Seconds that the other side has to finish too, once we want no more.
+Seconds that the other side has to finish too, after L{Stream.loseConnection}.
 """
 
-_OVERHANG = 1 << 16
+_MAX_DROPPED = 1 << 16
 """
-Bytes that it may send meanwhile, in vain.
+Bytes that the other side may send meanwhile, which are dropped.
 """
 
 
-class Carrier(Shape):
+class Carrier(Protocol):
     """
-    What a stream needs of the multiplexer that carries it.
+    What a stream calls on the multiplexer that carries it.
     """
 
     clock: IReactorTime
 
     def write(self, stream: int, data: bytes) -> None:
         """
-        Send in turn.
+        Send C{data} on a stream, in turn with the others.
         """
 
     def queued(self, stream: int) -> int:
         """
-        Bytes that were written and are not sent.
+        Bytes that were written to a stream and not sent yet.
         """
 
     def finish(self, stream: int) -> None:
         """
-        Send no more after that.
+        Send no more on a stream, after what was written.
         """
 
     def reset(self, stream: int) -> None:
         """
-        End both directions.
+        End both directions of a stream at once.
         """
 
     def consumed(self, stream: int, count: int) -> None:
         """
-        Received bytes have been taken.
+        The application has taken received bytes of a stream.
         """
 
-    def settled(self, stream: Stream) -> None:
+    def requestEnded(self, stream: Stream) -> None:
         """
-        Whose stream it is, is known: it hears of itself from now on.
+        A stream's request was answered: the stream receives its events from now on.
         """
 
     def addresses(self) -> tuple[PunchAddress, PunchAddress]:
         """
-        Ours, the peer's.
+        The address of our end of the link, and of the peer's.
         """
 
 
 class _Sending(Enum):
     OPEN = "open"
-    LAST = "only a registered producer may write, and then no one"
+    LAST = "a registered producer may still write, and nobody after it"
     FINISHED = "finished"
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
 class Stream(FixedTCPOptions):
     """
-    The transport of a protocol that talks to a service, or is one.
+    The transport of a protocol that uses a service, or that is one.
 
-    Its bytes wait until L{start}.
+    An outbound or inbound request makes it; what arrives is held until L{start} gives
+    it a protocol.  It ends when both sides have finished, when one aborts, or with its
+    link.
+
+    @ivar id: names the stream in the yamux session.
+    @ivar connected: whether the protocol has not been told of the end yet.
     """
 
     disconnecting = False
@@ -110,30 +115,30 @@ class Stream(FixedTCPOptions):
         self._protocol: IProtocol | None = None
         self._sending = _Sending.OPEN
         self._producer: IProducer | None = None
-        self._producerPaused = False
+        self._isProducerPaused = False
         self._held: deque[bytes] | None = None
-        self._paused = True
-        self._delivering = False
-        self._peerFinished = False
-        self._vain = 0
+        self._isPaused = True
+        self._isDelivering = False
+        self._hasPeerFinished = False
+        self._dropped = 0
         self._linger: IDelayedCall | None = None
         self._lost: Failure | None = None
         self._ended: SharedResult[None] = SharedResult()
 
-    # The application's side.
+    # For the application.
 
     def start(self, protocol: IProtocol) -> None:
         """
-        Let C{protocol} run on this stream, once.
+        Run C{protocol} on this stream; this is called once.
         """
         self._protocol = protocol
-        self._paused = False
+        self._isPaused = False
         protocol.makeConnection(self)
         self._deliver()
 
     def whenEnded(self) -> Deferred[None]:
         """
-        Fires when the protocol has heard that its stream is over.
+        Fires when the protocol has been told that the stream ended.
         """
         return self._ended.wait()
 
@@ -142,14 +147,14 @@ class Stream(FixedTCPOptions):
             self._sending is _Sending.LAST and self._producer is not None
         ):
             self._carrier.write(self.id, data)
-            if self._producer is not None and not self._producerPaused:
+            if self._producer is not None and not self._isProducerPaused:
                 self._checkQueue()
 
     def _checkQueue(self) -> None:
         if self._carrier.queued(self.id) > HIGH_MARK:
             producer = self._producer
             assert IPushProducer.providedBy(producer)
-            self._producerPaused = True
+            self._isProducerPaused = True
             producer.pauseProducing()
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
@@ -157,7 +162,8 @@ class Stream(FixedTCPOptions):
 
     def loseWriteConnection(self) -> None:
         """
-        Finish writing, when a registered producer has; the other side may go on.
+        Finish writing, after a registered producer has finished; the other side may
+        still send.
         """
         if self._sending is _Sending.OPEN:
             self._sending = _Sending.LAST
@@ -177,8 +183,8 @@ class Stream(FixedTCPOptions):
 
     def loseConnection(self) -> None:
         """
-        Finish writing, and want no more.  What the other side still writes is
-        dropped; if it writes on and on, or never finishes, it is reset.
+        Finish writing, and stop reading.  What the other side still sends is dropped;
+        if it sends too much, or does not finish in time, the stream is reset.
         """
         if self.disconnecting or not self.connected:
             return
@@ -189,47 +195,54 @@ class Stream(FixedTCPOptions):
 
     def _dropHeld(self) -> None:
         held, self._held = self._held, None
-        self._waste(sum(map(len, held or ())))
+        self._drop(sum(map(len, held or ())))
 
-    def _waste(self, count: int) -> None:
-        self._vain += count
+    def _drop(self, count: int) -> None:
+        self._dropped += count
         isDone = self._sending is _Sending.FINISHED
-        if self._vain > _OVERHANG and isDone and not self._carrier.queued(self.id):
-            self._depart()
+        if (
+            self._dropped > _MAX_DROPPED
+            and isDone
+            and not self._carrier.queued(self.id)
+        ):
+            self._giveUp()
 
     def _startLinger(self) -> None:
         queued = self._carrier.queued(self.id)
-        self._linger = self._carrier.clock.callLater(LINGER, self._lingered, queued)
+        self._linger = self._carrier.clock.callLater(
+            LINGER, self._lingerExpired, queued
+        )
 
-    def _lingered(self, before: int) -> None:
+    def _lingerExpired(self, before: int) -> None:
         """
-        That was the other side's time to finish, unless it still takes what we
-        have sent.
+        The other side's time to finish is over; it gets more if it is still taking what
+        we wrote.
         """
         if self._producer is None and self._carrier.queued(self.id) == before:
-            self._depart()
+            self._giveUp()
         else:
             self._startLinger()
 
-    def _depart(self) -> None:
+    def _giveUp(self) -> None:
         unsent = self._carrier.queued(self.id) > 0
         self.lost(Failure(ConnectionLost() if unsent else ConnectionDone()))
         self._carrier.reset(self.id)
 
     def abortConnection(self) -> None:
         """
-        End the stream at once; the other side hears an error.
+        End the stream at once; the other side sees an error.
         """
         if self.connected:
             self._held = None
             self._carrier.reset(self.id)
-            # If it was over, and only its data was still to be taken:
+            # If it had ended, and only its data was still held:
             self._deliver()
 
     @property
     def unsent(self) -> int:
         """
-        Bytes that were written and wait for their turn, or for the other side.
+        Bytes that were written and wait for their turn, or for the other side to take
+        earlier ones.
         """
         return self._carrier.queued(self.id)
 
@@ -248,7 +261,7 @@ class Stream(FixedTCPOptions):
         if not streaming:
             producer = PushFromPull(self._carrier.clock, producer)
         self._producer = producer
-        self._producerPaused = False
+        self._isProducerPaused = False
         if isinstance(producer, PushFromPull):
             producer.resumeProducing()
         self._checkQueue()
@@ -261,25 +274,25 @@ class Stream(FixedTCPOptions):
             self._finish()
 
     def pauseProducing(self) -> None:
-        self._paused = True
+        self._isPaused = True
 
     def resumeProducing(self) -> None:
         if self._protocol is not None:
-            self._paused = False
+            self._isPaused = False
             self._deliver()
 
     def stopProducing(self) -> None:
         self.loseConnection()
 
-    # The multiplexer's side.
+    # For the multiplexer.
 
     def dataReceived(self, data: bytes) -> None:
         """
-        The next bytes from the other side.
+        Bytes arrived from the other side.
         """
         if self.disconnecting:
-            self._waste(len(data))
-        elif self._paused or self._held or self._delivering:
+            self._drop(len(data))
+        elif self._isPaused or self._held or self._isDelivering:
             if self._held is None:
                 self._held = deque()
             self._held.append(data)
@@ -292,7 +305,7 @@ class Stream(FixedTCPOptions):
         """
         The other side will send no more.
         """
-        self._peerFinished = True
+        self._hasPeerFinished = True
         self._deliver()
 
     def drained(self) -> None:
@@ -300,15 +313,14 @@ class Stream(FixedTCPOptions):
         There is room again for what is written.
         """
         producer = self._producer
-        if producer is not None and self._producerPaused:
-            self._producerPaused = False
+        if producer is not None and self._isProducerPaused:
+            self._isProducerPaused = False
             assert IPushProducer.providedBy(producer)
             producer.resumeProducing()
 
     def lost(self, reason: Failure) -> None:
         """
-        The stream is over.  (What is still held of a clean one is delivered
-        first.)
+        The stream ended.  If the end is clean, what is held is delivered first.
         """
         if self._lost is not None:
             return
@@ -322,26 +334,26 @@ class Stream(FixedTCPOptions):
 
     def _deliver(self) -> None:
         """
-        Give out what is held, and then the ends, in order even if the protocol
-        pauses and resumes from within.
+        Deliver what is held and then the ends, in order, even if the protocol pauses
+        and resumes meanwhile.
         """
-        if self._delivering or self._protocol is None:
+        if self._isDelivering or self._protocol is None:
             return
-        self._delivering = True
+        self._isDelivering = True
         try:
-            while self._held and not self._paused:
+            while self._held and not self._isPaused:
                 data = self._held.popleft()
                 self._carrier.consumed(self.id, len(data))
                 self._protocol.dataReceived(data)
         finally:
-            self._delivering = False
+            self._isDelivering = False
         if not self._held:
             self._held = None
             self._deliverEnds()
 
     def _deliverEnds(self) -> None:
-        if self._peerFinished and not self._paused:
-            self._peerFinished = False
+        if self._hasPeerFinished and not self._isPaused:
+            self._hasPeerFinished = False
             self._tellFinished()
         if self._lost is not None and self.connected:
             self.connected = False

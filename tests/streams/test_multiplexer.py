@@ -24,10 +24,10 @@ from punch.streams.errors import (
     TargetRefused,
     TooManyStreams,
 )
-from punch.streams.multiplexer import MOST_STREAMS, MOST_WAITING
-from tests.streams.pairs import Streams, requests
+from punch.streams.multiplexer import MAX_STREAMS, MAX_WAITING
 from tests.support.doubles import PunchTestCase, watching
 from tests.support.programs import HalfCloser, Recorder
+from tests.support.streams import Streams, requests
 
 
 class MultiplexerTestCase(PunchTestCase):
@@ -116,7 +116,7 @@ class OpeningTests(MultiplexerTestCase):
         with watching() as log:
             self.refused("ssh", NoSuchService)
         assert any("ssh" in each for each in log.sentences)
-        assert self.streams.listener.live == 0
+        assert self.streams.listener.streamCount == 0
 
     def test_badOffer(self) -> None:
         """
@@ -143,7 +143,7 @@ class OpeningTests(MultiplexerTestCase):
         self.run_()
         self.failed(request.whenAccepted(), StreamReset)
         assert cancelled == [making]
-        assert self.streams.listener.live == self.streams.dialer.live == 0
+        assert self.streams.listener.streamCount == self.streams.dialer.streamCount == 0
 
     def test_slowOffer(self) -> None:
         """
@@ -170,7 +170,7 @@ class OpeningTests(MultiplexerTestCase):
         session.finish(id)
         self.streams.dialer._pump()
         self.run_()
-        assert self.streams.listener.live == 0
+        assert self.streams.listener.streamCount == 0
 
     def test_answeredByEnd(self) -> None:
         """
@@ -202,7 +202,7 @@ class OpeningTests(MultiplexerTestCase):
         """
         self.streams.offer("web", Recorder)
         requests(256, "web", self.streams.dialer)
-        waiting = [self.streams.dialer.open("web") for _ in range(MOST_WAITING)]
+        waiting = [self.streams.dialer.open("web") for _ in range(MAX_WAITING)]
         self.failed(self.streams.dialer.open("web"), TooManyStreams)
         for each in waiting[:-1]:
             each.cancel()
@@ -217,15 +217,15 @@ class OpeningTests(MultiplexerTestCase):
         made = self.streams.offer("web", Recorder)
         wanted = []
         for _ in range(2):
-            wanted += requests(MOST_STREAMS // 2, "web", self.streams.dialer)
+            wanted += requests(MAX_STREAMS // 2, "web", self.streams.dialer)
             self.run_()
-        assert len(made) == MOST_STREAMS
+        assert len(made) == MAX_STREAMS
         self.refused("web", TooManyStreams)
         wanted[0].stream.abortConnection()
         self.run_()
         assert len(requests(1, "web", self.streams.dialer)) == 1
         self.run_()
-        assert len(made) == MOST_STREAMS + 1
+        assert len(made) == MAX_STREAMS + 1
 
 
 class EndTests(MultiplexerTestCase):
@@ -415,7 +415,7 @@ class _Crowd:
                 assert other.words.startswith(one.received)
                 if other.ending != "abort" and one.ending != "abort":
                     assert one.received == other.words
-        assert self.streams.dialer.live == self.streams.listener.live == 0
+        assert self.streams.dialer.streamCount == self.streams.listener.streamCount == 0
 
 
 async def made(protocol: _Talker) -> IProtocol:

@@ -11,7 +11,7 @@ from punch.streams.pool import MultiplexerPool
 from tests.support.doubles import Pair, PunchTestCase
 
 
-class StreamingTests(PunchTestCase):
+class MultiplexerPoolTests(PunchTestCase):
     """
     Tests for L{MultiplexerPool}.
     """

@@ -4,10 +4,12 @@ Tests for L{punch.streams.stream} and L{punch.util.transports}.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from twisted.internet.defer import succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IConsumer,
@@ -22,9 +24,9 @@ from zope.interface.verify import verifyObject
 from punch.streams.stream import LINGER
 from punch.yamux.stream import HIGH_MARK
 from punch.yamux.window import INITIAL_WINDOW
-from tests.streams.pairs import Streams
 from tests.support.doubles import PunchTestCase
 from tests.support.programs import HalfCloser, Recorder
+from tests.support.streams import Streams
 
 
 @implementer(IPushProducer)
@@ -103,7 +105,7 @@ class StreamTestCase(PunchTestCase):
         See that nothing is left of the stream.
         """
         for multiplexer in (self.streams.dialer, self.streams.listener):
-            assert multiplexer.live == 0
+            assert multiplexer.streamCount == 0
 
     def reasons(self) -> list[type[BaseException] | None]:
         """
@@ -496,3 +498,63 @@ class EndTests(StreamTestCase):
         assert late.reason is not None
         assert late.reason.check(ConnectionDone)
         self.run_()
+
+
+def test_whenEnded() -> None:
+    """
+    C{whenEnded} fires when the protocol has been told of the end, not before.
+    """
+    streams = Streams()
+    [mine, other] = streams.joined()
+    heard: list[bool] = []
+    ended = mine.transport.whenEnded()
+    ended.addCallback(lambda result: heard.append(mine.isOpen))
+    mine.transport.loseConnection()
+    streams.run()
+    assert heard == []
+    other.transport.loseConnection()
+    streams.run()
+    assert heard == [False]
+
+
+def test_whenEndedAfterFailure() -> None:
+    """
+    It fires even if the protocol fails when it is told, and for later callers.
+    """
+
+    class Failing(HalfCloser):
+        def connectionLost(self, reason: object = None) -> None:
+            raise ArithmeticError()
+
+    streams = Streams()
+    mine = streams.joined(Failing)[0]
+    ended = mine.transport.whenEnded()
+    with contextlib.suppress(ArithmeticError):
+        mine.transport.abortConnection()
+    assert ended.called
+    assert mine.transport.whenEnded().called
+
+
+def test_abortedWhenAccepted() -> None:
+    """
+    A stream that is aborted as soon as it is accepted delivers nothing of the data that
+    came with the status.
+    """
+
+    class Speaker(Recorder):
+        def connectionMade(self) -> None:
+            self.transport.write(b"Hello.")
+
+    streams = Streams()
+    streams.offers["service"] = lambda peer: succeed(Speaker())
+    request = streams.request("service")
+    mine = Recorder()
+
+    def abort(result: None) -> None:
+        request.stream.start(mine)
+        request.stream.abortConnection()
+
+    request.whenAccepted().addCallback(abort)
+    streams.run()
+    assert mine.received == b""
+    assert not mine.isOpen

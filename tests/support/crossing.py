@@ -77,5 +77,5 @@ class Crossing:
         return not (
             len(self.near.connections)
             or len(self.far.connections)
-            or any(each is not None and each.live for each in streams)
+            or any(each is not None and each.streamCount for each in streams)
         )
