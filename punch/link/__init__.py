@@ -1,8 +1,12 @@
 """
-The link: one ordered two-way stream of bytes over one path after another.
+The link: one ordered two-way stream of bytes, over one path after another.
 
-L{punch.link.transport.Link} is what an application sees; C{paths} attaches and leaves
-paths; C{sequencing}, C{sendbuffer} and C{receivebuffer} see to it that no byte is lost,
-doubled or reordered.  Imports C{ice}, C{net}, C{util} and the vocabulary; knows nothing
-of C{streams} and C{rendezvous}.
+A protocol's bytes go from C{transport}, which it writes to, to C{paths}, which sends
+them on the current C{path} and keeps them in C{sequencing} and its C{sendbuffer} until
+the peer has taken them; what arrives goes back the same way.  C{attach} ties a path to
+its link, C{records} is the wire's format, C{keepalive} finds a path that is dead,
+C{suspension} times how long there is none, and C{state} decides when the link ends.
+
+Imports C{ice}, C{net}, C{util} and the vocabulary; knows nothing of C{streams} and
+C{rendezvous}.
 """

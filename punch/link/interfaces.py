@@ -1,5 +1,5 @@
 """
-Seekers: who finds paths for a link, and what it wants.
+What a link wants of the peer that made it: another path, or a better one.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Protocol
 
 class Want(Enum):
     """
-    What a link lacks.
+    What a link lacks: nothing, a better path, or any path.
     """
 
     NOTHING = auto()
     BETTER = auto()
     """
-    It goes through the relay.
+    Its path is relayed.
     """
     ANOTHER = auto()
     """
@@ -26,10 +26,11 @@ class Want(Enum):
 
 class PathFinder(Protocol):
     """
-    Who finds paths for a link.
+    Finds paths for a link; a peer provides it with L{Link.setPathFinder
+    <punch.link.transport.Link.setPathFinder>}.
     """
 
-    def wanted(self) -> None:
+    def wantChanged(self) -> None:
         """
         What the link lacks (C{link.want}) has changed, or the link has ended.
         """

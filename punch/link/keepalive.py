@@ -59,23 +59,30 @@ class Keepalive:
     @ivar gap: seconds between PINGs that are not answered.
     """
 
-    __slots__ = ("_heardAt", "_interval", "_pingedAt", "_pings", "gap", "isSuspected")
+    __slots__ = (
+        "_interval",
+        "_pingedAt",
+        "_pings",
+        "_receivedAt",
+        "gap",
+        "isSuspected",
+    )
 
     def __init__(self, now: float) -> None:
-        self._heardAt = now
+        self._receivedAt = now
         self._interval = SOON
         self._pingedAt: float | None = None
         self._pings = 0
         self.gap = PATIENT_GAP
         self.isSuspected = False
 
-    def heard(self, now: float, isUsed: bool) -> None:
+    def received(self, now: float, isUsed: bool) -> None:
         """
         Something arrived.
 
         @param isUsed: it was something of the application's.
         """
-        self._heardAt = now
+        self._receivedAt = now
         if isUsed:
             self._interval = SOON
         self._pingedAt = None
@@ -88,21 +95,21 @@ class Keepalive:
         """
         return self._interval > SOON
 
-    def used(self, now: float) -> None:
+    def sent(self, now: float) -> None:
         """
         Something of the application's was sent on a path that was idle.
         """
         self._interval = SOON
-        self._heardAt = now
+        self._receivedAt = now
 
     def probe(self, now: float) -> None:
         """
         Ask at once.
         """
         if self._pingedAt is None:
-            self._heardAt = now - self._interval
+            self._receivedAt = now - self._interval
 
-    def doubt(self, now: float) -> None:
+    def suspect(self, now: float) -> None:
         """
         Ask at once, and suspect at once.
         """
@@ -111,16 +118,16 @@ class Keepalive:
 
     def due(self, roundTrip: float | None = None) -> float:
         """
-        When to L{look} again, if nothing happens before.
+        When to L{check} again, if nothing happens before.
         """
         if self._pingedAt is None:
-            return self._heardAt + self._interval
+            return self._receivedAt + self._interval
         next = self._pingedAt + self._pings * self.gap
         if self.isSuspected:
             return next
         return min(next, self._pingedAt + _suspicion(roundTrip))
 
-    def look(self, now: float, roundTrip: float | None = None) -> KeepaliveAction:
+    def check(self, now: float, roundTrip: float | None = None) -> KeepaliveAction:
         """
         See what is due.
 

@@ -1,14 +1,14 @@
 """
-The course of a link: its paths, one after another, and what passes on them.
+The paths of a link: which one the link sends on, and what passes on all of them.
 
-Here the rules (L{punch.link.sequencing}, L{punch.link.state}) meet the paths; what the
-link's application has to do with it is L{punch.link.transport}'s.
+Here the rules (L{punch.link.sequencing}, L{punch.link.state}) meet the connections
+(L{punch.link.path}); the application's side is L{punch.link.transport}.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol as Shape
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -18,11 +18,10 @@ from punch.events import PathChanged, Tell
 from punch.ice.selected import SelectedPath
 from punch.link.interfaces import PathFinder, Want
 from punch.link.keepalive import GAP
-from punch.link.path import Path, Ride
-from punch.link.receivebuffer import ReceiveBuffer
+from punch.link.path import Path
 from punch.link.records import Control, Record, Type
 from punch.link.sequencing import Sequencing, Stale
-from punch.link.state import LinkAction, newLife
+from punch.link.state import LinkAction, newLinkState
 from punch.link.suspension import Suspension
 from punch.reasons import Reason
 from punch.role import Role
@@ -31,33 +30,41 @@ from punch.util.timers import RestartableTimer
 
 ACK_DELAY = 0.05
 """
-Seconds after which the peer hears what was taken, at the latest.
+Seconds after which the peer hears what the application has taken, at the latest.
 """
 
 
-class Traveller(Shape):
+class LinkHandler(Protocol):
     """
-    Who goes this way: a link.
+    What the paths call on their link (L{punch.link.transport.Link}).
     """
 
-    def deliver(self) -> None:
+    def bytesReceived(self, pieces: list[bytes], isEnd: bool) -> None:
         """
-        Something may have arrived (C{course.inbox}).
+        The next bytes of the link have arrived, none of them for a second time.
+
+        @param pieces: none of them is empty.
+        @param isEnd: the peer writes nothing after them.
         """
 
-    def balance(self) -> None:
+    def writabilityChanged(self) -> None:
         """
-        Whether we take more (C{course.isOpen}) may have changed.
+        The paths take no more for now, or they do again (C{paths.isWritable}).
         """
 
 
 class LinkPaths:
     """
-    All paths of one link.
+    Sends and receives the bytes of one link over its paths, one after another.
 
-    C{lead}: the one that is sent on.  C{inbox}: what has arrived.  C{ended}: arrives
-    with C{None} after a clean end, else with why it ended early.  C{released}:
-    arrives when its last path has ended, too.
+    L{Link<punch.link.transport.Link>} makes it and reads C{ended}.  It takes paths from
+    L{start} and L{addPath}, sends on the newest that is attached, reads all, and ends
+    all when the link ends: by L{abort}, or after both sides have finished.
+
+    @ivar current: the path that is sent on.
+    @ivar ended: arrives with C{None} after a clean end, else with why the link ended
+        early.
+    @ivar released: arrives when the last path has ended, too.
     """
 
     def __init__(
@@ -66,334 +73,375 @@ class LinkPaths:
         role: Role,
         resumeFor: float,
         tell: Tell,
-        continuity: Sequencing,
-        traveller: Traveller,
+        sequencing: Sequencing,
+        handler: LinkHandler,
     ) -> None:
-        self.lead: Ride | None = None
-        self.inbox = ReceiveBuffer(continuity)
+        """
+        @param resumeFor: seconds that the link may be without a path.
+        """
+        self.current: Path | None = None
         self.ended: SharedResult[LinkError | None] = SharedResult()
         self.released: SharedResult[None] = SharedResult()
         self._clock = clock
         self._role = role
         self._tell = tell
-        self._continuity = continuity
-        self._traveller = traveller
-        self._life = newLife()
-        self._rides: list[Ride] = []
-        self._outage = Suspension(clock, resumeFor, tell, self.abort)
+        self._sequencing = sequencing
+        self._handler = handler
+        self._state = newLinkState()
+        self._paths: list[Path] = []
+        self._suspension = Suspension(clock, resumeFor, tell, self.abort)
         self._error: LinkError | None = None
-        self._hasBegun = False
+        self._hadCurrent = False
+        # The listener may send on a path that we have lost.
         self._isUnsure = False
-        self._ack = RestartableTimer(clock)
+        self._ackTimer = RestartableTimer(clock)
 
     # Paths come.
 
-    def begin(self, selected: SelectedPath[Path]) -> Ride:
+    def start(self, selected: SelectedPath[Path]) -> Path:
         """
-        The first path.
+        Use the link's first path.
         """
-        ride = Ride(self._clock, selected, self)
-        self._rides.append(ride)
+        path = self._use(selected)
         if self._role is Role.DIALER:
-            ride.generation = 1
-            ride.asked()
-            self._leadBy(ride)
-        ride.start()
-        return ride
+            path.generation = 1
+            path.requestSent()
+            self._switchTo(path)
+        path.start()
+        return path
 
-    def adopt(self, selected: SelectedPath[Path]) -> Deferred[bool]:
+    def addPath(self, selected: SelectedPath[Path]) -> Deferred[bool]:
         """
-        Another path: on the dialer, to attach; on the listener, the dialer has.
+        Use another path.  The dialer attaches it; on the listener, the dialer has.
 
-        @return: whether the link has come to go on there.
+        @return: fires with whether the link has begun to send there.
         """
-        ride = Ride(self._clock, selected, self)
-        self._rides.append(ride)
-        self._hurry(ride)
+        path = self._use(selected)
+        self._setPingGap(path)
         if self.ended.settled:
-            ride.drop()
+            path.drop()
         else:
             if self._role is Role.DIALER:
-                ride.generation = selected.path.attach(self._continuity)
-                ride.asked()
-            ride.start()
-        return ride.whenAttached.wait()
+                path.generation = path.attach(self._sequencing)
+                path.requestSent()
+            path.start()
+        return path.whenCurrent.wait()
 
-    def _hurry(self, ride: Ride) -> None:
-        """
-        Where another path can be had, a silent one is not waited for.
-        """
-        if self._outage.mayEnd:
-            ride.pulse.gap = GAP
+    def _use(self, selected: SelectedPath[Path]) -> Path:
+        path = selected.path
+        path.use(selected, self)
+        self._paths.append(path)
+        return path
 
-    def probe(self, isDoubtful: bool) -> None:
+    def _setPingGap(self, path: Path) -> None:
         """
-        See at once whether the path still answers.
+        Where another path can be had, do not wait long for one that is silent.
         """
-        if self.lead is not None:
-            self.lead.probe(isDoubtful)
+        if self._suspension.canResume:
+            path.keepalive.gap = GAP
 
-    def seekBy(self, seeker: PathFinder) -> None:
+    def probe(self, isSuspected: bool) -> None:
         """
-        From now on C{seeker} finds paths, as they are wanted.
+        Ask at once whether the current path still answers.
+
+        @param isSuspected: look for another path before the answer is due.
         """
-        self._outage.seeker = seeker
-        for ride in self._rides:
-            self._hurry(ride)
-        seeker.wanted()
+        if self.current is not None:
+            self.current.probe(isSuspected)
+
+    def setPathFinder(self, finder: PathFinder) -> None:
+        """
+        From now on C{finder} finds paths when they are wanted.
+        """
+        self._suspension.finder = finder
+        for path in self._paths:
+            self._setPingGap(path)
+        finder.wantChanged()
 
     @property
     def want(self) -> Want:
         """
-        What is lacking now.
+        What the link lacks now.
         """
-        lead = self.lead
-        if self.ended.settled or (lead is not None and self._continuity.isComplete):
+        path = self.current
+        if self.ended.settled or (path is not None and self._sequencing.isComplete):
             return Want.NOTHING
-        if lead is None:
+        if path is None:
             return Want.ANOTHER
-        if self._outage.mayEnd and (lead.pulse.isSuspected or self._isUnsure):
+        isDoubtful = path.keepalive.isSuspected or self._isUnsure
+        if self._suspension.canResume and isDoubtful:
             return Want.ANOTHER
-        return Want.BETTER if lead.selected.mayImprove else Want.NOTHING
+        return Want.BETTER if path.selected.mayImprove else Want.NOTHING
 
-    def _leadBy(self, ride: Ride) -> None:
+    def _switchTo(self, path: Path) -> None:
         """
-        Send by C{ride} from now on.
+        Send on C{path} from now on.
         """
-        before, self.lead = self.lead, ride
-        self._hasBegun = True
+        before, self.current = self.current, path
+        self._hadCurrent = True
         self._isUnsure = False
-        ride.lead()
+        path.becomeCurrent()
         # First of all: if we are complete, we end the path at once, and the other
         # side may not know yet what we took.
         self._acknowledge()
-        self._do(self._life.attached())
+        self._do(self._state.attached())
         if before is not None:
-            before.follow()
-            why = Reason.PATH_SILENT if before.pulse.isSuspected else Reason.BETTER
-            self._tell(PathChanged(before.selected.way, ride.selected.way, why.value))
-        self._outage.tellSeeker()
-        self.flush()
+            before.becomeOlder()
+            isSilent = before.keepalive.isSuspected
+            why = Reason.PATH_SILENT if isSilent else Reason.BETTER
+            self._tell(PathChanged(before.selected.way, path.selected.way, why.value))
+        self._suspension.notifyFinder()
+        self._flush()
 
-    # What rides say (L{punch.link.path.Rider}).
+    # What comes in (L{punch.link.path.PathHandler}).
 
-    def recordsReceived(self, ride: Ride, records: list[Record]) -> None:
+    def recordsReceived(self, path: Path, records: list[Record]) -> None:
         """
-        Records arrived on C{ride}.
+        Obey what is control, and give the link what is new of the rest.
         """
-        continuity, inbox = self._continuity, self.inbox
+        sequencing, pieces, isEnd = self._sequencing, [], False
         try:
             for record in records:
-                if ride.isOver or self.ended.settled:
+                if path.isOver or self.ended.settled:
                     break
                 if isinstance(record, bytes):
-                    inbox.put(continuity.dataReceived(ride.generation, record))
+                    new = sequencing.dataReceived(path.generation, record)
+                    if new:
+                        pieces.append(new)
+                elif record.type is Type.CLOSE:
+                    isEnd = sequencing.closeReceived(path.generation) or isEnd
                 else:
-                    self._obey(ride, record)
+                    self._controlReceived(path, record)
         except ProtocolViolation as violation:
-            ride.violated(violation)
-        self._traveller.deliver()
-        self.settle()
+            path.violated(violation)
+        if pieces or isEnd:
+            self._handler.bytesReceived(pieces, isEnd)
+        self.update()
 
-    def _obey(self, ride: Ride, record: Control) -> None:
-        type, continuity = record.type, self._continuity
+    def _controlReceived(self, path: Path, record: Control) -> None:
+        type, payload, sequencing = record.type, record.payload, self._sequencing
         if type is Type.ACK or type is Type.PONG:
-            self._ackCame(ride, record)
+            if type is Type.PONG:
+                self._responseReceived(path)
+            now = self._clock.seconds()
+            sequencing.ackReceived(path.generation, payload, now)
+            self._flush()
         elif type is Type.PING:
-            ride.path.send(Type.PONG, continuity.pong(ride.generation))
-        elif type is Type.CLOSE:
-            if continuity.closeReceived(ride.generation):
-                self.inbox.putEnd()
+            path.send(Type.PONG, sequencing.pong(path.generation))
         elif type is Type.SKIP:
-            continuity.skipReceived(ride.generation, record.payload)
+            sequencing.skipReceived(path.generation, payload)
         elif type is Type.ATTACH and self._role is Role.LISTENER:
-            self._attachCame(ride, record.payload)
+            self._attachReceived(path, payload)
         elif type is Type.ATTACHED and self._role is Role.DIALER:
-            self._attachedCame(ride, record.payload)
+            self._attachedReceived(path, payload)
         else:
             raise ProtocolViolation(f"{type.name} out of turn")
 
-    def _ackCame(self, ride: Ride, record: Control) -> None:
-        if record.type is Type.PONG:
-            self._measured(ride)
-        now = self._clock.seconds()
-        self._continuity.ackReceived(ride.generation, record.payload, now)
-        self.flush()
-
-    def _attachCame(self, ride: Ride, payload: bytes) -> None:
-        if ride.generation:
+    def _attachReceived(self, path: Path, payload: bytes) -> None:
+        if path.generation:
             raise ProtocolViolation("a second ATTACH")
-        binding = ride.path.binding
         try:
-            generation, answer = self._continuity.attachReceived(payload, binding)
+            generation, answer = self._sequencing.attachReceived(payload, path.binding)
         except Stale:
-            ride.drop()
+            path.drop()
             return
-        ride.generation = generation
-        ride.path.send(Type.ATTACHED, answer)
-        self._leadBy(ride)
+        path.generation = generation
+        path.send(Type.ATTACHED, answer)
+        self._switchTo(path)
 
-    def _attachedCame(self, ride: Ride, payload: bytes) -> None:
-        binding = ride.path.binding
-        if not self._continuity.attachedReceived(ride.generation, payload, binding):
-            ride.drop()
+    def _attachedReceived(self, path: Path, payload: bytes) -> None:
+        sequencing = self._sequencing
+        if not sequencing.attachedReceived(path.generation, payload, path.binding):
+            path.drop()
             return
-        if ride is not self.lead:
-            self._leadBy(ride)
-        self._measured(ride)
+        if path is not self.current:
+            self._switchTo(path)
+        self._responseReceived(path)
 
-    def _measured(self, ride: Ride) -> None:
-        seconds = ride.answered()
-        if seconds is not None and ride is self.lead:
-            self._continuity.measured(seconds)
+    def _responseReceived(self, path: Path) -> None:
+        seconds = path.responseReceived()
+        if seconds is not None and path is self.current:
+            self._sequencing.measured(seconds)
 
-    def doubted(self, ride: Ride) -> None:
+    def suspicionChanged(self, path: Path) -> None:
         """
-        C{ride} does not answer; or does again.
+        Look for another path, if C{path} is the current one; or no longer.
         """
-        if ride is self.lead:
-            self._outage.tellSeeker()
+        if path is self.current:
+            self._suspension.notifyFinder()
 
-    def flowChanged(self, ride: Ride) -> None:
+    def writabilityChanged(self, path: Path) -> None:
         """
-        C{ride} takes no more for now; or does again.
+        Send on, if C{path} is the current one and takes more again.
         """
-        if ride is self.lead:
-            if ride.isFlowing:
-                self.flush()
-            self._traveller.balance()
+        if path is self.current:
+            if path.isWritable:
+                self._flush()
+            self._handler.writabilityChanged()
 
-    def rideEnded(self, ride: Ride, why: LinkError | None) -> None:
+    def pathEnded(self, path: Path, why: LinkError | None) -> None:
         """
-        C{ride} is over.  C{why}: C{None} if the peer said so.
+        Suspend or end the link, if C{path} was the current one.
         """
-        self._rides.remove(ride)
+        self._paths.remove(path)
         self._checkReleased()
-        isLead = ride is self.lead
-        ending = self._continuity.pathLost(ride.generation) if ride.generation else []
-        if isLead:
-            self.lead = None
+        isCurrent = path is self.current
+        ending = self._sequencing.pathLost(path.generation) if path.generation else []
+        if isCurrent:
+            self.current = None
             for each in self._of(ending):
                 each.drop()
-        if isLead or not self._hasBegun:
-            self._lose(why)
-        elif self.lead is not None and ride.generation > self.lead.generation:
+        if isCurrent or not self._hadCurrent:
+            self._currentEnded(why)
+        elif self.current is not None and path.generation > self.current.generation:
             # The listener may have moved there, and be lost with it.
             self._isUnsure = True
-            self._outage.tellSeeker()
+            self._suspension.notifyFinder()
 
-    def _lose(self, why: LinkError | None) -> None:
+    def _currentEnded(self, why: LinkError | None) -> None:
         """
-        The path that leads is gone, or would have been the first.
+        The current path is gone, or what would have been the first.
         """
         self._error = why or PathLost()
         if why is None:
-            self._do(self._life.pathEnded())
+            self._do(self._state.pathEnded())
         elif isinstance(why, ProtocolViolation):
-            self._do(self._life.gaveUp())
+            self._do(self._state.gaveUp())
         else:
-            self._do(self._life.pathDied())
+            self._do(self._state.pathDied())
 
-    def _of(self, generations: list[int]) -> list[Ride]:
-        return [each for each in self._rides if each.generation in generations]
+    def _of(self, generations: list[int]) -> list[Path]:
+        return [each for each in self._paths if each.generation in generations]
 
-    # What goes in and out.
+    # What goes out.
 
     @property
-    def isOpen(self) -> bool:
+    def isWritable(self) -> bool:
         """
         Whether more can be sent, or at least kept.
         """
-        lead = self.lead
-        return not self._continuity.isFull and (lead is None or lead.isFlowing)
+        path = self.current
+        return not self._sequencing.isFull and (path is None or path.isWritable)
 
-    def flush(self) -> None:
+    def write(self, pieces: list[bytes]) -> None:
+        """
+        Send bytes, and keep them until the peer has taken them.
+        """
+        self._sequencing.write(pieces)
+        self._flush()
+
+    def finish(self) -> None:
+        """
+        Tell the peer that nothing more will be written.
+        """
+        self._sequencing.finish()
+        self._flush()
+
+    def _flush(self) -> None:
         """
         Send what may be sent.
         """
-        ride, next = self.lead, self._continuity.nextPiece
-        if ride is None:
+        path, nextPiece = self.current, self._sequencing.nextPiece
+        if path is None:
             return
-        path = ride.path
-        while ride.isFlowing and (piece := next()) is not None:
-            ride.used()
+        while path.isWritable and (piece := nextPiece()) is not None:
+            path.applicationSent()
             if isinstance(piece, list):
                 path.sendData(*piece)
             else:
                 path.send(piece.type, piece.payload)
-        self._traveller.balance()
+        self._handler.writabilityChanged()
 
-    def settle(self) -> None:
+    def taken(self, count: int) -> None:
         """
-        Say what was taken, and see whether something is done with.
+        The application has taken so many units: bytes, or the end, which is one.
+        L{update} is to follow.
         """
-        continuity = self._continuity
-        if continuity.wantsAck:
+        self._sequencing.taken(count)
+
+    def update(self) -> None:
+        """
+        Acknowledge what was taken, and end the paths, or the link, that are done.
+        """
+        sequencing = self._sequencing
+        if sequencing.isAckDue:
             self._acknowledge()
-        elif not self._ack.isSet and continuity.owesAck and self.lead is not None:
-            self._ack.set(ACK_DELAY, self._acknowledge)
-        if continuity.isComplete:
-            self._do(self._life.completed())
-        drained = continuity.drained
+        elif (
+            not self._ackTimer.isSet
+            and sequencing.isAckOwed
+            and self.current is not None
+        ):
+            self._ackTimer.set(ACK_DELAY, self._acknowledge)
+        if sequencing.isComplete:
+            self._do(self._state.completed())
+        drained = sequencing.drained
         if drained:
             for each in self._of(drained):
-                each.leave()
+                each.close()
 
     def _acknowledge(self) -> None:
-        self._ack.clear()
-        lead = self.lead
-        if lead is not None and not lead.isOver and self._continuity.owesAck:
-            lead.path.send(Type.ACK, self._continuity.acknowledgment())
-            self.settle()
+        self._ackTimer.clear()
+        path = self.current
+        if path is not None and not path.isOver and self._sequencing.isAckOwed:
+            path.send(Type.ACK, self._sequencing.acknowledgment())
+            self.update()
 
-    # How it goes on, and ends.
+    # How the link goes on, and ends.
+
+    @property
+    def progress(self) -> tuple[object, ...]:
+        """
+        What changes whenever the link gets further.
+        """
+        sequencing = self._sequencing
+        return self.current, sequencing.received, sequencing.acknowledged
 
     def abort(self, error: LinkError) -> None:
         """
-        End it; the peer is told, if that is possible.
+        End the link; the peer is told, if that is possible.
         """
         self._error = error
-        self._do(self._life.gaveUp())
+        self._do(self._state.gaveUp())
 
-    def _do(self, todo: LinkAction) -> None:
-        for each, act in self._acts.items():
-            if each in todo:
-                act(self)
+    def _do(self, actions: LinkAction) -> None:
+        for action, method in self._methods.items():
+            if action in actions:
+                method(self)
 
     def _suspend(self) -> None:
         assert self._error is not None
-        self._outage.begin(self._error)
+        self._suspension.suspended(self._error)
 
     def _resume(self) -> None:
-        assert self.lead is not None
-        self._outage.end(self.lead.selected)
+        assert self.current is not None
+        self._suspension.resumed(self.current.selected)
 
-    def _endPath(self) -> None:
+    def _closePath(self) -> None:
         """
         All is done: tell the peer so, and see that it agrees.
         """
-        assert self.lead is not None
-        self.lead.leave()
-        self._outage.part()
+        assert self.current is not None
+        self.current.close()
+        self._suspension.awaitPeer()
 
     def _end(self, error: LinkError | None) -> None:
-        self._ack.clear()
+        self._ackTimer.clear()
         self.ended.succeed(error)
-        # All of them say so: the peer may lead by one that is still a candidate here.
-        for each in list(self._rides):
-            each.leave()
-        self._outage.clear()
+        # On all of them: the peer may send on one that is not attached yet here.
+        for each in list(self._paths):
+            each.close()
+        self._suspension.stop()
         self._checkReleased()
 
     def _checkReleased(self) -> None:
-        if self.ended.settled and not self._rides:
+        if self.ended.settled and not self._paths:
             self.released.succeed(None)
 
-    _acts: dict[LinkAction, Callable[[LinkPaths], None]] = {
+    _methods: dict[LinkAction, Callable[[LinkPaths], None]] = {
         LinkAction.SUSPEND: _suspend,
-        LinkAction.LINGER: lambda self: self._outage.linger(),
+        LinkAction.LINGER: lambda self: self._suspension.awaitPath(),
         LinkAction.RESUME: _resume,
-        LinkAction.END_PATH: _endPath,
+        LinkAction.CLOSE_PATH: _closePath,
         LinkAction.REPORT_CLEAN: lambda self: self._end(None),
         LinkAction.REPORT_LOST: lambda self: self._end(self._error or PathLost()),
     }

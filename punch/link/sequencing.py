@@ -40,19 +40,19 @@ class Sequencing:
     """
 
     __slots__ = (
-        "_asked",
         "_isFinished",
         "_limits",
         "_link",
+        "_mayHaveLostAck",
         "_newest",
         "_older",
-        "_owes",
         "_positions",
+        "_requested",
         "_role",
         "_secret",
+        "_sendBuffer",
         "_taken",
         "_told",
-        "_written",
         "current",
         "received",
         "roundTrip",
@@ -76,12 +76,12 @@ class Sequencing:
         self._link = link
         self._secret = secret
         self._limits = limits
-        self._written = SendBuffer(limits)
+        self._sendBuffer = SendBuffer(limits)
         self._newest = 0
         # Of the paths that the peer sends on: the offset of the next unit there.
         self._positions: dict[int, int] = {}
         # Of the paths that were asked for: what we said that we had received.
-        self._asked: dict[int, int] = {}
+        self._requested: dict[int, int] = {}
         # Of the paths that were current once: the offsets up to which we sent,
         # and up to which the peer had.
         self._older: dict[int, tuple[int, int]] = {}
@@ -89,7 +89,7 @@ class Sequencing:
         self._taken = 0
         self._told = 0
         # Whether what we told may have been lost with a path.
-        self._owes = False
+        self._mayHaveLostAck = False
 
     # Paths.
 
@@ -103,7 +103,7 @@ class Sequencing:
         """
         self._newest += 1
         generation = self._newest
-        self._asked[generation] = self.received
+        self._requested[generation] = self.received
         if generation == 1:
             self.current = 1
         attach = Attach(self._link, generation, self.received)
@@ -124,7 +124,7 @@ class Sequencing:
             raise ProtocolViolation("an ATTACH of another link")
         if attach.generation <= self._newest:
             raise Stale()
-        written = self._written
+        written = self._sendBuffer
         # By another path the dialer may have told us of more, after it wrote this:
         # that we no longer have, so that we begin behind it, and say so.
         start = max(attach.received, written.acknowledged)
@@ -146,20 +146,20 @@ class Sequencing:
             be ended (and told to L{pathLost}); else nothing happened to the link.
         """
         attached = Attached.verified(payload, self._secret, binding, self._link)
-        if attached.generation != generation or generation not in self._asked:
+        if attached.generation != generation or generation not in self._requested:
             raise ProtocolViolation("an ATTACHED that was not asked for")
         if generation != self._newest and generation != self.current:
             self._forget(generation)
             return False
-        self._check(attached, self._asked[generation])
+        self._check(attached, self._requested[generation])
         if generation != self.current:
-            leaving = self._written.cursor
-            self._written.restart(attached.received)
+            leaving = self._sendBuffer.cursor
+            self._sendBuffer.restart(attached.received)
             self._switch(generation, attached.start, (leaving, attached.sent))
         elif attached.received:
             raise ProtocolViolation("an ATTACHED of more than the link's beginning")
         self._positions[generation] = attached.start
-        del self._asked[generation]
+        del self._requested[generation]
         return True
 
     def _check(self, attached: Attached, named: int) -> None:
@@ -178,7 +178,7 @@ class Sequencing:
         self.current = generation
         self._positions[generation] = position
         self.roundTrip = None
-        self._owes = self._taken > 0
+        self._mayHaveLostAck = self._taken > 0
 
     def pathLost(self, generation: int) -> list[int]:
         """
@@ -195,7 +195,7 @@ class Sequencing:
         return sorted(self._older)
 
     def _forget(self, generation: int) -> None:
-        self._asked.pop(generation, None)
+        self._requested.pop(generation, None)
         self._positions.pop(generation, None)
         self._older.pop(generation, None)
 
@@ -207,7 +207,7 @@ class Sequencing:
         """
         if not self._older or self._role is Role.LISTENER:
             return []
-        acknowledged, received = self._written.acknowledged, self.received
+        acknowledged, received = self._sendBuffer.acknowledged, self.received
         return [
             generation
             for generation, (ours, theirs) in self._older.items()
@@ -278,7 +278,7 @@ class Sequencing:
             sent.
         """
         self._position(generation)
-        self._written.acknowledge(decodeOffset(payload), now, self.roundTrip)
+        self._sendBuffer.acknowledge(decodeOffset(payload), now, self.roundTrip)
 
     def skipReceived(self, generation: int, payload: bytes) -> None:
         """
@@ -302,29 +302,29 @@ class Sequencing:
             raise Bug(f"{count} units taken that had not arrived")
 
     @property
-    def owesAck(self) -> bool:
+    def isAckOwed(self) -> bool:
         """
         Whether the peer is to be told soon what was taken.
         """
-        return self._owes or self._taken > self._told
+        return self._mayHaveLostAck or self._taken > self._told
 
     @property
-    def wantsAck(self) -> bool:
+    def isAckDue(self) -> bool:
         """
         Whether it is to be told at once: it is much, or all.
         """
-        if self.current is None or not self.owesAck:
+        if self.current is None or not self.isAckOwed:
             return False
         isAll = self._isFinished and self._taken == self.received
         interval = self._limits.early if self._older else self._limits.interval
-        return isAll or self._owes or self._taken - self._told >= interval
+        return isAll or self._mayHaveLostAck or self._taken - self._told >= interval
 
     def acknowledgment(self) -> bytes:
         """
         The payload of an ACK, which is sent now on the current path.
         """
         self._told = self._taken
-        self._owes = False
+        self._mayHaveLostAck = False
         return encodeOffset(self._taken)
 
     def pong(self, generation: int) -> bytes:
@@ -344,13 +344,13 @@ class Sequencing:
         """
         Keep what the application wrote until the peer has taken it.
         """
-        self._written.write(pieces)
+        self._sendBuffer.write(pieces)
 
     def finish(self) -> None:
         """
         CLOSE is to follow what was written.
         """
-        self._written.finish()
+        self._sendBuffer.finish()
 
     def nextPiece(self) -> Piece | None:
         """
@@ -359,35 +359,35 @@ class Sequencing:
         """
         if self.current is None:
             return None
-        return self._written.nextPiece()
+        return self._sendBuffer.nextPiece()
 
     @property
     def isFull(self) -> bool:
         """
         Whether the application should write no more for now.
         """
-        return self._written.isFull
+        return self._sendBuffer.isFull
 
     @property
     def sent(self) -> int:
         """
         Units that were ever sent.
         """
-        return self._written.sent
+        return self._sendBuffer.sent
 
     @property
     def acknowledged(self) -> int:
         """
         Units that the peer has taken.
         """
-        return self._written.acknowledged
+        return self._sendBuffer.acknowledged
 
     @property
     def outstanding(self) -> int:
         """
         Units that were sent on the current path and not taken yet.
         """
-        return 0 if self.current is None else self._written.outstanding
+        return 0 if self.current is None else self._sendBuffer.outstanding
 
     @property
     def isComplete(self) -> bool:
@@ -396,4 +396,4 @@ class Sequencing:
         we have told that we took its.
         """
         mayTell = self._isFinished and self._taken == self.received
-        return mayTell and not self.owesAck and self._written.isDone
+        return mayTell and not self.isAckOwed and self._sendBuffer.isDone

@@ -31,7 +31,7 @@ class LinkAction(Flag):
     """
     Look for another path, for a short while, for the other side's sake.
     """
-    END_PATH = auto()
+    CLOSE_PATH = auto()
     REPORT_CLEAN = auto()
     REPORT_LOST = auto()
 
@@ -91,7 +91,7 @@ def _resume(life: LinkState, _: _Nothing) -> LinkAction:
 @_complete.upon(LinkState.attached).loop()
 @_lingering.upon(LinkState.attached).to(_complete)
 def _endPath(life: LinkState, _: _Nothing) -> LinkAction:
-    return LinkAction.END_PATH
+    return LinkAction.CLOSE_PATH
 
 
 @_riding.upon(LinkState.pathDied).to(_suspended)
@@ -138,7 +138,7 @@ def _ignore(life: LinkState, _: _Nothing) -> LinkAction:
 _make = _builder.build()
 
 
-def newLife() -> LinkState:
+def newLinkState() -> LinkState:
     """
     The machine of a link on its first path.
     """

@@ -1,5 +1,5 @@
 """
-The outage: the time that a link is without a path, and who seeks another.
+The suspension of a link: the time without a path, and how long it may last.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ Seconds that a link which is complete stays for a peer that may not know it.
 
 class Suspension:
     """
-    One link's, again and again.
+    Times how long a link has no path, and aborts the link when that is too long.
 
-    C{seeker}: finds paths, as they are wanted.
+    L{LinkPaths<punch.link.paths.LinkPaths>} makes one for its link, tells it when the
+    path is gone, and when there is another, and stops it when the link has ended.
+
+    @ivar finder: finds paths when they are wanted.
     """
 
     def __init__(
@@ -37,74 +40,75 @@ class Suspension:
         abort: Callable[[LinkError], None],
     ) -> None:
         """
-        @param resumeFor: seconds that an outage may take.
-        @param abort: ends the link; what happens to it when it is complete is no
-            error to its applications.
+        @param resumeFor: seconds that a suspension may take.
+        @param abort: ends the link.  If the link is complete, that is no error to its
+            applications.
         """
-        self.seeker: PathFinder | None = None
+        self.finder: PathFinder | None = None
         self._clock = clock
         self._resumeFor = resumeFor
         self._tell = tell
         self._abort = abort
         self._since = 0.0
-        self._patience = RestartableTimer(clock)
+        self._timer = RestartableTimer(clock)
 
     @property
-    def mayEnd(self) -> bool:
+    def canResume(self) -> bool:
         """
         Whether another path can be had.
         """
-        return self.seeker is not None and self._resumeFor > 0
+        return self.finder is not None and self._resumeFor > 0
 
-    def tellSeeker(self) -> None:
+    def notifyFinder(self) -> None:
         """
-        What is wanted may have changed.
+        Tell the finder that what the link wants may have changed.
         """
-        if self.seeker is not None:
-            self.seeker.wanted()
+        if self.finder is not None:
+            self.finder.wantChanged()
 
-    def begin(self, why: LinkError) -> None:
+    def suspended(self, why: LinkError) -> None:
         """
-        There is no path: wait for another, if somebody looks for one.
+        The path is gone: wait for another, or abort the link if nobody looks for one.
         """
-        if not self.mayEnd:
+        if not self.canResume:
             self._abort(why)
             return
         self._since = self._clock.seconds()
         self._tell(Suspended(why.reason.value))
-        self._patience.set(self._resumeFor, self._expire)
-        self.tellSeeker()
+        self._timer.set(self._resumeFor, self._expire)
+        self.notifyFinder()
 
     def _expire(self) -> None:
         self._abort(ResumeExpired(f"after {self._resumeFor:g} s"))
 
-    def end(self, selected: SelectedPath[Any]) -> None:
+    def resumed(self, selected: SelectedPath[Any]) -> None:
         """
         There is a path again.
         """
-        self._patience.clear()
+        self._timer.clear()
         elapsed = round(self._clock.seconds() - self._since, 6)
         self._tell(Resumed(selected.way, selected.kind.value, elapsed))
 
-    def part(self) -> None:
+    def awaitPeer(self) -> None:
         """
-        The link is complete: give the peer time to agree.
+        The link is complete: give the peer L{COURTESY} seconds to agree.
         """
-        self._patience.set(COURTESY, lambda: self._abort(PathLost()))
-        self.tellSeeker()
+        self._timer.set(COURTESY, lambda: self._abort(PathLost()))
+        self.notifyFinder()
 
-    def linger(self) -> None:
+    def awaitPath(self) -> None:
         """
-        It is, and there is no path: for the peer's sake wait for another.
+        The link is complete, but its path is gone: wait as long for another on which
+        the peer can agree, if one can be had.
         """
-        if self.mayEnd:
-            self.part()
+        if self.canResume:
+            self.awaitPeer()
         else:
             self._abort(PathLost())
 
-    def clear(self) -> None:
+    def stop(self) -> None:
         """
         The link has ended.
         """
-        self._patience.clear()
-        self.tellSeeker()
+        self._timer.clear()
+        self.notifyFinder()

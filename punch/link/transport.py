@@ -1,16 +1,16 @@
 """
-The link: what lives.  An ordered two-way byte stream between two programs, over one
-path after another.
+The transport that a protocol is given: one byte stream to the peer, over one path after
+another.
 
-To a protocol it is a transport like TCP's: half-close, producers and consumers,
-abort.  What was written is kept until the peer has taken it, so when a path dies,
-or a better one is found, the link goes on where it was.  A link that ends early
-says so to both applications; only when both have finished, and each has taken all,
-is the end a clean one.
+To a protocol it is a transport like TCP's: half-close, producers and consumers, abort.
+What was written is kept until the peer has taken it, so the link goes on where it was
+when its path dies or a better one is found.  The end is clean only if both sides have
+finished, and each has taken all; any other end is an error to both applications.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
 from twisted.internet.defer import Deferred, succeed
@@ -47,15 +47,27 @@ no more.
 """
 
 
+_END = b""
+"""
+Among the pieces that have arrived: the peer writes no more.
+"""
+
+
 @implementer(ITransport, IConsumer, IPushProducer)
 class Link(FixedTCPOptions):
     """
     The transport of a protocol that talks to the peer.
 
-    Its bytes wait until L{start}.
+    A peer makes it on the first path.  Bytes that arrive wait until L{start} gives it a
+    protocol, which from then on ends it as it would end any transport.  L{whenEnded}
+    says how it ended, and L{whenReleased} when nothing is left of it.
 
-    C{role}: ours in it.  C{id}, C{secret}: what both sides know it by, and nobody
-    else.  C{pin}: the peer's.  C{sent}, C{received}: the application's bytes.
+    @ivar role: ours in this link.
+    @ivar id: what both sides call the link, 16 bytes.
+    @ivar secret: by what each side proves that it is the one from before.
+    @ivar pin: the peer's.
+    @ivar sent: bytes that the application has written.
+    @ivar received: bytes that the application was given.
     """
 
     connected = True
@@ -73,145 +85,143 @@ class Link(FixedTCPOptions):
     ) -> None:
         """
         @param pin: our own.
-        @param win: its first path.
-        @param resumeFor: seconds for which it waits for another path, if there is
-            somebody who looks for one (L{seekBy}).
+        @param selected: the first path.
+        @param resumeFor: seconds for which the link waits for another path, if
+            somebody looks for one (L{setPathFinder}).
+        @param tell: hears of what happens to the paths.
         """
+        path = selected.path
         self.role = role
-        self.id = selected.path.link
-        self.secret = selected.path.secret
-        self.pin = selected.path.pin
+        self.id = path.link
+        self.secret = path.secret
+        self.pin = path.pin
         self.sent = 0
+        self.received = 0
         self._clock = clock
         self._ownPin = pin
-        self._selected = selected
+        self._lastSelected = selected
         self._protocol: IProtocol | None = None
-        self._continuity = selected.path.begin(role)
-        self._lingering = RestartableTimer(clock)
+        # What has arrived, and waits until the application takes it.
+        self._receiveBuffer: deque[bytes] = deque()
+        self._isReadPaused = True
+        self._isDelivering = False
+        self._lingerTimer = RestartableTimer(clock)
         self._progress: tuple[object, ...] | None = None
         self._producer: IPushProducer | None = None
         self._isProducing = True
-        self._halving = False
+        self._isHalfClosing = False
         self._mayWrite = True
-        self._course = LinkPaths(clock, role, resumeFor, tell, self._continuity, self)
-        self._inbox = self._course.inbox
-        self._ended = self._course.ended
+        sequencing = path.startLink(role)
+        self._paths = LinkPaths(clock, role, resumeFor, tell, sequencing, self)
+        self._ended = self._paths.ended
         self._ended.wait().addCallback(self._hasEnded)
-        self._first = self._course.begin(selected)
+        self._firstPath = self._paths.start(selected)
 
     # The application's side.
 
     def start(self, protocol: IProtocol) -> None:
         """
-        Let C{protocol} run on this link, once.
+        Let C{protocol} run on this link.  A link is started once.
         """
         self._protocol = protocol
-        self._inbox.isPaused = False
+        self._isReadPaused = False
         protocol.makeConnection(self)
         if self._ended.settled:
             self._ended.wait().addCallback(self._tellLost)
         else:
-            self.deliver()
-            self._course.settle()
+            self._deliver()
+            self._paths.update()
 
     def whenReleased(self) -> Deferred[None]:
         """
-        Fires when its last words are said, too (L{punch.link.path.FAREWELL}): a process
+        Fires when the last path has ended, too (L{punch.link.path.FAREWELL}): a process
         that is about to exit waits for that.
         """
-        return self._course.released.wait()
+        return self._paths.released.wait()
 
     def whenEnded(self) -> Deferred[LinkError | None]:
         """
-        Fires after the link: C{None} for a clean end, else why it ended early.
+        Fires when the link has ended: with C{None} after a clean end, else with why it
+        ended early.
         """
         return self._ended.wait()
-
-    @property
-    def received(self) -> int:
-        """
-        Bytes that the application has taken.
-        """
-        return self._inbox.taken
 
     def write(self, data: bytes) -> None:
         if self._takesWrites() and data:
             self.sent += len(data)
-            self._continuity.write([data])
-            self._course.flush()
+            self._paths.write([data])
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         if self._takesWrites():
             pieces = list(data)
             self.sent += sum(map(len, pieces))
-            self._continuity.write(pieces)
-            self._course.flush()
+            self._paths.write(pieces)
 
     def _takesWrites(self) -> bool:
-        leaving = self.disconnecting or self._halving
-        return self._mayWrite and not (leaving and self._producer is None)
+        isFinishing = self.disconnecting or self._isHalfClosing
+        return self._mayWrite and not (isFinishing and self._producer is None)
 
     def loseWriteConnection(self) -> None:
         """
-        Finish writing, when a registered producer has; the peer may go on.
+        Write no more, once a registered producer has finished; the peer may go on.
         """
-        self._halving = True
+        self._isHalfClosing = True
         if self._producer is None:
             self._finish()
 
     def _finish(self) -> None:
         """
-        Write no more.
+        Write no more, and tell the peer so.
         """
         if not self._mayWrite:
             return
         self._mayWrite = False
-        self._continuity.finish()
-        self._course.flush()
+        self._paths.finish()
         if not self.disconnecting and IHalfCloseableProtocol.providedBy(self._protocol):
             self._protocol.writeConnectionLost()
 
     def loseConnection(self) -> None:
         """
-        Finish writing, and want no more.  What the peer still writes is dropped.
+        Write no more, once a registered producer has finished, and drop what the peer
+        still writes.
         """
         if self.disconnecting or not self.connected:
             return
         self.disconnecting = True
         if self._producer is None:
-            self._leave()
+            self._disconnect()
 
-    def _leave(self) -> None:
+    def _disconnect(self) -> None:
         if self._progress is None:
             self._linger()
         self._finish()
         self._resume()
 
     def _resume(self) -> None:
-        self._inbox.isPaused = False
-        self.deliver()
-        self._course.settle()
+        self._isReadPaused = False
+        self._deliver()
+        self._paths.update()
 
     def abortConnection(self) -> None:
         """
         End the link at once; both applications hear an error.
         """
-        self._course.abort(Aborted())
+        self._paths.abort(Aborted())
 
     def getHost(self) -> PunchAddress:
-        return PunchAddress(self._ownPin, self._way.way, self._way.local)
+        return PunchAddress(self._ownPin, self._selected.way, self._selected.local)
 
     def getPeer(self) -> PunchAddress:
-        return PunchAddress(self.pin, self._way.way, self._way.remote)
+        return PunchAddress(self.pin, self._selected.way, self._selected.remote)
 
     @property
-    def _way(self) -> SelectedPath[Path]:
+    def _selected(self) -> SelectedPath[Path]:
         """
-        That of the path that leads, or did so last.
+        The path that is sent on, or was sent on last.
         """
-        if self._course.lead is not None:
-            self._selected = self._course.lead.selected
-        return self._selected
+        if self._paths.current is not None:
+            self._lastSelected = self._paths.current.selected
+        return self._lastSelected
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         if self._producer is not None:
@@ -225,20 +235,20 @@ class Link(FixedTCPOptions):
         else:
             self._producer = PushFromPull(self._clock, IPullProducer(producer))
             self._producer.resumeProducing()
-        self.balance()
+        self.writabilityChanged()
 
     def unregisterProducer(self) -> None:
         producer, self._producer = self._producer, None
         if isinstance(producer, PushFromPull):
             producer.pauseProducing()
         if self.disconnecting and self.connected:
-            self._leave()
-        elif self._halving:
+            self._disconnect()
+        elif self._isHalfClosing:
             self._finish()
 
     def pauseProducing(self) -> None:
         if self.connected and not self.disconnecting:
-            self._inbox.isPaused = True
+            self._isReadPaused = True
 
     def resumeProducing(self) -> None:
         if self.connected and self._protocol is not None:
@@ -247,77 +257,100 @@ class Link(FixedTCPOptions):
     def stopProducing(self) -> None:
         self.loseConnection()
 
-    # Its paths.
+    # What a peer does with the link.
 
     @property
     def want(self) -> Want:
         """
         What the link lacks now.
         """
-        return self._course.want
+        return self._paths.want
 
-    def seekBy(self, seeker: PathFinder) -> None:
+    def setPathFinder(self, finder: PathFinder) -> None:
         """
-        From now on C{seeker} finds paths for us, as we want them.
+        From now on C{finder} finds paths for the link when it wants them.
         """
-        self._course.seekBy(seeker)
+        self._paths.setPathFinder(finder)
 
-    def adopt(self, selected: SelectedPath[Path]) -> Deferred[bool]:
+    def addPath(self, selected: SelectedPath[Path]) -> Deferred[bool]:
         """
-        Go on by another path: on the dialer, attach it; on the listener, the dialer
+        Go on over another path.  The dialer attaches it; on the listener, the dialer
         has.
 
-        @return: whether the link has come to go on there.
+        @return: fires with whether the link has begun to send there.
         """
         if selected.path.pin != self.pin:
             selected.path.abort()
             return succeed(False)
-        return self._course.adopt(selected)
+        return self._paths.addPath(selected)
 
-    def probe(self, isDoubtful: bool) -> None:
+    def probe(self, isSuspected: bool) -> None:
         """
-        See at once whether the path still answers.
+        Ask at once whether the path still answers.
 
-        @param isDoubtful: we have reason to think that it does not.
+        @param isSuspected: look for another path before the answer is due.
         """
-        self._course.probe(isDoubtful)
+        self._paths.probe(isSuspected)
 
     def whenConfirmed(self) -> Deferred[bool]:
         """
-        Fires when the peer has answered on our first path, so that it knows the link;
-        with C{False} if it never did.
+        Fires with C{True} when the peer has answered on the first path, so that it
+        knows the link; with C{False} if it never did.
         """
-        return self._first.whenAnswered.wait()
+        return self._firstPath.whenAnswered.wait()
 
     def refused(self, error: LinkError) -> None:
         """
-        The peer does not know this link: it will not come back.
+        End the link, which the peer does not know (any more).
         """
-        self._course.abort(error)
+        self._paths.abort(error)
 
-    # What the course says (L{punch.link.paths.Traveller}).
+    # What its paths say (L{punch.link.paths.LinkHandler}).
 
-    def deliver(self) -> None:
+    def bytesReceived(self, pieces: list[bytes], isEnd: bool) -> None:
         """
-        Give our application what has arrived.
+        Give our application what has arrived, or keep it until it reads on.
         """
+        if not self.connected:
+            return
+        self._receiveBuffer += pieces
+        if isEnd:
+            self._receiveBuffer.append(_END)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """
+        Give our application what waits, until it pauses.  What it is done with counts
+        as taken; this is not reentrant, so it may resume from within.
+        """
+        if self._isDelivering:
+            return
+        self._isDelivering = True
+        waiting, paths = self._receiveBuffer, self._paths
         try:
-            self._inbox.deliver(self._receive, self._tellEnd)
+            while waiting and not self._isReadPaused:
+                data = waiting.popleft()
+                if data:
+                    self.received += len(data)
+                    if self._protocol is not None and not self.disconnecting:
+                        self._protocol.dataReceived(data)
+                    paths.taken(len(data))
+                else:
+                    self._endReceived()
+                    paths.taken(1)
         except ProtocolViolation as violation:
-            self._course.abort(violation)
+            paths.abort(violation)
         except Exception:
             # If this went on to the path's transport, that would end by an accident
             # that the peer waits out.
             self._log.failure("The application failed.")
-            self._course.abort(Aborted())
+            paths.abort(Aborted())
+        finally:
+            self._isDelivering = False
 
-    def _receive(self, data: bytes) -> None:
-        if self._protocol is not None and not self.disconnecting:
-            self._protocol.dataReceived(data)
-
-    def _tellEnd(self) -> None:
+    def _endReceived(self) -> None:
         """
-        The peer has finished.
+        The peer writes no more.
         """
         if self.disconnecting:
             return
@@ -330,14 +363,14 @@ class Link(FixedTCPOptions):
             producer.stopProducing()
         self.loseConnection()
 
-    def balance(self) -> None:
+    def writabilityChanged(self) -> None:
         """
         Let our application produce as fast as its bytes leave.
         """
-        producer, isOpen = self._producer, self._course.isOpen
-        if producer is not None and isOpen is not self._isProducing:
-            self._isProducing = isOpen
-            if isOpen:
+        producer, isWritable = self._producer, self._paths.isWritable
+        if producer is not None and isWritable is not self._isProducing:
+            self._isProducing = isWritable
+            if isWritable:
                 producer.resumeProducing()
             else:
                 producer.pauseProducing()
@@ -346,22 +379,21 @@ class Link(FixedTCPOptions):
 
     def _linger(self) -> None:
         """
-        We want no more: wait for the peer, as long as there is progress.
+        We want no more: wait for the peer as long as there is progress, or no path on
+        which there could be any.
         """
-        lead, continuity = self._course.lead, self._continuity
-        progress = (lead, continuity.received, continuity.acknowledged)
-        # Without a path there can't be any.
-        if progress == self._progress and lead is not None:
-            self._course.abort(PathLost())
+        progress = self._paths.progress
+        if progress == self._progress and self._paths.current is not None:
+            self._paths.abort(PathLost())
             return
         self._progress = progress
-        self._lingering.set(LINGER, self._linger)
+        self._lingerTimer.set(LINGER, self._linger)
 
     def _hasEnded(self, error: LinkError | None) -> None:
         self.connected = False
         self._mayWrite = False
-        self._lingering.clear()
-        self._inbox.clear()
+        self._lingerTimer.clear()
+        self._receiveBuffer.clear()
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.stopProducing()
@@ -376,7 +408,7 @@ class Link(FixedTCPOptions):
 
 def _asConnectionError(error: LinkError | None) -> Exception:
     """
-    The end in Twisted's words, its cause with it.
+    Why a link ended, as the error of Twisted's that C{connectionLost} is given.
     """
     if error is None:
         return ConnectionDone()

@@ -255,7 +255,7 @@ class PeerAuthenticator:
     """
 
     def __init__(self, clock: IReactorTime, identity: Identity) -> None:
-        self._clock = clock
+        self.clock = clock
         self._creator = _ConnectionCreator(_contextFor(identity))
         self.pin = identity.pin
 
@@ -267,10 +267,10 @@ class PeerAuthenticator:
         """
         secured = TLSConnection(connection)
         inner = Factory.forProtocol(lambda: secured)
-        factory = _Factory(self._creator, role is Role.DIALER, inner, self._clock)
+        factory = _Factory(self._creator, role is Role.DIALER, inner, self.clock)
         protocol = factory.buildProtocol(connection.transport.getPeer())
         connection.handOver(protocol)
-        return secured.whenSecured.addTimeout(HANDSHAKE_TIMEOUT, self._clock)
+        return secured.whenSecured.addTimeout(HANDSHAKE_TIMEOUT, self.clock)
 
     async def authenticate(
         self, connection: Connection, role: Role, pin: PeerPin

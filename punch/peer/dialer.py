@@ -120,12 +120,14 @@ class Dialer:
             # link, and cannot move it to another path.
             return link.whenConfirmed().addCallback(
                 lambda isKnown: (
-                    link.adopt(selected) if isKnown else selected.path.abort()
+                    link.addPath(selected) if isKnown else selected.path.abort()
                 )
             )
 
         link.whenConfirmed().addCallback(self._confirmed)
-        link.seekBy(Reconnector(self._peer, link, self._redial, self.improve(improve)))
+        link.setPathFinder(
+            Reconnector(self._peer, link, self._redial, self.improve(improve))
+        )
         return link
 
     @property

@@ -91,7 +91,7 @@ class Direct:
             raise
 
     def _attachNow(self, path: Path) -> Deferred[Path]:
-        path.begin(Role.DIALER)
+        path.startLink(Role.DIALER)
         return path.whenAttached()
 
     async def plain(self) -> PlainLink:

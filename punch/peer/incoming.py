@@ -413,7 +413,7 @@ class IncomingIntroductions:
         link.whenEnded().addCallback(self._linkEnded, link, met.instanceToken)
         self._replaceInstance(met.instanceToken, link)
         self._awaitBetter(introduction, link)
-        link.seekBy(self)
+        link.setPathFinder(self)
         self._linked(link)
 
     def _replaceInstance(self, token: str, link: Link) -> None:
@@ -436,7 +436,7 @@ class IncomingIntroductions:
     def _pathForLink(
         self, selected: SelectedPath[Path], introduction: bytes, link: Link
     ) -> None:
-        link.adopt(selected)
+        link.addPath(selected)
         self._awaitBetter(introduction, link)
 
     def _awaitBetter(self, introduction: bytes, link: Link) -> None:
@@ -449,7 +449,7 @@ class IncomingIntroductions:
             self._forget(introduction, Reason.DONE)
             return
         better = met.better.wait()
-        better.addCallback(link.adopt)
+        better.addCallback(link.addPath)
         better.addErrback(lambda failure: failure.trap(PunchError, CancelledError))
         better.addBoth(lambda _: self._forget(introduction, Reason.DONE))
         link.whenEnded().addCallback(lambda _: met.race.stop())
@@ -523,7 +523,7 @@ class IncomingIntroductions:
         for link in list(self._links.values()):
             link.probe(link.getHost().host not in ours)
 
-    def wanted(self) -> None:
+    def wantChanged(self) -> None:
         """
         What a link lacks has changed.  Its dialer finds it another path, and finds us
         through the rendezvous: ask whether that still has us.

@@ -274,7 +274,9 @@ class Introduction:
         pin = _tracedPin(secured, self.whenPin, self._terms.tracer, earlier=True)
         self.race.accept(
             secured,
-            lambda _: Deferred.fromCoroutine(verifySecured(secured, self.role, pin)),
+            lambda _: Deferred.fromCoroutine(
+                verifySecured(self._context.clock, secured, self.role, pin)
+            ),
         )
 
     @property

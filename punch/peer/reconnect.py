@@ -102,9 +102,9 @@ class Reconnector:
 
     def _begin(self, result: object) -> None:
         self._first = None
-        self.wanted()
+        self.wantChanged()
 
-    def wanted(self) -> None:
+    def wantChanged(self) -> None:
         """
         What the link lacks has changed, or the link has ended.
         """
@@ -155,7 +155,7 @@ class Reconnector:
     def _stopped(self, pause: float | None) -> None:
         self._running = None
         if self._link.want is not Want.NOTHING and self._link.connected:
-            self._clock.callLater(pause or 0.0, self.wanted)
+            self._clock.callLater(pause or 0.0, self.wantChanged)
 
     async def _run(self) -> None:
         tries = 0
@@ -191,10 +191,10 @@ class Reconnector:
         try:
             selected = await reaching.addTimeout(patience, self._clock)
             self._isAdopting = True
-            await self._link.adopt(selected).addTimeout(_ATTACH_TIMEOUT, self._clock)
+            await self._link.addPath(selected).addTimeout(_ATTACH_TIMEOUT, self._clock)
         finally:
             self._isAdopting = False
-            improve = dial.improve(self._link.adopt)
+            improve = dial.improve(self._link.addPath)
             if self._link.want is not Want.BETTER:
                 improve.addErrback(self._failed).cancel()
         await improve

@@ -28,7 +28,7 @@ def beats(
     """
     found: list[tuple[float, KeepaliveAction]] = []
     while (now := pulse.due(roundTrip)) <= until:
-        beat = pulse.look(now, roundTrip)
+        beat = pulse.check(now, roundTrip)
         found.append((round(now, 6), beat))
         if beat is KeepaliveAction.DIE:
             break
@@ -42,7 +42,7 @@ def ask(pulse: Keepalive) -> float:
     @return: when that was.
     """
     now = pulse.due()
-    assert pulse.look(now) is KeepaliveAction.PING
+    assert pulse.check(now) is KeepaliveAction.PING
     return now
 
 
@@ -54,7 +54,7 @@ def intervals(pulse: Keepalive, count: int) -> list[float]:
     for _ in range(count):
         now = ask(pulse)
         found.append(now - before)
-        pulse.heard(now, False)
+        pulse.received(now, False)
         before = now
     return found
 
@@ -75,10 +75,10 @@ def test_dataArrives() -> None:
     """
     pulse = Keepalive(0.0)
     intervals(pulse, 7)
-    pulse.heard(100.0, False)
+    pulse.received(100.0, False)
     assert pulse.due() == 120
     assert pulse.isIdle
-    pulse.heard(110.0, True)
+    pulse.received(110.0, True)
     assert pulse.due() == 110 + SOON
     assert not pulse.isIdle
 
@@ -89,7 +89,7 @@ def test_used() -> None:
     """
     pulse = Keepalive(0.0)
     intervals(pulse, 7)
-    pulse.used(100.0)
+    pulse.sent(100.0)
     assert pulse.due() == 100 + SOON
     assert not pulse.isIdle
 
@@ -105,7 +105,7 @@ def test_probed() -> None:
     assert ask(pulse) == 100
     pulse.probe(100.1)
     assert pulse.due() == 100 + SUSPICION
-    assert pulse.look(100.1) is KeepaliveAction.NOTHING
+    assert pulse.check(100.1) is KeepaliveAction.NOTHING
 
 
 def test_doubted() -> None:
@@ -114,11 +114,11 @@ def test_doubted() -> None:
     """
     pulse = Keepalive(0.0)
     intervals(pulse, 7)
-    pulse.doubt(100.0)
+    pulse.suspect(100.0)
     assert pulse.isSuspected
     assert ask(pulse) == 100
     assert pulse.isSuspected
-    pulse.heard(100.1, False)
+    pulse.received(100.1, False)
     assert not pulse.isSuspected
 
 
@@ -151,7 +151,7 @@ def test_answersAtLast() -> None:
     asked = beats(pulse, 8.0)
     assert len(asked) == 4
     assert pulse.isSuspected
-    pulse.heard(8.0, False)
+    pulse.received(8.0, False)
     assert not pulse.isSuspected
     assert beats(pulse, 1000.0)[0] == (8.0 + 2 * SOON, KeepaliveAction.PING)
 
@@ -173,7 +173,7 @@ def test_longRoundTrip() -> None:
     st.lists(
         st.tuples(
             st.floats(0.001, 30.0),
-            st.sampled_from(["data", "answer", "used", "probe", "doubt", "look"]),
+            st.sampled_from(["data", "answer", "sent", "probe", "suspect", "check"]),
         ),
         max_size=30,
     ),
@@ -189,10 +189,10 @@ def test_anything(course: list[tuple[float, str]], gap: float) -> None:
     for pause, what in course:
         now += pause
         if what in ("data", "answer"):
-            pulse.heard(now, what == "data")
+            pulse.received(now, what == "data")
             asked = 0
-        elif what == "look":
-            beat = pulse.look(now)
+        elif what == "check":
+            beat = pulse.check(now)
             asked += beat is KeepaliveAction.PING
             if beat is KeepaliveAction.DIE:
                 assert asked == PINGS

@@ -6,35 +6,47 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectionDone
-from twisted.python.failure import Failure
 
-from punch.errors import ProtocolViolation, WrongPin
+from punch.errors import LinkError, PathLost, ProtocolViolation, WrongPin
+from punch.link.keepalive import SOON
 from punch.link.path import Path, verify
 from punch.link.records import Control, Record, Type, encode, encodeHeader
 from punch.role import Role
 from tests.support.doubles import DIALER_ID, LISTENER_ID, Pair, PunchTestCase
 
 
-class _Rider:
+class _Handler:
     """
-    Remembers what a path brings.
+    Uses a path, and remembers what it brings.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
         self.records: list[Record] = []
-        self.lost: list[Failure | ProtocolViolation] = []
+        self.ends: list[LinkError | None] = []
+        path.use(Pair.selected(path), self)
+        path.start()
 
-    def recordsReceived(self, records: list[Record]) -> None:
+    def recordsReceived(self, path: Path, records: list[Record]) -> None:
         """
         Remember them.
         """
         self.records += records
 
-    def pathLost(self, reason: Failure | ProtocolViolation) -> None:
+    def suspicionChanged(self, path: Path) -> None:
+        """
+        Of no interest here.
+        """
+
+    def writabilityChanged(self, path: Path) -> None:
+        """
+        Of no interest here.
+        """
+
+    def pathEnded(self, path: Path, why: LinkError | None) -> None:
         """
         Remember why.
         """
-        self.lost.append(reason)
+        self.ends.append(why)
 
 
 class PathTests(PunchTestCase):
@@ -51,17 +63,15 @@ class PathTests(PunchTestCase):
 
     def attach(self) -> None:
         """
-        The dialer attaches, and both carry a rider.
+        The dialer attaches, and both ends are used.
         """
-        self.dialers.begin(Role.DIALER)
+        self.dialers.startLink(Role.DIALER)
         self.pair.run()
-        self.riders = (_Rider(), _Rider())
-        self.dialers.carry(self.riders[0])
-        self.listeners.carry(self.riders[1])
-        [attach] = self.riders[1].records
+        self.handlers = (_Handler(self.dialers), _Handler(self.listeners))
+        [attach] = self.handlers[1].records
         assert isinstance(attach, Control)
         assert attach.type is Type.ATTACH
-        self.riders[1].records.clear()
+        self.handlers[1].records.clear()
 
     def test_ends(self) -> None:
         """
@@ -78,7 +88,7 @@ class PathTests(PunchTestCase):
         attached = self.listeners.whenAttached()
         self.pair.run()
         self.waiting(attached)
-        self.dialers.begin(Role.DIALER)
+        self.dialers.startLink(Role.DIALER)
         self.pair.run()
         assert self.successResultOf(attached) is self.listeners
 
@@ -111,7 +121,7 @@ class PathTests(PunchTestCase):
         A path that ends before it is attached says so.
         """
         attached = self.listeners.whenAttached()
-        self.dialers.finish()
+        self.dialers.close()
         self.pair.run()
         self.failed(attached, ConnectionDone)
 
@@ -123,46 +133,42 @@ class PathTests(PunchTestCase):
         self.dialers.sendData(b"one")
         self.dialers.send(Type.PING, b"two")
         self.listeners.send(Type.PONG)
-        self.pair.run()
-        assert self.riders[1].records == [b"one", Control(Type.PING, b"two")]
-        assert self.riders[0].records == [Control(Type.PONG)]
+        self.pair.run(SOON / 2)
+        assert self.handlers[1].records == [b"one", Control(Type.PING, b"two")]
+        assert self.handlers[0].records == [Control(Type.PONG)]
 
     def test_inOnePiece(self) -> None:
         """
-        The ATTACH and what comes with it are delivered once, when somebody rides.
+        The ATTACH and what comes with it are delivered once, when a link uses the path.
         """
         attached = self.listeners.whenAttached()
         data = encodeHeader(Type.DATA, 4) + b"data"
         self.dialers.transport.write(encode(Type.ATTACH) + data + encode(Type.PING))
         self.pair.run()
         self.successResultOf(attached)
-        rider = _Rider()
-        self.listeners.carry(rider)
-        assert rider.records == [Control(Type.ATTACH), b"data", Control(Type.PING)]
+        handler = _Handler(self.listeners)
+        assert handler.records == [Control(Type.ATTACH), b"data", Control(Type.PING)]
         self.dialers.send(Type.CLOSE)
         self.pair.run()
-        assert rider.records[3:] == [Control(Type.CLOSE)]
+        assert handler.records[3:] == [Control(Type.CLOSE)]
 
-    def test_ridesAtOnce(self) -> None:
+    def test_usedAtOnce(self) -> None:
         """
-        Also to who begins to ride in the moment of the ATTACH.
+        Also to a link that uses the path at the moment of the ATTACH.
         """
-        rider = _Rider()
-        attached = self.listeners.whenAttached()
-        attached.addCallback(lambda path: path.carry(rider))
+        attached = self.listeners.whenAttached().addCallback(_Handler)
         data = encodeHeader(Type.DATA, 4) + b"data"
         self.dialers.transport.write(encode(Type.ATTACH) + data)
         self.dialers.sendData(b"more")
         self.pair.run()
-        assert b"".join(r for r in rider.records if isinstance(r, bytes)) == (
-            b"datamore"
-        )
+        records = self.successResultOf(attached).records
+        assert b"".join(r for r in records if isinstance(r, bytes)) == b"datamore"
 
     def test_waitsPaused(self) -> None:
         """
-        Until somebody rides, the other side cannot fill our memory.
+        Until a link uses the path, the other side cannot fill our memory.
         """
-        self.dialers.begin(Role.DIALER)
+        self.dialers.startLink(Role.DIALER)
         for _ in range(200):
             self.dialers.sendData(bytes(65536))
         self.pair.run(10)
@@ -171,17 +177,15 @@ class PathTests(PunchTestCase):
 
     def test_ended(self) -> None:
         """
-        The rider hears of an end on purpose, after what was sent.
+        The handler hears of an end on purpose, after what was sent.
         """
         self.attach()
         self.dialers.sendData(b"last")
-        self.dialers.finish()
+        self.dialers.close()
         self.pair.run()
-        [reason] = self.riders[1].lost
-        assert isinstance(reason, Failure)
-        reason.trap(ConnectionDone)
-        assert self.riders[1].records == [b"last"]
-        assert len(self.riders[0].lost) == 1
+        assert self.handlers[1].ends == [None]
+        assert self.handlers[1].records == [b"last"]
+        assert len(self.handlers[0].ends) == 1
 
     def test_aborted(self) -> None:
         """
@@ -190,60 +194,52 @@ class PathTests(PunchTestCase):
         self.attach()
         self.dialers.abort()
         self.pair.run()
-        for rider in self.riders:
-            [reason] = rider.lost
-            assert isinstance(reason, Failure)
-            assert not reason.check(ConnectionDone)
+        for handler in self.handlers:
+            assert [type(each) for each in handler.ends] == [PathLost]
         # Once is enough, and harmless after it.
         self.dialers.abort()
-        self.listeners.finish()
+        self.listeners.close()
 
     def test_violated(self) -> None:
         """
-        A malformed record ends the path by that name: its rider hears so at once,
-        nothing that comes after it, and again when the path is gone.
+        A malformed record ends the path by that name: its handler hears so at once and
+        once, and nothing that comes after it; the peer hears a clean end.
         """
         self.attach()
         self.dialers.transport.write(encodeHeader(Type.PING, 1 << 30))
         self.pair.run()
-        [reason] = self.riders[1].lost
-        assert isinstance(reason, ProtocolViolation)
-        assert "PING record of 1073741824" in str(reason)
+        [violation] = self.handlers[1].ends
+        assert isinstance(violation, ProtocolViolation)
+        assert "PING record of 1073741824" in str(violation)
         self.dialers.sendData(b"ignored")
         self.pair.run()
-        assert self.riders[1].records == []
-        self.listeners.finish()
-        self.pair.run()
-        assert len(self.riders[1].lost) == 2
-        [reason] = self.riders[0].lost
-        assert isinstance(reason, Failure)
-        reason.trap(ConnectionDone)
+        assert self.handlers[1].records == []
+        assert len(self.handlers[1].ends) == 1
+        assert self.handlers[0].ends == [None]
         assert self.pair.network.openSockets() == []
 
-    def test_violatedUnridden(self) -> None:
+    def test_violatedUnused(self) -> None:
         """
-        Where nobody rides yet, the path ends by itself.
+        A path that no link uses yet ends by itself.
         """
-        self.dialers.begin(Role.DIALER)
+        self.dialers.startLink(Role.DIALER)
         self.pair.run()
         self.listeners.violated(ProtocolViolation("as if"))
         self.pair.run()
-        rider = _Rider()
-        self.listeners.carry(rider)
-        [reason] = rider.lost
-        assert isinstance(reason, ProtocolViolation)
+        handler = _Handler(self.listeners)
+        [violation] = handler.ends
+        assert isinstance(violation, ProtocolViolation)
         assert self.pair.network.openSockets() == []
 
-    def test_begunOnce(self) -> None:
+    def test_startedOnce(self) -> None:
         """
         A link begins once on a path, whoever asks, and is attached once.
         """
-        begun = self.dialers.begin(Role.DIALER)
-        assert self.dialers.begin(Role.DIALER) is begun
+        link = self.dialers.startLink(Role.DIALER)
+        assert self.dialers.startLink(Role.DIALER) is link
         self.pair.run()
-        rider = _Rider()
-        self.listeners.carry(rider)
-        assert len(rider.records) == 1
+        handler = _Handler(self.listeners)
+        assert len(handler.records) == 1
 
     def test_material(self) -> None:
         """
@@ -257,27 +253,25 @@ class PathTests(PunchTestCase):
             assert mine != getattr(other, name)
         assert self.dialers.secret != self.dialers.binding
 
-    def test_lateRider(self) -> None:
+    def test_usedLate(self) -> None:
         """
-        Who rides on a path that has ended hears it then.
+        A link that uses a path that has ended hears so then.
         """
-        self.dialers.begin(Role.DIALER)
+        self.dialers.startLink(Role.DIALER)
         self.pair.run()
         self.listeners.abort()
         self.pair.run()
-        rider = _Rider()
-        self.listeners.carry(rider)
-        assert len(rider.lost) == 1
+        handler = _Handler(self.listeners)
+        assert len(handler.ends) == 1
 
-    def test_lateRiderOfDialer(self) -> None:
+    def test_usedLateByDialer(self) -> None:
         """
         The dialer's too; that nobody waits for an ATTACH there is no error.
         """
         self.dialers.abort()
         self.pair.run()
-        rider = _Rider()
-        self.dialers.carry(rider)
-        assert len(rider.lost) == 1
+        handler = _Handler(self.dialers)
+        assert len(handler.ends) == 1
         self.failed(self.listeners.whenAttached())
         del self.dialers, self.pair
         assert self.logged() == []
@@ -320,7 +314,7 @@ class VerifyTests(PunchTestCase):
         self.pair.run()
         path = self.successResultOf(dialers)
         self.waiting(listeners)
-        path.begin(Role.DIALER)
+        path.startLink(Role.DIALER)
         self.pair.run()
         assert self.successResultOf(listeners).pin == DIALER_ID.pin
 

@@ -87,9 +87,9 @@ class CourseTestCase(PunchTestCase):
         """
         The path that an end sends on.
         """
-        lead = self.couple.lead(end)
-        assert lead is not None
-        return lead.path
+        current = self.couple.current(end)
+        assert current is not None
+        return current
 
     def unjoined(self) -> tuple[Path, Path]:
         """
@@ -98,11 +98,11 @@ class CourseTestCase(PunchTestCase):
         paths: tuple[Path, Path] = self.couple.pair.spin(self.couple.paths())
         return paths
 
-    def adopt(self, end: int, path: Path, kind: Kind = Kind.HOST) -> Deferred[bool]:
+    def addPath(self, end: int, path: Path, kind: Kind = Kind.HOST) -> Deferred[bool]:
         """
         Give it to one end.
         """
-        return self.couple.links[end].adopt(self.couple.pair.selected(path, kind))
+        return self.couple.links[end].addPath(self.couple.pair.selected(path, kind))
 
 
 class ResumeTests(CourseTestCase):
@@ -172,7 +172,7 @@ class ResumeTests(CourseTestCase):
         assert self.wants()[0] is Want.NOTHING
         self.run_(0.13)
         assert self.wants() == [Want.ANOTHER, Want.ANOTHER]
-        assert self.couple.lead(0) is not None
+        assert self.couple.current(0) is not None
         self.run_(9.8 - SOON - SUSPICION)
         for events in self.couple.events:
             assert events == [Suspended("path-silent")]
@@ -225,15 +225,15 @@ class ResumeTests(CourseTestCase):
         question is older than that; nobody can give answers without a question.
         """
         self.couple.isSeeking = False
-        continuity = self.listeners._continuity
+        sequencing = self.listeners._paths._sequencing
         self.pathOf(0).send(Type.PONG, bytes(8))
         self.run_(0.1)
-        assert continuity.roundTrip is None
+        assert sequencing.roundTrip is None
         for host in self.hosts:
             host.latency = 0.8
         self.run_(30)
-        assert continuity.roundTrip is not None
-        assert 3.19 < continuity.roundTrip < 3.3
+        assert sequencing.roundTrip is not None
+        assert 3.19 < sequencing.roundTrip < 3.3
         assert self.couple.ends() == [..., ...]
 
     def test_doubted(self) -> None:
@@ -338,7 +338,7 @@ class ResumeTests(CourseTestCase):
         self.run_()
         self.hosts[0].reset()
         one, two, answers = self.askedTwice()
-        answers += [self.adopt(1, one[1]), self.adopt(1, two[1])]
+        answers += [self.addPath(1, one[1]), self.addPath(1, two[1])]
         self.run_()
         taken = [self.successResultOf(each) for each in answers]
         assert taken == [False, True, True, True]
@@ -352,7 +352,7 @@ class ResumeTests(CourseTestCase):
         """
         self.run_()
         one, two = self.unjoined(), self.unjoined()
-        answers = [self.adopt(0, one[0]), self.adopt(0, two[0])]
+        answers = [self.addPath(0, one[0]), self.addPath(0, two[0])]
         self.run_()
         return one, two, answers
 
@@ -375,7 +375,7 @@ class ResumeTests(CourseTestCase):
         self.couple.start()
         self.couple.isSeeking = False
         one, two, answers = self.askedTwice()
-        answers += [self.adopt(1, two[1]), self.adopt(1, one[1])]
+        answers += [self.addPath(1, two[1]), self.addPath(1, one[1])]
         self.run_()
         taken = [self.successResultOf(each) for each in answers]
         assert taken == [False, True, True, False]
@@ -389,13 +389,13 @@ class ResumeTests(CourseTestCase):
         self.couple.isSeeking = False
         self.run_()
         one, two = self.unjoined(), self.unjoined()
-        self.adopt(0, one[0])
+        self.addPath(0, one[0])
         self.run_()
-        self.adopt(1, one[1])
+        self.addPath(1, one[1])
         self.run_(0.01)
-        self.adopt(0, two[0])
+        self.addPath(0, two[0])
         self.run_()
-        self.adopt(1, two[1])
+        self.addPath(1, two[1])
         self.run_()
         self.assertJoined(two)
 
@@ -406,16 +406,16 @@ class ResumeTests(CourseTestCase):
         self.couple.start()
         self.couple.isSeeking = False
         self.run_()
-        lead = self.pathOf(0), self.pathOf(1)
+        current = self.pathOf(0), self.pathOf(1)
         dead, silent = self.unjoined(), self.unjoined()
         dead[1].abort()
-        answers = [self.adopt(0, each[0]) for each in (dead, silent)]
+        answers = [self.addPath(0, each[0]) for each in (dead, silent)]
         self.run_()
         assert self.successResultOf(answers[0]) is False
         self.waiting(answers[1])
         self.run_(20)
         assert self.successResultOf(answers[1]) is False
-        assert (self.pathOf(0), self.pathOf(1)) == lead
+        assert (self.pathOf(0), self.pathOf(1)) == current
         assert self.couple.events == ([], [])
 
     def test_diesAttaching(self) -> None:
@@ -460,7 +460,7 @@ class UpgradeTests(CourseTestCase):
             made = talkers(self.couple, Random(seed), 400_000, 600_000)
             assert self.wants() == [Want.BETTER, Want.BETTER]
             assert self.dialers.getPeer().path == "relayed"
-            old = self.couple.lead(0)
+            old = self.couple.current(0)
             assert old is not None
             self.run_(seed * 0.02)
             assert self.couple.joined()
@@ -481,7 +481,7 @@ class UpgradeTests(CourseTestCase):
         listener.transport.pauseProducing()
         dialer.transport.write(b"old")
         self.run_()
-        old = self.couple.lead(0)
+        old = self.couple.current(0)
         assert old is not None
         assert self.couple.joined()
         self.run_(30)
@@ -504,7 +504,7 @@ class UpgradeTests(CourseTestCase):
             listener.transport.pauseProducing()
             dialer.transport.write(b"old")
             self.run_()
-            old = self.couple.lead(end)
+            old = self.couple.current(end)
             assert old is not None
             assert self.couple.joined()
             self.couple.abort(end)
@@ -524,9 +524,9 @@ class UpgradeTests(CourseTestCase):
         Also until all has come that the other side sent on it.
         """
         dialer, listener = self.couple.start()
-        old = self.couple.lead(0)
+        old = self.couple.current(0)
         assert old is not None
-        tls: Any = old.path.transport
+        tls: Any = old.transport
         tls.transport.pauseProducing()
         listener.transport.write(b"old")
         self.couple.isSeeking = False
@@ -554,29 +554,28 @@ class UpgradeTests(CourseTestCase):
         that took nothing when it was heard of.
         """
         dialer, listener = self.couple.start()
-        old = self.couple.lead(1)
+        old = self.couple.current(1)
         assert old is not None
-        tls: Any = old.path.transport
+        tls: Any = old.transport
         tls.transport.pauseProducing()
         dialer.transport.write(b"x" * 400_000)
         self.run_()
         paths = self.unjoined()
-        self.adopt(0, paths[0])
-        ride = self.dialers._course._rides[-1]
-        ride.pauseProducing()
-        self.adopt(1, paths[1])
+        self.addPath(0, paths[0])
+        path = paths[0]
+        path.pauseProducing()
+        self.addPath(1, paths[1])
         self.run_()
-        assert self.couple.lead(0) is ride
-        continuity = self.dialers._continuity
-        assert continuity._written.cursor == len(listener.received) == 0
+        assert self.couple.current(0) is path
+        sequencing = self.dialers._paths._sequencing
+        assert sequencing._sendBuffer.cursor == len(listener.received) == 0
         tls.transport.resumeProducing()
         self.run_()
-        assert continuity._written.cursor == 0
-        taken = continuity.acknowledged
+        assert sequencing._sendBuffer.cursor == 0
+        taken = sequencing.acknowledged
         assert taken == len(listener.received) > 16 << 10
-        path = ride.path
         with mock.patch.object(path, "sendData", wraps=path.sendData) as sendData:
-            ride.resumeProducing()
+            path.resumeProducing()
             self.run_()
         sent = [len(piece) for call in sendData.mock_calls for piece in call.args]
         assert sum(sent) == 400_000 - taken
@@ -605,11 +604,11 @@ class UpgradeTests(CourseTestCase):
             self.make(kind=Kind.RELAYED)
             made = talkers(self.couple, Random(step), 400_000, 600_000)
             self.run_(0.2)
-            old = self.couple.lead(step % 2)
+            old = self.couple.current(step % 2)
             assert old is not None
             Deferred.fromCoroutine(self.couple.join())
             self.run_(0.25 + step * 0.01)
-            old.path.abort()
+            old.abort()
             with self.subTest(step=step):
                 self.assertContent(made)
 
@@ -730,9 +729,9 @@ class EndTests(CourseTestCase):
             if step % 2:
                 self.listeners.loseConnection()
             self.run_(step // 2 * 0.007)
-            self.adopt(0, paths[0])
+            self.addPath(0, paths[0])
             attached = paths[1].whenAttached()
-            attached.addCallback(lambda path: self.adopt(1, path))
+            attached.addCallback(lambda path: self.addPath(1, path))
             attached.addErrback(lambda _: None)
             with self.subTest(step=step):
                 self.run_(FAREWELL)
@@ -813,7 +812,7 @@ class EndTests(CourseTestCase):
         self.listeners.loseConnection()
         network = self.couple.network
         assert network.runUntil(lambda: self.dialers.want is Want.NOTHING, 5)
-        while not self.dialers._continuity.isComplete:
+        while not self.dialers._paths._sequencing.isComplete:
             self.run_(0.005)
         self.couple.isSeeking = False
         self.hosts[0].reset()
@@ -877,12 +876,12 @@ class EndTests(CourseTestCase):
             if step % 2:
                 self.couple.abort(0)
                 self.run_()
-            self.adopt(0, paths[0])
+            self.addPath(0, paths[0])
             attached = paths[1].whenAttached()
-            attached.addCallback(lambda path: self.adopt(1, path))
+            attached.addCallback(lambda path: self.addPath(1, path))
             attached.addErrback(lambda _: None)
             self.run_(step // 2 * 0.007)
-            if step % 2 and self.couple.lead(1) is None:
+            if step % 2 and self.couple.current(1) is None:
                 continue  # There is no way to tell it.
             self.dialers.abortConnection()
             with self.subTest(step=step):
@@ -950,7 +949,7 @@ class EndTests(CourseTestCase):
         self.listeners.loseConnection()
         self.couple.finish()
         for end in (0, 1):
-            assert self.successResultOf(self.adopt(end, paths[end])) is False
+            assert self.successResultOf(self.addPath(end, paths[end])) is False
         self.run_()
         assert self.couple.isQuiet()
 
@@ -961,10 +960,10 @@ class EndTests(CourseTestCase):
         self.couple.start()
         self.run_()
         paths = self.unjoined()
-        adopted = self.adopt(0, paths[0])
+        added = self.addPath(0, paths[0])
         self.run_(0.01)
         self.dialers.abortConnection()
-        assert self.successResultOf(adopted) is False
+        assert self.successResultOf(added) is False
         paths[1].whenAttached().addErrback(lambda _: None)
         paths[1].abort()
         self.run_()
@@ -1001,7 +1000,7 @@ class ViolationTests(CourseTestCase):
                 paths = self.unjoined()
                 paths[0].send(Type.ATTACH, self.forged(kind, paths[0]))
                 self.run_()
-                assert self.successResultOf(self.adopt(1, paths[1])) is False
+                assert self.successResultOf(self.addPath(1, paths[1])) is False
                 assert self.couple.ends() == [..., ...]
                 self.run_(3)
                 assert self.couple.joined()
@@ -1030,10 +1029,10 @@ class ViolationTests(CourseTestCase):
                     self.hosts[0].reset()
                     self.run_()
                 paths = self.unjoined()
-                adopted = self.adopt(0, paths[0])
+                added = self.addPath(0, paths[0])
                 paths[1].transport.write(answer)
                 self.run_()
-                assert self.successResultOf(adopted) is False
+                assert self.successResultOf(added) is False
                 assert self.couple.ends() == [..., ...]
                 self.run_(3)
                 assert self.couple.joined()
@@ -1050,14 +1049,14 @@ class ViolationTests(CourseTestCase):
         self.couple.isSeeking = False
         self.run_()
         one, two = self.unjoined(), self.unjoined()
-        generation, payload = self.dialers._continuity.attach(one[0].binding)
+        generation, payload = self.dialers._paths._sequencing.attach(one[0].binding)
         assert generation == 2
         two[0].send(Type.ATTACH, payload)
         self.run_()
-        assert self.successResultOf(self.adopt(1, two[1])) is False
+        assert self.successResultOf(self.addPath(1, two[1])) is False
         one[0].send(Type.ATTACH, payload)
         self.run_()
-        assert self.successResultOf(self.adopt(1, one[1])) is True
+        assert self.successResultOf(self.addPath(1, one[1])) is True
 
     def test_onLead(self) -> None:
         """
@@ -1220,7 +1219,7 @@ class FlowTests(CourseTestCase):
             assert pusher.isPaused
             assert pusher.written - listener.count < BOUND + 2000
             self.couple.isSeeking = True
-            self.couple.wanted()
+            self.couple.wantChanged()
             self.run_(3)
             assert not pusher.isStopped
         pusher.finish()
@@ -1241,7 +1240,7 @@ class FlowTests(CourseTestCase):
         self.run_()
         self.dialers.loseConnection()
         self.couple.isSeeking = True
-        self.couple.wanted()
+        self.couple.wantChanged()
         self.couple.finish(60)
         assert listener.received == text
 

@@ -268,15 +268,15 @@ def test_acknowledging() -> None:
     """
     dialer, _ = linked()
     dialer.dataReceived(1, bytes(2 * INTERVAL))
-    assert not dialer.owesAck
+    assert not dialer.isAckOwed
     dialer.taken(INTERVAL - 1)
-    assert dialer.owesAck
-    assert not dialer.wantsAck
+    assert dialer.isAckOwed
+    assert not dialer.isAckDue
     dialer.taken(1)
-    assert dialer.wantsAck
+    assert dialer.isAckDue
     assert dialer.acknowledgment() == encodeOffset(INTERVAL)
-    assert not dialer.owesAck
-    assert not dialer.wantsAck
+    assert not dialer.isAckOwed
+    assert not dialer.isAckDue
 
 
 def test_acknowledgingEnd() -> None:
@@ -287,11 +287,11 @@ def test_acknowledgingEnd() -> None:
     dialer.dataReceived(1, b"data")
     assert dialer.closeReceived(1)
     dialer.taken(4)
-    assert not dialer.wantsAck
+    assert not dialer.isAckDue
     dialer.taken(1)
-    assert dialer.wantsAck
+    assert dialer.isAckDue
     assert dialer.acknowledgment() == encodeOffset(5)
-    assert not dialer.wantsAck
+    assert not dialer.isAckDue
 
 
 @pytest.mark.parametrize("role", Role)
@@ -309,12 +309,12 @@ def test_acknowledgingAgain(role: Role) -> None:
     taker.acknowledgment()
     dialer.pathLost(1)
     listener.pathLost(1)
-    assert not taker.owesAck
+    assert not taker.isAckOwed
     attached(dialer, listener)
-    assert taker.wantsAck
-    assert not giver.owesAck
+    assert taker.isAckDue
+    assert not giver.isAckOwed
     assert taker.acknowledgment() == encodeOffset(4)
-    assert not taker.owesAck
+    assert not taker.isAckOwed
 
 
 def test_acknowledgingNowhere() -> None:
@@ -325,8 +325,8 @@ def test_acknowledgingNowhere() -> None:
     dialer.dataReceived(1, bytes(INTERVAL))
     dialer.pathLost(1)
     dialer.taken(INTERVAL)
-    assert dialer.owesAck
-    assert not dialer.wantsAck
+    assert dialer.isAckOwed
+    assert not dialer.isAckDue
 
 
 def test_acknowledgingEarly() -> None:
@@ -338,13 +338,13 @@ def test_acknowledgingEarly() -> None:
     attached(dialer, listener)
     dialer.dataReceived(1, bytes(INTERVAL))
     dialer.taken(EARLY - 1)
-    assert not dialer.wantsAck
+    assert not dialer.isAckDue
     dialer.taken(1)
-    assert dialer.wantsAck
+    assert dialer.isAckDue
     assert dialer.acknowledgment() == encodeOffset(EARLY)
     dialer.pathLost(1)
     dialer.taken(INTERVAL - EARLY - 1)
-    assert not dialer.wantsAck
+    assert not dialer.isAckDue
 
 
 @pytest.mark.parametrize("role", Role)
@@ -421,14 +421,14 @@ def test_pong() -> None:
     listener.dataReceived(1, b"data")
     listener.taken(4)
     assert listener.pong(1) == encodeOffset(4)
-    assert not listener.owesAck
+    assert not listener.isAckOwed
     joined(dialer, listener)
     listener.dataReceived(1, b"more")
     listener.taken(4)
     assert listener.pong(1) == encodeOffset(0)
-    assert listener.owesAck
+    assert listener.isAckOwed
     assert listener.pong(2) == encodeOffset(8)
-    assert not listener.owesAck
+    assert not listener.isAckOwed
 
 
 def test_complete() -> None:

@@ -213,7 +213,7 @@ class Side:
         Send an ACK if we owe one.
         """
         wire = self.current()
-        if wire is not None and self.continuity.owesAck:
+        if wire is not None and self.continuity.isAckOwed:
             self.send(wire, encode(Type.ACK, self.continuity.acknowledgment()))
 
     def ping(self) -> None:
@@ -228,7 +228,7 @@ class Side:
         """
         What follows from whatever happened.
         """
-        if self.continuity.wantsAck:
+        if self.continuity.isAckDue:
             self.acknowledge()
         for generation in self.continuity.drained:
             self.endGeneration(generation)
@@ -566,7 +566,7 @@ class Meeting(RuleBasedStateMachine):
         What an attack must not change.
         """
         return [
-            (each.current, each.sent, each.outstanding, each._written.cursor)
+            (each.current, each.sent, each.outstanding, each._sendBuffer.cursor)
             for each in (side.continuity for side in self.sides.values())
         ]
 
@@ -616,7 +616,7 @@ class Meeting(RuleBasedStateMachine):
         """
         for side in self.sides.values():
             continuity = side.continuity
-            written = continuity._written
+            written = continuity._sendBuffer
             assert written.sent - written.acknowledged <= written.bound
             assert continuity.outstanding <= written.bound <= LIMITS.maximum
             assert side.untaken <= LIMITS.maximum
@@ -650,8 +650,8 @@ class Meeting(RuleBasedStateMachine):
             assert side.delivered == other.written
             assert side.heardEnd is other.hasFinished
             assert list(side.paths) == [last]
-            assert not side.continuity._written._kept
-            assert not side.continuity.owesAck
+            assert not side.continuity._sendBuffer._kept
+            assert not side.continuity.isAckOwed
             bothFinished = side.hasFinished and other.hasFinished
             assert side.continuity.isComplete is bothFinished
 
@@ -669,7 +669,7 @@ class Meeting(RuleBasedStateMachine):
                 elif wire.isCut:
                     self.notice(wire, role)
                 happened |= bool(data) or wire.isCut
-            happened |= side.untaken > 0 or side.continuity.owesAck
+            happened |= side.untaken > 0 or side.continuity.isAckOwed
             side.take(MOST)
             side.acknowledge()
         return happened

@@ -9,7 +9,7 @@ from itertools import product
 
 import pytest
 
-from punch.link.state import LinkAction, newLife
+from punch.link.state import LinkAction, newLinkState
 
 INPUTS = ("attached", "completed", "pathDied", "pathEnded", "gaveUp")
 LONGEST = 6
@@ -27,7 +27,7 @@ def answers(inputs: tuple[str, ...]) -> list[LinkAction]:
     """
     What a machine answers to a sequence of inputs.
     """
-    machine = newLife()
+    machine = newLinkState()
     return [getattr(machine, each)() for each in inputs]
 
 
@@ -74,7 +74,7 @@ class Model:
         if self.isComplete or not self.hasPath:
             return LinkAction.NOTHING
         self.isComplete = True
-        return LinkAction.END_PATH
+        return LinkAction.CLOSE_PATH
 
     def attach(self) -> LinkAction:
         """
@@ -82,7 +82,7 @@ class Model:
         """
         had, self.hasPath = self.hasPath, True
         if self.isComplete:
-            return LinkAction.END_PATH
+            return LinkAction.CLOSE_PATH
         return LinkAction.NOTHING if had else LinkAction.RESUME
 
 
@@ -99,7 +99,7 @@ def check(inputs: tuple[str, ...]) -> None:
     assert len(ends) <= 1
     if ends:
         assert all(each is LinkAction.NOTHING for each in found[ends[0] + 1 :])
-        wasComplete = LinkAction.END_PATH in found
+        wasComplete = LinkAction.CLOSE_PATH in found
         assert reports[ends[0]] is (
             LinkAction.REPORT_CLEAN if wasComplete else LinkAction.REPORT_LOST
         )
@@ -119,12 +119,12 @@ def test_everySequence() -> None:
 @pytest.mark.parametrize(
     ("inputs", "last"),
     [
-        (("completed",), LinkAction.END_PATH),
+        (("completed",), LinkAction.CLOSE_PATH),
         (("completed", "pathEnded"), LinkAction.REPORT_CLEAN),
         (("completed", "pathDied"), LinkAction.LINGER),
-        (("completed", "pathDied", "attached"), LinkAction.END_PATH),
+        (("completed", "pathDied", "attached"), LinkAction.CLOSE_PATH),
         (("completed", "pathDied", "gaveUp"), LinkAction.REPORT_CLEAN),
-        (("completed", "attached"), LinkAction.END_PATH),
+        (("completed", "attached"), LinkAction.CLOSE_PATH),
         (("pathEnded",), LinkAction.REPORT_LOST),
         (("pathDied",), LinkAction.SUSPEND),
         (("pathDied", "attached"), LinkAction.RESUME),
@@ -143,5 +143,5 @@ def test_apart() -> None:
     """
     One link's machine knows nothing of another's.
     """
-    newLife().gaveUp()
-    assert newLife().pathDied() is LinkAction.SUSPEND
+    newLinkState().gaveUp()
+    assert newLinkState().pathDied() is LinkAction.SUSPEND

@@ -106,8 +106,8 @@ class LinkTestCase(PunchTestCase):
         """
         The path that a link sends on.
         """
-        assert link._course.lead is not None
-        return link._course.lead.path
+        assert link._paths.current is not None
+        return link._paths.current
 
     def reasonOf(self, protocol: Recorder) -> BaseException | None:
         """
@@ -201,15 +201,15 @@ class TransportTests(LinkTestCase):
         stranger = Recorder()
         dialers, securedListeners = self.pair.secured()
         dialers.handOver(stranger)
-        listeners = Path(securedListeners)
+        listeners = Path(self.pair.network.clock, securedListeners)
         protocol = Recorder()
         made: list[Link] = []
 
-        def ride(path: Any) -> None:
+        def use(path: Any) -> None:
             made.append(self.pair.link(Role.LISTENER, path))
             made[0].start(protocol)
 
-        listeners.whenAttached().addCallback(ride)
+        listeners.whenAttached().addCallback(use)
         data = encodeHeader(Type.DATA, 4) + b"once"
         _, attach = Sequencing(Role.DIALER, listeners.link, listeners.secret).attach(
             listeners.binding
@@ -218,64 +218,6 @@ class TransportTests(LinkTestCase):
         self.pair.run()
         assert protocol.received == b"once"
         assert made[0].received == 4
-
-    def test_pausedAtStart(self) -> None:
-        """
-        A protocol that pauses when it is connected gets nothing until it resumes.
-        """
-
-        class _Pauser(Recorder):
-            def connectionMade(self) -> None:
-                self.transport.pauseProducing()
-
-        self.dialers.write(b"data")
-        pauser = _Pauser()
-        self.listeners.start(pauser)
-        self.run_()
-        assert pauser.received == b""
-        pauser.transport.resumeProducing()
-        self.run_()
-        assert pauser.received == b"data"
-
-    def test_notReentrant(self) -> None:
-        """
-        C{dataReceived} is never called while it runs, even if it pauses and
-        resumes.
-        """
-
-        class _Restless(Recorder):
-            def dataReceived(self, data: bytes) -> None:
-                self.transport.pauseProducing()
-                self.transport.resumeProducing()
-                Recorder.dataReceived(self, data)
-
-        for each in (b"1", b"2", b"3"):
-            self.dialers.write(each)
-        self.run_()
-        restless = _Restless()
-        self.listeners.start(restless)
-        self.run_()
-        assert restless.received == b"123"
-
-    def test_pausedInBetween(self) -> None:
-        """
-        Who pauses gets nothing more, not even of what had come already.
-        """
-
-        class _Pauser(Recorder):
-            def dataReceived(self, data: bytes) -> None:
-                Recorder.dataReceived(self, data)
-                self.transport.pauseProducing()
-
-        for each in (b"1", b"2", b"3"):
-            self.dialers.write(each)
-        self.run_()
-        pauser = _Pauser()
-        self.listeners.start(pauser)
-        for expected in (b"1", b"12", b"123"):
-            self.run_()
-            assert pauser.received == expected
-            pauser.transport.resumeProducing()
 
     def test_protocolFails(self) -> None:
         """
@@ -335,6 +277,136 @@ class TransportTests(LinkTestCase):
         self.run_()
         self.assertEnded(self.listeners, Aborted)
         self.assertNothingLeft()
+
+
+class DeliveryTests(LinkTestCase):
+    """
+    What has arrived is given to the protocol in order, and counts as taken after that.
+    """
+
+    def taken(self) -> int:
+        """
+        The units that the listener would acknowledge.
+        """
+        return self.listeners._paths._sequencing._taken
+
+    def arrived(self, *pieces: bytes) -> None:
+        """
+        The listener, which is not started, has received the pieces.
+        """
+        for each in pieces:
+            self.dialers.write(each)
+        self.run_()
+
+    def test_order(self) -> None:
+        """
+        Bytes come once, then the end, and all of them count.
+        """
+        self.arrived(b"one", b"two")
+        self.listeners.start(reader := HalfCloser())
+        self.run_()
+        assert (reader.received, reader.ended) == (b"onetwo", [])
+        self.dialers.write(b"three")
+        self.dialers.loseWriteConnection()
+        self.run_()
+        assert (reader.received, reader.ended) == (b"onetwothree", ["read"])
+        assert (self.listeners.received, self.taken()) == (11, 12)
+
+    def test_nothing(self) -> None:
+        """
+        A record without bytes is no end.
+        """
+        self.listeners.start(reader := HalfCloser())
+        self.pathOf(self.dialers).transport.write(encodeHeader(Type.DATA, 0))
+        self.run_()
+        assert (reader.chunks, reader.ended) == (0, [])
+
+    def test_pausedAtStart(self) -> None:
+        """
+        A protocol that pauses when it is connected gets nothing until it resumes.
+        """
+
+        class _Pauser(Recorder):
+            def connectionMade(self) -> None:
+                self.transport.pauseProducing()
+
+        self.dialers.write(b"data")
+        pauser = _Pauser()
+        self.listeners.start(pauser)
+        self.run_()
+        assert pauser.received == b""
+        assert (self.listeners.received, self.taken()) == (0, 0)
+        pauser.transport.resumeProducing()
+        self.run_()
+        assert pauser.received == b"data"
+
+    def test_notReentrant(self) -> None:
+        """
+        C{dataReceived} is never called while it runs, even if it pauses and
+        resumes.
+        """
+
+        class _Restless(Recorder):
+            def dataReceived(self, data: bytes) -> None:
+                self.transport.pauseProducing()
+                self.transport.resumeProducing()
+                Recorder.dataReceived(self, data)
+
+        for each in (b"1", b"2", b"3"):
+            self.dialers.write(each)
+        self.run_()
+        restless = _Restless()
+        self.listeners.start(restless)
+        self.run_()
+        assert restless.received == b"123"
+
+    def test_pausedInBetween(self) -> None:
+        """
+        A protocol that pauses gets nothing more, not even of what had come already.
+        """
+        self.arrived(b"1", b"2", b"3")
+        self.dialers.loseWriteConnection()
+        self.listeners.start(pauser := _Pauser())
+        for expected, taken in ((b"1", 1), (b"12", 2), (b"123", 3), (b"123", 4)):
+            self.run_()
+            assert (pauser.received, self.taken()) == (expected, taken)
+            pauser.transport.resumeProducing()
+        assert pauser.ended == ["read"]
+
+    def test_arrivesFromWithin(self) -> None:
+        """
+        What arrives while a protocol takes something follows that.
+        """
+        paths = self.listeners._paths
+
+        class _Reader(Recorder):
+            def dataReceived(self, data: bytes) -> None:
+                if not self.chunks:
+                    assert paths.current is not None
+                    self.chunks += 1
+                    paths.recordsReceived(paths.current, [b"two"])
+                Recorder.dataReceived(self, data)
+
+        self.arrived(b"one")
+        self.listeners.start(reader := _Reader())
+        assert reader.received == b"onetwo"
+
+    def test_failed(self) -> None:
+        """
+        What a protocol fails at does not count as taken.
+        """
+        test = self
+
+        class _Failing(Recorder):
+            def dataReceived(self, data: bytes) -> None:
+                Recorder.dataReceived(self, data)
+                assert test.taken() == 0
+                raise RuntimeError("not today")
+
+        self.arrived(b"one", b"two")
+        self.listeners.start(failing := _Failing())
+        assert (failing.received, self.taken()) == (b"one", 0)
+        assert len(self.logged(RuntimeError)) == 1
 
 
 class EndTests(LinkTestCase):
@@ -571,7 +643,7 @@ class EndTests(LinkTestCase):
         """
         self.pair = Pair()
         dialers, listeners = self.pair.paths()
-        dialers.begin(Role.DIALER)
+        dialers.startLink(Role.DIALER)
         self.pair.run()
         listeners.abort()
         self.pair.run()

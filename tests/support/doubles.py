@@ -284,7 +284,10 @@ class Pair:
         finally:
             for each in ports:
                 each.close()
-        return Path(secured[0]), Path(secured[1])
+        return (
+            Path(self.network.clock, secured[0]),
+            Path(self.network.clock, secured[1]),
+        )
 
     def secured(self) -> tuple[TLSConnection, TLSConnection]:
         """
@@ -302,7 +305,7 @@ class Pair:
         A path on that; nothing is attached.
         """
         dialers, listeners = self.secured()
-        return Path(dialers), Path(listeners)
+        return Path(self.network.clock, dialers), Path(self.network.clock, listeners)
 
     def links(self) -> tuple[Link, Link]:
         """

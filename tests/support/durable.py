@@ -17,7 +17,7 @@ from zope.interface import implementer
 from punch.events import Event
 from punch.ice.candidate import Kind
 from punch.link.interfaces import Want
-from punch.link.path import Path, Ride
+from punch.link.path import Path
 from punch.link.transport import Link
 from punch.role import Role
 from punch.util.timers import RestartableTimer
@@ -57,7 +57,7 @@ class Couple:
         self.listeners = self._link(Role.LISTENER, paths[1], kind, resumeFor)
         self.links = (self.dialers, self.listeners)
         for each in self.links:
-            each.seekBy(self)
+            each.setPathFinder(self)
 
     def _link(self, role: Role, path: Path, kind: Kind, resumeFor: float) -> Link:
         isDialer = role is Role.DIALER
@@ -83,7 +83,7 @@ class Couple:
 
     # Finding paths.
 
-    def wanted(self) -> None:
+    def wantChanged(self) -> None:
         """
         From either end (L{punch.link.interfaces.PathFinder}); but only the dialer's can
         do something about it.
@@ -119,13 +119,13 @@ class Couple:
         @return: whether it does, as the dialer sees it.
         """
         paths = await self.paths()
-        adopted = self.dialers.adopt(self.pair.selected(paths[0], kind))
+        adopted = self.dialers.addPath(self.pair.selected(paths[0], kind))
         try:
             await paths[1].whenAttached().addTimeout(PATIENCE, self.clock)
         except Exception:
             paths[1].abort()
         else:
-            self.listeners.adopt(self.pair.selected(paths[1], kind))
+            self.listeners.addPath(self.pair.selected(paths[1], kind))
         return await adopted
 
     def joined(self, kind: Kind = Kind.HOST) -> bool:
@@ -144,11 +144,11 @@ class Couple:
 
     # What happens to paths.
 
-    def lead(self, end: int) -> Ride | None:
+    def current(self, end: int) -> Path | None:
         """
         The path that an end sends on.
         """
-        return self.links[end]._course.lead
+        return self.links[end]._paths.current
 
     def breaks(self) -> list[Callable[[], None]]:
         """
@@ -167,17 +167,17 @@ class Couple:
         """
         One end's path is reset.
         """
-        lead = self.lead(end)
-        if lead is not None:
-            lead.path.abort()
+        current = self.current(end)
+        if current is not None:
+            current.abort()
 
     def truncate(self, end: int) -> None:
         """
         One end's TCP ends (FIN) without a goodbye of TLS.
         """
-        lead = self.lead(end)
-        if lead is not None:
-            tls: Any = lead.path.transport
+        current = self.current(end)
+        if current is not None:
+            tls: Any = current.transport
             tls.transport.loseConnection()
 
     def cut(self, seconds: float) -> None:
@@ -206,7 +206,7 @@ class Couple:
         Let time pass until both ends have ended, and what they have left open.
         """
         assert self.network.runUntil(lambda: ... not in self.ends(), limit), (
-            f"ends: {self.ends()}, leads: {[self.lead(0), self.lead(1)]},"
+            f"ends: {self.ends()}, leads: {[self.current(0), self.current(1)]},"
             f" wants: {[each.want for each in self.links]}"
         )
         self.isSeeking = False
