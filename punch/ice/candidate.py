@@ -24,7 +24,7 @@ from punch.net.address import (
     tcpAddress,
 )
 
-MAXIMUM = 16
+MAX_CANDIDATES = 16
 """
 How many candidates are taken from one peer.
 """
@@ -139,7 +139,7 @@ _NEVER = (
 )
 
 
-def isUsable(address: Address, overLoopback: bool) -> bool:
+def isUsableAddress(address: Address, overLoopback: bool) -> bool:
     """
     Whether a peer's address may be dialed at all: no multicast, broadcast or
     unspecified one, and loopback only where the peer was met over loopback.
@@ -150,7 +150,7 @@ def isUsable(address: Address, overLoopback: bool) -> bool:
     return not any(ip.version == net.version and ip in net for net in _NEVER)
 
 
-def trusted(addresses: Sequence[Address]) -> list[Address]:
+def trustedAddresses(addresses: Sequence[Address]) -> list[Address]:
     """
     Those at which whoever is at the first of them may have us ask something: nobody
     sends us into our own networks who is not there himself.
@@ -163,12 +163,12 @@ def trusted(addresses: Sequence[Address]) -> list[Address]:
         each
         for each in addresses
         if each.host == first.host
-        or (isUsable(each, overLoopback) and (isNear or not isLocal(each)))
+        or (isUsableAddress(each, overLoopback) and (isNear or not isLocal(each)))
     ]
 
 
-def usable(
-    offered: Iterable[Candidate], overLoopback: bool, most: int = MAXIMUM
+def usableCandidates(
+    offered: Iterable[Candidate], overLoopback: bool, most: int = MAX_CANDIDATES
 ) -> list[Candidate]:
     """
     What we take of a peer's candidates: the usable ones, each address once, best
@@ -178,7 +178,7 @@ def usable(
     """
     byAddress: dict[Address, Candidate] = {}
     for candidate in sorted(offered, key=_worth):
-        if isUsable(candidate.address, overLoopback):
+        if isUsableAddress(candidate.address, overLoopback):
             byAddress.setdefault(candidate.address, candidate)
     ranks = {4: 0, 6: 0}
     byRank: list[tuple[int, Candidate]] = []

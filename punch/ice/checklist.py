@@ -225,7 +225,7 @@ class Checklist:
         if not check.isStopped:
             check.dueAt = now + min(pause, _LONGEST)
 
-    def isNews(self, address: Address, outcome: str) -> bool:
+    def isNewOutcome(self, address: Address, outcome: str) -> bool:
         """
         Whether an attempt did not go as the last one that was told of: a NAT that
         refuses does so many times a second.
@@ -253,7 +253,7 @@ class Checklist:
                 check.isStopped = True
                 check.dueAt = None
 
-    def verdict(self, searched: int = 0) -> PunchError:
+    def failure(self, searched: int = 0) -> PunchError:
         """
         Why there is no path, for when time has run out.
 
@@ -265,9 +265,9 @@ class Checklist:
         verdicts = {_verdictOf(check) for check in observed or checks}
         tried = ", ".join(self._tried(searched))
         detail = f"tried {tried}" if tried else ""
-        for verdict in (NotAttached, WrongPin, Refused, NoAnswer, Unreachable):
-            if verdict in verdicts:
-                return verdict(detail)
+        for failure in (NotAttached, WrongPin, Refused, NoAnswer, Unreachable):
+            if failure in verdicts:
+                return failure(detail)
         return NoAnswer(detail)
 
     def _tried(self, searched: int) -> Iterator[str]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from punch.ice.candidate import MAXIMUM, Candidate, Kind, usable
+from punch.ice.candidate import MAX_CANDIDATES, Candidate, Kind, usableCandidates
 from punch.net.address import Address, BadAddress, ipOf, tcpAddress
 
 
-def gathered(
+def gatherCandidates(
     ips: Iterable[str], port: int, observed: Address, elsewhere: Iterable[Address]
 ) -> tuple[Candidate, ...]:
     """
@@ -26,10 +26,10 @@ def gathered(
     reflexive = [
         Candidate(Kind.SERVER_REFLEXIVE, each) for each in elsewhere if each != observed
     ]
-    seen = usable(reflexive, overLoopback)
+    seen = usableCandidates(reflexive, overLoopback)
     # However many interfaces there are, what was asked for is told.
-    own = usable(_own(ips, port), overLoopback, MAXIMUM - len(seen))
-    return tuple(usable([*own, *seen], overLoopback))
+    own = usableCandidates(_own(ips, port), overLoopback, MAX_CANDIDATES - len(seen))
+    return tuple(usableCandidates([*own, *seen], overLoopback))
 
 
 def _own(ips: Iterable[str], port: int) -> list[Candidate]:

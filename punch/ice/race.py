@@ -234,7 +234,7 @@ class Race(Generic[P]):
 
         @param verdict: why, if somebody knows better than we.
         """
-        seen = self._checklist.verdict(self._searched)
+        seen = self._checklist.failure(self._searched)
         self.fail(seen if verdict is None else verdict(seen.detail))
 
     def stopTrying(self, kind: Kind) -> None:
@@ -364,7 +364,7 @@ class Race(Generic[P]):
     def _select(self, selected: SelectedPath[P]) -> None:
         goesOn = selected.isRelayed and self._isDirect
         if goesOn:
-            selected = replace(selected, why=self._checklist.verdict().reason.value)
+            selected = replace(selected, why=self._checklist.failure().reason.value)
         elif selected.isRelayed:
             selected = replace(selected, why=Reason.RELAY_ONLY.value)
         remote = RELAY if selected.isRelayed else formatAddress(selected.remote)
@@ -411,6 +411,6 @@ class Race(Generic[P]):
         self._report(address, outcome.value)
 
     def _report(self, address: Address, outcome: str) -> None:
-        if self._checklist.isNews(address, outcome):
+        if self._checklist.isNewOutcome(address, outcome):
             kind = self._checklist.kindOf(address).value
             self._tell(Attempted(formatAddress(address), kind, outcome))

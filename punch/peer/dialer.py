@@ -26,8 +26,8 @@ from punch.peer.reconnect import Reconnector
 from punch.peer.relaypolicy import RelayPolicy
 from punch.reasons import Reason
 from punch.rendezvous.client import ANSWER_TIMEOUT, RendezvousClient
-from punch.signaling.greeting import DialersGreeting
-from punch.signaling.messages import REHEARSAL
+from punch.signaling.greeting import DialerGreeting
+from punch.signaling.messages import TRIAL_DIAL
 from punch.signaling.rejoin import Rejoin
 from punch.traceevents import (
     AddressObserved,
@@ -74,7 +74,7 @@ class Dialer:
             no link (L{punch.check.trialdial}).
         """
         told = (policy or peer.settings.relay).features
-        self._features = frozenset({REHEARSAL}) if isTrial else told
+        self._features = frozenset({TRIAL_DIAL}) if isTrial else told
         # The listener need not wait for ATTACH on a path that a trial will drop.
         self._reasonAfterWin = Reason.CANCELLED if isTrial else Reason.DONE
         self._peer = peer
@@ -83,9 +83,9 @@ class Dialer:
         self._policy = policy
         self._preface = b"" if rejoin is None else rejoin.preface
         self._greeting = (
-            DialersGreeting(name, secret)
+            DialerGreeting(name, secret)
             if rejoin is None
-            else DialersGreeting(rejoin.name, rejoin.secret)
+            else DialerGreeting(rejoin.name, rejoin.secret)
         )
         self._client: RendezvousClient | None = None
         self._id = b""

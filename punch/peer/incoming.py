@@ -38,7 +38,7 @@ from punch.peer.peer import Peer, Rendezvous
 from punch.reasons import Reason
 from punch.rendezvous.client import RendezvousClient
 from punch.role import Role
-from punch.signaling.greeting import ListenersGreeting
+from punch.signaling.greeting import ListenerGreeting
 from punch.signaling.meetingpoint import MeetingPoint
 from punch.signaling.rejoin import Rejoin, splitPreface
 from punch.traceevents import AddressObserved, IntroductionReceived, Tracer
@@ -334,7 +334,7 @@ class IncomingIntroductions:
         """
         context = self._peer.context(self._rendezvous)
         rejoin = Rejoin(link.id, link.secret)
-        greeting = ListenersGreeting(rejoin.name, rejoin.secret)
+        greeting = ListenerGreeting(rejoin.name, rejoin.secret)
         met = AnsweredIntroduction(context, terms, greeting, pake)
         self._introductions[introduction] = met
         self._rejoins.add(introduction)
@@ -361,13 +361,13 @@ class IncomingIntroductions:
             introduction, met = self._unanswered[0]
             if introduction not in self._introductions:
                 self._unanswered.popleft()
-            elif meetingPoint.guesses.take(now):
+            elif meetingPoint.guessLimit.takeToken(now):
                 self._unanswered.popleft()
                 self._guessing[introduction] = meetingPoint
                 met.answer(self._peer.details(self.observed, self.rejoinName))
-                meetingPoint.prepare()
+                meetingPoint.prepareGreeting()
             else:
-                next = meetingPoint.guesses.nextAt(now)
+                next = meetingPoint.guessLimit.nextAt(now)
                 if next is not None:
                     self._scheduleGuess(next - now)
                 return
@@ -387,7 +387,7 @@ class IncomingIntroductions:
         """
         guessed = self._guessing.pop(introduction, None)
         if guessed is not None:
-            guessed.guesses.right()
+            guessed.guessLimit.returnToken()
             self._scheduleGuess(0.0)
         self._strangers.matchPins()
 
@@ -465,11 +465,11 @@ class IncomingIntroductions:
             return
         guessed = self._guessing.pop(introduction, None)
         if guessed is not None:
-            guesses = guessed.guesses
+            guessLimit = guessed.guessLimit
             # A dialer that knows the secret fails, too, if no way will do for both.
-            guesses.right() if met.proven else guesses.wrong()
+            guessLimit.returnToken() if met.proven else guessLimit.spendToken()
             self._scheduleGuess(0.0)
-        if guessed is not None and guessed.guesses.exhausted:
+        if guessed is not None and guessed.guessLimit.exhausted:
             self._retireCode(guessed.name)
             self._failed(error)
         elif met.proven:

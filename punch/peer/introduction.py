@@ -27,7 +27,7 @@ from punch.errors import (
     WrongCode,
 )
 from punch.events import Judged, Rehearsed, Tell
-from punch.ice.candidate import Candidate, Kind, isUsable, usable
+from punch.ice.candidate import Candidate, Kind, isUsableAddress, usableCandidates
 from punch.ice.checklist import Checklist
 from punch.ice.race import Connect, Race
 from punch.ice.selected import SelectedPath
@@ -44,8 +44,8 @@ from punch.peer.relaypolicy import RelayPolicy
 from punch.reasons import Reason
 from punch.rendezvous.relayclient import RelayedConnection
 from punch.role import Role
-from punch.signaling.greeting import DialersGreeting, Greeting, ListenersGreeting
-from punch.signaling.messages import REHEARSAL, BadNote, Details, Note
+from punch.signaling.greeting import DialerGreeting, Greeting, ListenerGreeting
+from punch.signaling.messages import TRIAL_DIAL, BadNote, Details, Note
 from punch.traceevents import (
     RELAY,
     DetailsReceived,
@@ -360,7 +360,7 @@ class Introduction:
         Whether we connect to where the rendezvous sees the other side.
         """
         where = self._terms
-        return self.expectsDirect and isUsable(where.peer, where.overLoopback)
+        return self.expectsDirect and isUsableAddress(where.peer, where.overLoopback)
 
     def _start(self) -> None:
         if self._mayDial:
@@ -380,7 +380,9 @@ class Introduction:
         self._details.succeed(details)
         self._agree(details.features)
         if self.expectsDirect:
-            for candidate in usable(details.candidates, self._terms.overLoopback):
+            for candidate in usableCandidates(
+                details.candidates, self._terms.overLoopback
+            ):
                 self.race.add(candidate)
         if self._mayDial:
             self._traversal.start(self._ownDetails.behavior, details.behavior)
@@ -456,14 +458,14 @@ class DialedIntroduction(Introduction):
         self,
         context: IntroductionContext,
         terms: IntroductionTerms,
-        greeting: DialersGreeting,
+        greeting: DialerGreeting,
         own: Callable[[], Details],
     ) -> None:
         """
         @param own: answers with our details.  It is called when they are sent, since
             more may be known by then.
         """
-        self._greeting: DialersGreeting = greeting
+        self._greeting: DialerGreeting = greeting
         self._own = own
         Introduction.__init__(self, context, terms)
 
@@ -497,13 +499,13 @@ class AnsweredIntroduction(Introduction):
         self,
         context: IntroductionContext,
         terms: IntroductionTerms,
-        greeting: ListenersGreeting,
+        greeting: ListenerGreeting,
         dialed: bytes,
     ) -> None:
         """
         @param dialed: the dialer's PAKE message.
         """
-        self._greeting: ListenersGreeting = greeting
+        self._greeting: ListenerGreeting = greeting
         self._dialed = dialed
         self._isRehearsal = False
         Introduction.__init__(self, context, terms)
@@ -519,7 +521,7 @@ class AnsweredIntroduction(Introduction):
         self._attempt(lambda: self._learn(self._greeting.finish(message)))
 
     def _learn(self, details: Details) -> None:
-        self._isRehearsal = REHEARSAL in details.features
+        self._isRehearsal = TRIAL_DIAL in details.features
         Introduction._learn(self, details)
 
     def left(self, reason: str) -> None:

@@ -163,7 +163,7 @@ class Listener:
                 await client.publish(meetingPoint.name, self._owner)
                 return
             except NameTaken:
-                if meetingPoint.lasting:
+                if meetingPoint.isLasting:
                     raise
                 # While we were gone our number was given to somebody else.
         if not self._incoming.isRetired:

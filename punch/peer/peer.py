@@ -24,7 +24,7 @@ from twisted.internet.tcp import makeBinding
 
 from punch.errors import LinkError, PortHeld, PunchError
 from punch.events import Closed, Listening, Observed
-from punch.ice.gathering import gathered
+from punch.ice.gathering import gatherCandidates
 from punch.ice.selected import SelectedPath
 from punch.link.path import Path
 from punch.link.plaintext import PlainLink
@@ -324,7 +324,7 @@ class Peer:
         port, elsewhere = self.shared.port, self._reflexive.addresses
         return Details(
             self.security.pin,
-            gathered(self._ips(), port, observed, elsewhere),
+            gatherCandidates(self._ips(), port, observed, elsewhere),
             self.settings.relay.features if features is None else features,
             again=rejoinName,
             seat=instanceToken,

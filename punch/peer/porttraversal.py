@@ -20,7 +20,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from punch.ice.candidate import MAXIMUM, Candidate, Kind
+from punch.ice.candidate import MAX_CANDIDATES, Candidate, Kind
 from punch.ice.race import Connect, Race
 from punch.nat.behavior import ObservedBehavior
 from punch.nat.discovery import BehaviorDiscovery
@@ -37,7 +37,7 @@ from punch.nat.prediction import (
 from punch.nat.verdict import AttemptReport, verdictFor, verdictForBehaviors
 from punch.net.address import Address, formatAddress, tcpAddress
 from punch.role import Role
-from punch.signaling.messages import MOST, Note
+from punch.signaling.messages import MAX_NOTES, Note
 from punch.traceevents import Tracer, TraversalStarted, noTracer
 from punch.util.timers import RestartableTimer
 
@@ -145,7 +145,7 @@ class PortTraversal:
         The other side sent a note: ports to try, its account, or what its NATs do.
         """
         self._notes += 1
-        if self._notes > MOST or not self._race.isRunning:
+        if self._notes > MAX_NOTES or not self._race.isRunning:
             return
         # A peer may offer ports of its own host only, or it could aim us at others.
         host = self._peer.host
@@ -318,8 +318,8 @@ class PortTraversal:
     def _offer(self, host: str, ports: Sequence[int]) -> None:
         addresses = [tcpAddress(host, port) for port in ports]
         candidates = tuple(Candidate(Kind.PREDICTED, each) for each in addresses)
-        for first in range(0, len(candidates), MAXIMUM):
-            self._send(Note(candidates=candidates[first : first + MAXIMUM]))
+        for first in range(0, len(candidates), MAX_CANDIDATES):
+            self._send(Note(candidates=candidates[first : first + MAX_CANDIDATES]))
 
     def _stop(self) -> None:
         self._starting.clear()

@@ -27,7 +27,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from punch import errors
-from punch.ice.candidate import trusted
+from punch.ice.candidate import trustedAddresses
 from punch.net.address import Address, ipOf, parseAddresses
 from punch.reasons import Reason
 from punch.rendezvous import commands
@@ -208,7 +208,7 @@ class RendezvousClient(amp.AMP):
         if peer is None:
             return []
         texts = [f":{peer.port}", *self._observers[:_MAX_OBSERVERS]]
-        return trusted(parseAddresses(texts, peer.host))
+        return trustedAddresses(parseAddresses(texts, peer.host))
 
     async def allocate(self, owner: bytes) -> str:
         """

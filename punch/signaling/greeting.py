@@ -15,7 +15,13 @@ from __future__ import annotations
 from punch.errors import WrongCode
 from punch.role import Role
 from punch.signaling.messages import BadDetails, BadNote, Details, Note
-from punch.signaling.pake import MESSAGE_SIZE, BadMessage, BrokenSeal, Exchange, Seal
+from punch.signaling.pake import (
+    MESSAGE_SIZE,
+    BadPAKEMessage,
+    BrokenSeal,
+    PAKEExchange,
+    Seal,
+)
 
 
 class Greeting:
@@ -45,13 +51,13 @@ class Greeting:
             raise BadNote("a broken seal") from bad
 
 
-class DialersGreeting(Greeting):
+class DialerGreeting(Greeting):
     """
     The dialer's side.  C{message} goes out with the dial.
     """
 
     def __init__(self, name: str, secret: bytes) -> None:
-        self._exchange = Exchange(Role.DIALER, name, secret)
+        self._exchange = PAKEExchange(Role.DIALER, name, secret)
         self.message = self._exchange.message
 
     def answer(self, received: bytes, own: Details) -> tuple[Details, bytes]:
@@ -63,19 +69,19 @@ class DialersGreeting(Greeting):
         """
         try:
             self._seal = seal = self._exchange.finish(received[:MESSAGE_SIZE])
-        except BadMessage as bad:
+        except BadPAKEMessage as bad:
             raise WrongCode() from bad
         details = _openDetails(seal, received[MESSAGE_SIZE:])
         return details, seal.seal(own.toBytes())
 
 
-class ListenersGreeting(Greeting):
+class ListenerGreeting(Greeting):
     """
     The listener's side: to C{answer} is to give the other side a guess.
     """
 
     def __init__(self, name: str, secret: bytes) -> None:
-        self._exchange = Exchange(Role.LISTENER, name, secret)
+        self._exchange = PAKEExchange(Role.LISTENER, name, secret)
 
     def answer(self, received: bytes, own: Details) -> bytes:
         """
@@ -86,7 +92,7 @@ class ListenersGreeting(Greeting):
         """
         try:
             self._seal = self._exchange.finish(received)
-        except BadMessage as bad:
+        except BadPAKEMessage as bad:
             raise WrongCode() from bad
         return self._exchange.message + self._seal.seal(own.toBytes())
 

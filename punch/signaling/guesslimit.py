@@ -31,7 +31,7 @@ class GuessLimit:
         self._outstanding = 0
         self._updated: float | None = None
 
-    def take(self, now: float) -> bool:
+    def takeToken(self, now: float) -> bool:
         """
         Take a token for one answer, if there is one.
         """
@@ -42,14 +42,14 @@ class GuessLimit:
         self._outstanding += 1
         return True
 
-    def right(self) -> None:
+    def returnToken(self) -> None:
         """
         The other side proved its knowledge: its token comes back.
         """
         self._outstanding -= 1
         self._left = min(self._left + 1.0, float(self._allowed))
 
-    def wrong(self) -> None:
+    def spendToken(self) -> None:
         """
         The other side guessed wrong, or left without a proof.
         """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from punch.errors import BadName
 from punch.signaling.code import Code
-from punch.signaling.greeting import ListenersGreeting
+from punch.signaling.greeting import ListenerGreeting
 from punch.signaling.guesslimit import GuessLimit
 
 CODE_GUESSES = 1
@@ -19,23 +19,25 @@ class MeetingPoint:
     """
     Where a listener waits.
 
-    C{lasting}: it is a standing name, not a code.
+    C{isLasting}: it is a standing name, not a code.
     """
 
-    def __init__(self, name: str, secret: bytes, guesses: GuessLimit, lasting: bool):
+    def __init__(
+        self, name: str, secret: bytes, guessLimit: GuessLimit, isLasting: bool
+    ):
         self.name = name
-        self.lasting = lasting
-        self.guesses = guesses
+        self.isLasting = isLasting
+        self.guessLimit = guessLimit
         self._secret = secret
-        self._spare: ListenersGreeting | None = None
-        self.prepare()
+        self._spare: ListenerGreeting | None = None
+        self.prepareGreeting()
 
     @classmethod
     def coded(cls, code: Code) -> MeetingPoint:
         """
         The place of a code: one wrong guess and it is dead.
         """
-        return cls(code.name, code.secret, GuessLimit(CODE_GUESSES), lasting=False)
+        return cls(code.name, code.secret, GuessLimit(CODE_GUESSES), isLasting=False)
 
     @classmethod
     def standing(cls, name: str, secret: bytes) -> MeetingPoint:
@@ -46,20 +48,20 @@ class MeetingPoint:
         """
         if name.isdigit():
             raise BadName(name)
-        guesses = GuessLimit(NAME_GUESSES, NAME_REFILL)
-        return cls(name, secret, guesses, lasting=True)
+        guessLimit = GuessLimit(NAME_GUESSES, NAME_REFILL)
+        return cls(name, secret, guessLimit, isLasting=True)
 
-    def greeting(self) -> ListenersGreeting:
+    def greeting(self) -> ListenerGreeting:
         """
         A greeting for one dialer.
         """
         spare, self._spare = self._spare, None
-        return spare or ListenersGreeting(self.name, self._secret)
+        return spare or ListenerGreeting(self.name, self._secret)
 
-    def prepare(self) -> None:
+    def prepareGreeting(self) -> None:
         """
         Have the next greeting ready: that takes milliseconds, which its dialer is
         spared.
         """
         if self._spare is None:
-            self._spare = ListenersGreeting(self.name, self._secret)
+            self._spare = ListenerGreeting(self.name, self._secret)

@@ -16,13 +16,13 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from punch.ice.candidate import MAXIMUM, BadCandidate, Candidate
+from punch.ice.candidate import MAX_CANDIDATES, BadCandidate, Candidate
 from punch.nat.behavior import BadBehavior, ObservedBehavior
 from punch.nat.verdict import AttemptReport, BadReport
 
 PIN_SIZE = 32
 
-REHEARSAL = "rehearsal"
+TRIAL_DIAL = "rehearsal"
 """
 The feature by which a dialer says that it wants no link: it tries how it would meet us,
 and leaves.
@@ -84,20 +84,20 @@ class Details:
         try:
             fields = json.loads(data)
             pin = bytes.fromhex(fields["pin"])
-            candidates = textsIn(fields, "candidates")
-            features = textsIn(fields, "features")
+            candidates = _stringsIn(fields, "candidates")
+            features = _stringsIn(fields, "features")
             optional = [fields.get(name, "") for name in _OPTIONAL]
-            again, seat = textsIn({"optional": optional}, "optional")
+            again, seat = _stringsIn({"optional": optional}, "optional")
             nat = _behaviorIn(fields)
         except (ValueError, TypeError, KeyError, RecursionError) as bad:
             raise BadDetails("not the shape of details") from bad
         if len(pin) != PIN_SIZE:
             raise BadDetails("a pin of the wrong size")
         features = features[:_MOST_FEATURES]
-        return cls(pin, known(candidates), frozenset(features), again, seat, nat)
+        return cls(pin, _readable(candidates), frozenset(features), again, seat, nat)
 
 
-def textsIn(fields: Any, name: str) -> list[str]:
+def _stringsIn(fields: Any, name: str) -> list[str]:
     """
     A list of texts; empty if there is none.
 
@@ -119,12 +119,12 @@ def _behaviorIn(fields: dict[str, Any]) -> ObservedBehavior | None:
         return None
 
 
-def known(texts: list[str]) -> tuple[Candidate, ...]:
+def _readable(texts: list[str]) -> tuple[Candidate, ...]:
     """
     The candidates that we can read, as far as they are not too many.
     """
     read = []
-    for text in texts[:MAXIMUM]:
+    for text in texts[:MAX_CANDIDATES]:
         try:
             read.append(Candidate.fromText(text))
         except BadCandidate:
@@ -132,7 +132,7 @@ def known(texts: list[str]) -> tuple[Candidate, ...]:
     return tuple(read)
 
 
-MOST = 16
+MAX_NOTES = 16
 """
 Notes that are taken in one introduction.
 """
@@ -177,8 +177,8 @@ class Note:
         """
         try:
             fields = json.loads(data)
-            candidates = textsIn(fields, "candidates")
-            return cls(_behaviorIn(fields), known(candidates), _reportIn(fields))
+            candidates = _stringsIn(fields, "candidates")
+            return cls(_behaviorIn(fields), _readable(candidates), _reportIn(fields))
         except (ValueError, TypeError, AttributeError, RecursionError) as bad:
             raise BadNote("not the shape of a note") from bad
 

@@ -25,7 +25,7 @@ Bytes in a PAKE message: the side, and a group element.
 """
 
 
-class BadMessage(ValueError):
+class BadPAKEMessage(ValueError):
     """
     These bytes are not the other side's PAKE message.
     """
@@ -78,7 +78,7 @@ def _deriveKey(key: bytes, sender: Role) -> bytes:
     return HKDFExpand(SHA256(), 32, info).derive(key)
 
 
-class Exchange:
+class PAKEExchange:
     """
     Our half of one exchange.  It is used once.
     """
@@ -105,10 +105,10 @@ class Exchange:
         @raise BadMessage: it is none.
         """
         if len(message) != MESSAGE_SIZE:
-            raise BadMessage()
+            raise BadPAKEMessage()
         try:
             key = self._spake.finish(message)
         except Exception as bad:
             # The package has no one base for what rubbish makes it raise.
-            raise BadMessage() from bad
+            raise BadPAKEMessage() from bad
         return Seal(key, self._role)

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from punch.ice.candidate import (
-    MAXIMUM,
+    MAX_CANDIDATES,
     BadCandidate,
     Candidate,
     Kind,
-    isUsable,
-    trusted,
-    usable,
+    isUsableAddress,
+    trustedAddresses,
+    usableCandidates,
 )
 from punch.net.address import parseAddresses, tcpAddress
 
@@ -155,7 +155,7 @@ def test_neverUsable(ip: str, overLoopback: bool) -> None:
     Nobody makes us dial multicast, broadcast or unspecified addresses, nor
     link-local ones of IPv6, whose zone we don't know.
     """
-    assert not isUsable(tcpAddress(ip, 1), overLoopback)
+    assert not isUsableAddress(tcpAddress(ip, 1), overLoopback)
 
 
 @pytest.mark.parametrize("ip", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
@@ -163,8 +163,8 @@ def test_loopback(ip: str) -> None:
     """
     Loopback is for peers met over loopback.
     """
-    assert isUsable(tcpAddress(ip, 1), overLoopback=True)
-    assert not isUsable(tcpAddress(ip, 1), overLoopback=False)
+    assert isUsableAddress(tcpAddress(ip, 1), overLoopback=True)
+    assert not isUsableAddress(tcpAddress(ip, 1), overLoopback=False)
 
 
 @pytest.mark.parametrize("overLoopback", [False, True])
@@ -176,31 +176,31 @@ def test_alwaysUsable(ip: str, overLoopback: bool) -> None:
     """
     Public, private and shared addresses may be dialed.
     """
-    assert isUsable(tcpAddress(ip, 1), overLoopback)
+    assert isUsableAddress(tcpAddress(ip, 1), overLoopback)
 
 
-@given(st.lists(candidates, max_size=3 * MAXIMUM), st.booleans())
+@given(st.lists(candidates, max_size=3 * MAX_CANDIDATES), st.booleans())
 def test_usable(offered: list[Candidate], overLoopback: bool) -> None:
     """
     What is taken was offered, is usable, comes best first, each address once, and
     is not more than the bound.
     """
-    taken = usable(offered, overLoopback)
+    taken = usableCandidates(offered, overLoopback)
     assert set(taken) <= set(offered)
-    assert all(isUsable(each.address, overLoopback) for each in taken)
+    assert all(isUsableAddress(each.address, overLoopback) for each in taken)
     priorities = [each.priority for each in taken]
     assert priorities == sorted(priorities, reverse=True)
-    assert len({each.address for each in taken}) == len(taken) <= MAXIMUM
+    assert len({each.address for each in taken}) == len(taken) <= MAX_CANDIDATES
 
 
 def test_tooMany() -> None:
     """
     Past the bound it is the worst that are dropped, wherever they stood.
     """
-    worse = [host(f"192.0.2.{n}") for n in range(1, MAXIMUM + 1)]
+    worse = [host(f"192.0.2.{n}") for n in range(1, MAX_CANDIDATES + 1)]
     best = host("2001:db8::1")
-    taken = usable([*worse, best], overLoopback=False)
-    assert taken == [best, *worse[: MAXIMUM - 1]]
+    taken = usableCandidates([*worse, best], overLoopback=False)
+    assert taken == [best, *worse[: MAX_CANDIDATES - 1]]
 
 
 def test_fairShare() -> None:
@@ -208,16 +208,16 @@ def test_fairShare() -> None:
     Past the bound neither family crowds the other out, however many addresses a host
     has: those of IPv6 that it made for privacy may be dozens.
     """
-    six = [host(f"2001:db8::{n:x}") for n in range(1, 3 * MAXIMUM)]
+    six = [host(f"2001:db8::{n:x}") for n in range(1, 3 * MAX_CANDIDATES)]
     four = [
         host("192.0.2.1"),
         Candidate(Kind.SERVER_REFLEXIVE, tcpAddress("192.0.2.2", 1)),
     ]
-    taken = usable([*six, *four], overLoopback=False)
-    assert taken == [*six[: MAXIMUM - 2], *four]
-    many = [host(f"192.0.2.{n}") for n in range(1, 3 * MAXIMUM)]
-    taken = usable([*many, *six], overLoopback=False)
-    assert taken == [*six[: MAXIMUM // 2], *many[: MAXIMUM // 2]]
+    taken = usableCandidates([*six, *four], overLoopback=False)
+    assert taken == [*six[: MAX_CANDIDATES - 2], *four]
+    many = [host(f"192.0.2.{n}") for n in range(1, 3 * MAX_CANDIDATES)]
+    taken = usableCandidates([*many, *six], overLoopback=False)
+    assert taken == [*six[: MAX_CANDIDATES // 2], *many[: MAX_CANDIDATES // 2]]
 
 
 def test_bad() -> None:
@@ -225,8 +225,8 @@ def test_bad() -> None:
     The useless ones take nobody's place.
     """
     bad = [host(ip) for ip in NEVER]
-    good = [host(f"192.0.2.{n}") for n in range(1, MAXIMUM + 1)]
-    assert usable(bad + good, overLoopback=False) == good
+    good = [host(f"192.0.2.{n}") for n in range(1, MAX_CANDIDATES + 1)]
+    assert usableCandidates(bad + good, overLoopback=False) == good
 
 
 def test_str() -> None:
@@ -258,11 +258,11 @@ def test_trusted(first: str, other: str, isTrusted: bool) -> None:
     Nobody from outside sends us into our own networks, or onto our own host.
     """
     known = [tcpAddress(first, 4040), tcpAddress(other, 4041)]
-    assert trusted(known) == (known if isTrusted else known[:1])
+    assert trustedAddresses(known) == (known if isTrusted else known[:1])
 
 
 def test_trustedNobody() -> None:
     """
     A rendezvous whose own address has a zone has no vantages that we could name.
     """
-    assert trusted(parseAddresses([":4040", ":4041"], "fe80::1%eth0")) == []
+    assert trustedAddresses(parseAddresses([":4040", ":4041"], "fe80::1%eth0")) == []

@@ -278,7 +278,7 @@ def test_heldStranger() -> None:
     checklist.release(OTHER.address, Outcome.REJECTED, 0.0)
     assert checklist.nextDue() is None
     assert OTHER.address not in checklist
-    assert isinstance(checklist.verdict(), NoAnswer)
+    assert isinstance(checklist.failure(), NoAnswer)
 
 
 def test_questions() -> None:
@@ -312,7 +312,7 @@ def test_questions() -> None:
     ],
 )
 def test_verdict(
-    peer: list[Outcome], other: list[Outcome], verdict: type[ConnectError]
+    peer: list[Outcome], other: list[Outcome], failure: type[ConnectError]
 ) -> None:
     """
     What happened to all the addresses decides what a person is told.
@@ -322,7 +322,7 @@ def test_verdict(
         checklist.conclude(PEER.address, outcome, 1.0)
     for outcome in other:
         checklist.conclude(OTHER.address, outcome, 1.0)
-    assert type(checklist.verdict()) is verdict
+    assert type(checklist.failure()) is failure
 
 
 @pytest.mark.parametrize("released", [False, True])
@@ -334,14 +334,14 @@ def test_verdictHeld(released: bool) -> None:
     checklist.hold(PEER.address)
     if released:
         checklist.release(PEER.address, Outcome.REJECTED, 1.0)
-    assert isinstance(checklist.verdict(), NotAttached)
+    assert isinstance(checklist.failure(), NotAttached)
 
 
 def test_verdictNames() -> None:
     """
     The addresses that were tried are named.
     """
-    said = str(listing(PEER, V6).verdict())
+    said = str(listing(PEER, V6).failure())
     assert "192.0.2.1:4040 (server-reflexive)" in said
     assert "[2001:db8::1]:4040 (host)" in said
 
@@ -362,7 +362,7 @@ def test_verdictMany(ports: list[int], searched: int, said: str) -> None:
     """
     host = PEER.address.host
     predicted = [Candidate(Kind.PREDICTED, tcpAddress(host, each)) for each in ports]
-    detail = listing(PEER, *predicted).verdict(searched).detail
+    detail = listing(PEER, *predicted).failure(searched).detail
     assert detail == f"tried 192.0.2.1:4040 (server-reflexive){said}"
 
 
@@ -419,6 +419,6 @@ def test_isNews() -> None:
     """
     checklist = listing(PEER, OTHER)
     outcomes = ["started", "refused", "refused", "timed out", "refused"]
-    news = [checklist.isNews(PEER.address, each) for each in outcomes]
+    news = [checklist.isNewOutcome(PEER.address, each) for each in outcomes]
     assert news == [True, True, False, True, True]
-    assert checklist.isNews(OTHER.address, "refused")
+    assert checklist.isNewOutcome(OTHER.address, "refused")

@@ -27,7 +27,7 @@ from punch.net.address import Address, tcpAddress
 from punch.net.connection import Connection
 from punch.peer.porttraversal import MOST_PREDICTED, PortTraversal, TraversalContext
 from punch.role import Role
-from punch.signaling.messages import MOST, Note
+from punch.signaling.messages import MAX_NOTES, Note
 from punch.traceevents import TraceEvent, TraversalStarted
 
 PEER = tcpAddress("198.51.100.1", 5000)
@@ -160,9 +160,9 @@ def test_endless() -> None:
     """
     meeting = _Meeting(7000)
     meeting.start(NEXT)
-    for port in range(5001, 5001 + 2 * MOST):
+    for port in range(5001, 5001 + 2 * MAX_NOTES):
         meeting.approach.noteReceived(offered(port))
-    assert len(meeting.connects) == MOST
+    assert len(meeting.connects) == MAX_NOTES
     meeting.end()
 
 
@@ -316,10 +316,10 @@ def test_mostPredicted() -> None:
     """
     meeting = _Meeting(7000)
     meeting.start(NEXT)
-    for first in range(5000, 5000 + 16 * MOST, 16):
+    for first in range(5000, 5000 + 16 * MAX_NOTES, 16):
         ports = range(first, first + 16)
         meeting.approach.noteReceived(
             Note(candidates=tuple(offered(port).candidates[0] for port in ports))
         )
-    assert len(meeting.connects) == MOST_PREDICTED < 16 * MOST
+    assert len(meeting.connects) == MOST_PREDICTED < 16 * MAX_NOTES
     meeting.end()

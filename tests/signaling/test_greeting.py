@@ -10,9 +10,9 @@ from punch.errors import WrongCode
 from punch.ice.candidate import Candidate, Kind
 from punch.net.address import tcpAddress
 from punch.role import Role
-from punch.signaling.greeting import DialersGreeting, ListenersGreeting
+from punch.signaling.greeting import DialerGreeting, ListenerGreeting
 from punch.signaling.messages import Details
-from punch.signaling.pake import MESSAGE_SIZE, Exchange
+from punch.signaling.pake import MESSAGE_SIZE, PAKEExchange
 
 DIALERS = Details(b"d" * 32, (Candidate(Kind.HOST, tcpAddress("192.0.2.1", 1)),))
 LISTENERS = Details(b"l" * 32, features=frozenset({"later"}))
@@ -20,11 +20,11 @@ LISTENERS = Details(b"l" * 32, features=frozenset({"later"}))
 
 def pair(
     dialers: bytes = b"words", listeners: bytes = b"words", name: str = "7"
-) -> tuple[DialersGreeting, ListenersGreeting]:
+) -> tuple[DialerGreeting, ListenerGreeting]:
     """
     Both sides, each with its secret.
     """
-    return DialersGreeting("7", dialers), ListenersGreeting(name, listeners)
+    return DialerGreeting("7", dialers), ListenerGreeting(name, listeners)
 
 
 def test_met() -> None:
@@ -57,7 +57,7 @@ def test_guessed() -> None:
     A dialer with other words that goes on regardless is found out.
     """
     _, listener = pair()
-    guess = Exchange(Role.DIALER, "7", b"guess")
+    guess = PAKEExchange(Role.DIALER, "7", b"guess")
     seal = guess.finish(listener.answer(guess.message, LISTENERS)[:MESSAGE_SIZE])
     with pytest.raises(WrongCode):
         listener.finish(seal.seal(DIALERS.toBytes()))
@@ -117,7 +117,7 @@ def test_oneGuess() -> None:
     A second message gives no second guess.
     """
     dialer, listener = pair()
-    listener.answer(Exchange(Role.DIALER, "7", b"guess").message, LISTENERS)
+    listener.answer(PAKEExchange(Role.DIALER, "7", b"guess").message, LISTENERS)
     with pytest.raises(WrongCode):
         listener.answer(dialer.message, LISTENERS)
 
@@ -127,7 +127,7 @@ def test_otherDetails() -> None:
     Sealed bytes that are no details, from one who knows the words, are refused.
     """
     _, listener = pair()
-    odd = Exchange(Role.DIALER, "7", b"words")
+    odd = PAKEExchange(Role.DIALER, "7", b"words")
     seal = odd.finish(listener.answer(odd.message, LISTENERS)[:MESSAGE_SIZE])
     with pytest.raises(WrongCode):
         listener.finish(seal.seal(b"no details"))

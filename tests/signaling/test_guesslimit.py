@@ -27,7 +27,7 @@ class _Guessing(RuleBasedStateMachine):
         self.guesses = GuessLimit(self.allowed, self.refill)
         self.now = 1000.0
         self.outstanding = 0
-        self.wrong = 0
+        self.spendToken = 0
 
     @rule(seconds=st.floats(0, 20))
     def wait(self, seconds: float) -> None:
@@ -41,21 +41,21 @@ class _Guessing(RuleBasedStateMachine):
         """
         Somebody wants an answer.
         """
-        if self.guesses.take(self.now):
+        if self.guesses.takeToken(self.now):
             self.outstanding += 1
 
     @precondition(lambda self: self.outstanding)
-    @rule(right=st.booleans())
-    def conclude(self, right: bool) -> None:
+    @rule(returnToken=st.booleans())
+    def conclude(self, returnToken: bool) -> None:
         """
         Somebody proves to know the secret, or does not.
         """
         self.outstanding -= 1
-        if right:
-            self.guesses.right()
+        if returnToken:
+            self.guesses.returnToken()
         else:
-            self.wrong += 1
-            self.guesses.wrong()
+            self.spendToken += 1
+            self.guesses.spendToken()
 
     @invariant()
     def bounded(self) -> None:
@@ -63,7 +63,7 @@ class _Guessing(RuleBasedStateMachine):
         There are never more guesses than were allowed and have grown since.
         """
         grown = (self.now - 1000.0) / self.refill if self.refill else 0.0
-        assert self.wrong + self.outstanding <= self.allowed + grown + 1e-6
+        assert self.spendToken + self.outstanding <= self.allowed + grown + 1e-6
         assert self.outstanding <= self.allowed
 
     @invariant()
@@ -71,7 +71,7 @@ class _Guessing(RuleBasedStateMachine):
         """
         C{exhausted} is for ever, and then only.
         """
-        dead = not self.refill and self.wrong == self.allowed
+        dead = not self.refill and self.spendToken == self.allowed
         assert self.guesses.exhausted is dead
 
 
@@ -91,12 +91,12 @@ def test_code() -> None:
     A code: one wrong guess and it is dead.
     """
     guesses = GuessLimit(1)
-    assert guesses.take(0.0)
-    assert not guesses.take(0.0)
+    assert guesses.takeToken(0.0)
+    assert not guesses.takeToken(0.0)
     assert not guesses.exhausted
-    guesses.wrong()
+    guesses.spendToken()
     assert guesses.exhausted
-    assert not guesses.take(1e9)
+    assert not guesses.takeToken(1e9)
 
 
 def test_right() -> None:
@@ -105,8 +105,8 @@ def test_right() -> None:
     """
     guesses = GuessLimit(1)
     for _ in range(10):
-        assert guesses.take(0.0)
-        guesses.right()
+        assert guesses.takeToken(0.0)
+        guesses.returnToken()
     assert not guesses.exhausted
 
 
@@ -116,12 +116,12 @@ def test_refill() -> None:
     """
     guesses = GuessLimit(2, REFILL)
     for _ in range(2):
-        assert guesses.take(0.0)
-        guesses.wrong()
-    assert not guesses.take(4.9)
-    assert guesses.take(5.1)
-    guesses.wrong()
-    assert [guesses.take(1000.0) for _ in range(3)] == [True, True, False]
+        assert guesses.takeToken(0.0)
+        guesses.spendToken()
+    assert not guesses.takeToken(4.9)
+    assert guesses.takeToken(5.1)
+    guesses.spendToken()
+    assert [guesses.takeToken(1000.0) for _ in range(3)] == [True, True, False]
 
 
 def test_aRightOneIsNoRefill() -> None:
@@ -129,11 +129,11 @@ def test_aRightOneIsNoRefill() -> None:
     While answers are outstanding their tokens do not grow.
     """
     guesses = GuessLimit(2, REFILL)
-    assert guesses.take(0.0)
-    assert guesses.take(0.0)
-    assert not guesses.take(1000.0)
-    guesses.right()
-    assert [guesses.take(1000.0) for _ in range(2)] == [True, False]
+    assert guesses.takeToken(0.0)
+    assert guesses.takeToken(0.0)
+    assert not guesses.takeToken(1000.0)
+    guesses.returnToken()
+    assert [guesses.takeToken(1000.0) for _ in range(2)] == [True, False]
 
 
 def test_nextAt() -> None:
@@ -142,8 +142,8 @@ def test_nextAt() -> None:
     """
     guesses = GuessLimit(1, REFILL)
     assert guesses.nextAt(10.0) == 10.0
-    assert guesses.take(10.0)
-    guesses.wrong()
+    assert guesses.takeToken(10.0)
+    guesses.spendToken()
     assert guesses.nextAt(10.0) == 15.0
     assert guesses.nextAt(12.0) == pytest.approx(15.0)
 
@@ -153,7 +153,7 @@ def test_nextNever() -> None:
     Without refill, only a token that comes back helps.
     """
     guesses = GuessLimit(1)
-    assert guesses.take(0.0)
+    assert guesses.takeToken(0.0)
     assert guesses.nextAt(0.0) is None
 
 
@@ -162,7 +162,7 @@ def test_nextOutstanding() -> None:
     Nor does refill help while every token is outstanding.
     """
     guesses = GuessLimit(1, REFILL)
-    assert guesses.take(0.0)
+    assert guesses.takeToken(0.0)
     assert guesses.nextAt(0.0) is None
 
 
@@ -177,15 +177,15 @@ def test_comingBack(now: float, refill: float, pauses: list[float]) -> None:
     is asked to come back now and sent away again.
     """
     guesses = GuessLimit(1, refill)
-    assert guesses.take(now)
-    guesses.wrong()
+    assert guesses.takeToken(now)
+    guesses.spendToken()
     later = now
     for pause in pauses:
         now += pause
         told = guesses.nextAt(now)
         assert told is not None
         later = told
-    if not guesses.take(later):
+    if not guesses.takeToken(later):
         told = guesses.nextAt(later)
         assert told is not None
         assert told > later

@@ -10,7 +10,7 @@ import pytest
 
 from punch.errors import WrongCode
 from punch.signaling.code import parseCode
-from punch.signaling.greeting import DialersGreeting
+from punch.signaling.greeting import DialerGreeting
 from punch.signaling.meetingpoint import NAME_GUESSES, NAME_REFILL, MeetingPoint
 from punch.signaling.messages import Details
 
@@ -22,7 +22,7 @@ def meets(place: MeetingPoint, name: str, secret: bytes) -> bool:
     """
     Whether a dialer with a name and a secret gets to meet who waits at a place.
     """
-    listener, dialer = place.greeting(), DialersGreeting(name, secret)
+    listener, dialer = place.greeting(), DialerGreeting(name, secret)
     answer = listener.answer(dialer.message, OURS)
     try:
         learned, last = dialer.answer(answer, THEIRS)
@@ -38,13 +38,13 @@ def test_coded() -> None:
     A code's place has its number for a name, and one guess for ever.
     """
     place = MeetingPoint.coded(CODE)
-    assert (place.name, place.lasting) == ("7", False)
+    assert (place.name, place.isLasting) == ("7", False)
     assert meets(place, "7", CODE.secret)
     assert not meets(place, "7", b"orbit-lemons")
-    assert place.guesses.take(0.0)
-    assert not place.guesses.take(1e9)
-    place.guesses.wrong()
-    assert place.guesses.exhausted
+    assert place.guessLimit.takeToken(0.0)
+    assert not place.guessLimit.takeToken(1e9)
+    place.guessLimit.spendToken()
+    assert place.guessLimit.exhausted
 
 
 def test_standing() -> None:
@@ -52,14 +52,14 @@ def test_standing() -> None:
     A standing name's place has some guesses, which come again.
     """
     place = MeetingPoint.standing("office", b"strong secret")
-    assert (place.name, place.lasting) == ("office", True)
+    assert (place.name, place.isLasting) == ("office", True)
     assert meets(place, "office", b"strong secret")
-    taken = [place.guesses.take(0.0) for _ in range(NAME_GUESSES + 1)]
+    taken = [place.guessLimit.takeToken(0.0) for _ in range(NAME_GUESSES + 1)]
     assert taken == [True] * NAME_GUESSES + [False]
     for _ in range(NAME_GUESSES):
-        place.guesses.wrong()
-    assert not place.guesses.exhausted
-    assert place.guesses.take(NAME_REFILL + 0.01)
+        place.guessLimit.spendToken()
+    assert not place.guessLimit.exhausted
+    assert place.guessLimit.takeToken(NAME_REFILL + 0.01)
 
 
 @pytest.mark.parametrize("times", [2, 5])
@@ -70,7 +70,7 @@ def test_greetings(times: int) -> None:
     place = MeetingPoint.coded(CODE)
     greetings = [place.greeting() for _ in range(times)]
     assert len(set(map(id, greetings))) == times
-    dialer = DialersGreeting("7", CODE.secret)
+    dialer = DialerGreeting("7", CODE.secret)
     answers = {each.answer(dialer.message, OURS)[:33] for each in greetings}
     assert len(answers) == times
 
@@ -83,7 +83,7 @@ def test_prepared() -> None:
     with patch("punch.signaling.meetingpoint.ListenersGreeting") as made:
         first = place.greeting()
         assert not made.called
-    place.prepare()
+    place.prepareGreeting()
     with patch("punch.signaling.meetingpoint.ListenersGreeting") as made:
         assert place.greeting() is not first
         assert not made.called

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punch.ice.candidate import MAXIMUM, Candidate, Kind
+from punch.ice.candidate import MAX_CANDIDATES, Candidate, Kind
 from punch.net.address import tcpAddress
-from punch.signaling.greeting import DialersGreeting, ListenersGreeting
+from punch.signaling.greeting import DialerGreeting, ListenerGreeting
 from punch.signaling.messages import PIN_SIZE, BadDetails, BadNote, Details, Note
 from tests.support.strategies import behaviors, jsons
 
@@ -29,7 +29,7 @@ candidates = st.builds(
 everyDetails = st.builds(
     Details,
     st.binary(min_size=PIN_SIZE, max_size=PIN_SIZE),
-    st.lists(candidates, max_size=MAXIMUM).map(tuple),
+    st.lists(candidates, max_size=MAX_CANDIDATES).map(tuple),
     st.frozensets(st.text(), max_size=8),
     st.text(),
     st.text(),
@@ -79,7 +79,7 @@ def test_anyJSON(value: Any) -> None:
     except BadDetails:
         return
     assert len(details.pin) == PIN_SIZE
-    assert len(details.candidates) <= MAXIMUM
+    assert len(details.candidates) <= MAX_CANDIDATES
 
 
 @pytest.mark.parametrize("levels", [900, 100_000])
@@ -141,7 +141,7 @@ def test_unknownCandidates() -> None:
         for port in range(1, 1000)
     ]
     details = Details.fromBytes(encoded(candidates=many))
-    assert len(details.candidates) == MAXIMUM
+    assert len(details.candidates) == MAX_CANDIDATES
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ notes = st.builds(
             st.just(Kind.PREDICTED),
             st.builds(tcpAddress, st.ip_addresses().map(str), st.integers(1, 65535)),
         ),
-        max_size=MAXIMUM,
+        max_size=MAX_CANDIDATES,
     ).map(tuple),
 )
 
@@ -228,7 +228,7 @@ def test_sealed() -> None:
     """
     Both sides can send notes once they have exchanged details, in any number.
     """
-    dialer, listener = DialersGreeting("7", b"words"), ListenersGreeting("7", b"words")
+    dialer, listener = DialerGreeting("7", b"words"), ListenerGreeting("7", b"words")
     details = Details(b"d" * 32)
     _, last = dialer.answer(listener.answer(dialer.message, details), details)
     listener.finish(last)
@@ -241,7 +241,7 @@ def test_forged() -> None:
     """
     What the rendezvous makes up is no note, and does not spoil the next.
     """
-    dialer, listener = DialersGreeting("7", b"words"), ListenersGreeting("7", b"words")
+    dialer, listener = DialerGreeting("7", b"words"), ListenerGreeting("7", b"words")
     details = Details(b"d" * 32)
     _, last = dialer.answer(listener.answer(dialer.message, details), details)
     listener.finish(last)

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punch.role import Role
-from punch.signaling.pake import MESSAGE_SIZE, BadMessage, BrokenSeal, Exchange, Seal
+from punch.signaling.pake import (
+    MESSAGE_SIZE,
+    BadPAKEMessage,
+    BrokenSeal,
+    PAKEExchange,
+    Seal,
+)
 
 
 def seals(
@@ -18,8 +24,8 @@ def seals(
     """
     The dialer's and the listener's seal, each from its own name and secret.
     """
-    dialer = Exchange(Role.DIALER, *one)
-    listener = Exchange(Role.LISTENER, *(other or one))
+    dialer = PAKEExchange(Role.DIALER, *one)
+    listener = PAKEExchange(Role.LISTENER, *(other or one))
     return dialer.finish(listener.message), listener.finish(dialer.message)
 
 
@@ -62,7 +68,7 @@ def test_fresh() -> None:
     """
     The same secret gives other messages and other keys each time.
     """
-    messages = {Exchange(Role.DIALER, "7", b"otter").message for _ in range(10)}
+    messages = {PAKEExchange(Role.DIALER, "7", b"otter").message for _ in range(10)}
     assert len(messages) == 10
     assert {len(each) for each in messages} == {MESSAGE_SIZE}
     (one, _), (other, _) = seals(), seals()
@@ -81,11 +87,11 @@ def test_fresh() -> None:
 )
 def test_anyBytes(role: Role, message: bytes) -> None:
     """
-    Any bytes finish the exchange or are L{BadMessage}.
+    Any bytes finish the exchange or are L{BadPAKEMessage}.
     """
     try:
-        Exchange(role, "7", b"otter").finish(message)
-    except BadMessage:
+        PAKEExchange(role, "7", b"otter").finish(message)
+    except BadPAKEMessage:
         return
     assert len(message) == MESSAGE_SIZE
 
@@ -104,8 +110,8 @@ def test_smallOrder(element: bytes) -> None:
     """
     Group elements that would fix the key whatever the secret are refused.
     """
-    with pytest.raises(BadMessage):
-        Exchange(Role.DIALER, "7", b"otter").finish(b"B" + element)
+    with pytest.raises(BadPAKEMessage):
+        PAKEExchange(Role.DIALER, "7", b"otter").finish(b"B" + element)
 
 
 @pytest.mark.parametrize("role", Role)
@@ -114,12 +120,12 @@ def test_reflected(role: Role) -> None:
     One's own message comes back from nobody who knows anything, whichever side it
     says it is of.
     """
-    exchange = Exchange(role, "7", b"otter")
-    with pytest.raises(BadMessage):
+    exchange = PAKEExchange(role, "7", b"otter")
+    with pytest.raises(BadPAKEMessage):
         exchange.finish(exchange.message)
-    exchange = Exchange(role, "7", b"otter")
+    exchange = PAKEExchange(role, "7", b"otter")
     side = {b"A": b"B", b"B": b"A"}[exchange.message[:1]]
-    with pytest.raises(BadMessage):
+    with pytest.raises(BadPAKEMessage):
         exchange.finish(side + exchange.message[1:])
 
 
@@ -127,10 +133,10 @@ def test_once() -> None:
     """
     An exchange is used once, so that it tells about one guess.
     """
-    dialer = Exchange(Role.DIALER, "7", b"otter")
-    listener = Exchange(Role.LISTENER, "7", b"otter")
+    dialer = PAKEExchange(Role.DIALER, "7", b"otter")
+    listener = PAKEExchange(Role.LISTENER, "7", b"otter")
     dialer.finish(listener.message)
-    with pytest.raises(BadMessage):
+    with pytest.raises(BadPAKEMessage):
         dialer.finish(listener.message)
 
 

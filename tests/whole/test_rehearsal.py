@@ -215,7 +215,7 @@ def test_olderListener(monkeypatch: pytest.MonkeyPatch) -> None:
     A listener that has not heard of rehearsals sees a dialer leave, and goes on under
     the same code.
     """
-    monkeypatch.setattr(introduction, "REHEARSAL", "not known yet")
+    monkeypatch.setattr(introduction, "TRIAL_DIAL", "not known yet")
     world = World()
     world.rendezvous.look()
     world.cast(behind(world, KEEPS), behind(world, KEEPS))

@@ -13,7 +13,7 @@ from punch.net.address import Address
 from punch.reasons import Reason
 from punch.rendezvous.client import RendezvousClient, connect
 from punch.signaling.code import parseCode
-from punch.signaling.greeting import DialersGreeting
+from punch.signaling.greeting import DialerGreeting
 from punch.signaling.messages import Details
 from punch.testing import MemoryHost
 
@@ -35,7 +35,7 @@ class Guesser:
     def __init__(self, host: MemoryHost, name: str, secret: bytes) -> None:
         self._host = host
         self._name = name
-        self._greeting = DialersGreeting(name, secret)
+        self._greeting = DialerGreeting(name, secret)
         self._client: RendezvousClient | None = None
         self._introduction = b""
         self.answers: list[bytes] = []
