@@ -296,7 +296,7 @@ def test_questions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("peer", "other", "verdict"),
+    ("peer", "other", "failure"),
     [
         ([], [], NoAnswer),
         ([Outcome.TIMED_OUT], [], NoAnswer),

@@ -80,10 +80,10 @@ def test_prepared() -> None:
     The arithmetic of a greeting is done before it is wanted, and not while it is.
     """
     place = MeetingPoint.coded(CODE)
-    with patch("punch.signaling.meetingpoint.ListenersGreeting") as made:
+    with patch("punch.signaling.meetingpoint.ListenerGreeting") as made:
         first = place.greeting()
         assert not made.called
     place.prepareGreeting()
-    with patch("punch.signaling.meetingpoint.ListenersGreeting") as made:
+    with patch("punch.signaling.meetingpoint.ListenerGreeting") as made:
         assert place.greeting() is not first
         assert not made.called
