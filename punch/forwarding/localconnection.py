@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 from punch.net.splice import End, SocketEnd
 from punch.streams.stream import Stream
 from punch.util.deferreds import SharedResult
-from punch.yamux.batching import LEAST, MOST
-from punch.yamux.session import PIECE
+from punch.yamux.batching import MAXIMUM, MINIMUM
+from punch.yamux.session import MAX_FRAME_DATA
 
 
 class LocalConnection(SocketEnd):
@@ -49,8 +49,8 @@ class LocalConnection(SocketEnd):
             # Without it nobody would notice that a host is gone.
             self.transport.setTcpKeepAlive(True)
             # What one read returns fills whole frames, which are sent together.
-            self.transport.bufferSize = MOST // LEAST * PIECE
-            self.transport.SEND_LIMIT = MOST
+            self.transport.bufferSize = MAXIMUM // MINIMUM * MAX_FRAME_DATA
+            self.transport.SEND_LIMIT = MAXIMUM
         self._connected(self)
 
     @property

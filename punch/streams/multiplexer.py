@@ -35,7 +35,7 @@ from punch.util.deferreds import SharedResult
 from punch.yamux import errors as refusals
 from punch.yamux.batching import BatchSize
 from punch.yamux.events import (
-    Closed,
+    Completed,
     Drained,
     Event,
     Finished,
@@ -45,7 +45,7 @@ from punch.yamux.events import (
     WentAway,
 )
 from punch.yamux.frames import HEADER_SIZE
-from punch.yamux.limits import Limits
+from punch.yamux.limits import SessionLimits
 from punch.yamux.session import Session
 
 MAX_STREAMS = 2000
@@ -59,7 +59,7 @@ Requests that may wait until the peer has acknowledged earlier ones.
 """
 
 # The session allows some more, for the streams that are being refused.
-_LIMITS = Limits(theirs=MAX_STREAMS + 256)
+_LIMITS = SessionLimits(remoteStreams=MAX_STREAMS + 256)
 
 _HINT = "does the other side use --expose or --forward too?"
 
@@ -207,7 +207,7 @@ class Multiplexer(Protocol):
         while self._waiting:
             try:
                 id = self._session.open()
-            except refusals.TooManyStreams:
+            except refusals.StreamLimitReached:
                 return
             except refusals.CannotOpen:
                 self._goAway()
@@ -266,11 +266,11 @@ class Multiplexer(Protocol):
 
     def pauseProducing(self) -> None:
         self._isFlowing = False
-        self._batch.filled(self.clock.seconds())
+        self._batch.paused(self.clock.seconds())
 
     def resumeProducing(self) -> None:
         self._isFlowing = True
-        self._batch.drained(self.clock.seconds())
+        self._batch.resumed(self.clock.seconds())
         self._pump()
 
     def stopProducing(self) -> None:
@@ -284,7 +284,7 @@ class Multiplexer(Protocol):
             return
         self._isPumping = True
         session, batch = self._session, self._batch
-        next = partial(session.nextPiece, self.clock.seconds())
+        next = partial(session.nextFrames, self.clock.seconds())
         try:
             while self._isFlowing and (pieces := batch.gather(next)):
                 self.transport.writeSequence(pieces)
@@ -317,7 +317,7 @@ class Multiplexer(Protocol):
         isTooMany = len(self._receivers) >= MAX_STREAMS
         self._receivers[id] = InboundRequest(self, stream, self._offers, isTooMany)
 
-    def _streamChanged(self, event: Finished | Reset | Closed | Drained) -> None:
+    def _streamChanged(self, event: Finished | Reset | Completed | Drained) -> None:
         receiver = self._receivers.get(event.stream)
         if receiver is None:
             return
@@ -330,7 +330,7 @@ class Multiplexer(Protocol):
             lost = ConnectionLost("the stream was reset")
             lost.__cause__ = StreamReset()
             receiver.lost(Failure(lost))
-        elif isinstance(event, Closed):
+        elif isinstance(event, Completed):
             self._drop(event.stream)
             receiver.lost(Failure(ConnectionDone()))
 

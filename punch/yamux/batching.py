@@ -1,10 +1,10 @@
 """
-The portion: how much is handed to the link at once.
+The batch: how many bytes of frames are written to the link at once.
 
-A portion costs its sender much the same whatever its size, so a fast link is served
-in large ones.  But a small write on another stream waits for the one before it, so a
-portion is never more than a link has lately taken within L{QUICK} seconds, or one
-frame.
+A write costs much the same whatever its size, so a fast link gets large batches.  But
+a small write on another stream has to wait for the batch before it.  So a batch is
+never larger than what the link has lately sent within L{TARGET_TIME} seconds, or than
+one frame.
 """
 
 from __future__ import annotations
@@ -12,40 +12,42 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-LEAST: Final = 64 << 10
+MINIMUM: Final = 64 << 10
 """
-Bytes of a portion on a slow link: one frame.
-"""
-
-MOST: Final = 4 * LEAST
-"""
-Bytes of a portion on the fastest link.
+Bytes of a batch on a slow link: one frame.
 """
 
-QUICK: Final = 0.002
+MAXIMUM: Final = 4 * MINIMUM
 """
-Seconds that a link may take for a portion.
+Bytes of a batch on the fastest link.
+"""
+
+TARGET_TIME: Final = 0.002
+"""
+Seconds that a link may take to send a batch.
 """
 
 
 class BatchSize:
     """
-    The size that fits a link, by how long that was full.
+    Fits the size of batches to one link, by how long the link pauses its producer
+    after a batch.  A multiplexer makes one for its link.
 
-    @ivar size: bytes.
+    @ivar size: bytes of the next batch.
     """
 
     __slots__ = ("_since", "size")
 
     def __init__(self) -> None:
-        self.size = LEAST
+        self.size = MINIMUM
         self._since: float | None = None
 
     def gather(self, next: Callable[[], list[bytes] | None]) -> list[bytes]:
         """
-        Ask for pieces until they are a portion, or there are no more.
+        Make a batch.
 
-        @return: all of them; none if there was none.
+        @param next: answers with the next pieces to send; L{None} if there are none.
+        @return: the pieces of the batch; empty if there was nothing to send.
         """
         found: list[bytes] = []
         size = 0
@@ -54,20 +56,24 @@ class BatchSize:
             size += sum(map(len, pieces))
         return found
 
-    def filled(self, now: float) -> None:
+    def paused(self, now: float) -> None:
         """
-        The link takes no more for now.
+        Note that the link takes no more for now.
+
+        @param now: seconds.
         """
         self._since = now
 
-    def drained(self, now: float) -> None:
+    def resumed(self, now: float) -> None:
         """
-        The link takes more.
+        Note that the link takes more, and fit the size to how long that took.
+
+        @param now: seconds.
         """
         if self._since is None:
             return
         taken, self._since = now - self._since, None
-        if taken > QUICK:
-            self.size = max(self.size // 2, LEAST)
-        elif taken * 2 <= QUICK:
-            self.size = min(self.size * 2, MOST)
+        if taken > TARGET_TIME:
+            self.size = max(self.size // 2, MINIMUM)
+        elif taken * 2 <= TARGET_TIME:
+            self.size = min(self.size * 2, MAXIMUM)

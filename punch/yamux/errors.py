@@ -1,5 +1,5 @@
 """
-Why a stream cannot be opened.
+The errors with which a session refuses to open a stream.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ class CannotOpen(Exception):
     """
 
 
-class StreamsExhausted(CannotOpen):
+class StreamIdsExhausted(CannotOpen):
     """
-    All ids were used: they never wrap, so it takes a new link.
+    All stream ids of this side are used.  Ids never wrap, so only a new link helps.
     """
 
 
-class TooManyStreams(CannotOpen):
+class StreamLimitReached(CannotOpen):
     """
-    Too many streams live, or wait for the peer to acknowledge them; later there
-    may be room.
+    Too many streams are open, or wait for the peer to acknowledge them.  There may be
+    room later.
     """
 
 
 class GoneAway(CannotOpen):
     """
-    One of the two sides has said that it wants no new streams.
+    One of the two sides has sent a go-away: it wants no new streams.
     """

@@ -1,8 +1,8 @@
 """
-What happened on a session's streams.
+The events of a session: what the peer did to its streams.
 
-Not frozen, unlike other events: one is made for each piece of payload, and a
-frozen dataclass takes three times as long to make.
+They are not frozen, unlike other events: one is made for each piece of payload, and
+a frozen dataclass takes three times as long to make.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Opened:
 @dataclass(slots=True)
 class Received:
     """
-    The next bytes of a stream.  They count against its window until they are
-    reported as consumed.
+    The next bytes of a stream arrived.  They count against its window until
+    L{Session.consumed<punch.yamux.session.Session.consumed>} is told of them.
     """
 
     stream: int
@@ -50,7 +50,7 @@ class Reset:
 
 
 @dataclass(slots=True)
-class Closed:
+class Completed:
     """
     Both sides have finished, and our last frame was handed out: the stream is
     over, and the session has forgotten it.
@@ -80,4 +80,4 @@ class WentAway:
     code: int
 
 
-Event: TypeAlias = Opened | Received | Finished | Reset | Closed | Drained | WentAway
+Event: TypeAlias = Opened | Received | Finished | Reset | Completed | Drained | WentAway

@@ -1,9 +1,9 @@
 """
-Frames: a header of 12 bytes, and behind one of type DATA its payload
-(specification, "Framing").
+The frames of yamux: a header of 12 bytes, followed by the payload in a frame of type
+DATA (specification, "Framing").
 
-Payload passes through in the pieces in which it arrives; only a header is held
-until it is whole, so the decoder holds less than 12 bytes.
+The decoder hands on payload in the pieces in which it arrives.  It holds only an
+incomplete header, so less than 12 bytes.
 """
 
 from __future__ import annotations
@@ -43,8 +43,10 @@ _HEADER = struct.Struct("!BBHII")
 
 class Header(NamedTuple):
     """
-    One frame's header.  C{length} is the payload's size, the window's increase,
-    the ping's value or the go-away's code, by C{type}.
+    The header of one frame.
+
+    @ivar length: depends on C{type}: the payload's size in bytes, the window's
+        increase in bytes, the ping's value or the go-away's code.
     """
 
     type: int
@@ -55,14 +57,14 @@ class Header(NamedTuple):
 
 def encode(type: int, flags: int, stream: int, length: int) -> bytes:
     """
-    A header: the whole of a frame that is not DATA.
+    Encode a header.  A frame that is not DATA consists of its header alone.
     """
     return _HEADER.pack(_VERSION, type, flags, stream, length)
 
 
-class Decoder(PieceDecoder[Header]):
+class FrameDecoder(PieceDecoder[Header]):
     """
-    Bytes in, headers and pieces of payload out.
+    Takes the bytes that arrive and answers with headers and pieces of payload.
     """
 
     __slots__ = ()

@@ -1,5 +1,5 @@
 """
-What one session may take of our memory.
+The limits of a session: how much of our memory its peer can make it take.
 """
 
 from __future__ import annotations
@@ -10,33 +10,34 @@ from punch.yamux.window import INITIAL_WINDOW
 
 
 @dataclass(frozen=True)
-class Limits:
+class SessionLimits:
     """
-    Bounds of one session.
+    The limits of one session.  Who makes the session chooses them.
 
-    @ivar theirs: streams of the peer's that may live at once; more are reset.
-    @ivar ours: streams of ours that may live at once.
-    @ivar backlog: streams of ours that may wait for the peer's ACK (libp2p's
-        yamux specification, "ACK backlog").
+    @ivar remoteStreams: streams that the peer may have open at once; more are reset.
+    @ivar localStreams: streams that we may have open at once.
+    @ivar unacknowledged: streams that we may have opened and that wait for the peer's
+        ACK (libp2p's yamux specification, "ACK backlog").
     @ivar window: bytes to which one stream's receive window may grow.
-    @ivar growth: bytes by which all windows together may exceed the initial ones.
-    @ivar waiting: control frames that the peer may make us queue.
+    @ivar windowGrowth: bytes by which all windows together may exceed their initial
+        sizes.
+    @ivar controlFrames: control frames that the peer may make us queue.
     """
 
-    theirs: int = 2048
-    ours: int = 2048
-    backlog: int = 256
+    remoteStreams: int = 2048
+    localStreams: int = 2048
+    unacknowledged: int = 256
     window: int = 16 << 20
-    growth: int = 64 << 20
-    waiting: int = 16384
+    windowGrowth: int = 64 << 20
+    controlFrames: int = 16384
 
     def __post_init__(self) -> None:
         """
-        @raise ValueError: the window is below the one that the specification
-            gives to every stream.
+        @raise ValueError: the window is smaller than the one with which the
+            specification has every stream start.
         """
         if self.window < INITIAL_WINDOW:
             raise ValueError(f"a window of {self.window} bytes")
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = SessionLimits()

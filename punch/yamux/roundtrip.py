@@ -1,7 +1,7 @@
 """
-The round trip, measured with pings (specification, "Type Field").
+The round trip time, measured with pings (specification, "Type Field").
 
-No timer: a ping goes out only when windows move, and then rarely.
+There is no timer: a ping goes out only when windows move, and then rarely.
 """
 
 from __future__ import annotations
@@ -16,52 +16,59 @@ Seconds between two pings, at least.
 """
 
 
-class RoundTrip:
+class RoundTripMeter:
     """
-    One side's measurement of the round trip.
+    Decides when to send a ping, and measures how long its answer takes.  A session
+    has one.
 
-    @ivar minimum: seconds, the least that was measured (what is more was spent
-        waiting in queues, which is no reason for larger windows); L{None} before
-        the first answer.
+    @ivar minimum: the shortest round trip measured, in seconds; L{None} before the
+        first answer.  A longer one was spent in queues, and that is no reason for
+        larger windows.
+    @ivar pingWanted: whether a ping is to be sent.
     """
 
-    __slots__ = ("_asked", "_value", "_waiting", "minimum", "wanted")
+    __slots__ = ("_sentAt", "_value", "_waiting", "minimum", "pingWanted")
 
     def __init__(self) -> None:
         self.minimum: float | None = None
-        self.wanted = False
-        self._asked: float | None = None
+        self.pingWanted = False
+        self._sentAt: float | None = None
         self._value = 0
         self._waiting = False
 
-    def moving(self, now: float) -> None:
+    def windowMoved(self, now: float) -> None:
         """
-        Windows move: it is worth a ping, if the last one was long ago.
+        Note that a window moves: ask for a ping if the last one was long ago.
+
+        @param now: seconds.
         """
         if self._waiting:
             return
-        if self._asked is None or now - self._asked >= PERIOD:
-            self.wanted = True
+        if self._sentAt is None or now - self._sentAt >= PERIOD:
+            self.pingWanted = True
 
-    def ask(self, now: float) -> int:
+    def startPing(self, now: float) -> int:
         """
-        The value of the wanted ping, which goes out now.
+        Note that the wanted ping goes out now.
+
+        @return: the value to send with it.
         """
-        self.wanted = False
+        self.pingWanted = False
         self._waiting = True
-        self._asked = now
+        self._sentAt = now
         self._value = (self._value + 1) & 0xFFFFFFFF
         return self._value
 
-    def answered(self, value: int, now: float) -> None:
+    def pingAnswered(self, value: int, now: float) -> None:
         """
-        The peer answered a ping.
+        Note that the peer answered a ping.
 
-        @raise ProtocolViolation: it is not the one that we sent.
+        @raise ProtocolViolation: C{value} is not that of a ping that waits for its
+            answer.
         """
-        if not self._waiting or value != self._value or self._asked is None:
+        if not self._waiting or value != self._value or self._sentAt is None:
             raise ProtocolViolation(f"an answer to no ping of ours ({value})")
         self._waiting = False
-        measured = max(0.0, now - self._asked)
+        measured = max(0.0, now - self._sentAt)
         if self.minimum is None or measured < self.minimum:
             self.minimum = measured

@@ -1,16 +1,16 @@
 """
-A session: one side's view of all streams on one link.
+The session: one side's state of all streams on one link.
 
-What the specification leaves open, decided:
+The specification leaves these points open; here they are decided so:
 
-  - a SYN is acknowledged at once, with a window update; ours goes with the first
-    data if there is some by the stream's first turn, and SYNs go in the order of
-    their ids;
-  - frames for a stream that is over are ignored, since the peer may not have
-    known; for a stream that never was they are a violation;
-  - after a go-away, whoever said it, we open none and refuse the peer's if it was
-    ours; the streams that live go on;
-  - data counts against the window when its header arrives.
+  - A SYN is acknowledged at once, with a window update.  Our own SYN goes with the
+    stream's first data, if there is some by the stream's first turn, and SYNs go in
+    the order of their ids.
+  - Frames for a stream that is over are ignored, since the peer may not know that yet.
+    Frames for a stream that never was are a violation.
+  - After a go-away of either side we open no streams.  After our own we also refuse
+    those that the peer opens.  The streams that are open go on.
+  - Data counts against the window when its header arrives.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import Final
 
 from punch.errors import Bug, ProtocolViolation
 from punch.role import Role
-from punch.yamux.control import Control
+from punch.yamux.control import ControlQueue
 from punch.yamux.errors import GoneAway
 from punch.yamux.events import (
-    Closed,
+    Completed,
     Drained,
     Event,
     Finished,
@@ -44,144 +44,150 @@ from punch.yamux.frames import (
     SESSION,
     SYN,
     WINDOW_UPDATE,
-    Decoder,
+    FrameDecoder,
     Header,
     encode,
 )
-from punch.yamux.limits import DEFAULT_LIMITS, Limits
-from punch.yamux.roundtrip import RoundTrip
-from punch.yamux.stream import Half, Stream
-from punch.yamux.streams import Streams
+from punch.yamux.limits import DEFAULT_LIMITS, SessionLimits
+from punch.yamux.roundtrip import RoundTripMeter
+from punch.yamux.stream import HalfState, StreamState
+from punch.yamux.streams import StreamTable
 
-PIECE: Final = (64 << 10) - HEADER_SIZE - 5
+MAX_FRAME_DATA: Final = (64 << 10) - HEADER_SIZE - 5
 """
-Bytes of data in one frame of ours, at most: what a small write on another stream
-may have to wait for.  With the frame's header and that of the link's record it
-fills four whole records of TLS.
+The most bytes of data in one frame that we send.  A small write on another stream may
+have to wait for that many.  With the frame's header and that of the link's record
+they fill four whole records of TLS.
 """
 
 NORMAL: Final = 0
+"""
+The code of a go-away without an error (specification, "Go Away").
+"""
 
 
 class Session:
     """
-    All streams on one link: calls and bytes in, events and bytes out.
+    One side's state of all streams on one link.  The multiplexer of the link makes it,
+    feeds it what arrives, tells it what the application wants, and sends what it
+    answers with.
 
-    A call that names a stream which is over does nothing: the caller may not
-    have seen the event yet.  One that names a stream which never was is a L{Bug}.
+    A call that names a stream which is over does nothing, since the caller may not
+    have seen the event yet.  One that names a stream which never was raises L{Bug}.
     """
 
-    def __init__(self, role: Role, limits: Limits = DEFAULT_LIMITS) -> None:
-        self._longest = limits.window
-        self._streams = Streams(role, limits)
-        self._leaving = False
-        self._peerLeft: int | None = None
-        self._roundTrip = RoundTrip()
-        self._control = Control(limits.waiting)
-        # Who has something to send, in turn: an ordered set.
-        self._turns: OrderedDict[int, Stream] = OrderedDict()
+    def __init__(self, role: Role, limits: SessionLimits = DEFAULT_LIMITS) -> None:
+        self._maxWindow = limits.window
+        self._streams = StreamTable(role, limits)
+        self._sentGoAway = False
+        self._receivedGoAway: int | None = None
+        self._roundTrip = RoundTripMeter()
+        self._control = ControlQueue(limits.controlFrames)
+        # The streams that have something to send, in turn: an ordered set.
+        self._roundRobin: OrderedDict[int, StreamState] = OrderedDict()
         self._events: list[Event] = []
-        self._decoder = Decoder()
-        # Where the payload goes that now arrives, if anywhere; how much of it is
-        # still to come; and whether FIN follows.
-        self._target: Stream | None = None
-        self._expected = 0
-        self._finAfter = False
+        self._decoder = FrameDecoder()
+        # The stream whose payload now arrives, if it is not over; how many bytes of
+        # the payload are still to come; and whether FIN follows it.
+        self._payloadStream: StreamState | None = None
+        self._payloadLeft = 0
+        self._finFollows = False
 
-    # What the application wants.
+    # What the application does.
 
     @property
     def live(self) -> int:
         """
-        How many streams there are.
+        How many streams are open.
         """
         return len(self._streams)
 
     @property
     def roundTrip(self) -> float | None:
         """
-        Seconds, the shortest round trip measured; L{None} before the first.
+        The shortest round trip measured, in seconds; L{None} before the first.
         """
         return self._roundTrip.minimum
 
     def open(self) -> int:
         """
-        Open a stream; it may be written to at once.
+        Open a stream.  It can be written to at once.
 
-        @return: its id.
-        @raise CannotOpen: L{GoneAway}, or as L{Streams.open}.
+        @return: the stream's id.
+        @raise CannotOpen: L{GoneAway}, or as L{StreamTable.open}.
         """
-        if self._leaving or self._peerLeft is not None:
+        if self._sentGoAway or self._receivedGoAway is not None:
             raise GoneAway
         stream = self._streams.open()
-        self._turns[stream.id] = stream
+        self._roundRobin[stream.id] = stream
         return stream.id
 
     def write(self, stream: int, data: bytes) -> None:
         """
-        Queue bytes.
+        Queue bytes on a stream.
 
-        @raise Bug: the stream was finished.
+        @raise Bug: L{finish} was called before.
         """
         found = self._streams.find(stream)
         if found is None or not data:
             return
-        if found.sending is not Half.OPEN:
+        if found.sending is not HalfState.OPEN:
             raise Bug(f"a write on stream {stream} after its end")
-        found.outgoing.put(data)
+        found.sendQueue.put(data)
         self._ready(found)
 
     def finish(self, stream: int) -> None:
         """
-        Send no more than what is queued; receiving goes on.
+        End our direction of a stream after what is queued.  Receiving goes on.
         """
         found = self._streams.find(stream)
-        if found is not None and found.sending is Half.OPEN:
-            found.sending = Half.FINISHING
+        if found is not None and found.sending is HalfState.OPEN:
+            found.sending = HalfState.FINISHING
             self._ready(found)
 
     def reset(self, stream: int) -> None:
         """
-        End both directions at once; what is queued is dropped.
+        End both directions of a stream at once and drop what is queued.
         """
         found = self._streams.find(stream)
         if found is None:
             return
-        if not found.owed & SYN:
+        if not found.owedFlags & SYN:
             self._control.put(encode(WINDOW_UPDATE, RST, stream, 0))
         self._forget(found)
 
     def consumed(self, stream: int, count: int, now: float) -> None:
         """
-        The application took C{count} received bytes, so the peer may send as many
-        more.
+        Note that the application consumed C{count} received bytes, so that the peer
+        may send as many more.
 
-        @raise Bug: so many were not received.
+        @param now: seconds.
+        @raise Bug: fewer bytes were received.
         """
         found = self._streams.find(stream)
-        if found is None or found.receiving is not Half.OPEN:
+        if found is None or found.receiving is not HalfState.OPEN:
             return
         roundTrip = self._roundTrip.minimum
-        grant = found.window.consume(count, now, roundTrip)
-        if grant or roundTrip is None:
-            self._roundTrip.moving(now)
-        if grant:
-            found.grant += grant
+        owedCredit = found.window.consume(count, now, roundTrip)
+        if owedCredit or roundTrip is None:
+            self._roundTrip.windowMoved(now)
+        if owedCredit:
+            found.owedCredit += owedCredit
             self._control.update(found)
 
     def queued(self, stream: int) -> int:
         """
-        Bytes written that were not handed out yet.
+        How many bytes of a stream were written and not sent yet.
         """
         found = self._streams.find(stream)
-        return 0 if found is None else found.outgoing.size
+        return 0 if found is None else found.sendQueue.size
 
     def goAway(self) -> None:
         """
-        No new streams, on either side; those that live go on.
+        Let neither side open new streams.  Those that are open go on.
         """
-        if not self._leaving:
-            self._leaving = True
+        if not self._sentGoAway:
+            self._sentGoAway = True
             self._control.put(encode(GO_AWAY, 0, SESSION, NORMAL))
 
     # What the link does.
@@ -190,104 +196,105 @@ class Session:
         """
         Take bytes that arrived.
 
+        @param now: seconds.
         @return: what L{takeEvents} would.
-        @raise ProtocolViolation: the peer broke the rules; the session is of no
-            use then.
+        @raise ProtocolViolation: the peer broke the rules.  The session cannot be used
+            after that.
         """
         for part in self._decoder.feed(data):
             if type(part) is bytes:
-                self._payload(part)
+                self._receivePayload(part)
             else:
                 assert isinstance(part, Header)
-                self._frame(part, now)
+                self._receiveHeader(part, now)
         return self.takeEvents()
 
     def takeEvents(self) -> list[Event]:
         """
-        What happened since the last call; L{nextPiece} too makes things happen.
+        The events since the last call.  L{nextFrames} makes events too.
         """
         events = self._events
         if events:
             self._events = []
         return events
 
-    def nextPiece(self, now: float) -> list[bytes] | None:
+    def nextFrames(self, now: float) -> list[bytes] | None:
         """
-        The next bytes for the link, for now: all waiting control frames, or else
-        one frame of data.
+        The next bytes to send: all waiting control frames, or else one frame of data.
 
-        @return: L{None} if nothing can be sent.
+        @param now: seconds.
+        @return: pieces; L{None} if nothing can be sent now.
         """
         control = self._control.take()
-        if self._roundTrip.wanted:
-            control.append(encode(PING, SYN, SESSION, self._roundTrip.ask(now)))
+        if self._roundTrip.pingWanted:
+            control.append(encode(PING, SYN, SESSION, self._roundTrip.startPing(now)))
         if control:
             return control
-        if not self._turns:
+        if not self._roundRobin:
             return None
-        _, stream = self._turns.popitem(last=False)
-        return self._dataOf(stream)
+        _, stream = self._roundRobin.popitem(last=False)
+        return self._nextDataFrame(stream)
 
     # Streams.
 
-    def _forget(self, stream: Stream) -> None:
+    def _forget(self, stream: StreamState) -> None:
         """
-        The stream is over: nothing of it stays.
+        Forget all of a stream that is over.
         """
         self._streams.remove(stream)
-        self._turns.pop(stream.id, None)
+        self._roundRobin.pop(stream.id, None)
         self._control.forget(stream)
-        if self._target is stream:
-            self._target = None
+        if self._payloadStream is stream:
+            self._payloadStream = None
 
-    def _closeIfOver(self, stream: Stream) -> None:
+    def _closeIfOver(self, stream: StreamState) -> None:
         if stream.isOver():
             self._forget(stream)
-            self._events.append(Closed(stream.id))
+            self._events.append(Completed(stream.id))
 
     # Sending.
 
-    def _ready(self, stream: Stream) -> None:
+    def _ready(self, stream: StreamState) -> None:
         """
-        Give the stream its turn if it has something to send; who waits already
-        keeps his place.
+        Give the stream a turn if it has something to send.  One that waits for its
+        turn already keeps its place.
         """
         if stream.isReady():
-            self._turns[stream.id] = stream
+            self._roundRobin[stream.id] = stream
 
-    def _dataOf(self, stream: Stream) -> list[bytes]:
+    def _nextDataFrame(self, stream: StreamState) -> list[bytes]:
         """
         The next frame of a stream whose turn it is.
         """
-        flags, stream.owed = stream.owed, 0
-        before = stream.outgoing.size
-        pieces = stream.outgoing.take(min(PIECE, stream.credit))
-        length = before - stream.outgoing.size
+        flags, stream.owedFlags = stream.owedFlags, 0
+        before = stream.sendQueue.size
+        pieces = stream.sendQueue.take(min(MAX_FRAME_DATA, stream.credit))
+        length = before - stream.sendQueue.size
         stream.credit -= length
-        if stream.sending is Half.FINISHING and not stream.outgoing.size:
+        if stream.sending is HalfState.FINISHING and not stream.sendQueue.size:
             flags |= FIN
-            stream.sending = Half.FINISHED
+            stream.sending = HalfState.FINISHED
         kind = DATA if length else WINDOW_UPDATE
         self._ready(stream)
-        if stream.outgoing.hasDrained():
+        if stream.sendQueue.hasDrained():
             self._events.append(Drained(stream.id))
         self._closeIfOver(stream)
         return [encode(kind, flags, stream.id, length), *pieces]
 
     # Receiving.
 
-    def _payload(self, data: bytes) -> None:
-        self._expected -= len(data)
-        stream = self._target
+    def _receivePayload(self, data: bytes) -> None:
+        self._payloadLeft -= len(data)
+        stream = self._payloadStream
         if stream is None:
             return
         self._events.append(Received(stream.id, data))
-        if not self._expected:
-            self._target = None
-            if self._finAfter:
+        if not self._payloadLeft:
+            self._payloadStream = None
+            if self._finFollows:
                 self._peerFinished(stream)
 
-    def _frame(self, header: Header, now: float) -> None:
+    def _receiveHeader(self, header: Header, now: float) -> None:
         if header.type == PING:
             self._ping(header, now)
         elif header.type == GO_AWAY:
@@ -300,13 +307,13 @@ class Session:
             self._control.checkRoom()
             self._control.put(encode(PING, ACK, SESSION, header.length))
         elif header.flags == ACK:
-            self._roundTrip.answered(header.length, now)
+            self._roundTrip.pingAnswered(header.length, now)
         else:
             raise ProtocolViolation(f"a ping with flags {header.flags:#x}")
 
     def _wentAway(self, code: int) -> None:
-        if code != self._peerLeft:
-            self._peerLeft = code
+        if code != self._receivedGoAway:
+            self._receivedGoAway = code
             self._events.append(WentAway(code))
 
     def _streamFrame(self, header: Header) -> None:
@@ -326,12 +333,12 @@ class Session:
         elif stream is not None:
             self._windowUpdate(stream, header)
 
-    def _accept(self, id: int) -> Stream | None:
+    def _accept(self, id: int) -> StreamState | None:
         """
         The peer opens a stream; L{None} if we refuse.
         """
         self._control.checkRoom()
-        stream = self._streams.accept(id, welcome=not self._leaving)
+        stream = self._streams.accept(id, welcome=not self._sentGoAway)
         if stream is None:
             self._control.put(encode(WINDOW_UPDATE, RST, id, 0))
             return None
@@ -339,26 +346,26 @@ class Session:
         self._events.append(Opened(id))
         return stream
 
-    def _data(self, stream: Stream | None, header: Header) -> None:
+    def _data(self, stream: StreamState | None, header: Header) -> None:
         """
         A DATA frame begins, for a stream that may be over.
         """
         length = header.length
-        self._target, self._expected = stream, length
-        self._finAfter = bool(header.flags & FIN)
+        self._payloadStream, self._payloadLeft = stream, length
+        self._finFollows = bool(header.flags & FIN)
         if stream is None:
-            if length > self._longest:
+            if length > self._maxWindow:
                 raise ProtocolViolation(f"{length} bytes beyond any window")
             return
         if length:
             self._charge(stream, length)
         else:
-            self._target = None
-            if self._finAfter:
+            self._payloadStream = None
+            if self._finFollows:
                 self._peerFinished(stream)
 
-    def _charge(self, stream: Stream, length: int) -> None:
-        if stream.receiving is not Half.OPEN:
+    def _charge(self, stream: StreamState, length: int) -> None:
+        if stream.receiving is not HalfState.OPEN:
             raise ProtocolViolation(f"data on stream {stream.id} after its end")
         if length > stream.window.credit:
             raise ProtocolViolation(
@@ -367,7 +374,7 @@ class Session:
             )
         stream.window.credit -= length
 
-    def _windowUpdate(self, stream: Stream, header: Header) -> None:
+    def _windowUpdate(self, stream: StreamState, header: Header) -> None:
         if stream.credit + header.length > MAXIMUM_LENGTH:
             raise ProtocolViolation(f"the window of stream {stream.id} overflows")
         stream.credit += header.length
@@ -375,9 +382,9 @@ class Session:
         if header.flags & FIN:
             self._peerFinished(stream)
 
-    def _peerFinished(self, stream: Stream) -> None:
-        if stream.receiving is not Half.OPEN:
+    def _peerFinished(self, stream: StreamState) -> None:
+        if stream.receiving is not HalfState.OPEN:
             raise ProtocolViolation(f"a second end of stream {stream.id}")
-        stream.receiving = Half.FINISHED
+        stream.receiving = HalfState.FINISHED
         self._events.append(Finished(stream.id))
         self._closeIfOver(stream)

@@ -1,7 +1,5 @@
 """
-One stream as its session sees it.
-
-What waits to be sent on one stream.
+The state of one stream in its session, with its send queue.
 """
 
 from __future__ import annotations
@@ -26,9 +24,9 @@ Bytes queued at which it may resume.
 
 class SendQueue:
     """
-    A queue of bytes.
+    The bytes that an application wrote to one stream and that were not sent yet.
 
-    @ivar size: bytes in it.
+    @ivar size: bytes in the queue.
     """
 
     __slots__ = ("_chunks", "_start", "_wasHigh", "size")
@@ -43,7 +41,7 @@ class SendQueue:
 
     def put(self, data: bytes) -> None:
         """
-        Append some bytes, not none.
+        Append C{data}, which is not empty.
         """
         if self._chunks is None:
             self._chunks = deque()
@@ -54,8 +52,10 @@ class SendQueue:
 
     def take(self, limit: int) -> list[bytes]:
         """
-        Remove up to C{limit} bytes, in as many pieces as they were put, each byte
-        copied once at most.
+        Remove up to C{limit} bytes.
+
+        @return: them, in the pieces in which they were put.  Each byte is copied once
+            at most.
         """
         taken: list[bytes] = []
         chunks = self._chunks
@@ -76,7 +76,8 @@ class SendQueue:
 
     def hasDrained(self) -> bool:
         """
-        Whether the queue has fallen from the high mark to the low one; said once.
+        Whether the queue has fallen from L{HIGH_MARK} to L{LOW_MARK}.  It is L{True}
+        once for each time.
         """
         if self._wasHigh and self.size <= LOW_MARK:
             self._wasHigh = False
@@ -84,9 +85,9 @@ class SendQueue:
         return False
 
 
-class Half(Enum):
+class HalfState(Enum):
     """
-    One direction of a stream.
+    The state of one direction of a stream.
     """
 
     OPEN = "open"
@@ -97,49 +98,54 @@ class Half(Enum):
     FINISHED = "finished"
 
 
-class Stream:
+class StreamState:
     """
-    A live stream: its two directions.
+    The state of an open stream.  A session's stream table makes and forgets it.
 
-    @ivar owed: flags that the next frame has to carry: SYN on a stream of ours,
-        ACK on one of the peer's.
-    @ivar grant: bytes that the next window update has to give.
+    @ivar owedFlags: flags that the next frame has to carry: SYN on a stream that we
+        opened, ACK on one that the peer opened.
+    @ivar owedCredit: bytes that the next window update has to grant to the peer.
     @ivar credit: bytes that we may still send.
+    @ivar window: the receive window.
+    @ivar sending: the direction to the peer.
+    @ivar receiving: the direction from the peer.
     """
 
     __slots__ = (
         "credit",
-        "grant",
         "id",
-        "outgoing",
-        "owed",
+        "owedCredit",
+        "owedFlags",
         "receiving",
+        "sendQueue",
         "sending",
         "window",
     )
 
-    def __init__(self, id: int, owed: int, window: ReceiveWindow) -> None:
+    def __init__(self, id: int, owedFlags: int, window: ReceiveWindow) -> None:
         self.id = id
-        self.owed = owed
+        self.owedFlags = owedFlags
         self.window = window
-        self.grant = 0
+        self.owedCredit = 0
         self.credit = INITIAL_WINDOW
-        self.outgoing = SendQueue()
-        self.sending = Half.OPEN
-        self.receiving = Half.OPEN
+        self.sendQueue = SendQueue()
+        self.sending = HalfState.OPEN
+        self.receiving = HalfState.OPEN
 
     def isReady(self) -> bool:
         """
-        Whether there is something that may be sent in its turn.
+        Whether a frame of this stream can be sent now.
         """
-        if self.owed & SYN:
+        if self.owedFlags & SYN:
             return True
-        if self.outgoing.size:
+        if self.sendQueue.size:
             return self.credit > 0
-        return self.sending is Half.FINISHING
+        return self.sending is HalfState.FINISHING
 
     def isOver(self) -> bool:
         """
         Whether both sides have finished.
         """
-        return self.sending is Half.FINISHED and self.receiving is Half.FINISHED
+        return (
+            self.sending is HalfState.FINISHED and self.receiving is HalfState.FINISHED
+        )

@@ -1,25 +1,26 @@
 """
-The live streams of a session, and the bounds on their number.
-
-Which ids belong to whom, and which were used (specification, "StreamID Field").
+The table of a session's open streams, with their ids and the bounds on their number.
 """
 
 from __future__ import annotations
 
 from punch.errors import Bug, ProtocolViolation
 from punch.role import Role
-from punch.yamux.errors import StreamsExhausted, TooManyStreams
+from punch.yamux.errors import StreamIdsExhausted, StreamLimitReached
 from punch.yamux.frames import ACK, MAXIMUM_ID, SESSION, SYN
-from punch.yamux.limits import Limits
-from punch.yamux.stream import Stream
-from punch.yamux.window import Growth, ReceiveWindow
+from punch.yamux.limits import SessionLimits
+from punch.yamux.stream import StreamState
+from punch.yamux.window import GrowthBudget, ReceiveWindow
 
 
 class StreamIds:
     """
-    The ids of one session: the dialer's are odd, the listener's even, each
-    side's only rise, and none comes twice.  So two numbers tell whether any id
-    was ever used, and nothing has to be kept of a stream that is over.
+    Allots the stream ids of one session and checks the peer's (specification,
+    "StreamID Field").
+
+    The dialer's ids are odd and the listener's even.  Each side's ids only rise.  So
+    two numbers tell whether an id was ever used, and nothing has to be kept of a
+    stream that is over.
     """
 
     __slots__ = ("_next", "_parity", "_theirs")
@@ -32,19 +33,19 @@ class StreamIds:
 
     def allot(self) -> int:
         """
-        The next id of ours.
+        Allot our next id.
 
-        @raise StreamsExhausted: there is none left.
+        @raise StreamIdsExhausted: there is none left.
         """
         if self._next > MAXIMUM_ID:
-            raise StreamsExhausted
+            raise StreamIdsExhausted
         id = self._next
         self._next += 2
         return id
 
     def isOurs(self, id: int) -> bool:
         """
-        Whether it is for us to open the stream of this id.
+        Whether this id is one of those that our side allots.
         """
         return id & 1 == self._parity
 
@@ -58,10 +59,9 @@ class StreamIds:
 
     def accept(self, id: int) -> None:
         """
-        The peer opens a stream of this id.
+        Note that the peer opens a stream of this id.
 
-        @raise ProtocolViolation: the id is one of ours, or was used, or should
-            have been used earlier.
+        @raise ProtocolViolation: the id is one of ours, or not above the last one.
         """
         if self.isOurs(id):
             raise ProtocolViolation(f"stream {id} opened by the wrong side")
@@ -70,19 +70,20 @@ class StreamIds:
         self._theirs = id
 
 
-class Streams:
+class StreamTable:
     """
-    The streams that live.  Of one that is over nothing stays; that it was is
-    known from its id.
+    The open streams of one session.
+
+    Nothing is kept of a stream that is over; its id tells that there was one.
     """
 
     __slots__ = ("_growth", "_ids", "_limits", "_live", "_theirs", "_unacknowledged")
 
-    def __init__(self, role: Role, limits: Limits) -> None:
+    def __init__(self, role: Role, limits: SessionLimits) -> None:
         self._limits = limits
-        self._growth = Growth(limits.growth)
+        self._growth = GrowthBudget(limits.windowGrowth)
         self._ids = StreamIds(role)
-        self._live: dict[int, Stream] = {}
+        self._live: dict[int, StreamState] = {}
         # How many of them the peer opened.
         self._theirs = 0
         # Those of ours that the peer has not acknowledged.
@@ -90,78 +91,82 @@ class Streams:
 
     def __len__(self) -> int:
         """
-        How many live.
+        How many streams are open.
         """
         return len(self._live)
 
-    def find(self, id: int) -> Stream | None:
+    def find(self, id: int) -> StreamState | None:
         """
-        The stream that the application means; L{None} if it is over.
+        Find the stream that the application means.
 
-        @raise Bug: there never was one.
+        @return: the stream; L{None} if it is over.
+        @raise Bug: there never was a stream of this id.
         """
         stream = self._live.get(id)
         if stream is None and not self._ids.wasOpened(id):
             raise Bug(f"no stream {id}")
         return stream
 
-    def findForPeer(self, id: int) -> Stream | None:
+    def findForPeer(self, id: int) -> StreamState | None:
         """
-        The stream that the peer means; L{None} if it is over.
+        Find the stream that the peer means.
 
-        @raise ProtocolViolation: there never was one, for all that the peer can
-            know.
+        @return: the stream; L{None} if it is over.
+        @raise ProtocolViolation: there never was a stream of this id that the peer
+            could know of.
         """
         stream = self._live.get(id)
-        known = self._ids.wasOpened(id) if stream is None else not stream.owed & SYN
+        known = (
+            self._ids.wasOpened(id) if stream is None else not stream.owedFlags & SYN
+        )
         if not known:
             raise ProtocolViolation(f"a frame for stream {id}, which never was")
         return stream
 
-    def open(self) -> Stream:
+    def open(self) -> StreamState:
         """
-        One more of ours.
+        Open a stream of ours.
 
-        @raise CannotOpen: L{TooManyStreams} or L{StreamsExhausted
-            <punch.yamux.errors.StreamsExhausted>}.
+        @raise CannotOpen: L{StreamLimitReached} or L{StreamIdsExhausted
+            <punch.yamux.errors.StreamIdsExhausted>}.
         """
         limits = self._limits
         if (
-            len(self._live) - self._theirs >= limits.ours
-            or len(self._unacknowledged) >= limits.backlog
+            len(self._live) - self._theirs >= limits.localStreams
+            or len(self._unacknowledged) >= limits.unacknowledged
         ):
-            raise TooManyStreams
+            raise StreamLimitReached
         stream = self._add(self._ids.allot(), SYN)
         self._unacknowledged.add(stream.id)
         return stream
 
-    def accept(self, id: int, welcome: bool) -> Stream | None:
+    def accept(self, id: int, welcome: bool) -> StreamState | None:
         """
-        One more of the peer's.
+        Accept a stream that the peer opens.
 
-        @param welcome: whether we take any.
-        @return: L{None} if it is to be refused.
-        @raise ProtocolViolation: the peer may not use this id (now).
+        @param welcome: whether we take new streams.
+        @return: the stream; L{None} if it is to be refused.
+        @raise ProtocolViolation: the peer may not use this id.
         """
         self._ids.accept(id)
-        if not welcome or self._theirs >= self._limits.theirs:
+        if not welcome or self._theirs >= self._limits.remoteStreams:
             return None
         self._theirs += 1
         return self._add(id, ACK)
 
     def acknowledged(self, id: int) -> None:
         """
-        The peer acknowledged a stream.
+        Note that the peer acknowledged a stream.
 
-        @raise ProtocolViolation: it is one of its own.
+        @raise ProtocolViolation: the stream is one of its own.
         """
         if not self._ids.isOurs(id):
             raise ProtocolViolation(f"an acknowledgment of its own stream {id}")
         self._unacknowledged.discard(id)
 
-    def remove(self, stream: Stream) -> None:
+    def remove(self, stream: StreamState) -> None:
         """
-        The stream is over.
+        Forget a stream that is over.
         """
         del self._live[stream.id]
         if self._ids.isOurs(stream.id):
@@ -170,7 +175,7 @@ class Streams:
             self._theirs -= 1
         stream.window.close()
 
-    def _add(self, id: int, owed: int) -> Stream:
+    def _add(self, id: int, owedFlags: int) -> StreamState:
         window = ReceiveWindow(self._limits.window, self._growth)
-        stream = self._live[id] = Stream(id, owed, window)
+        stream = self._live[id] = StreamState(id, owedFlags, window)
         return stream

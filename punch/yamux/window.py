@@ -1,10 +1,10 @@
 """
-A stream's receive window: how much the peer may send before we have consumed
-(specification, "Flow Control").
+The receive window of a stream: how many bytes the peer may send before we have
+consumed them (specification, "Flow Control").
 
-It starts at 256 KiB and doubles when a whole window was consumed in less than
-two round trips, so it settles at two to four times the product of bandwidth and
-delay: larger would only let a stalled reader hold more of our memory.
+A window starts at 256 KiB.  It doubles when a whole window was granted again in less
+than three round trips, so it settles at three to six times the product of bandwidth
+and delay.  A larger one would only let a stalled reader hold more of our memory.
 """
 
 from __future__ import annotations
@@ -25,12 +25,18 @@ take turns on such a scale whatever the wire can do, and a window that ends with
 one turn would have them wait for each other.
 """
 
-_ROUND_TRIPS: Final = 3
+_GROWTH_ROUND_TRIPS: Final = 3
+"""
+Round trips: a window that is granted again within fewer grows.
+"""
 
 
-class Growth:
+class GrowthBudget:
     """
-    The bytes by which all windows of a session may still grow.
+    The bytes by which all receive windows of one session together may still grow.
+    A session's stream table has one, and each window takes from it.
+
+    @ivar left: bytes.
     """
 
     __slots__ = ("left",)
@@ -40,7 +46,9 @@ class Growth:
 
     def take(self, wanted: int) -> int:
         """
-        Take up to C{wanted} bytes; give how many there were.
+        Take up to C{wanted} bytes.
+
+        @return: how many there were.
         """
         taken = min(wanted, self.left)
         self.left -= taken
@@ -48,51 +56,53 @@ class Growth:
 
     def giveBack(self, count: int) -> None:
         """
-        Return what was taken.
+        Return C{count} bytes that were taken.
         """
         self.left += count
 
 
 class ReceiveWindow:
     """
-    The window of one stream.
+    The receive window of one stream.  A stream table makes it with the stream and
+    closes it when the stream is over.
 
-    Of its C{size} bytes a part is C{credit} that the peer still has, a part has
-    arrived and waits to be consumed, and a part is consumed but not yet granted
+    Each of its C{size} bytes is in one of three states: the peer may still send it,
+    it has arrived and waits to be consumed, or it is consumed but not yet granted
     again.
 
-    @ivar size: bytes in all.
+    @ivar size: bytes of the whole window.
     @ivar credit: bytes that the peer may still send.
     """
 
     __slots__ = (
         "_consumed",
+        "_granted",
         "_growth",
         "_maximum",
-        "_moved",
         "_since",
         "credit",
         "size",
     )
 
-    def __init__(self, maximum: int, growth: Growth) -> None:
+    def __init__(self, maximum: int, growth: GrowthBudget) -> None:
         self.size = INITIAL_WINDOW
         self.credit = INITIAL_WINDOW
         self._maximum = maximum
         self._growth = growth
         self._consumed = 0
-        # What was granted again since when, to know the pace.
-        self._moved = 0
+        # Bytes granted again since C{_since}, to know the pace.
+        self._granted = 0
         self._since: float | None = None
 
     def consume(self, count: int, now: float, roundTrip: float | None) -> int:
         """
-        C{count} bytes that had arrived were consumed.
+        Note that the application consumed C{count} bytes.
 
-        @param roundTrip: seconds, if it is known.
-        @return: bytes to grant to the peer with a window update; 0 for none yet,
-            while it still has about half of its window.
-        @raise Bug: so many had not arrived.
+        @param now: seconds.
+        @param roundTrip: seconds; L{None} while it is not known.
+        @return: bytes to grant to the peer with a window update; 0 while it still has
+            about half of its window.
+        @raise Bug: fewer bytes had arrived.
         """
         consumed = self._consumed + count
         if count < 0 or consumed + self.credit > self.size:
@@ -103,28 +113,30 @@ class ReceiveWindow:
             self._consumed = consumed
             return 0
         self._consumed = 0
-        grant = consumed + self._grown(consumed, now, roundTrip)
-        self.credit += grant
-        return grant
+        owedCredit = consumed + self._grown(consumed, now, roundTrip)
+        self.credit += owedCredit
+        return owedCredit
 
     def _grown(self, granted: int, now: float, roundTrip: float | None) -> int:
         """
-        Grow if the pace asks for it; by how much.
+        Grow if a whole window was granted again fast enough.
+
+        @return: bytes by which the window has grown.
         """
         assert self._since is not None
-        self._moved += granted
+        self._granted += granted
         elapsed = now - self._since
         if roundTrip is not None:
-            limit = _ROUND_TRIPS * max(roundTrip, SHORTEST_ROUND_TRIP)
-            if elapsed < limit and self._moved < self.size:
+            limit = _GROWTH_ROUND_TRIPS * max(roundTrip, SHORTEST_ROUND_TRIP)
+            if elapsed < limit and self._granted < self.size:
                 return 0
             if elapsed < limit:
                 return self._double(now)
-        self._since, self._moved = now, 0
+        self._since, self._granted = now, 0
         return 0
 
     def _double(self, now: float) -> int:
-        self._since, self._moved = now, 0
+        self._since, self._granted = now, 0
         wanted = min(self.size, self._maximum - self.size)
         grown = self._growth.take(wanted)
         self.size += grown
@@ -132,6 +144,6 @@ class ReceiveWindow:
 
     def close(self) -> None:
         """
-        The stream is over: what the window had grown by may go to others.
+        Return to the budget what the window has grown by: the stream is over.
         """
         self._growth.giveBack(self.size - INITIAL_WINDOW)

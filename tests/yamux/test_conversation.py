@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from punch.role import Role
 from punch.yamux.errors import CannotOpen
 from punch.yamux.events import (
-    Closed,
+    Completed,
     Drained,
     Event,
     Finished,
@@ -23,7 +23,7 @@ from punch.yamux.events import (
     Reset,
     WentAway,
 )
-from punch.yamux.limits import Limits
+from punch.yamux.limits import SessionLimits
 from punch.yamux.session import Session
 from punch.yamux.window import INITIAL_WINDOW
 
@@ -57,7 +57,7 @@ class View:
         """
         Whether this side may say no more.
         """
-        return self.reset or Reset in self.heard or Closed in self.heard
+        return self.reset or Reset in self.heard or Completed in self.heard
 
 
 class Side:
@@ -65,7 +65,7 @@ class Side:
     One side: its session, what is on its way to the other, and what it knows.
     """
 
-    def __init__(self, role: Role, limits: Limits) -> None:
+    def __init__(self, role: Role, limits: SessionLimits) -> None:
         self.session = Session(role, limits)
         self.limits = limits
         self.wire = bytearray()
@@ -133,7 +133,7 @@ class Side:
         """
         Put one piece on the wire, if there is one.
         """
-        piece = self.session.nextPiece(now)
+        piece = self.session.nextFrames(now)
         self.wire += b"".join(piece or [])
         for event in self.session.takeEvents():
             self.hear(event)
@@ -163,7 +163,7 @@ class Side:
         self._hearOfStream(event)
 
     def _hearOfStream(
-        self, event: Opened | Received | Finished | Reset | Closed | Drained
+        self, event: Opened | Received | Finished | Reset | Completed | Drained
     ) -> None:
         own, others = self.views[event.stream], self.other.views.get(event.stream)
         assert not own.isOver
@@ -173,7 +173,7 @@ class Side:
         if others is None:
             # Refused: the other side was not even told.
             assert isinstance(event, Reset)
-            assert self.other.leaves or len(self.views) > self.limits.theirs
+            assert self.other.leaves or len(self.views) > self.limits.remoteStreams
             return
         if isinstance(event, Received):
             self._hearData(event, own, others)
@@ -203,13 +203,13 @@ class Side:
         streams = session._streams
         return not (
             session.live
-            or session._turns
+            or session._roundRobin
             or session._control._frames
             or session._control._streams
-            or session._target
+            or session._payloadStream
             or streams._theirs
             or streams._unacknowledged
-            or streams._growth.left != self.limits.growth
+            or streams._growth.left != self.limits.windowGrowth
         )
 
 
@@ -218,7 +218,7 @@ class Conversation:
     Two sides and a clock.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: SessionLimits) -> None:
         self.now = 0.0
         dialer, listener = (Side(role, limits) for role in Role)
         dialer.other, listener.other = listener, dialer
@@ -263,7 +263,7 @@ class Conversation:
                 if others is None or view.reset or others.reset:
                     continue
                 assert view.received == others.written
-                assert view.heard[-1] is Closed
+                assert view.heard[-1] is Completed
             assert not side.wire
             assert side.isEmpty()
 
@@ -313,12 +313,12 @@ amounts = st.one_of(
 )
 steps = st.tuples(st.sampled_from(OFTEN * 4 + SELDOM), st.integers(0, 7), amounts)
 limits = st.builds(
-    Limits,
-    theirs=st.sampled_from([1, 3, 100]),
-    ours=st.sampled_from([2, 100]),
-    backlog=st.sampled_from([1, 100]),
+    SessionLimits,
+    remoteStreams=st.sampled_from([1, 3, 100]),
+    localStreams=st.sampled_from([2, 100]),
+    unacknowledged=st.sampled_from([1, 100]),
     window=st.sampled_from([INITIAL_WINDOW, 4 * INITIAL_WINDOW]),
-    growth=st.sampled_from([0, 5 * INITIAL_WINDOW // 2]),
+    windowGrowth=st.sampled_from([0, 5 * INITIAL_WINDOW // 2]),
 )
 
 
@@ -327,7 +327,9 @@ moments = st.tuples(st.integers(0, 1), steps, st.sampled_from([0.0, 0.001, 0.1])
 
 @settings(max_examples=300, deadline=None)
 @given(limits, st.lists(moments) | st.lists(moments, min_size=40))
-def test_conversation(limits: Limits, script: list[tuple[int, Step, float]]) -> None:
+def test_conversation(
+    limits: SessionLimits, script: list[tuple[int, Step, float]]
+) -> None:
     """
     On every stream what is received is what was written, from the start and
     never more; all of it, if the stream was not reset.  Neither side ever finds
@@ -346,7 +348,7 @@ def test_longConversation() -> None:
     So too in a long one, with more streams than examples have.
     """
     chance = Random(5)
-    conversation = Conversation(Limits(theirs=40, ours=50))
+    conversation = Conversation(SessionLimits(remoteStreams=40, localStreams=50))
     for _ in range(30_000):
         conversation.now += chance.choice([0.0, 0.001])
         action = chance.choice(OFTEN * 8 + ["finish", "reset"])
@@ -356,5 +358,5 @@ def test_longConversation() -> None:
     conversation.check()
     for side in conversation.sides:
         ends = [view.heard[-1] for view in side.views.values() if view.heard]
-        assert {Closed, Reset} <= set(ends)
+        assert {Completed, Reset} <= set(ends)
         assert sum(view.received for view in side.views.values()) > 1_000_000

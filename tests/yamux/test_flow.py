@@ -25,7 +25,7 @@ from punch.yamux.frames import (
     encode,
 )
 from punch.yamux.roundtrip import PERIOD
-from punch.yamux.session import PIECE, Session
+from punch.yamux.session import MAX_FRAME_DATA, Session
 from punch.yamux.stream import HIGH_MARK
 from punch.yamux.window import INITIAL_WINDOW
 from tests.yamux.wire import (
@@ -135,7 +135,7 @@ def test_growthOfTheOver() -> None:
     """
     What a stream's window had grown by is free again when it is over.
     """
-    session = dialer(growth=INITIAL_WINDOW)
+    session = dialer(windowGrowth=INITIAL_WINDOW)
     for id in (2, 4):
         heard(session, update(id, flags=SYN))
         flush(session)
@@ -168,8 +168,8 @@ def test_turns() -> None:
     small = session.open()
     flush(session)
     for id in busy:
-        session.write(id, bytes(3 * PIECE))
-    assert session.nextPiece(0.0) is not None
+        session.write(id, bytes(3 * MAX_FRAME_DATA))
+    assert session.nextFrames(0.0) is not None
     session.write(small, b"x")
     assert streamsOf(sent(session)) == [3, 5, 1, 7, 3, 5, 1, 3, 5]
 
@@ -182,15 +182,15 @@ def test_controlFirst() -> None:
     session.write(1, b"data")
     heard(session, ping(SYN, 5), ping(SYN, 6), update(2, flags=SYN))
     session.goAway()
-    piece = session.nextPiece(0.0)
+    piece = session.nextFrames(0.0)
     assert piece == [
         encode(PING, ACK, 0, 5),
         encode(PING, ACK, 0, 6),
         encode(GO_AWAY, 0, 0, 0),
         encode(WINDOW_UPDATE, ACK, 2, 0),
     ]
-    assert session.nextPiece(0.0) == [encode(DATA, 0, 1, 4), b"data"]
-    assert session.nextPiece(0.0) is None
+    assert session.nextFrames(0.0) == [encode(DATA, 0, 1, 4), b"data"]
+    assert session.nextFrames(0.0) is None
 
 
 def test_smallWritesShareAFrame() -> None:

@@ -21,7 +21,7 @@ from punch.yamux.frames import (
     RST,
     SYN,
     WINDOW_UPDATE,
-    Decoder,
+    FrameDecoder,
     Header,
     encode,
 )
@@ -81,7 +81,7 @@ def test_roundTrip(sent: list[Frame], cuts: list[int]) -> None:
     """
     However the bytes are cut, the same frames come out.
     """
-    decoder = Decoder()
+    decoder = FrameDecoder()
     wire = b"".join(map(onTheWire, sent))
     parts = [part for each in chunks(wire, cuts) for part in decoder.feed(each)]
     assert joined(parts) == sent
@@ -101,7 +101,7 @@ def test_passesThrough() -> None:
     """
     A chunk of payload alone is handed on as it is, not copied.
     """
-    decoder = Decoder()
+    decoder = FrameDecoder()
     decoder.feed(encode(DATA, 0, 1, 5000))
     chunk = bytes(4000)
     [passed] = decoder.feed(chunk)
@@ -113,7 +113,7 @@ def test_holdsOnlyAHeader() -> None:
     Of a payload that is not whole all is handed on; of a header that is not
     whole, nothing.
     """
-    decoder = Decoder()
+    decoder = FrameDecoder()
     wire = encode(DATA, 0, 1, 10) + b"abc"
     assert decoder.feed(wire[: HEADER_SIZE - 1]) == []
     assert decoder.feed(wire[HEADER_SIZE - 1 :]) == [Header(DATA, 0, 1, 10), b"abc"]
@@ -137,7 +137,7 @@ def test_violations(fields: tuple[int, ...], says: str) -> None:
     What no header may say.
     """
     with pytest.raises(ProtocolViolation, match=says):
-        Decoder().feed(struct.pack("!BBHII", *fields))
+        FrameDecoder().feed(struct.pack("!BBHII", *fields))
 
 
 @given(st.lists(st.binary(max_size=40)))
@@ -145,7 +145,7 @@ def test_anyBytes(received: list[bytes]) -> None:
     """
     Any bytes are frames or a violation.
     """
-    decoder = Decoder()
+    decoder = FrameDecoder()
     try:
         for each in received:
             decoder.feed(each)

@@ -68,7 +68,7 @@ class Connected:
     def _step(self) -> None:
         now = monotonic()
         if not self._unsent:
-            self._unsent = b"".join(self.session.nextPiece(now) or [])
+            self._unsent = b"".join(self.session.nextFrames(now) or [])
         writing = [self.sock] if self._unsent else []
         readable, writable, _ = select.select([self.sock], writing, [], 1.0)
         if readable:

@@ -7,9 +7,9 @@ from __future__ import annotations
 import pytest
 
 from punch.errors import Bug
-from punch.yamux.errors import CannotOpen, TooManyStreams
+from punch.yamux.errors import CannotOpen, StreamLimitReached
 from punch.yamux.events import (
-    Closed,
+    Completed,
     Drained,
     Event,
     Finished,
@@ -138,7 +138,7 @@ def test_resetBeforeOpen() -> None:
     assert sent(session) == [Header(WINDOW_UPDATE, SYN, 3, 0)]
 
 
-@pytest.mark.parametrize("limits", [{"ours": 2}, {"backlog": 2}])
+@pytest.mark.parametrize("limits", [{"localStreams": 2}, {"unacknowledged": 2}])
 def test_tooManyOfOurs(limits: dict[str, int]) -> None:
     """
     Our own streams are bounded: those that live, and those that wait for ACK.
@@ -146,7 +146,7 @@ def test_tooManyOfOurs(limits: dict[str, int]) -> None:
     session = dialer(**limits)
     session.open()
     session.open()
-    with pytest.raises(TooManyStreams):
+    with pytest.raises(StreamLimitReached):
         session.open()
     assert session.live == 2
 
@@ -164,10 +164,10 @@ def test_backlog(answer: bytes) -> None:
     """
     ACK or RST on either kind of frame makes room in the backlog.
     """
-    session = dialer(backlog=1)
+    session = dialer(unacknowledged=1)
     session.open()
     flush(session)
-    with pytest.raises(TooManyStreams):
+    with pytest.raises(StreamLimitReached):
         session.open()
     heard(session, answer)
     assert session.open() == 3
@@ -189,7 +189,7 @@ def test_tooManyOfTheirs() -> None:
     Streams of the peer's over the limit are reset, their data is skipped, and
     there is room again when one is over.
     """
-    session = dialer(theirs=1)
+    session = dialer(remoteStreams=1)
     heard(session, update(2, flags=SYN))
     flush(session)
     assert heard(session, data(4, b"x", SYN), data(4, b"y"), update(4, 5)) == []
@@ -202,7 +202,7 @@ def test_ourLimitIsOursAlone() -> None:
     """
     The peer's streams do not count as ours, nor ours as the peer's.
     """
-    session = dialer(ours=1, theirs=1)
+    session = dialer(localStreams=1, remoteStreams=1)
     heard(session, update(2, flags=SYN))
     session.open()
     flush(session)
@@ -225,7 +225,7 @@ def test_halfClosedByPeer() -> None:
     assert heard(session, update(1, 1)) == [Drained(1)]
     session.finish(1)
     assert sent(session) == [Header(DATA, FIN, 1, 1), b"\0"]
-    assert session.takeEvents() == [Closed(1)]
+    assert session.takeEvents() == [Completed(1)]
     assert session.live == 0
 
 
@@ -240,7 +240,7 @@ def test_halfClosedByUs() -> None:
     assert heard(session, data(1, bytes(HALF))) == [Received(1, bytes(HALF))]
     session.consumed(1, HALF, 0.0)
     assert Header(WINDOW_UPDATE, 0, 1, HALF) in sent(session)
-    assert heard(session, update(1, flags=FIN)) == [Finished(1), Closed(1)]
+    assert heard(session, update(1, flags=FIN)) == [Finished(1), Completed(1)]
     assert session.live == 0
 
 
@@ -349,7 +349,7 @@ def test_late(how: str, late: bytes) -> None:
         flush(session)
         heard(session, update(2, flags=FIN))
     else:
-        session = dialer(theirs=0)
+        session = dialer(remoteStreams=0)
         heard(session, update(2, flags=SYN))
     assert heard(session, late) == []
     assert session.live == 0

@@ -8,7 +8,7 @@ import pytest
 
 from punch.errors import ProtocolViolation
 from punch.role import Role
-from punch.yamux.errors import StreamsExhausted
+from punch.yamux.errors import StreamIdsExhausted
 from punch.yamux.frames import MAXIMUM_ID
 from punch.yamux.streams import StreamIds
 
@@ -36,7 +36,7 @@ def test_exhausted(role: Role, last: int) -> None:
     ids._next = last
     assert ids.allot() == last
     for _ in range(2):
-        with pytest.raises(StreamsExhausted):
+        with pytest.raises(StreamIdsExhausted):
             ids.allot()
     assert ids.wasOpened(last)
 

@@ -153,7 +153,7 @@ def test_floodOfAnswers(frameOf: Callable[[int], bytes]) -> None:
     """
     A peer that makes us answer but takes no answer is cut off.
     """
-    session = dialer(waiting=50, theirs=0)
+    session = dialer(controlFrames=50, remoteStreams=0)
     for n in range(50):
         heard(session, frameOf(n))
     with pytest.raises(ProtocolViolation, match="50 answers wait"):
@@ -165,7 +165,7 @@ def test_answersTaken() -> None:
     """
     One that takes its answers may go on.
     """
-    session = dialer(waiting=50)
+    session = dialer(controlFrames=50)
     for n in range(51):
         heard(session, ping(SYN, n))
         assert sent(session) == [Header(PING, ACK, 0, n)]
@@ -189,7 +189,7 @@ def test_rapidRefusal() -> None:
     """
     A peer that opens streams which we reset, and takes no answer, is cut off.
     """
-    session = dialer(waiting=50)
+    session = dialer(controlFrames=50)
     for id in range(2, 102, 2):
         heard(session, update(id, flags=SYN))
         session.reset(id)

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from punch.errors import Bug
-from punch.yamux.limits import Limits
+from punch.yamux.limits import SessionLimits
 from punch.yamux.window import (
     INITIAL_WINDOW,
     SHORTEST_ROUND_TRIP,
-    Growth,
+    GrowthBudget,
     ReceiveWindow,
 )
 
@@ -25,7 +25,7 @@ def opened(growth: int = 64 * INITIAL_WINDOW) -> ReceiveWindow:
     """
     A new window.
     """
-    return ReceiveWindow(CAP, Growth(growth))
+    return ReceiveWindow(CAP, GrowthBudget(growth))
 
 
 def moved(
@@ -129,7 +129,7 @@ def test_sharedGrowth() -> None:
     All windows together grow by no more than was allowed, and a closed one
     leaves its part to the others.
     """
-    growth = Growth(5 * INITIAL_WINDOW)
+    growth = GrowthBudget(5 * INITIAL_WINDOW)
     first, second = (ReceiveWindow(CAP, growth) for _ in range(2))
     windows(first, 0.01, 0.1)
     windows(second, 0.01, 0.1)
@@ -153,7 +153,7 @@ def test_adds(steps: list[tuple[float, float, float]], roundTrip: float | None) 
     hold are never more than the window, the window never more than its bounds,
     and a peer without credit always gets some when all is consumed.
     """
-    growth = Growth(3 * INITIAL_WINDOW)
+    growth = GrowthBudget(3 * INITIAL_WINDOW)
     window, held, now = ReceiveWindow(CAP, growth), 0, 0.0
     for arriving, consumed, passed in steps:
         count = int(arriving * window.credit)
@@ -182,6 +182,6 @@ def test_limits() -> None:
     """
     No limit can take from the window that every stream has from the start.
     """
-    assert Limits(window=INITIAL_WINDOW).window == INITIAL_WINDOW
+    assert SessionLimits(window=INITIAL_WINDOW).window == INITIAL_WINDOW
     with pytest.raises(ValueError, match="262143"):
-        Limits(window=INITIAL_WINDOW - 1)
+        SessionLimits(window=INITIAL_WINDOW - 1)

@@ -12,11 +12,11 @@ from punch.yamux.frames import (
     PING,
     SYN,
     WINDOW_UPDATE,
-    Decoder,
+    FrameDecoder,
     Header,
     encode,
 )
-from punch.yamux.limits import Limits
+from punch.yamux.limits import SessionLimits
 from punch.yamux.session import Session
 
 
@@ -46,9 +46,9 @@ def sent(session: Session, now: float = 0.0) -> list[Header | bytes]:
     All that a session has to send: headers, and payloads whole.
     """
     found: list[Header | bytes] = []
-    while (piece := session.nextPiece(now)) is not None:
+    while (piece := session.nextFrames(now)) is not None:
         assert piece
-        found += Decoder().feed(b"".join(piece))
+        found += FrameDecoder().feed(b"".join(piece))
     return found
 
 
@@ -70,7 +70,7 @@ def dialer(**limits: int) -> Session:
     """
     A session of our side, which opens odd ids.
     """
-    return Session(Role.DIALER, Limits(**limits))
+    return Session(Role.DIALER, SessionLimits(**limits))
 
 
 def withTheirs(id: int = 2) -> Session:
