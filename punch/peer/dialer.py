@@ -19,7 +19,7 @@ from punch.link.path import Path
 from punch.link.transport import Link
 from punch.nat.behavior import ObservedBehavior
 from punch.net.address import Address, formatAddress
-from punch.peer.instancelock import InstanceLock, NoInstanceLock
+from punch.peer.instancelock import InstanceLock
 from punch.peer.introduction import DialedIntroduction, IntroductionTerms
 from punch.peer.peer import Peer, Rendezvous
 from punch.peer.reconnect import Reconnector
@@ -92,7 +92,7 @@ class Dialer:
         self._introduction: DialedIntroduction | None = None
         self._selected: SelectedPath[Path] | None = None
         self._tracer: Tracer = noTracer
-        self._instanceLock: InstanceLock = NoInstanceLock()
+        self._instanceLock = InstanceLock()
         self._gate = Gate(peer.clock, self._races)
 
     async def run(self) -> Link:
@@ -111,9 +111,9 @@ class Dialer:
             if not selected.isRelayed:
                 await self._peer.closeBelow(link)
         except BaseException:
-            lock.leave()
+            lock.release()
             raise
-        link.whenEnded().addCallback(lambda _: lock.leave())
+        link.whenEnded().addCallback(lambda _: lock.release())
 
         def improve(selected: SelectedPath[Path]) -> Deferred[Any]:
             # Before the listener has confirmed the first path it does not know the

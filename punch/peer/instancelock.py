@@ -17,7 +17,6 @@ import secrets
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from twisted.logger import Logger
 
@@ -37,36 +36,31 @@ _MOST = 64
 _log = Logger()
 
 
-class InstanceLock(Protocol):
+class InstanceLock:
     """
     A held lock, whose token tells this program from all others that dial the name.
 
     The dialer takes it with the first dial of a link, and releases it when the link has
     ended.
 
-    @ivar token: L{TOKEN_SIZE} bytes that nobody else has; empty where nothing can be
+    @ivar token: L{TOKEN_SIZE} bytes that nobody else has; empty where nothing is
         locked.
     """
 
-    token: bytes
+    def __init__(self, token: bytes = b"", descriptor: int | None = None) -> None:
+        """
+        @param descriptor: the locked file's; C{None} if there is none.
+        """
+        self.token = token
+        self._descriptor = descriptor
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """
         Give the lock back: another link to the name may take it.
         """
-
-
-class NoInstanceLock:
-    """
-    The provider without a lock, for where none is wanted or none can be had.
-    """
-
-    token = b""
-
-    def leave(self) -> None:
-        """
-        Do nothing.
-        """
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 InstanceLocks = Callable[[str], InstanceLock]
@@ -79,21 +73,7 @@ def noInstanceLocks(name: str) -> InstanceLock:
     """
     Take no lock: a restarted dialer is not known again.
     """
-    return NoInstanceLock()
-
-
-class _FileLock:
-    def __init__(self, descriptor: int, token: bytes) -> None:
-        self._descriptor: int | None = descriptor
-        self.token = token
-
-    def leave(self) -> None:
-        """
-        See L{InstanceLock}.
-        """
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
+    return InstanceLock()
 
 
 def fileInstanceLocks(name: str) -> InstanceLock:
@@ -105,7 +85,7 @@ def fileInstanceLocks(name: str) -> InstanceLock:
         return _take(_directory(), hashlib.sha256(name.encode("utf-8")).hexdigest())
     except OSError as cannot:
         _log.debug("no instance lock: {why}", why=cannot)
-        return NoInstanceLock()
+        return InstanceLock()
 
 
 def _directory() -> Path:
@@ -131,13 +111,13 @@ def _take(directory: Path, name: str) -> InstanceLock:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return _FileLock(descriptor, _token(descriptor))
+            return InstanceLock(_token(descriptor), descriptor)
         except BlockingIOError:
             os.close(descriptor)
         except BaseException:
             os.close(descriptor)
             raise
-    return NoInstanceLock()
+    return InstanceLock()
 
 
 def _token(descriptor: int) -> bytes:

@@ -26,7 +26,7 @@ sys.stdin.read()
 @pytest.fixture(autouse=True)
 def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
-    Where this test's seats are.
+    Where this test's lock files are.
     """
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     return tmp_path / f"punch-{os.getuid()}"
@@ -34,34 +34,34 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_sameAgain() -> None:
     """
-    Who takes a seat that was left has what its last holder had.
+    Whoever takes a released lock has the token of its last holder.
     """
     first = fileInstanceLocks("home")
     assert len(first.token) == TOKEN_SIZE
-    first.leave()
-    first.leave()
+    first.release()
+    first.release()
     again = fileInstanceLocks("home")
     assert again.token == first.token
-    again.leave()
+    again.release()
 
 
 def test_two() -> None:
     """
-    Two at once have different seats, and so have those who dial different names.
+    Two locks at once have different tokens, and so have locks for different names.
     """
-    seats = [
+    locks = [
         fileInstanceLocks("home"),
         fileInstanceLocks("home"),
         fileInstanceLocks("away"),
     ]
-    assert len({each.token for each in seats}) == 3
-    for each in seats:
-        each.leave()
+    assert len({each.token for each in locks}) == 3
+    for each in locks:
+        each.release()
 
 
 def test_killed() -> None:
     """
-    The seat of a process that is killed is free at once.
+    The lock of a process that is killed is free at once.
     """
     program = subprocess.Popen(
         [sys.executable, "-c", _HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -75,12 +75,12 @@ def test_killed() -> None:
     taken = fileInstanceLocks("home")
     assert taken.token == held
     for each in (taken, other):
-        each.leave()
+        each.release()
 
 
 def test_oursAlone(runtime: Path) -> None:
     """
-    What others might look into holds no seats.
+    A folder that others may open holds no locks.
     """
     runtime.mkdir()
     runtime.chmod(0o755)
@@ -88,7 +88,7 @@ def test_oursAlone(runtime: Path) -> None:
     runtime.chmod(0o700)
     taken = fileInstanceLocks("home")
     assert taken.token
-    taken.leave()
+    taken.release()
 
 
 def test_noPlace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_noPlace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
     taken = fileInstanceLocks("home")
     assert taken.token == b""
-    taken.leave()
+    taken.release()
 
 
 def test_noLocks(monkeypatch: pytest.MonkeyPatch) -> None:

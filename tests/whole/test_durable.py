@@ -21,7 +21,7 @@ from punch.events import (
     Suspended,
 )
 from punch.link.path import FAREWELL
-from punch.peer.instancelock import NoInstanceLock
+from punch.peer.instancelock import InstanceLock
 from punch.peer.relaypolicy import RelayPolicy
 from tests.support.whole.endpoints import Connecting, Serving, endpointOf
 from tests.support.whole.guesser import Guesser
@@ -286,7 +286,7 @@ def test_dialerRestarted() -> None:
     service = standing(world.listener, **DURABLE)
     world.run(1.0)
     other = world.program(world.host("drop"))
-    dials(world.dialer, b"one seat")
+    dials(world.dialer, b"one program")
     assert world.until(lambda: world.dialer.ended), world
     dials(other, b"another")
     assert world.until(lambda: other.ended), world
@@ -296,7 +296,7 @@ def test_dialerRestarted() -> None:
     world.dialer.host.cut()
     world.run(5.0)
     again = world.program(world.host("drop"))
-    dials(again, b"one seat")
+    dials(again, b"one program")
     assert world.until(lambda: again.ended), world
     world.run(1.0)
     lost = [each.reason for each in service.talkers]
@@ -331,15 +331,13 @@ def test_betterAtOnce() -> None:
     finish(world)
 
 
-def dials(program: Program, seat: bytes) -> None:
+def dials(program: Program, token: bytes) -> None:
     """
-    Have a program dial the standing name from a seat.
+    Have a program dial the standing name, holding the instance lock with this token.
     """
-
-    class Taken(NoInstanceLock):
-        token = seat
-
-    settings = program.settings(instanceLocks=lambda name: Taken(), **DURABLE)
+    settings = program.settings(
+        instanceLocks=lambda name: InstanceLock(token), **DURABLE
+    )
     program.wants(lambda: api.dialName(program.host, WHERE, NAME, SECRET, settings))
 
 
