@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from punch.net.splice import End, SocketEnd
+from punch.net.splice import SocketEnd, SpliceEnd
 from punch.streams.stream import Stream
 from punch.util.deferreds import SharedResult
 from punch.yamux.batching import MAXIMUM, MINIMUM
@@ -60,14 +60,14 @@ class LocalConnection(SocketEnd):
         """
         return self._lost is None
 
-    def join(self, other: End) -> None:
+    def join(self, other: SpliceEnd) -> None:
         """
         Pass what arrives on to the stream, from now on.
         """
         self._joined = True
         SocketEnd.join(self, other)
         if self._lost is not None:
-            End.connectionLost(self, self._lost)
+            SpliceEnd.connectionLost(self, self._lost)
         else:
             self.transport.resumeProducing()
 
@@ -78,7 +78,7 @@ class LocalConnection(SocketEnd):
             SocketEnd.connectionLost(self, reason)
 
 
-class StreamEnd(End):
+class StreamEnd(SpliceEnd):
     """
     The protocol on a stream that is spliced to a local connection.  The two are joined
     when the stream starts it.

@@ -1,12 +1,12 @@
 """
-The two ends of a splice: connections that are joined so that neither side can tell.
+A splice: two connections that are joined, so that each side seems to talk to the other.
 
-What one side sends the other gets, no faster than it takes it.  The end of one
-direction is the end of that direction alone; and where one side breaks off, so does
-the other: a broken connection never looks like a whole one.
+What one side sends, the other gets, no faster than it reads.  When one side finishes
+writing, only that direction ends.  When one connection breaks, the other is aborted: a
+broken connection never looks like one that ended cleanly.
 
-A connection that cannot end one direction alone (TLS) ends when the other side has
-finished; when it ends first, what the other side still sends is dropped.
+A connection that cannot end one direction alone (TLS) is closed when the other side has
+finished; if it ends first, what the other side still sends is dropped.
 """
 
 from __future__ import annotations
@@ -24,39 +24,44 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 
-class End(Protocol):
+class SpliceEnd(Protocol):
     """
-    One of the two.  To the other one's transport it is a producer: nobody but us
-    ends our transport.
+    The protocol of one of the two connections.
 
-    C{heardEnd}: nothing more comes from here.
+    Whoever accepts or makes the connection makes it, and calls L{join} on both when
+    both are there.  It ends with its connection.  For the other connection's transport
+    it is the producer.
+
+    @ivar heardEnd: whether this side sends no more.
+    @ivar other: the other connection's end, once both are joined.
+    @ivar consumer: the other connection's transport.
     """
 
     transport: Any
     heardEnd = False
-    peer: Any
-    other: End
+    consumer: Any
+    other: SpliceEnd
 
-    def join(self, other: End) -> None:
+    def join(self, other: SpliceEnd) -> None:
         """
-        What comes from here goes to C{other} from now on.
+        Pass what arrives on to C{other} from now on.
         """
-        self.other, self.peer = other, other.transport
-        self.peer.registerProducer(self, True)
+        self.other, self.consumer = other, other.transport
+        self.consumer.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
-        self.peer.write(data)
+        self.consumer.write(data)
 
     def readConnectionLost(self) -> None:
         """
-        Our side has finished.
+        This side sends no more.
         """
         self.heardEnd = True
         self.other.finish()
 
     def writeConnectionLost(self) -> None:
         """
-        Our side has been told that the other one has finished.
+        This side was told that the other one sends no more.
         """
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -68,59 +73,59 @@ class End(Protocol):
 
     def finish(self) -> None:
         """
-        The other side has finished.
+        Tell this side that the other one sends no more.
         """
         raise NotImplementedError()
 
     def abort(self) -> None:
         """
-        The other side broke off.
+        The other connection broke: break this one too.
         """
         raise NotImplementedError()
 
-    def leave(self) -> None:
+    def otherClosed(self) -> None:
         """
-        There is nobody left to take what still comes from here.
+        The other connection is closed, so what this side still sends is dropped.
         """
         self.transport.loseConnection()
 
     def pauseProducing(self) -> None:
         """
-        The other side takes no more for now.
+        The other side does not read for now.
         """
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """
-        The other side takes more.
+        The other side reads again.
         """
         self.transport.resumeProducing()
 
     def stopProducing(self) -> None:
         """
-        The other side is gone; how that came about, it says itself.
+        The other connection is lost; its own end does what is needed.
         """
 
 
 # zope.interface.implementer would hide Protocol's own declarations from mypy.
-implementer(IHalfCloseableProtocol, IPushProducer)(End)
+implementer(IHalfCloseableProtocol, IPushProducer)(SpliceEnd)
 
 
-class SocketEnd(End):
+class SocketEnd(SpliceEnd):
     """
-    An end that the system's transports carry: TCP, TLS and the like.
+    The end on a transport of Twisted's: TCP, TLS and the like.
     """
 
-    _isTold = False
+    _isFinishing = False
     _lost: Failure | None = None
 
     def readConnectionLost(self) -> None:
-        End.readConnectionLost(self)
-        if self._isTold:
+        SpliceEnd.readConnectionLost(self)
+        if self._isFinishing:
             self.transport.loseConnection()
 
     def finish(self) -> None:
-        self._isTold = True
+        self._isFinishing = True
         if self._lost is not None:
             return
         self.transport.unregisterProducer()
@@ -130,7 +135,7 @@ class SocketEnd(End):
             self.transport.loseWriteConnection()
 
     def _halfCloses(self) -> bool:
-        # TLS has the method too: its TCP connection's, which would cut it off.
+        # TLS has the method too, but it is its TCP connection's, and would cut TLS off.
         isTLS = ISSLTransport.providedBy(self.transport)
         return hasattr(self.transport, "loseWriteConnection") and not isTLS
 
@@ -143,8 +148,8 @@ class SocketEnd(End):
             self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        # TLS that was lost does not bear to be ended.
+        # To close TLS that is lost would fail.
         self._lost = reason
-        End.connectionLost(self, reason)
+        SpliceEnd.connectionLost(self, reason)
         if not self.other.heardEnd:
-            self.other.leave()
+            self.other.otherClosed()

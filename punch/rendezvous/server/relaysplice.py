@@ -216,7 +216,7 @@ class SplicedConnection(SocketEnd):
         if budget is None:
             self._hold(data)
             return
-        self.peer.write(data)
+        self.consumer.write(data)
         budget.left -= len(data)
         if budget.left < 0 and self._splice is not None:
             self._splice.settleBudget()
