@@ -21,7 +21,7 @@ from punch.rendezvous.server.factory import RendezvousFactory
 from punch.rendezvous.server.limits import Limits
 from punch.rendezvous.server.probe import MAX_PROBES, TIMEOUT, Prober
 from punch.testing import MemoryNetwork, spin
-from tests.support.visitor import Visitor
+from tests.support.rendezvous import Client
 
 SERVER = "192.0.2.1"
 HOST = "10.0.0.1"
@@ -32,7 +32,7 @@ To which Twisted's transport in memory is connected.
 CLIENT = tcpAddress("198.51.100.7", 5000)
 
 
-class MeetingPoint:
+class Site:
     """
     Who knocks, and a host to knock at.
     """
@@ -78,62 +78,62 @@ def test_open() -> None:
     """
     Who listens is come to, from the address that he knows us by, and told nothing.
     """
-    place = MeetingPoint()
+    site = Site()
     Listener.came = []
-    port = place.client.listenTCP(CLIENT.port, Factory.forProtocol(Listener))
-    assert spin(place.probe(), place.network) is Outcome.CONNECTED
-    place.network.run(1.0)
+    port = site.client.listenTCP(CLIENT.port, Factory.forProtocol(Listener))
+    assert spin(site.probe(), site.network) is Outcome.CONNECTED
+    site.network.run(1.0)
     [peer] = Listener.came
     assert peer.host == SERVER
     assert Listener.said == b""
     port.stopListening()
-    place.leavesNothing()
+    site.leavesNothing()
 
 
 def test_refused() -> None:
     """
     Nobody listens.
     """
-    place = MeetingPoint()
-    assert spin(place.probe(), place.network) is Outcome.REFUSED
-    place.leavesNothing()
+    site = Site()
+    assert spin(site.probe(), site.network) is Outcome.REFUSED
+    site.leavesNothing()
 
 
 def test_silence() -> None:
     """
     Nobody is there: the wait for him is short.
     """
-    place = MeetingPoint()
-    place.client.cut()
-    assert spin(place.probe(), place.network) is Outcome.TIMED_OUT
-    assert place.network.clock.seconds() == pytest.approx(TIMEOUT, abs=0.1)
-    place.leavesNothing()
+    site = Site()
+    site.client.cut()
+    assert spin(site.probe(), site.network) is Outcome.TIMED_OUT
+    assert site.network.clock.seconds() == pytest.approx(TIMEOUT, abs=0.1)
+    site.leavesNothing()
 
 
 def test_notOurs() -> None:
     """
     From an address that is not ours we do not knock, as behind a proxy.
     """
-    place = MeetingPoint()
-    assert spin(place.probe(ours="192.0.2.99"), place.network) is Outcome.FAILED
+    site = Site()
+    assert spin(site.probe(ours="192.0.2.99"), site.network) is Outcome.FAILED
     # (Twisted leaves the socket that it could not bind to the garbage collector.)
-    assert not list(place.network.delayedCalls())
+    assert not list(site.network.delayedCalls())
 
 
 def test_most() -> None:
     """
     So many at a time, and not one more; the end gives them up.
     """
-    place = MeetingPoint()
-    place.client.cut()
-    probes = [place.probe() for _ in range(MAX_PROBES)]
+    site = Site()
+    site.client.cut()
+    probes = [site.probe() for _ in range(MAX_PROBES)]
     with pytest.raises(TooMany):
-        spin(place.probe(), place.network)
-    place.prober.cancelAll()
-    assert [spin(each, place.network) for each in probes] == [
+        spin(site.probe(), site.network)
+    site.prober.cancelAll()
+    assert [spin(each, site.network) for each in probes] == [
         Outcome.FAILED
     ] * MAX_PROBES
-    place.leavesNothing()
+    site.leavesNothing()
 
 
 class _Recorder(Prober):
@@ -153,13 +153,13 @@ class _Recorder(Prober):
         return Outcome.REFUSED
 
 
-def visitor(prober: Prober | None, **limits: int) -> Visitor:
+def clientOf(prober: Prober | None, **limits: int) -> Client:
     """
     A client of a rendezvous that knocks, or not.
     """
     factory = RendezvousFactory(Clock(), Limits(**limits))
     factory.state.prober = prober
-    return Visitor(factory, CLIENT)
+    return Client(factory, CLIENT)
 
 
 def test_onlyOwn() -> None:
@@ -168,7 +168,7 @@ def test_onlyOwn() -> None:
     to name another, but whether to come from another of ours.
     """
     prober = _Recorder()
-    client = visitor(prober)
+    client = clientOf(prober)
     assert client.hello()["features"] == ["knock"]
     assert client.ask(commands.Probe) == {"answer": Outcome.REFUSED}
     assert [address for address, _ in prober.probed] == [CLIENT]
@@ -181,7 +181,7 @@ def test_often() -> None:
     One address may ask for so many a minute.
     """
     prober = _Recorder()
-    client = visitor(prober, knocksPerMinute=2)
+    client = clientOf(prober, knocksPerMinute=2)
     client.hello()
     for _ in range(2):
         client.ask(commands.Probe)
@@ -194,7 +194,7 @@ def test_off() -> None:
     """
     A rendezvous that does not knock says so, and refuses.
     """
-    client = visitor(None)
+    client = clientOf(None)
     assert client.hello()["features"] == []
     with pytest.raises(TooMany):
         client.ask(commands.Probe)
@@ -207,7 +207,7 @@ def test_elsewhere() -> None:
     """
     ours = HOST
     prober = _Recorder("2001:db8::1", ours, "192.0.2.2")
-    client = visitor(prober, knocksPerMinute=2)
+    client = clientOf(prober, knocksPerMinute=2)
     assert client.hello()["features"] == ["knock", "knock-elsewhere"]
     client.ask(commands.Probe)
     client.ask(commands.Probe, elsewhere=True)
@@ -223,7 +223,7 @@ def test_nowhereElse(addresses: tuple[str, ...]) -> None:
     asked to.
     """
     prober = _Recorder(*addresses)
-    client = visitor(prober)
+    client = clientOf(prober)
     assert client.hello()["features"] == ["knock"]
     with pytest.raises(TooMany):
         client.ask(commands.Probe, elsewhere=True)
@@ -242,7 +242,7 @@ def test_helloFirst() -> None:
     Nobody is knocked at who has not said hello.
     """
     prober = _Recorder()
-    client = visitor(prober)
+    client = clientOf(prober)
     with pytest.raises(Exception, match="hello comes first"):
         client.ask(commands.Probe)
     assert prober.probed == []

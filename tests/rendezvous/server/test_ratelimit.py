@@ -1,5 +1,5 @@
 """
-What one splice may carry.
+Tests for L{punch.rendezvous.server.ratelimit}.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from punch.errors import TooFast, TooMany
 from punch.rendezvous.relayerrors import RelayBytesSpent
-from punch.rendezvous.server.ratelimit import BURST, SpliceBudget
+from punch.rendezvous.server.ratelimit import BURST, KeyedQuota, KeyedRate, SpliceBudget
 
 RATE = 1000
 
@@ -82,3 +83,82 @@ def test_slower() -> None:
     """
     budget = SpliceBudget(1 << 40, RATE, 0.0)
     assert all(spend(budget, 9, now / 100) == 0.0 for now in range(10_000))
+
+
+class TestQuota:
+    """
+    How many at a time.
+    """
+
+    def test_most(self) -> None:
+        """
+        A key takes as many as it may, another not the fewer for it.
+        """
+        quota = KeyedQuota(2, "things")
+        assert [quota.acquire("a"), quota.acquire("a"), quota.acquire("b")] == [1, 2, 1]
+        with pytest.raises(TooMany, match=r"(?i)at most 2 things"):
+            quota.acquire("a")
+
+    def test_give(self) -> None:
+        """
+        What was given back can be taken again.
+        """
+        quota = KeyedQuota(1, "things")
+        quota.acquire("a")
+        quota.release("a")
+        assert quota.acquire("a") == 1
+
+
+class TestRate:
+    """
+    How often.
+    """
+
+    def test_burst(self) -> None:
+        """
+        All that a minute allows may be spent at once, and no more.
+        """
+        rate = KeyedRate(10, "dials")
+        for _ in range(10):
+            rate.spend("a", 1000.0)
+        with pytest.raises(TooFast, match=r"(?i)at most 10 dials a minute"):
+            rate.spend("a", 1000.0)
+        rate.spend("b", 1000.0)
+
+    def test_recovers(self) -> None:
+        """
+        It comes back evenly.
+        """
+        rate = KeyedRate(10, "dials")
+        for _ in range(10):
+            rate.spend("a", 1000.0)
+        rate.spend("a", 1006.0)
+        with pytest.raises(TooFast):
+            rate.spend("a", 1007.0)
+
+    @pytest.mark.parametrize("perMinute", [1, 7, 60, 6000])
+    def test_lasting(self, perMinute: int) -> None:
+        """
+        Who asks all the time gets what the rate says, besides the first burst.
+        """
+        rate, granted = KeyedRate(perMinute, "dials"), 0
+        for tick in range(0, 600_000, 5):
+            try:
+                rate.spend("a", tick / 1000)
+            except TooFast:
+                continue
+            granted += 1
+        assert abs(granted - 11 * perMinute) <= 1
+
+    def test_forgets(self) -> None:
+        """
+        Who has done nothing for a minute is forgotten.
+        """
+        rate = KeyedRate(2, "dials")
+        rate.spend("a", 0.0)
+        rate.spend("b", 0.0)
+        rate.spend("b", 0.0)
+        rate.expire(31.0)
+        assert len(rate) == 1
+        rate.expire(61.0)
+        assert len(rate) == 0

@@ -26,7 +26,7 @@ from punch.rendezvous.server.relaysplice import SplicedConnection
 from tests.support.doubles import watching
 from tests.support.programs import HalfCloser
 from tests.support.relays import Site
-from tests.support.visitor import MeetingPoint
+from tests.support.rendezvous import Server
 
 
 def tickets(seconds: float = 30.0) -> Tickets:
@@ -159,10 +159,10 @@ class TestTickets:
         """
         Both sides of an introduction get one of their own.
         """
-        place = MeetingPoint()
-        listener, dialer = place.listener("name"), place.visit()
+        server = Server()
+        listener, dialer = server.listener("name"), server.client()
         mine = dialer.ask(Dial, name="name", message=b"")["ticket"]
-        [introduced] = listener.heard(Introduce)
+        [introduced] = listener.received(Introduce)
         assert len(mine) == len(introduced["ticket"]) == TICKET_BYTES
         assert mine != introduced["ticket"]
 
@@ -170,29 +170,29 @@ class TestTickets:
         """
         Where there is no relay there are none.
         """
-        place = MeetingPoint(relays=False)
-        listener, dialer = place.listener("name"), place.visit()
+        server = Server(relays=False)
+        listener, dialer = server.listener("name"), server.client()
         assert dialer.ask(Dial, name="name", message=b"")["ticket"] is None
-        assert listener.heard(Introduce)[0]["ticket"] is None
+        assert listener.received(Introduce)[0]["ticket"] is None
 
     def test_noRelayHears(self) -> None:
         """
         And who shows one there has said something that is no AMP.
         """
-        visitor = MeetingPoint(relays=False).connect()
-        visitor.write(encodePreamble(bytes(TICKET_BYTES)))
-        assert visitor.dropped
-        assert visitor.commands == []
+        client = Server(relays=False).connect()
+        client.write(encodePreamble(bytes(TICKET_BYTES)))
+        assert client.dropped
+        assert client.commands == []
 
     def test_left(self) -> None:
         """
         When one side leaves the introduction, who waits for it waits no more.
         """
-        place = MeetingPoint()
-        place.listener("name")
-        dialer = place.visit()
+        server = Server()
+        server.listener("name")
+        dialer = server.client()
         answer = dialer.ask(Dial, name="name", message=b"")
-        early, late = place.relayed(), place.relayed()
+        early, late = server.relayClient(), server.relayClient()
         early.send(encodePreamble(answer["ticket"]))
         dialer.send(Leave, introduction=answer["introduction"], reason="done")
         assert early.take() == ABSENT
@@ -203,12 +203,12 @@ class TestTickets:
         """
         A side that loses the rendezvous has not left: its ticket stays good.
         """
-        place = MeetingPoint()
-        listener, dialer = place.listener("name"), place.visit()
+        server = Server()
+        listener, dialer = server.listener("name"), server.client()
         mine = dialer.ask(Dial, name="name", message=b"")["ticket"]
-        theirs = listener.heard(Introduce)[0]["ticket"]
-        dialer.leave()
-        first, second = place.relayed(), place.relayed()
+        theirs = listener.received(Introduce)[0]["ticket"]
+        dialer.disconnect()
+        first, second = server.relayClient(), server.relayClient()
         first.send(encodePreamble(mine))
         second.send(encodePreamble(theirs))
         assert [first.take(), second.take()] == [b"\0", b"\0"]
@@ -217,12 +217,12 @@ class TestTickets:
         """
         Those that are forgotten take no room.
         """
-        place = MeetingPoint(ticketSeconds=5)
-        place.listener("name")
+        server = Server(ticketSeconds=5)
+        server.listener("name")
         for _ in range(20):
-            place.visit().ask(Dial, name="name", message=b"")
-        place.wait(6)
-        relay = place.factory.state.relay
+            server.client().ask(Dial, name="name", message=b"")
+        server.advance(6)
+        relay = server.factory.state.relay
         assert relay is not None
         assert len(relay._tickets) == 0
 

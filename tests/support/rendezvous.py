@@ -1,5 +1,5 @@
 """
-A rendezvous in memory, and visitors who speak AMP to it by Twisted's own means.
+A rendezvous in memory, and clients who speak AMP to it by Twisted's own means.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from punch.rendezvous.server.limits import Limits
 OWNER = b"an owner's secret"
 
 
-class Visitor:
+class Client:
     """
     One connection to the rendezvous.
 
@@ -37,10 +37,10 @@ class Visitor:
         self._answers: dict[bytes, amp.Box] = {}
         self._tags = count(1)
         self._isLost = False
-        server = factory.buildProtocol(peer)
-        assert isinstance(server, RendezvousProtocol)
-        self.server = server
-        self.server.makeConnection(self.transport)
+        protocol = factory.buildProtocol(peer)
+        assert isinstance(protocol, RendezvousProtocol)
+        self.protocol = protocol
+        self.protocol.makeConnection(self.transport)
         self.settle()
 
     @property
@@ -55,15 +55,15 @@ class Visitor:
         Send any bytes, as far as they still reach the rendezvous.
         """
         if not self._isLost:
-            self.server.dataReceived(data)
+            self.protocol.dataReceived(data)
         self.settle()
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         """
         Hang up.
         """
         self._isLost = True
-        self.server.connectionLost(Failure(ConnectionDone()))
+        self.protocol.connectionLost(Failure(ConnectionDone()))
 
     def settle(self) -> None:
         """
@@ -75,7 +75,7 @@ class Visitor:
         for box in amp.parseString(data):
             self._take(box)
         if self.dropped and not self._isLost:
-            self.leave()
+            self.disconnect()
 
     def _take(self, box: amp.Box) -> None:
         """
@@ -89,7 +89,7 @@ class Visitor:
         command = getattr(commands, name)
         self.commands.append((name, command.parseArguments(box, None)))
 
-    def tell(self, command: type[amp.Command], **values: object) -> bytes:
+    def request(self, command: type[amp.Command], **values: object) -> bytes:
         """
         Send a command that wants an answer, and say its tag.
         """
@@ -99,7 +99,7 @@ class Visitor:
         self.write(box.serialize())
         return tag
 
-    def answer(self, command: type[amp.Command], tag: bytes) -> Any:
+    def response(self, command: type[amp.Command], tag: bytes) -> Any:
         """
         What was answered.
 
@@ -116,7 +116,7 @@ class Visitor:
         """
         Send a command and have the answer.
         """
-        return self.answer(command, self.tell(command, **values))
+        return self.response(command, self.request(command, **values))
 
     def send(self, command: type[amp.Command], **values: object) -> None:
         """
@@ -133,7 +133,7 @@ class Visitor:
         given = {"version": commands.VERSION, "features": [], **values}
         return self.ask(commands.Hello, **given)
 
-    def heard(self, command: type[amp.Command]) -> list[dict[str, Any]]:
+    def received(self, command: type[amp.Command]) -> list[dict[str, Any]]:
         """
         The arguments of all commands of one kind that were received.
         """
@@ -142,7 +142,7 @@ class Visitor:
         return [arguments for each, arguments in self.commands if each == name]
 
 
-class Showing:
+class RelayClient:
     """
     A connection on which there is no AMP.
     """
@@ -167,7 +167,7 @@ class Showing:
         return data
 
 
-class MeetingPoint:
+class Server:
     """
     A rendezvous with its clock.
     """
@@ -180,55 +180,57 @@ class MeetingPoint:
             self.clock, Limits(**limits), directory, relays
         )
         self.factory.doStart()
-        self._visitors: list[Visitor] = []
+        self._clients: list[Client] = []
         self._ports = count(1000)
 
-    def connect(self, host: str = "192.0.2.1") -> Visitor:
+    def connect(self, host: str = "192.0.2.1") -> Client:
         """
-        A visitor who has said nothing yet.
+        A client who has said nothing yet.
         """
-        visitor = Visitor(self.factory, IPv4Address("TCP", host, next(self._ports)))
-        self._visitors.append(visitor)
-        return visitor
+        client = Client(self.factory, IPv4Address("TCP", host, next(self._ports)))
+        self._clients.append(client)
+        return client
 
-    def visit(self, host: str = "192.0.2.1", **values: object) -> Visitor:
+    def client(self, host: str = "192.0.2.1", **values: object) -> Client:
         """
-        A visitor who has said hello.
+        A client who has said hello.
         """
-        visitor = self.connect(host)
-        visitor.hello(**values)
-        return visitor
+        client = self.connect(host)
+        client.hello(**values)
+        return client
 
-    def listener(self, name: str, host: str = "192.0.2.1", **values: object) -> Visitor:
+    def listener(self, name: str, host: str = "192.0.2.1", **values: object) -> Client:
         """
-        A visitor who waits under a name.
+        A client who waits under a name.
         """
-        visitor = self.visit(host, **values)
-        visitor.ask(commands.Publish, name=name, owner=OWNER)
-        return visitor
+        client = self.client(host, **values)
+        client.ask(commands.Publish, name=name, owner=OWNER)
+        return client
 
-    def relayed(self) -> Showing:
+    def relayClient(self) -> RelayClient:
         """
         A client of the relay who has not shown his ticket yet.
         """
-        return Showing(self.factory, IPv4Address("TCP", "192.0.2.1", next(self._ports)))
+        return RelayClient(
+            self.factory, IPv4Address("TCP", "192.0.2.1", next(self._ports))
+        )
 
-    def wait(self, seconds: int) -> None:
+    def advance(self, seconds: int) -> None:
         """
         Let time pass, a second at a time.
         """
         for _ in range(seconds):
             self.clock.advance(1)
-            for visitor in self._visitors:
-                visitor.settle()
+            for client in self._clients:
+                client.settle()
 
-    def lively(self, seconds: int) -> None:
+    def advanceAnswering(self, seconds: int) -> None:
         """
-        Let time pass while all visitors answer pings.
+        Let time pass while all clients answer pings.
         """
         for _ in range(seconds):
-            self.wait(1)
-            for visitor in self._visitors:
-                if ("Ping", {}) in visitor.commands:
-                    visitor.commands.remove(("Ping", {}))
-                    visitor.write(amp.Box({amp.ANSWER: b"1"}).serialize())
+            self.advance(1)
+            for client in self._clients:
+                if ("Ping", {}) in client.commands:
+                    client.commands.remove(("Ping", {}))
+                    client.write(amp.Box({amp.ANSWER: b"1"}).serialize())
