@@ -1,6 +1,6 @@
 """
-The commands that C{twist} knows, and what they need of the terminal and the system.
+The three commands of C{twist}, and what they need of the terminal and the system.
 
-C{tap} is C{twist punch}, C{rendezvous_tap} C{twist punch-rendezvous}, C{check_tap}
-C{twist punch-check}.  The top of the house: imports everything, and nothing imports it.
+C{tap} is C{twist punch}, C{rendezvous_tap} is C{twist punch-rendezvous}, and C{check_tap}
+is C{twist punch-check}.  This package may import every other, and none imports it.
 """

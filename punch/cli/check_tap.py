@@ -1,5 +1,5 @@
 """
-C{twist punch-check}: what our NATs do, and what that means for direct links.
+C{twist punch-check}: its options, and the service that runs one check.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from punch.check.report import Report, Value
 from punch.check.trialdial import TIMEOUT, TrialDial
 from punch.check.trialresult import TrialResult
 from punch.cli.options import (
-    PlainOptions,
-    endWith,
-    giveUp,
+    CommandOptions,
+    exitNow,
     number,
     peerSettings,
     readCode,
+    stopAndExit,
 )
 from punch.errors import BadOption, Bug, Misuse, PunchError
 from punch.net.address import HostPort
@@ -41,16 +41,16 @@ _log = Logger(namespace="punch")
 
 PROGRAM = "punch-check"
 
-HOSTILE = 1
+UNLIKELY = 1
 UNKNOWN = 2
 """
 Exit statuses: direct links are unlikely, or what was asked could not be found out.
 """
 
 
-class Options(PlainOptions):
+class Options(CommandOptions):
     """
-    The options of C{twist punch-check}.
+    The options of C{twist punch-check}.  (Twisted finds the class by this name.)
     """
 
     program: ClassVar[str] = PROGRAM
@@ -100,23 +100,14 @@ class Options(PlainOptions):
         ["long", None, "Test for how long silence is borne, too; takes a minute."],
     ]
 
-    def __init__(self) -> None:
-        PlainOptions.__init__(self)
-        self["stun"] = []
-        self.docs["stun"] = (
-            "Ask this STUN server, too, over TCP: HOST:PORT.  One elsewhere tells of"
-            " mappings that depend on the address; repeatable."
-        )
-
-    def opt_stun(self, server: str) -> None:
-        """
-        One more.
-        """
-        self["stun"].append(server)
+    repeatable = {
+        "stun": "Ask this STUN server, too, over TCP: HOST:PORT.  One elsewhere tells"
+        " of mappings that depend on the address; repeatable."
+    }
 
     def postOptions(self) -> None:
         """
-        See that the options do, and keep the log off standard output.
+        Check the options, and have the log kept off standard output.
         """
         where = self["rendezvous"] or os.environ.get("PUNCH_RENDEZVOUS")
         if not where:
@@ -133,20 +124,21 @@ class Options(PlainOptions):
         if self["longest"] is not None and not 0 < self["longest"] <= MOST:
             raise UsageError(f"--longest takes seconds, 1 to {MOST}")
         try:
-            self["whom"] = _whom(self)
+            self["whom"] = _trialPeer(self)
         except Misuse as mistake:
             raise UsageError(str(mistake)) from mistake
-        self.keepOffOutput()
+        self.logToStandardError()
         twist: dict[str, Any] | None = self.parent
         if twist is not None and twist.get("logLevel") is LogLevel.info:
-            # Who wants lines about twist itself beside ours says --log-level debug.
+            # With --log-level debug there are lines about twist itself, too.
             twist["logLevel"] = LogLevel.warn
 
 
-def _whom(options: Options) -> tuple[str, bytes] | None:
+def _trialPeer(options: Options) -> tuple[str, bytes] | None:
     """
-    The name under which the other side waits, and its secret, if we are to meet one.
+    Find the name under which the other side of a trial waits, and its secret.
 
+    @return: C{None} if there is to be no trial.
     @raise Misuse: the options do not fit together.
     """
     for each in ("code", "name", "secret-file"):
@@ -169,34 +161,36 @@ def _whom(options: Options) -> tuple[str, bytes] | None:
 
 class CheckService(Service):
     """
-    One check, which begins when the reactor runs.
+    Runs one check, and after it a trial with another peer if there is to be one.
+
+    L{makeService} makes it.  When it is done it calls C{ended}, which ends the process.
     """
 
     def __init__(
         self,
-        examination: CheckRun,
-        rehearsal: TrialDial | None,
+        check: CheckRun,
+        trial: TrialDial | None,
         ended: Callable[[Findings | PunchError], None],
     ) -> None:
         """
-        @param rehearsal: with another peer, if there is one.
-        @param ended: is told what was found, or why nothing was.
+        @param trial: a trial dial to another peer.
+        @param ended: is called with what was found, or with why nothing was.
         """
-        self._examination = examination
-        self._rehearsal = rehearsal
+        self._check = check
+        self._trial = trial
         self._ended = ended
         self._running: Deferred[None] | None = None
 
     def startService(self) -> None:
         """
-        Begin.
+        Start the check.
         """
         Service.startService(self)
         self._running = Deferred.fromCoroutine(self._run())
 
     async def _run(self) -> None:
         try:
-            result: Findings | PunchError = await self._check()
+            result: Findings | PunchError = await self._find()
         except CancelledError:
             return
         except PunchError as error:
@@ -206,17 +200,17 @@ class CheckService(Service):
             result = Bug()
         self._ended(result)
 
-    async def _check(self) -> Findings:
-        found = await self._examination.run()
-        if self._rehearsal is None:
+    async def _find(self) -> Findings:
+        found = await self._check.run()
+        if self._trial is None:
             return found
         if found.reach is Reach.NOT:
             return replace(found, pair=Value.notTested("the rendezvous is not reached"))
-        return replace(found, pair=await self._rehearsal.run())
+        return replace(found, pair=await self._trial.run())
 
     def stopService(self) -> Deferred[None] | None:
         """
-        Stop; nothing is left behind.
+        Cancel the check, if it still runs.
         """
         Service.stopService(self)
         if self._running is not None:
@@ -226,8 +220,10 @@ class CheckService(Service):
 
 def statusOf(report: Report, found: Findings) -> tuple[int, str]:
     """
-    The exit status, by the pair's verdict if there was to be one; and, if nothing could
-    be found out, why.
+    Choose the exit status: by the verdict on the pair if there was a trial, else by the
+    report.
+
+    @return: the status, and a reason where nothing could be found out.
     """
     if found.reach is Reach.NOT:
         return UNKNOWN, found.why
@@ -236,40 +232,40 @@ def statusOf(report: Report, found: Findings) -> tuple[int, str]:
         if found.pair.verdict is None:
             return UNKNOWN, str(found.pair.why)
         verdict = found.pair.verdict
-    return (0 if verdict.isFriendly else HOSTILE), ""
+    return (0 if verdict.isFriendly else UNLIKELY), ""
 
 
 def makeService(options: Options) -> IService:
     """
-    The check, as a service that ends the process.
+    Make the service of the check, which ends the process when it is done.
     """
     from twisted.internet import reactor
 
-    # Not the log, in whose place twist has put sys.stdout by then.
+    # By the time of the report twist has replaced sys.stdout by the log.
     output = sys.stdout
 
     def ended(result: Findings | PunchError) -> None:
         if isinstance(result, PunchError):
-            endWith(reactor, UNKNOWN, f"{PROGRAM}: {result}")
+            stopAndExit(reactor, UNKNOWN, f"{PROGRAM}: {result}")
             return
         report = assess(result)
         text = report.toJSON() if options["json"] else report.toText()
         print(text, file=output, flush=True)
         status, why = statusOf(report, result)
-        endWith(reactor, status, f"{PROGRAM}: {why}" if why else "")
+        stopAndExit(reactor, status, f"{PROGRAM}: {why}" if why else "")
 
     settings: Settings = options["settings"]
     try:
         rendezvous = rendezvousEndpoint(reactor, options["rendezvous"])
     except Misuse as mistake:
-        giveUp(PROGRAM, str(mistake))
+        exitNow(PROGRAM, str(mistake))
     place = HostPort.parse(options["rendezvous"].partition(":")[2].replace("\\:", ":"))
     idle = None
     if options["longest"] is not None:
         idle = partial(silence, reactor, longest=options["longest"])
-    examination = CheckRun(reactor, rendezvous, place, settings, idle)
-    rehearsal = None
+    check = CheckRun(reactor, rendezvous, place, settings, idle)
+    trial = None
     if options["whom"] is not None:
         name, secret = options["whom"]
-        rehearsal = TrialDial(reactor, rendezvous, name, secret, settings)
-    return CheckService(examination, rehearsal, ended)
+        trial = TrialDial(reactor, rendezvous, name, secret, settings)
+    return CheckService(check, trial, ended)

@@ -1,7 +1,5 @@
 """
-The command line: mistakes in one line, and an exit status that tells.
-
-The options of C{twist punch} that may be given more than once.
+Command lines: options whose mistakes are told in one line, and exit statuses.
 """
 
 from __future__ import annotations
@@ -28,11 +26,12 @@ The exit status for a mistake in the command itself (sysexits.h).
 """
 
 
-def giveUp(program: str, line: str, status: int = EX_USAGE) -> NoReturn:
+def exitNow(program: str, line: str, status: int = EX_USAGE) -> NoReturn:
     """
     End the process before its reactor runs.
 
-    @param line: whose mistake, and what to do about it; no newline.
+    @param program: the name that the message begins with.
+    @param line: what is wrong and what to do about it, in one line.
     """
     print(f"{program}: {line}", file=sys.stderr)
     raise SystemExit(status)
@@ -40,7 +39,7 @@ def giveUp(program: str, line: str, status: int = EX_USAGE) -> NoReturn:
 
 def number(option: str, kind: Callable[[str], Any]) -> Callable[[str], Any]:
     """
-    What reads the value of an option that takes a number.
+    Make the parser of the values of an option that takes a number.
     """
 
     def read(text: str) -> Any:
@@ -49,7 +48,7 @@ def number(option: str, kind: Callable[[str], Any]) -> Callable[[str], Any]:
         except ValueError:
             raise usage.UsageError(f"--{option} takes a number, not {text!r}") from None
 
-    # What usage.Options says in its own way, we say better.
+    # This keeps usage.Options from adding its own text to ours.
     read.coerceDoc = ""  # type: ignore[attr-defined]
     return read
 
@@ -75,9 +74,9 @@ def peerSettings(**values: Any) -> Settings:
 
 def readCode(text: str) -> Code:
     """
-    Read a code from the command line; C{-}: from standard input.
+    Parse a code from the command line; for C{-} read it from standard input.
 
-    @raise punch.errors.Misuse: it is none.
+    @raise punch.errors.Misuse: this is not a code.
     """
     if text == "-":
         if sys.stdin.isatty():
@@ -86,37 +85,63 @@ def readCode(text: str) -> Code:
     return parseCode(text)
 
 
-class PlainOptions(usage.Options):
+def _collector(option: str, help: str) -> Callable[[usage.Options, str], None]:
     """
-    Options of a C{twist} plugin whose mistakes get one line; C{twist} would print a
-    page of its own options beside it.
+    Make the method that L{usage.Options} calls with each value of an option.
+    """
 
-    @cvar program: by what name the program speaks.
+    def collect(self: usage.Options, value: str) -> None:
+        self[option].append(value)
+
+    collect.__doc__ = help
+    return collect
+
+
+class CommandOptions(usage.Options):
+    """
+    The base of our commands' options: a mistake is told in one line.  By itself
+    C{twist} would print a page of its own options with it.
+
+    @cvar program: the name that error messages begin with.
+    @cvar repeatable: the options that may be given more than once, and the help for
+        each.  The values of each are collected in a list.
     """
 
     program: ClassVar[str]
+    repeatable: ClassVar[dict[str, str]] = {}
+
+    def __init_subclass__(cls) -> None:
+        for name, help in cls.repeatable.items():
+            setattr(cls, f"opt_{name}", _collector(name, help))
+
+    def __init__(self) -> None:
+        usage.Options.__init__(self)
+        self.docs = {
+            name: text and " ".join(text.split()) for name, text in self.docs.items()
+        }
+        self.update({each: [] for each in self.repeatable})
 
     def parseOptions(self, options: Any = None) -> None:
         """
-        Parse, or end the process.
+        Parse the options, or print the mistake and end the process.
 
-        @raise SystemExit: for a mistake, once it is told.
+        @raise SystemExit: there is a mistake.
         """
         try:
             usage.Options.parseOptions(self, options)
         except usage.UsageError as mistake:
-            giveUp(self.program, str(mistake))
+            exitNow(self.program, str(mistake))
 
     def parseArgs(self, *args: str) -> None:
         """
-        Everything is an option.
+        Refuse arguments that are not options.
         """
         if args:
             raise usage.UsageError(f"unexpected argument {args[0]!r}; see --help")
 
-    def logIsSeen(self) -> bool:
+    def logsToTerminal(self) -> bool:
         """
-        Whether C{twist} logs errors to a terminal.
+        Whether errors that are logged appear on a terminal.
         """
         twist: dict[str, Any] = self.parent or {}
         isatty = getattr(twist.get("logFile"), "isatty", None)
@@ -124,9 +149,9 @@ class PlainOptions(usage.Options):
             return False
         return bool(isatty())
 
-    def keepOffOutput(self) -> None:
+    def logToStandardError(self) -> None:
         """
-        Have C{twist} log to standard error what would go to standard output.
+        Have C{twist} log to standard error, if it would log to standard output.
         """
         twist: dict[str, Any] | None = self.parent
         if twist is None or sys.stderr is None:
@@ -135,33 +160,32 @@ class PlainOptions(usage.Options):
         if logFile is None or getattr(logFile, "name", "") in _STANDARD_OUTPUT:
             twist["logFile"] = sys.stderr
             if sys.stderr.isatty():
-                # As twist does it where it goes to a terminal.
+                # As twist does for a log on a terminal.
                 twist["fileLogObserverFactory"] = textFileLogObserver
 
 
 _STANDARD_OUTPUT = ("<stdout>", "/dev/stdout", "/dev/fd/1")
 
 
-def endWith(
+def stopAndExit(
     reactor: IReactorCore, status: int, line: str = "", seen: bool = False
 ) -> None:
     """
-    Stop the reactor, now or as soon as it runs, and exit with C{status} then.
+    Stop the reactor, now or as soon as it runs, and then exit with C{status}.
 
-    C{twist} and C{twistd} exit with 0 whatever happened: both return from
-    C{reactor.run()} into code that ignores how it ended, and an exception raised
-    inside the reactor is logged and forgotten.  What remains after them is
-    L{atexit}, where the status can no longer be chosen except by C{os._exit}; so
-    the last thing of all is that, after the other exit functions and a flush.
+    C{twist} and C{twistd} exit with 0 whatever happened: they ignore how
+    C{reactor.run()} ended, and the reactor logs exceptions and goes on.  After them
+    only exit functions (L{atexit}) run, and there the status can be set by C{os._exit}
+    alone.  So our exit function runs all others, flushes, and calls that.
 
-    @param line: why, to be printed on standard error.
-    @param seen: the log, which has it too, goes to a terminal: don't print.
+    @param line: the reason, to print on standard error.
+    @param seen: the reason is logged, too, to a terminal, so do not print it.
     """
     if line and not seen and sys.__stderr__ is not None:
         # twist has put the log in the place of sys.stderr.
         print(line, file=sys.__stderr__, flush=True)
     if status:
-        # As late as can be: the last function registered is the first to run.
+        # As late as possible: the exit function that was registered last runs first.
         reactor.addSystemEventTrigger(
             "after", "shutdown", atexit.register, _exit, status
         )
@@ -186,51 +210,3 @@ def _exit(status: int) -> None:
         with suppress(AttributeError, OSError, ValueError):
             stream.flush()  # type: ignore[union-attr]
     os._exit(status)
-
-
-class RepeatableOptions(PlainOptions):
-    """
-    Options of which each collects its values in a list.
-
-    @cvar repeatable: what each means.
-    """
-
-    repeatable: ClassVar[dict[str, str]] = {
-        "expose": "The other side may connect to this: [NAME=]CLIENT-ENDPOINT;"
-        " repeatable.",
-        "forward": "What connects to this gets what the other side exposes by that"
-        " name: [NAME=]SERVER-ENDPOINT; repeatable.",
-        "draw": "With --trace FILE.html: draw this FILE.json, or two sides' in one"
-        " picture, and exit; repeatable.",
-        "stun": "Ask this STUN server, too, over TCP, where it sees us, and tell the"
-        " other side: HOST:PORT; repeatable.",
-    }
-
-    def __init__(self) -> None:
-        PlainOptions.__init__(self)
-        self.docs.update(self.repeatable)
-        self.update({each: [] for each in self.repeatable})
-
-    def opt_expose(self, endpoint: str) -> None:
-        """
-        One more.
-        """
-        self["expose"].append(endpoint)
-
-    def opt_forward(self, endpoint: str) -> None:
-        """
-        One more.
-        """
-        self["forward"].append(endpoint)
-
-    def opt_draw(self, path: str) -> None:
-        """
-        One more.
-        """
-        self["draw"].append(path)
-
-    def opt_stun(self, server: str) -> None:
-        """
-        One more.
-        """
-        self["stun"].append(server)

@@ -1,5 +1,5 @@
 """
-C{twist punch-rendezvous}: a rendezvous server.
+C{twist punch-rendezvous}: the options and the service of a rendezvous server.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
-from punch.cli.options import PlainOptions, dashed, endWith, giveUp
-from punch.cli.rlimit import allowFiles
+from punch.cli.options import CommandOptions, dashed, exitNow, stopAndExit
+from punch.cli.rlimit import raiseFileLimit
 from punch.cli.sdnotify import SystemdNotifier
 from punch.rendezvous.server.factory import RendezvousFactory
 from punch.rendezvous.server.limits import Limits
@@ -36,7 +36,8 @@ PROGRAM = "punch-rendezvous"
 
 DEFAULT = "tcp:4040:backlog=1024"
 """
-With Twisted's own backlog of 50, those who come in a crowd wait for a second.
+Where to listen by default.  With Twisted's own backlog of 50, some clients wait for a
+second when many connect at once.
 """
 
 _SPARE_FILES = 64
@@ -47,14 +48,14 @@ Open files that the process needs beside one for each connection.
 
 def optionName(limit: str) -> str:
     """
-    The option that sets a field of L{Limits}.
+    Name the option that sets a field of L{Limits}.
     """
     return f"max-{dashed(limit)}"
 
 
 def _whole(option: str, text: str) -> int:
     """
-    Read the value of an option.
+    Parse the value of an option that takes a whole number.
     """
     try:
         return int(text)
@@ -62,16 +63,17 @@ def _whole(option: str, text: str) -> int:
         raise UsageError(f"--{option} takes a whole number, not {text!r}") from None
 
 
-class Options(PlainOptions):
+class Options(CommandOptions):
     """
-    Where to listen, whether to relay, and one option for each limit.
+    The options of C{twist punch-rendezvous}: where to listen, whether to relay, and one
+    option for each limit.  (Twisted finds the class by this name.)
     """
 
     program: ClassVar[str] = PROGRAM
     synopsis = "[options]"
     longdesc = (
-        "Introduce peers behind NATs to each other, and relay between those who find "
-        "no direct way."
+        "Introduce peers behind NATs to each other, and relay between those that find "
+        "no direct path."
     )
 
     optParameters = [
@@ -85,50 +87,40 @@ class Options(PlainOptions):
         for each in fields(Limits)
     ]
 
+    repeatable = {
+        "listen": "Listen on this server endpoint (default: tcp:4040:backlog=1024); may"
+        " be given more than once.",
+        "stun": "Answer STUN over TCP on this server endpoint, tcp:3478 for example;"
+        " may be given more than once (default: on the port after the first of"
+        " --listen, if that is free).",
+    }
+
     def __init__(self) -> None:
-        PlainOptions.__init__(self)
-        self["listen"] = []
-        self["stun"] = []
+        CommandOptions.__init__(self)
         self["relay"] = True
-
-    def opt_listen(self, description: str) -> None:
-        """
-        Listen on this server endpoint (default: tcp:4040:backlog=1024); may be
-        given more than once.
-        """
-        self["listen"].append(description)
-
-    def opt_stun(self, description: str) -> None:
-        """
-        Answer STUN over TCP on this server endpoint, tcp:3478 for example; may be
-        given more than once (default: on the port after the first of --listen, if that
-        is free).
-        """
-        self["stun"].append(description)
 
     def opt_no_stun(self) -> None:
         """
-        Answer no STUN, and knock at nobody's: peers then can't tell whether their NATs
-        keep ports, nor whom they let in.
+        Do not answer STUN, and do not probe the peers' ports: peers then cannot find
+        out whether their NATs keep ports, nor whom they let in.
         """
         self["stun"] = [None]
 
     def opt_relay(self) -> None:
         """
-        Carry the bytes of peers who find no direct way to each other; it is the
-        default.
+        Relay between peers that find no direct path; this is the default.
         """
         self["relay"] = True
 
     def opt_no_relay(self) -> None:
         """
-        Introduce only, and carry nobody's bytes.
+        Only introduce peers; do not relay.
         """
         self["relay"] = False
 
     def postOptions(self) -> None:
         """
-        Gather the limits.
+        Collect the limits, and fill in the defaults.
         """
         values = {each.name: self[optionName(each.name)] for each in fields(Limits)}
         try:
@@ -137,17 +129,20 @@ class Options(PlainOptions):
             name, _, rest = str(mistake).partition(" ")
             raise UsageError(f"--{optionName(name)} {rest}") from None
         self["listen"] = self["listen"] or [DEFAULT]
-        self["vantage"] = not self["stun"]
+        self["stun-beside"] = not self["stun"]
         self["stun"] = [each for each in self["stun"] if each is not None]
 
 
 @dataclass(frozen=True)
-class Door:
+class ListeningEndpoint:
     """
-    Something to listen on.
+    An endpoint to listen on, and what listens there.
 
-    C{description}: what the user calls it.  C{who}: who listens there, for a person.
-    C{opened}: is told of the port.
+    @ivar description: the endpoint's string, as the user wrote it.
+    @ivar endpoint: the endpoint itself.
+    @ivar factory: makes the protocols of the connections.
+    @ivar who: who listens there, for the log.
+    @ivar opened: is called with the port.
     """
 
     description: str
@@ -157,27 +152,32 @@ class Door:
     opened: Callable[[IListeningPort], object] = lambda port: None
 
 
-class ListeningService(Service):
+class RendezvousService(Service):
     """
-    Listens on several endpoints, or says why it cannot.
+    Listens on several endpoints, or reports why it cannot.
+
+    L{makeService} makes it, and the application starts and stops it.  When it stops it
+    closes the ports, and with the rendezvous' port all connections.
     """
 
     def __init__(
         self,
-        doors: list[Door],
+        endpoints: list[ListeningEndpoint],
         failed: Callable[[str], None],
-        supervisor: SystemdNotifier,
-        next: Callable[[IListeningPort], Door | None] | None = None,
+        notifier: SystemdNotifier,
+        beside: Callable[[IListeningPort], ListeningEndpoint | None] | None = None,
     ) -> None:
         """
-        @param next: what else to listen on, if that is possible, beside the first.
-        @param failed: called with a line for the user if one can't be listened on.
-        @param supervisor: is told when all are listened on, and of the end.
+        @param failed: is called with a line for the user if it cannot listen on one of
+            C{endpoints}.
+        @param notifier: is called when all ports are open, and when the service stops.
+        @param beside: makes one more endpoint from the first port.  If that one cannot
+            be listened on, there is a warning only.
         """
-        self._doors = doors
+        self._endpoints = endpoints
         self._failed = failed
-        self._supervisor = supervisor
-        self._next = next
+        self._notifier = notifier
+        self._beside = beside
         self._listening: list[Deferred[None]] = []
         self._ports: list[IListeningPort] = []
 
@@ -187,61 +187,58 @@ class ListeningService(Service):
         """
         Service.startService(self)
         self._listening = [
-            Deferred.fromCoroutine(self._listen(door)) for door in self._doors
+            Deferred.fromCoroutine(self._listen(each)) for each in self._endpoints
         ]
 
-    async def _listen(self, door: Door) -> None:
-        """
-        Listen on one endpoint.
-        """
+    async def _listen(self, which: ListeningEndpoint) -> None:
         try:
-            port = await door.endpoint.listen(door.factory)
+            port = await which.endpoint.listen(which.factory)
         except CancelledError:
             return
         except Exception as error:
-            # Endpoints come from plugins too, and may fail in any way.
-            self._failed(f"cannot listen on {door.description}: {_why(error)}")
+            # Plugins make endpoints, too, and theirs may raise anything.
+            self._failed(f"cannot listen on {which.description}: {_why(error)}")
             return
-        self._opened(door, port)
-        if len(self._ports) == len(self._doors):
-            await self._openNext()
-            self._supervisor.ready()
+        self._opened(which, port)
+        if len(self._ports) == len(self._endpoints):
+            await self._listenBeside()
+            self._notifier.ready()
 
-    def _opened(self, door: Door, port: IListeningPort) -> None:
+    def _opened(self, which: ListeningEndpoint, port: IListeningPort) -> None:
         self._ports.append(port)
         _log.info(
             "{who} listens on {address} ({description}).",
-            who=door.who,
-            address=_place(port),
-            description=door.description,
+            who=which.who,
+            address=_addressText(port),
+            description=which.description,
         )
-        door.opened(port)
+        which.opened(port)
 
-    async def _openNext(self) -> None:
+    async def _listenBeside(self) -> None:
         """
-        Listen on what is good to have.
+        Listen on one more endpoint, if that is possible.
         """
-        door = self._next(self._ports[0]) if self._next is not None else None
-        if door is None:
+        which = self._beside(self._ports[0]) if self._beside is not None else None
+        if which is None:
             return
         try:
-            port = await door.endpoint.listen(door.factory)
+            port = await which.endpoint.listen(which.factory)
         except CannotListenError as error:
             _log.warn(
                 "Peers can't be told whether their NATs keep ports: cannot listen on "
                 "{description}: {why}.  See --stun.",
-                description=door.description,
+                description=which.description,
                 why=_why(error),
             )
         else:
-            self._opened(door, port)
+            self._opened(which, port)
 
     def stopService(self) -> Deferred[None]:
         """
         Stop listening, and close all connections.
         """
         Service.stopService(self)
-        self._supervisor.stopping()
+        self._notifier.stopping()
         for each in self._listening:
             each.cancel()
         ports, self._ports = self._ports, []
@@ -251,16 +248,16 @@ class ListeningService(Service):
 
 def _why(error: Exception) -> str:
     """
-    The end of a sentence about why nothing listens.
+    Say why an endpoint cannot be listened on, as the end of a sentence.
     """
     if isinstance(error, CannotListenError):
         return getattr(error.socketError, "strerror", None) or str(error.socketError)
     return str(error) or type(error).__name__
 
 
-def _place(port: IListeningPort) -> str:
+def _addressText(port: IListeningPort) -> str:
     """
-    Where a port listens, for a person.
+    Write the address of a port, for people.
     """
     host: Any = port.getHost()
     if not hasattr(host, "port"):
@@ -270,12 +267,12 @@ def _place(port: IListeningPort) -> str:
     )
 
 
-def _makeRoom(connections: int) -> None:
+def _checkFileLimit(connections: int) -> None:
     """
-    Ask the system for as many open files as there may be connections.
+    Raise the limit of open files to the number of connections, or warn.
     """
     wanted = connections + _SPARE_FILES
-    allowed = allowFiles(wanted)
+    allowed = raiseFileLimit(wanted)
     if allowed < wanted:
         _log.warn(
             "The system allows {files} open files, so about {room} connections; "
@@ -285,60 +282,62 @@ def _makeRoom(connections: int) -> None:
         )
 
 
-def _doors(reactor: Any, options: Options, option: str, kind: Door) -> list[Door]:
+def _endpointsOf(
+    reactor: Any, options: Options, option: str, kind: ListeningEndpoint
+) -> list[ListeningEndpoint]:
     """
-    What an option says to listen on.
+    Parse the endpoints that an option names.
 
-    @param kind: what they are, but for where.
+    @param kind: the rest of what each of them is.
     """
-    doors = []
+    endpoints = []
     for description in options[option]:
         try:
             endpoint = serverFromString(reactor, description)
         except Exception as error:
-            # Any endpoint plugin may read the description, and fail in any way.
-            giveUp(PROGRAM, f"--{option} {description}: {str(error).splitlines()[0]}")
-        doors.append(replace(kind, description=description, endpoint=endpoint))
-    return doors
+            # Plugins parse endpoints, too, and theirs may raise anything.
+            exitNow(PROGRAM, f"--{option} {description}: {str(error).splitlines()[0]}")
+        endpoints.append(replace(kind, description=description, endpoint=endpoint))
+    return endpoints
 
 
-class _STUN:
+class STUNEndpoints:
     """
-    What answers STUN beside the rendezvous.
+    The endpoints that answer STUN for the rendezvous, whose addresses clients are told.
     """
 
     def __init__(self, reactor: Any, options: Options, factory: Any) -> None:
-        # It brings much with it that nobody else needs.
+        # It imports much that nothing else here needs.
         from punch.rendezvous.server.stunserver import STUNFactory
 
         self._reactor = reactor
         self._observers: list[str] = factory.state.observers
         self._prober: Prober | None = factory.state.prober
         stun = STUNFactory(reactor, options["limits"], factory.state.statistics)
-        self.kind = Door("", None, stun, "The STUN server", self._opened)
+        self.kind = ListeningEndpoint("", None, stun, "The STUN server", self._opened)
 
     def _opened(self, port: IListeningPort) -> None:
         """
-        Peers are told of it.
+        Have clients told of a port that the user has chosen.
         """
         host: Any = port.getHost()
         if hasattr(host, "port"):
             isAny = host.host in ("0.0.0.0", "::")
-            self._observers.append(f":{host.port}" if isAny else _place(port))
+            self._observers.append(f":{host.port}" if isAny else _addressText(port))
             if self._prober is not None and not isAny:
                 self._prober.addresses.append(host.host)
 
     def _openedBeside(self, port: IListeningPort) -> None:
         """
-        Peers are told that it is where we are, which they know better: there may be a
-        NAT before us, too.
+        Have clients told of the port beside the rendezvous.  They hear of the port
+        only: a NAT may stand before us, so they know our address better.
         """
         host: Any = port.getHost()
         self._observers.append(f":{host.port}")
 
-    def next(self, port: IListeningPort) -> Door | None:
+    def beside(self, port: IListeningPort) -> ListeningEndpoint | None:
         """
-        A door on the port after this one.
+        Make the endpoint for the port number after this port's.
         """
         host: Any = port.getHost()
         number = getattr(host, "port", 65535) + 1
@@ -357,23 +356,25 @@ class _STUN:
 
 def makeService(options: Options) -> IService:
     """
-    The rendezvous, as a service.
+    Make the service of the rendezvous.
     """
     from twisted.internet import reactor
 
     limits: Limits = options["limits"]
     factory = RendezvousFactory(reactor, limits, relays=options["relay"])
-    if options["stun"] or options["vantage"]:
+    if options["stun"] or options["stun-beside"]:
         factory.state.prober = Prober(reactor)
-    doors = _doors(reactor, options, "listen", Door("", None, factory))
-    stun = _STUN(reactor, options, factory)
-    doors += _doors(reactor, options, "stun", stun.kind)
-    # What peers ask by themselves takes a moment each.
-    _makeRoom(limits.connections * (2 if options["stun"] else 1))
+    endpoints = _endpointsOf(
+        reactor, options, "listen", ListeningEndpoint("", None, factory)
+    )
+    stun = STUNEndpoints(reactor, options, factory)
+    endpoints += _endpointsOf(reactor, options, "stun", stun.kind)
+    # Each STUN query is a short connection of its own.
+    _checkFileLimit(limits.connections * (2 if options["stun"] else 1))
 
     def failed(line: str) -> None:
         _log.error("{line}", line=line)
-        endWith(reactor, 1, f"{PROGRAM}: {line}", options.logIsSeen())
+        stopAndExit(reactor, 1, f"{PROGRAM}: {line}", options.logsToTerminal())
 
-    next = stun.next if options["vantage"] else None
-    return ListeningService(doors, failed, SystemdNotifier(reactor), next)
+    beside = stun.beside if options["stun-beside"] else None
+    return RendezvousService(endpoints, failed, SystemdNotifier(reactor), beside)

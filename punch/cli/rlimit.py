@@ -1,16 +1,16 @@
 """
-How many files this process may have open, sockets among them.
+The limit of open files of this process, sockets included.
 """
 
 from __future__ import annotations
 
 
-def allowFiles(wanted: int) -> int:
+def raiseFileLimit(wanted: int) -> int:
     """
-    Ask the system for so many.  It gives 1,024 to most programs, and more to those
-    who ask.
+    Raise the limit of open files to C{wanted}, as far as the system allows.  Most
+    programs start with 1,024, and may raise that.
 
-    @return: how many there may be: fewer than C{wanted} if the system has its limits.
+    @return: how many files may be open; that may be fewer than C{wanted}.
     """
     try:
         import resource

@@ -1,10 +1,9 @@
 """
-The supervisor: who has started this process and waits for it to be ready.
+Notifications to systemd: C{sd_notify(3)}, for C{Type=notify} services.
 
-This is C{sd_notify(3)}: systemd (C{Type=notify}), and others in its footsteps, name a
-datagram socket in C{$NOTIFY_SOCKET}.  Twisted has none of it (C{twisted.python.systemd}
-is for sockets that are handed over), the C{systemd-python} package needs a compiler
-and systemd's headers; the protocol is a line of text.
+The supervisor names a datagram socket in C{$NOTIFY_SOCKET} and expects a line of text.
+Twisted does not have this (C{twisted.python.systemd} is about inherited sockets), and
+the C{systemd-python} package needs a compiler and systemd's headers.
 """
 
 from __future__ import annotations
@@ -18,56 +17,59 @@ from twisted.logger import Logger
 
 _log = Logger()
 
-_PATIENCE = 1.0
+_TIMEOUT = 1.0
 """
-Seconds that a supervisor may take for a message.
+Seconds that sending a message may take.
 """
 
 
 class SystemdNotifier:
     """
-    Whom to tell.
+    Tells systemd, or another supervisor, that this process is ready or is about to
+    stop.
+
+    It sends C{READY=1} and C{STOPPING=1} to C{$NOTIFY_SOCKET}, and does nothing where
+    that is not set.
     """
 
     def __init__(
         self, reactor: IReactorCore, environment: Mapping[str, str] = os.environ
     ) -> None:
         """
-        @param environment: names the supervisor's socket; perhaps there is none, and
-            nobody is told.
+        @param environment: may have C{NOTIFY_SOCKET}, the path of the socket.
         """
         self._reactor = reactor
-        self._place = environment.get("NOTIFY_SOCKET", "")
+        self._path = environment.get("NOTIFY_SOCKET", "")
 
     def ready(self) -> None:
         """
-        We serve from here on, or as soon as the reactor runs: before that we would
-        neither serve nor stop in order.
+        Say that this process is ready, as soon as the reactor runs.  Before that it
+        could neither serve nor stop in order.
         """
-        self._reactor.callWhenRunning(self._tell, b"READY=1")
+        self._reactor.callWhenRunning(self._notify, b"READY=1")
 
     def stopping(self) -> None:
         """
-        We are about to end.
+        Say that this process is about to stop.
         """
-        self._tell(b"STOPPING=1")
+        self._notify(b"STOPPING=1")
 
-    def _tell(self, state: bytes) -> None:
-        if self._place[:1] not in ("/", "@"):
+    def _notify(self, state: bytes) -> None:
+        if self._path[:1] not in ("/", "@"):
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-                sock.settimeout(_PATIENCE)
+                sock.settimeout(_TIMEOUT)
                 sock.connect(self._address)
                 sock.send(state)
         except OSError as error:
             _log.warn(
                 "The supervisor could not be told at {place}: {error}",
-                place=self._place,
+                place=self._path,
                 error=error,
             )
 
     @property
     def _address(self) -> str:
         # "@" stands for the zero byte that abstract addresses begin with.
-        return "\0" + self._place[1:] if self._place[0] == "@" else self._place
+        return "\0" + self._path[1:] if self._path[0] == "@" else self._path

@@ -1,5 +1,5 @@
 """
-C{twist punch}: options, and the service that they ask for.
+C{twist punch}: its options, and the service that they ask for.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
 from punch.cli.options import (
-    RepeatableOptions,
-    endWith,
-    giveUp,
+    CommandOptions,
+    exitNow,
     number,
     peerSettings,
     readCode,
+    stopAndExit,
 )
-from punch.cli.rlimit import allowFiles
+from punch.cli.rlimit import raiseFileLimit
 from punch.errors import BadOption, Bug, LinkError, Misuse, PunchError
 from punch.eventlog import EventLog, openEvents
 from punch.forwarding.service import ForwardingService, LocalSide
@@ -52,19 +52,19 @@ PROGRAM = "punch"
 
 _FILES = 4096
 """
-Open files that a process wants beside those of a search: forwards have two for each of
-their connections.
+Open files that a process wants in addition to those of a search.  Each connection of a
+forward needs two.
 """
 
 _LEAST_FILES = 128
 """
-Those that a search leaves to the rest.
+Open files that a search leaves to everything else.
 """
 
 
-class Options(RepeatableOptions):
+class Options(CommandOptions):
     """
-    The options of C{twist punch}.
+    The options of C{twist punch}.  (Twisted finds the class by this name.)
     """
 
     program: ClassVar[str] = PROGRAM
@@ -118,14 +118,14 @@ class Options(RepeatableOptions):
             "search",
             None,
             DEFAULT_SOCKETS,
-            "Sockets for the search of a port of a NAT that maps at random; 0: none.",
+            "Sockets that a search for a port of a random NAT may use; 0: no search.",
             number("search", int),
         ],
         [
             "resume-for",
             None,
             RESUME_FOR,
-            "Seconds for which a link whose path died waits for another.",
+            "Seconds that a link whose path has died waits for another one.",
             number("resume-for", float),
         ],
         ["events", None, None, "Append events to this file, one JSON object a line."],
@@ -140,16 +140,27 @@ class Options(RepeatableOptions):
         ["once", None, "One link, then exit: 0 if it ended cleanly, else 1."],
     ]
 
+    repeatable = {
+        "expose": "The other side may connect to this: [NAME=]CLIENT-ENDPOINT;"
+        " repeatable.",
+        "forward": "What connects to this gets what the other side exposes by that"
+        " name: [NAME=]SERVER-ENDPOINT; repeatable.",
+        "draw": "With --trace FILE.html: draw this FILE.json, or two sides' in one"
+        " picture, and exit; repeatable.",
+        "stun": "Ask this STUN server, too, over TCP, for our address, and tell the other"
+        " side: HOST:PORT; repeatable.",
+    }
+
     def postOptions(self) -> None:
         """
-        See that the options fit together.
+        Check that the options fit together, and read what they name.
         """
         if self["help-protocols"]:
             print(describeProtocols())
             raise SystemExit(0)
         try:
             self["trace-path"] = traceOption(self["trace"], self["draw"])
-            _complete(self)
+            _checkOptions(self)
         except Misuse as mistake:
             raise UsageError(str(mistake)) from mistake
         if self["show-pin"]:
@@ -166,11 +177,11 @@ _NEEDS = {
 }
 
 
-def _complete(options: Options) -> None:
+def _checkOptions(options: Options) -> None:
     """
     Check the options, and read what they name.
 
-    @raise Misuse: they do not fit together.
+    @raise Misuse: a value is wrong, or two options do not fit together.
     """
     for each in ("code", "name", "peer", "secret-file", "identity", "trust"):
         if options[each] == "":
@@ -191,20 +202,20 @@ def _complete(options: Options) -> None:
         instanceLocks=fileInstanceLocks,
         stun=tuple(options["stun"]),
     )
-    _completeProtocol(options)
+    _checkProtocol(options)
     if options["show-pin"] or options["peer"]:
-        _completeDirect(options)
+        _checkDirect(options)
     else:
-        _completeIntroduced(options, given)
+        _checkIntroduced(options, given)
 
 
-def _completeProtocol(options: Options) -> None:
+def _checkProtocol(options: Options) -> None:
     """
-    Find the protocol; if it has the standard streams, nobody else has.
+    Find the protocol.  If it uses the standard streams, nothing else may.
     """
     for each in ("expose", "forward"):
         if options[each]:
-            _completeStreams(options, each)
+            _checkForwarding(options, each)
             return
     plugin, options["protocol-args"] = findProtocol(options["protocol"] or "hello")
     options["protocol-plugin"] = plugin
@@ -216,12 +227,12 @@ def _completeProtocol(options: Options) -> None:
             " cannot: put the code in $PUNCH_CODE"
         )
     options["once"] = True
-    options.keepOffOutput()
+    options.logToStandardError()
 
 
-def _completeStreams(options: Options, given: str) -> None:
+def _checkForwarding(options: Options, given: str) -> None:
     """
-    Streams are what runs on the link, and they need one that is ours.
+    Check what does not go with C{--expose} and C{--forward}.
     """
     if options["protocol"]:
         raise BadOption(f"--protocol and --{given}: one of them only")
@@ -229,9 +240,9 @@ def _completeStreams(options: Options, given: str) -> None:
         raise BadOption(f"--{given} cannot be had in --plaintext")
 
 
-def _completeDirect(options: Options) -> None:
+def _checkDirect(options: Options) -> None:
     """
-    For C{--peer}, where we must know who and where, and be known.
+    Check the options of C{--peer}, and read our key.
     """
     if options["stun"]:
         raise BadOption("--stun needs a rendezvous: --peer tells nobody our address")
@@ -244,13 +255,13 @@ def _completeDirect(options: Options) -> None:
 
 
 def _completeWhere(options: Options) -> None:
-    options["whereabouts"] = peerEndpoint(options["peer"])
+    options["peer-endpoint"] = peerEndpoint(options["peer"])
     if not options["port"]:
         raise BadOption("--peer needs --port: the other side must know ours")
-    _completeTrust(options)
+    _checkTrust(options)
 
 
-def _completeTrust(options: Options) -> None:
+def _checkTrust(options: Options) -> None:
     secured = [each for each in ("identity", "trust") if options[each]]
     if options["plaintext"] and secured:
         raise BadOption(f"--plaintext and --{secured[0]}: one of them only")
@@ -263,9 +274,9 @@ def _completeTrust(options: Options) -> None:
             raise BadOption("--trust: a pin has 64 hexadecimal digits") from bad
 
 
-def _completeIntroduced(options: Options, given: list[str]) -> None:
+def _checkIntroduced(options: Options, given: list[str]) -> None:
     """
-    For a rendezvous, and a code or a name.
+    Check the options for a rendezvous, and read the code or the secret.
     """
     if options["identity"]:
         raise BadOption("--identity needs --peer")
@@ -278,13 +289,14 @@ def _completeIntroduced(options: Options, given: list[str]) -> None:
     options["parsed-code"] = readCode(code) if code else None
 
 
-def makeRoom(options: Options) -> None:
+def limitSearch(options: Options) -> None:
     """
-    A search must not take the files that everything else needs.
+    Raise the limit of open files.  If that is not enough, allow a search fewer sockets,
+    so that it leaves files to everything else.
     """
     settings: Settings = options["settings"]
     wanted = _FILES + settings.search
-    allowed = allowFiles(wanted)
+    allowed = raiseFileLimit(wanted)
     most = max(0, allowed - _LEAST_FILES)
     if settings.search > most:
         _log.warn(
@@ -298,16 +310,16 @@ def makeRoom(options: Options) -> None:
 
 def makeService(options: Options) -> IService:
     """
-    The service that the options ask for.  When it has nothing more to do, the
-    process exits, with a status that tells.
+    Make the service that the options ask for.  When it is done, the process exits, with
+    the status 0 after a clean end and 1 otherwise.
     """
     from twisted.internet import reactor
 
-    makeRoom(options)
+    limitSearch(options)
     try:
-        ends = LocalSide(reactor, options["expose"], options["forward"])
-        # First: it may take the standard streams, which --events may name.
-        factory = _factoryFor(reactor, options, ends)
+        local = LocalSide(reactor, options["expose"], options["forward"])
+        # First, since it may take the standard streams, which --events may name.
+        factory = _factoryFor(reactor, options, local)
         settings = replace(
             options["settings"],
             tell=EventLog(time.time, openEvents(options["events"])),
@@ -315,30 +327,30 @@ def makeService(options: Options) -> IService:
         )
         peer = _serviceFor(reactor, options, factory, settings)
     except Misuse as mistake:
-        giveUp(PROGRAM, str(mistake))
+        exitNow(PROGRAM, str(mistake))
     service: PunchService | ForwardingService = peer
-    if factory is ends.pool:
-        service = ForwardingService(reactor, peer, ends, settings.tell)
+    if factory is local.pool:
+        service = ForwardingService(reactor, peer, local, settings.tell)
 
     def ended(error: PunchError | None) -> None:
         if error is None:
-            endWith(reactor, 0)
+            stopAndExit(reactor, 0)
             return
         if isinstance(error, LinkError):
-            # The event of its end has but the reason.
+            # The event has the reason only.
             _log.error("{error}", error=error)
-        endWith(reactor, 1, f"{PROGRAM}: {error}", options.logIsSeen())
+        stopAndExit(reactor, 1, f"{PROGRAM}: {error}", options.logsToTerminal())
 
     Deferred.fromCoroutine(_outcome(service, factory)).addCallback(ended)
     return service
 
 
-def _factoryFor(reactor: Any, options: Options, ends: LocalSide) -> IProtocolFactory:
+def _factoryFor(reactor: Any, options: Options, local: LocalSide) -> IProtocolFactory:
     """
-    What builds a protocol for each link.
+    Make the factory of what runs on each link.
     """
     if options["expose"] or options["forward"]:
-        return ends.pool
+        return local.pool
     plugin = options["protocol-plugin"]
     factory: IProtocolFactory = plugin.factory(reactor, options["protocol-args"])
     return factory
@@ -383,7 +395,7 @@ def _serviceFor(
 
 
 def _direct(reactor: Any, peer: Peer, options: Options) -> Callable[[], Any]:
-    where = options["whereabouts"]
+    where = options["peer-endpoint"]
     if options["plaintext"]:
         return lambda: Direct(reactor, peer, where).plain()
     pin = options["trusted"]

@@ -14,12 +14,12 @@ from twisted.internet.testing import MemoryReactor
 from twisted.logger import LogLevel, jsonFileLogObserver, textFileLogObserver
 from twisted.python import usage
 
-from punch.cli.options import EX_USAGE, PlainOptions, endWith, giveUp
+from punch.cli.options import EX_USAGE, CommandOptions, exitNow, stopAndExit
 
 ENDING = """
 import atexit, sys
 from twisted.internet import reactor
-from punch.cli.options import endWith
+from punch.cli.options import stopAndExit
 atexit.register(print, "the first exit function")
 {before}
 atexit.register(print, "the last exit function")
@@ -28,13 +28,13 @@ print("the reactor has stopped")
 """
 
 
-class Options(PlainOptions):
+class Options(CommandOptions):
     """
     Options with one parameter.
     """
 
     def __init__(self) -> None:
-        PlainOptions.__init__(self)
+        CommandOptions.__init__(self)
 
     program = "punch-test"
     optParameters = [["size", None, 1, "How much.", int]]
@@ -87,12 +87,12 @@ def test_mistake(
     assert (said.out, said.err) == ("", line + "\n")
 
 
-def test_giveUp(capsys: pytest.CaptureFixture[str]) -> None:
+def test_exitNow(capsys: pytest.CaptureFixture[str]) -> None:
     """
     So does one that is found later, with the status that it says.
     """
     with pytest.raises(SystemExit) as ended:
-        giveUp("punch-test", "nothing works", 3)
+        exitNow("punch-test", "nothing works", 3)
     assert ended.value.code == 3
     assert capsys.readouterr().err == "punch-test: nothing works\n"
 
@@ -127,7 +127,7 @@ def test_logIsSeen(parent: dict[str, Any] | None, seen: bool) -> None:
     if parent is not None:
         options.parent = usage.Options()
         options.parent.update(parent)
-    assert options.logIsSeen() is seen
+    assert options.logsToTerminal() is seen
 
 
 class Named(io.StringIO):
@@ -151,11 +151,11 @@ def test_keepOffOutput(
     """
     monkeypatch.setattr("sys.stderr", error)
     options = Options()
-    options.keepOffOutput()
+    options.logToStandardError()
     options.parent = usage.Options()
     options.parent["fileLogObserverFactory"] = jsonFileLogObserver
     options.parent["logFile"] = None if name is None else Named(name)
-    options.keepOffOutput()
+    options.logToStandardError()
     assert options.parent["logFile"] is error
     observer = textFileLogObserver if error.isatty() else jsonFileLogObserver
     assert options.parent["fileLogObserverFactory"] is observer
@@ -168,22 +168,22 @@ def test_logsElsewhere() -> None:
     options = Options()
     options.parent = usage.Options()
     options.parent["logFile"] = elsewhere = Named("/var/log/punch")
-    options.keepOffOutput()
+    options.logToStandardError()
     assert options.parent["logFile"] is elsewhere
 
 
 @pytest.mark.parametrize(
     "before",
     [
-        "endWith(reactor, 3, 'it is over')",
-        "reactor.callLater(0, endWith, reactor, 3, 'it is over')",
+        "stopAndExit(reactor, 3, 'it is over')",
+        "reactor.callLater(0, stopAndExit, reactor, 3, 'it is over')",
         "reactor.callWhenRunning(reactor.stop);"
-        "reactor.addSystemEventTrigger('before', 'shutdown', endWith, reactor, 3,"
+        "reactor.addSystemEventTrigger('before', 'shutdown', stopAndExit, reactor, 3,"
         "'it is over')",
     ],
     ids=["before it runs", "as it runs", "as it stops"],
 )
-def test_endWith(before: str) -> None:
+def test_stopAndExit(before: str) -> None:
     """
     The reactor stops, what follows it is done, every exit function runs once, and
     the status is what was said.
@@ -202,7 +202,7 @@ def test_endWell() -> None:
     """
     A status of 0 is the usual end.
     """
-    ended = ending("endWith(reactor, 0)")
+    ended = ending("stopAndExit(reactor, 0)")
     assert ended.returncode == 0
     assert ended.stderr == ""
 
@@ -212,6 +212,6 @@ def test_seen(capsys: pytest.CaptureFixture[str]) -> None:
     A line that the person sees in the log is not said twice.
     """
     reactor = MemoryReactor()
-    endWith(reactor, 0, "well done", seen=True)
+    stopAndExit(reactor, 0, "well done", seen=True)
     assert len(reactor.whenRunningHooks) == 1
     assert capsys.readouterr().err == ""

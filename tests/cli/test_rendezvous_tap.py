@@ -27,7 +27,12 @@ from twisted.plugin import getPlugins
 from twisted.protocols.amp import Command
 from zope.interface import implementer
 
-from punch.cli.rendezvous_tap import Door, ListeningService, Options, optionName
+from punch.cli.rendezvous_tap import (
+    ListeningEndpoint,
+    Options,
+    RendezvousService,
+    optionName,
+)
 from punch.cli.sdnotify import SystemdNotifier
 from punch.nat.stun import BindingRequest, BindingSuccess
 from punch.net.address import tcpAddress
@@ -429,13 +434,13 @@ class Later:
         return self.listening
 
 
-def listening(endpoint: Later, said: list[str]) -> ListeningService:
+def listening(endpoint: Later, said: list[str]) -> RendezvousService:
     """
     A service that has started, of which nobody is told.
     """
-    doors = [Door("later", endpoint, Factory())]
-    supervisor = SystemdNotifier(MemoryReactor(), {})
-    service = ListeningService(doors, said.append, supervisor)
+    endpoints = [ListeningEndpoint("later", endpoint, Factory())]
+    notifier = SystemdNotifier(MemoryReactor(), {})
+    service = RendezvousService(endpoints, said.append, notifier)
     service.startService()
     return service
 

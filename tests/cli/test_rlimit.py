@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from punch.cli import tap
-from punch.cli.rlimit import allowFiles
+from punch.cli.rlimit import raiseFileLimit
 from punch.peer.settings import Settings
 
 UNLIMITED = resource.RLIM_INFINITY
@@ -59,7 +59,7 @@ def test_limits(
     What is wanted is asked for, as far as it is not had and may be had.
     """
     asked = limited(limits)
-    assert allowFiles(5000) == allowed
+    assert raiseFileLimit(5000) == allowed
     assert asked == asks
 
 
@@ -70,6 +70,6 @@ def test_search(monkeypatch: pytest.MonkeyPatch, allowed: int, search: int) -> N
     """
     options = tap.Options()
     options["settings"] = Settings(search=600)
-    monkeypatch.setattr(tap, "allowFiles", lambda wanted: min(wanted, allowed))
-    tap.makeRoom(options)
+    monkeypatch.setattr(tap, "raiseFileLimit", lambda wanted: min(wanted, allowed))
+    tap.limitSearch(options)
     assert options["settings"].search == search

@@ -25,13 +25,13 @@ def told(place: str, bound: str) -> list[bytes]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(bound)
         reactor = MemoryReactor()
-        supervisor = SystemdNotifier(reactor, {"NOTIFY_SOCKET": place})
-        supervisor.ready()
+        notifier = SystemdNotifier(reactor, {"NOTIFY_SOCKET": place})
+        notifier.ready()
         sock.setblocking(False)
         with pytest.raises(BlockingIOError):
             sock.recv(100)
         reactor.run()
-        supervisor.stopping()
+        notifier.stopping()
         return [sock.recv(100), sock.recv(100)]
 
 

@@ -31,7 +31,7 @@ class Thing:
 
 def test_shared() -> None:
     """
-    Equal appointments find the same thing.
+    Equal parameters find the same thing.
     """
     shared, reactor = SharedInstances(Thing), Reactor()
     found = shared.find(reactor, HOME)
@@ -42,7 +42,7 @@ def test_shared() -> None:
 
 def test_apart() -> None:
     """
-    Other reactors and other appointments have their own.
+    Other reactors and other parameters have their own.
     """
     shared, reactor = SharedInstances(Thing), Reactor()
     things = [
