@@ -147,8 +147,8 @@ class Options(CommandOptions):
         " name: [NAME=]SERVER-ENDPOINT; repeatable.",
         "draw": "With --trace FILE.html: draw this FILE.json, or two sides' in one"
         " picture, and exit; repeatable.",
-        "stun": "Ask this STUN server, too, over TCP, for our address, and tell the other"
-        " side: HOST:PORT; repeatable.",
+        "stun": "Ask this STUN server, too, over TCP, for our address, and tell the"
+        " other side: HOST:PORT; repeatable.",
     }
 
     def postOptions(self) -> None:
