@@ -1,9 +1,9 @@
 """
-The race: every address of the peer at once, and the first valid path wins.
+The race: connects to every address of the peer at once, and selects the first
+connection that proves to be the peer's.
 
-What a valid path is, the race is told (C{verify}); when to try what, the
-checklist says.  However the race ends, it ends in one place, which cancels all
-that is left.
+The caller says what proves it (C{verify}); the checklist says when to try which
+address.  However the race ends, L{Race._finish} runs and cancels all that is left.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from punch.util.deferreds import SharedResult
 from punch.util.timers import RestartableTimer
 
 P = TypeVar("P")
+T = TypeVar("T")
 
 Connect = Callable[[Address], Deferred[Connection]]
 """
@@ -54,7 +55,7 @@ Connects from the shared port.
 
 Verify = Callable[[Connection], Deferred[P]]
 """
-Makes a path of a connection, or fails; it owns the connection from then on.
+Makes a path of a connection, or fails; either way it owns the connection.
 """
 
 
@@ -86,7 +87,12 @@ class Race(Generic[P]):
         tracer: Tracer = noTracer,
     ) -> None:
         """
-        @param isDirect: direct paths are wanted; else the first relayed one ends it.
+        @param checklist: says when to try which address.
+        @param connect: connects from the shared port.
+        @param verify: makes a path of a connection, if that is the peer's.
+        @param tell: called with each event of the race.
+        @param isDirect: whether direct paths are wanted.  If not, the first relayed
+            path ends the race.
         @param tracer: called with each trace event of the race.
         """
         self._isDirect = isDirect
@@ -96,8 +102,8 @@ class Race(Generic[P]):
         self._verify = verify
         self._tell = tell
         self._tracer = tracer
-        # In order, so that what is cancelled is cancelled in the same order always.
-        self._running: dict[Deferred[Connection] | Deferred[P], None] = {}
+        # A dict keeps the order, so that cancelling always happens in the same one.
+        self._running: dict[Deferred[Any], None] = {}
         self._next = RestartableTimer(clock)
         self._isOver = False
         self._isRelayed = False
@@ -109,13 +115,13 @@ class Race(Generic[P]):
     @property
     def isRunning(self) -> bool:
         """
-        Whether a (better) path may still be found.
+        Whether a path, or a better one, may still be found.
         """
         return not self._isOver
 
     def add(self, candidate: Candidate) -> None:
         """
-        Try this candidate too, from now on.
+        Try this candidate at once, unless the race is over or its address is known.
         """
         if self._isOver or not self._checklist.add(candidate, self._clock.seconds()):
             return
@@ -129,13 +135,13 @@ class Race(Generic[P]):
         self, connection: Connection, verify: Verify[P] | None = None
     ) -> Deferred[None]:
         """
-        A connection came in: it races with the others.
+        Verify a connection that came in.  If the race is over, close it.
 
-        @param verify: C{None}: as any other connection is verified.
-        @return: fires when it has won or is out.
+        @param verify: how to verify it; C{None}: as every other connection.
+        @return: fires when the connection has been selected or rejected.
         """
         if not self._isOver:
-            return self._enter(connection, verify=verify)
+            return self._startVerify(connection, verify=verify)
         connection.abort()
         return succeed(None)
 
@@ -143,12 +149,12 @@ class Race(Generic[P]):
         self, connecting: Deferred[Any], kind: Kind | None = None, among: str = ""
     ) -> None:
         """
-        A connection that a search makes races with the others.  Of those that are not
-        made there are hundreds: all are traced, but only how many is told.
+        Verify a connection that a port search is making.  Most of a search's hundreds
+        of connects fail: each is traced, but only their number is told as an event.
 
-        @param connecting: fires with it; owned by us from now on.
-        @param kind: C{None}: that of the candidate it leads to.
-        @param among: what is searched, as people are told.
+        @param connecting: fires with the connection; the race owns it from now on.
+        @param kind: the kind of candidate that it leads to; C{None}: look it up.
+        @param among: what is searched, in words for people.
         """
         if self._isOver:
             connecting.addCallbacks(lambda made: made.abort(), lambda failure: None)
@@ -156,42 +162,52 @@ class Race(Generic[P]):
             return
         self._searched += 1
         self._tracer(SearchConnectStarted(among))
-        self._await(connecting, kind, self._searchFailed, self._clock.seconds())
+        started = self._clock.seconds()
+
+        def connected(connection: Connection) -> None:
+            self._startVerify(connection, kind, self._clock.seconds() - started)
+
+        self._track(connecting, connected, self._searchFailed)
 
     def addRelayed(self, connecting: Deferred[Any]) -> None:
         """
-        A connection through the relay races with the others.
+        Verify a connection that is being made through the relay.
 
-        @param connecting: fires with it; owned by us from now on.
+        @param connecting: fires with the connection; the race owns it from now on.
         """
         self._tell(Attempted(RELAY, Kind.RELAYED.value, "started"))
         self._tracer(CandidateAdded(RELAY, Kind.RELAYED.value))
         self._tracer(ConnectStarted(RELAY))
-        self._await(connecting, Kind.RELAYED, self._relayFailed)
+        self._track(
+            connecting,
+            lambda connection: self._startVerify(connection, Kind.RELAYED),
+            self._relayFailed,
+        )
 
-    def _await(
+    def _track(
         self,
-        connecting: Deferred[Any],
-        kind: Kind | None,
-        unmade: Callable[[Failure], None],
-        began: float | None = None,
-    ) -> None:
+        awaited: Deferred[T],
+        succeeded: Callable[[T], object],
+        failed: Callable[[Failure], None],
+    ) -> Deferred[None]:
         """
-        @param began: when, if a search began it.
+        Wait for something that is cancelled when the race ends.
+
+        @param failed: called only while the race goes on.
         """
-        self._running[connecting] = None
+        self._running[awaited] = None
 
-        def connected(connection: Connection) -> None:
-            self._running.pop(connecting, None)
-            took = None if began is None else self._clock.seconds() - began
-            self._enter(connection, kind, took)
+        def done(result: T) -> None:
+            self._running.pop(awaited, None)
+            succeeded(result)
 
-        def failed(failure: Failure) -> None:
-            self._running.pop(connecting, None)
+        def notDone(failure: Failure) -> None:
+            self._running.pop(awaited, None)
             if not self._isOver:
-                unmade(failure)
+                failed(failure)
 
-        connecting.addCallbacks(connected, failed).addErrback(self._failedUnexpectedly)
+        tracked = awaited.addCallbacks(done, notDone)
+        return tracked.addErrback(self._failedUnexpectedly)
 
     def _searchFailed(self, failure: Failure) -> None:
         self._tracer(SearchConnectFailed(outcomeOf(failure).value))
@@ -206,7 +222,7 @@ class Race(Generic[P]):
 
     def fail(self, reason: PunchError) -> None:
         """
-        Nobody wins any more.
+        End the race without a path.
         """
         self._fail(Failure(reason))
 
@@ -224,15 +240,15 @@ class Race(Generic[P]):
 
     def stop(self) -> None:
         """
-        A better path is not wanted any more.
+        End the race, since a path or a better one is not wanted any more.
         """
         self._fail(Failure(CancelledError()))
 
     def timeOut(self, verdict: type[PunchError] | None = None) -> None:
         """
-        Time is up: say why there is no path.
+        End the race because its time is up.
 
-        @param verdict: why, if somebody knows better than we.
+        @param verdict: the reason to give; C{None}: the one that the checklist sees.
         """
         seen = self._checklist.failure(self._searched)
         self.fail(seen if verdict is None else verdict(seen.detail))
@@ -245,7 +261,7 @@ class Race(Generic[P]):
 
     def stopDirect(self) -> None:
         """
-        No direct path is wanted after all: nothing more is tried.
+        Try no more addresses: no direct path is wanted after all.
         """
         self._isDirect = False
         for kind in Kind:
@@ -259,19 +275,19 @@ class Race(Generic[P]):
 
     def expects(self, address: Address) -> bool:
         """
-        Whether C{address} is a candidate's.
+        Whether C{address} is that of a candidate.
         """
         return address in self._checklist
 
     def expectsHost(self, address: Address) -> bool:
         """
-        Whether a candidate has C{address}' IP address, at whatever port.
+        Whether a candidate has the IP address of C{address}, at any port.
         """
         return self._checklist.knowsHost(address.host)
 
     def _startDue(self) -> None:
         """
-        Start what is due, and come back when more will be.
+        Start the attempts that are due, and set a timer for the next.
         """
         self._next.clear()
         for candidate in self._checklist.due(self._clock.seconds()):
@@ -286,23 +302,18 @@ class Race(Generic[P]):
         self._tracer(ConnectStarted(formatAddress(address)))
         attempt = self._connect(address)
         attempt.addTimeout(self._checklist.patience(), self._clock, attemptTimeout)
-        self._running[attempt] = None
 
         def connected(connection: Connection) -> None:
-            self._running.pop(attempt, None)
             self._conclude(address, Outcome.CONNECTED)
-            self._enter(connection)
+            self._startVerify(connection)
 
         def failed(failure: Failure) -> None:
-            self._running.pop(attempt, None)
-            if not self._isOver:
-                self._conclude(address, outcomeOf(failure))
-                self._startDue()
+            self._conclude(address, outcomeOf(failure))
+            self._startDue()
 
-        attempt.addCallbacks(connected, failed)
-        attempt.addErrback(self._failedUnexpectedly)
+        self._track(attempt, connected, failed)
 
-    def _enter(
+    def _startVerify(
         self,
         connection: Connection,
         kind: Kind | None = None,
@@ -310,35 +321,34 @@ class Race(Generic[P]):
         verify: Verify[P] | None = None,
     ) -> Deferred[None]:
         """
-        Verify a connection; it holds its four-tuple while it lives.
+        Verify a connection.  While it lives it holds its four-tuple, so its address is
+        not tried again.
 
-        @param kind: C{None}: that of the candidate it comes from.
+        @param kind: the kind of candidate that it comes from; C{None}: look it up.
         @param took: see L{ConnectionMade}.
-        @param verify: C{None}: as any connection is.
+        @param verify: how; C{None}: as every other connection.
+        @return: fires when the connection has been selected or rejected.
         """
-        remote, local = connection.remote, connection.local
+        remote, local, how = connection.remote, connection.local, connection.how
         self._checklist.hold(remote)
-        self._traceMade(connection, kind or self._checklist.kindOf(remote), took)
-        verification = (verify or self._verify)(connection)
-        self._running[verification] = None
+        self._tracer(
+            ConnectionMade(
+                RELAY if kind is Kind.RELAYED else formatAddress(remote),
+                (kind or self._checklist.kindOf(remote)).value,
+                formatAddress(local),
+                how.value,
+                took,
+            )
+        )
 
         def valid(path: P) -> None:
-            self._running.pop(verification, None)
-            self._select(
-                SelectedPath(
-                    path,
-                    kind or self._checklist.kindOf(remote),
-                    connection.how,
-                    local,
-                    remote,
-                )
-            )
+            found = kind or self._checklist.kindOf(remote)
+            self._select(SelectedPath(path, found, how, local, remote))
 
         def invalid(failure: Failure) -> None:
-            self._running.pop(verification, None)
-            if kind is Kind.RELAYED and not self._isOver:
+            if kind is Kind.RELAYED:
                 self._relayFailed(failure, formatAddress(local))
-            elif not self._isOver:
+            else:
                 self._log.debug(
                     "no path to {remote}: {why}", remote=remote, why=failure.value
                 )
@@ -350,16 +360,7 @@ class Race(Generic[P]):
                 self._tracer(ConnectionRejected(*addresses, outcome.value))
                 self._startDue()
 
-        return verification.addCallbacks(valid, invalid).addErrback(
-            self._failedUnexpectedly
-        )
-
-    def _traceMade(
-        self, connection: Connection, kind: Kind, took: float | None
-    ) -> None:
-        remote = RELAY if kind is Kind.RELAYED else formatAddress(connection.remote)
-        local, how = formatAddress(connection.local), connection.how.value
-        self._tracer(ConnectionMade(remote, kind.value, local, how, took))
+        return self._track((verify or self._verify)(connection), valid, invalid)
 
     def _select(self, selected: SelectedPath[P]) -> None:
         goesOn = selected.isRelayed and self._isDirect
@@ -383,7 +384,8 @@ class Race(Generic[P]):
 
     def _failedUnexpectedly(self, failure: Failure) -> None:
         """
-        Our own mistake: it must not pass for an outcome of the network.
+        End the race over a mistake of our own, which must not pass for an outcome of
+        the network.
         """
         if not self._isOver:
             self._fail(failure)
@@ -392,7 +394,8 @@ class Race(Generic[P]):
 
     def _finish(self) -> None:
         """
-        The one end: by a win, by cancelling, or by a surprise.
+        Cancel all that is left.  Every race ends here: with a selected path, by being
+        cancelled or stopped, and by a failure.
         """
         if not self._isOver:
             self._tracer(RaceEnded())
