@@ -1,10 +1,10 @@
 """
-A candidate: an address that a peer may be reached at.
+A candidate: an address at which a peer may be reached, and how it was found.
 
 Kinds and priorities are those of ICE (RFC 8445 section 5.1) for TCP (RFC 6544
-section 4).  The text form is the candidate attribute's (RFC 8839 section 5.1,
-RFC 6544 section 4.5); we write one component, and the port that we both listen
-on and connect from, so C{tcptype so}.
+section 4).  The text form is that of the candidate attribute (RFC 8839 section 5.1,
+RFC 6544 section 4.5).  There is one component, and C{tcptype} is always C{so}
+(simultaneous open), since a peer listens on the port that it connects from.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from punch.net.address import (
 
 MAX_CANDIDATES = 16
 """
-How many candidates are taken from one peer.
+Candidates that are taken from one peer.
 """
 
 
 class Kind(Enum):
     """
-    How the address was found.  Values are those that events show.
+    How a candidate's address was found (RFC 8445 section 5.1.1).  Events show the
+    values.
     """
 
     HOST = "host"
@@ -40,7 +41,7 @@ class Kind(Enum):
     PEER_REFLEXIVE = "peer-reflexive"
     PREDICTED = "predicted"
     """
-    Nobody has seen it yet: a port that the peer's NAT is likely to give it next.
+    A port that the peer's NAT is likely to give it next; nobody has seen it yet.
     """
     RELAYED = "relayed"
 
@@ -60,7 +61,7 @@ _TYPE_PREFERENCE = {
     Kind.RELAYED: 0,
 }
 
-_LINE = re.compile(
+_ATTRIBUTE = re.compile(
     r"candidate:(?P<foundation>[A-Za-z0-9+/]{1,32}) 1 TCP (?P<priority>[0-9]{1,10})"
     r" (?P<host>[0-9A-Fa-f.:]{2,45}) (?P<port>[0-9]{1,5})"
     r" typ (?P<type>host|srflx|prflx|pred) tcptype so(?: .{0,200})?"
@@ -69,14 +70,14 @@ _LINE = re.compile(
 
 class BadCandidate(ValueError):
     """
-    This text is not a candidate.
+    The text is not a candidate attribute that we could connect to.
     """
 
 
 @dataclass(frozen=True)
 class Candidate:
     """
-    One address of a peer and how it was found.
+    One address of a peer, and how it was found.
     """
 
     kind: Kind
@@ -85,8 +86,8 @@ class Candidate:
     @property
     def priority(self) -> int:
         """
-        RFC 8445 section 5.1.2.1, with RFC 6544's local preference for
-        simultaneous open; IPv6 before IPv4 (RFC 8421).
+        The priority of RFC 8445 section 5.1.2.1, with the local preference that RFC
+        6544 gives simultaneous open.  IPv6 goes before IPv4 (RFC 8421).
         """
         family = 2 if isinstance(ipOf(self.address), IPv6Address) else 1
         localPreference = (4 << 13) + family
@@ -95,7 +96,8 @@ class Candidate:
     @property
     def foundation(self) -> str:
         """
-        The same for candidates of one kind and family (RFC 8445 section 5.1.1.3).
+        A text that is the same for all candidates of one kind and address family (RFC
+        8445 section 5.1.1.3).
         """
         return f"{_SHORT[self.kind]}{ipOf(self.address).version}"
 
@@ -104,7 +106,7 @@ class Candidate:
 
     def toText(self) -> str:
         """
-        The candidate attribute's value.
+        Write the value of the candidate attribute.
         """
         return (
             f"candidate:{self.foundation} 1 TCP {self.priority}"
@@ -115,11 +117,11 @@ class Candidate:
     @classmethod
     def fromText(cls, text: str) -> Candidate:
         """
-        Read a candidate attribute's value; its priority is ours to compute.
+        Read the value of a candidate attribute.  The sender's priority is ignored.
 
-        @raise BadCandidate: it is no candidate that we could connect to.
+        @raise BadCandidate: C{text} is not a candidate that we could connect to.
         """
-        match = _LINE.fullmatch(text)
+        match = _ATTRIBUTE.fullmatch(text)
         if match is None:
             raise BadCandidate(text[:80])
         kind = next(kind for kind, short in _SHORT.items() if short == match["type"])
@@ -141,8 +143,11 @@ _NEVER = (
 
 def isUsableAddress(address: Address, overLoopback: bool) -> bool:
     """
-    Whether a peer's address may be dialed at all: no multicast, broadcast or
-    unspecified one, and loopback only where the peer was met over loopback.
+    Whether we connect to this address of a peer at all: never to a multicast,
+    broadcast or unspecified one.
+
+    @param overLoopback: whether the peer was introduced over loopback; only then are
+        loopback addresses used.
     """
     ip = ipOf(address)
     if ip.is_loopback:
@@ -152,8 +157,9 @@ def isUsableAddress(address: Address, overLoopback: bool) -> bool:
 
 def trustedAddresses(addresses: Sequence[Address]) -> list[Address]:
     """
-    Those at which whoever is at the first of them may have us ask something: nobody
-    sends us into our own networks who is not there himself.
+    The addresses that a server may send us to, from a list that begins with its own.
+
+    A server outside our own networks cannot send us to an address inside them.
     """
     if not addresses:
         return []
@@ -171,13 +177,16 @@ def usableCandidates(
     offered: Iterable[Candidate], overLoopback: bool, most: int = MAX_CANDIDATES
 ) -> list[Candidate]:
     """
-    What we take of a peer's candidates: the usable ones, each address once, best
-    first, at most C{most}.  Where there are more, IPv4 and IPv6 have half of the places
-    each, if they want them (RFC 8421 section 4): a host may have dozens of addresses of
-    IPv6.
+    The candidates of a peer that we use: each address once, the highest priority
+    first, at most C{most}.
+
+    If there are more, IPv4 and IPv6 get half of the places each, as far as they have
+    candidates (RFC 8421 section 4), since a host may have dozens of IPv6 addresses.
+
+    @param overLoopback: see L{isUsableAddress}.
     """
     byAddress: dict[Address, Candidate] = {}
-    for candidate in sorted(offered, key=_worth):
+    for candidate in sorted(offered, key=_byPriority):
         if isUsableAddress(candidate.address, overLoopback):
             byAddress.setdefault(candidate.address, candidate)
     ranks = {4: 0, 6: 0}
@@ -187,8 +196,8 @@ def usableCandidates(
         byRank.append((ranks[version], candidate))
         ranks[version] += 1
     byRank.sort(key=lambda each: each[0])
-    return sorted([each for _, each in byRank[:most]], key=_worth)
+    return sorted([each for _, each in byRank[:most]], key=_byPriority)
 
 
-def _worth(candidate: Candidate) -> int:
+def _byPriority(candidate: Candidate) -> int:
     return -candidate.priority

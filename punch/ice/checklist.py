@@ -1,26 +1,26 @@
 """
-The checklist: which address of the peer to try when.
+The checklist: says when to try which address of the peer (RFC 8445 section 6.1.2).
 
-Its rules are pure: time and randomness are arguments.  They answer what kernels
+Its rules are pure: time and randomness are arguments.  They follow from what kernels
 and NATs do to peers that connect from the port that they listen on (RFC 5382;
 Ford, Srisuresh and Kegel 2005):
 
-  - A pending connect keeps our NAT's door open; it is not given up while it can
-    still come to anything.  One that has been pending for some seconds is renewed:
-    duplicates and resets out of order can leave it half open, where it no longer
-    opens our NAT and waits for an answer that the peer has long forgotten; and a
-    fresh one repeats its SYN after 1 and 3 s again, not after 7 and 15.
-  - A refusal (RST or ICMP) closes that door, so a fresh connect follows at once.
-    The gap matters: if the peer's SYN finds the listening socket alone, a NAT that
-    follows sequence numbers (Linux) takes the answer for no part of the connect
-    that it saw, drops it, and drops whatever we send on this pair of ports for the
-    next two minutes.  Connects that are refused quickly keep a distance; a short one
-    at first, when the other side is just about to begin.
-  - Two sides that retry on one fixed period can miss each other for ever.  Where a
-    refusal takes long, the time that it takes is such a period: if we meet nobody in
-    some of those, random pauses follow.
-  - "Address in use" says that the four-tuple lives already: the peer came in
-    through our listening socket.
+  - A pending connect keeps the mapping and the filter of our NAT open, so it is not
+    given up while it can still succeed.  After some seconds it is replaced by a new
+    one.  Duplicates and resets out of order can leave a connect half open, so that it
+    no longer opens our NAT and waits for an answer that the peer has forgotten.  And a
+    new connect repeats its SYN after 1 and 3 s again, not after 7 and 15.
+  - A refusal (RST or ICMP) closes the NAT's filter, so a new connect follows at once.
+    The gap matters: if the peer's SYN arrives in it, our listening socket answers
+    alone.  A NAT that tracks sequence numbers (Linux) does not take that answer for
+    part of the connect that it saw.  It drops the answer, and for the next two minutes
+    all that we send on this pair of ports.  Connects that are refused quickly follow
+    each other at a distance, which is short at first, when the peer is about to start.
+  - Two sides that retry with one fixed period can miss each other for ever.  If each
+    refusal takes long, that time is such a period, so after some refusals we add
+    random pauses.
+  - "Address in use" means that the four-tuple is taken already: the peer's connection
+    came in through our listening socket.
 """
 
 from __future__ import annotations
@@ -48,28 +48,28 @@ Seconds of nothing but refusals after which an address is tried more slowly.
 
 SHIFT_AFTER = 1.0
 """
-Seconds of nothing but refusals after which a pause follows each, as long as the attempt
-was, at most: it shifts our rhythm against the other side's.
+Seconds of nothing but refusals after which a random pause follows each refusal, at most
+as long as the attempt took, so that the two sides' attempts shift against each other.
 """
 
 _SHORTEST = 0.001
 _GROWTH = 0.05
 _DISTANCE = 0.010
 """
-Seconds from one connect to the next where refusals come quickly, at least (and twice
-that, at most): at first L{_SHORTEST}, since the other side is just about to begin; then
-that part of the time in which there was nothing but refusals; in the end this.
+Seconds from one connect to the next if refusals come quickly; a random time up to twice
+this is taken.  It starts at L{_SHORTEST}, since the peer is about to start, grows with
+the time of nothing but refusals (by L{_GROWTH} of it), and ends at this.
 """
 
 _PREDICTED = 0.005
 """
-Seconds from one new connect to the next, of all predicted candidates together.
+Seconds from one retry to the next, of all predicted candidates together.
 """
 
 _PATIENCE = (6.0, 6.9)
 """
-Seconds until a pending connect is renewed: shortly before the kernel would send its
-SYN for the fourth time.
+Seconds, at least and at most, until a pending connect is replaced: shortly before the
+kernel would send its SYN for the fourth time.
 """
 
 _PAUSES: dict[Outcome, tuple[float, float]] = {
@@ -80,8 +80,9 @@ _EASED = (0.2, 0.4)
 
 _REJECTED = (0.05, 0.1)
 """
-Seconds of pause after the first rejection; each further one doubles it, up to
-L{_LONGEST}.  The first may be no more than the peer's not yet expecting us.
+Seconds, at least and at most, of the pause after a first rejected connection; each
+further rejection doubles it, up to L{_LONGEST}.  The peer may have rejected the first
+only because it did not expect us yet.
 """
 _LONGEST = 2.0
 
@@ -89,7 +90,17 @@ _LONGEST = 2.0
 @dataclass
 class _Check:
     """
-    One candidate's place on the list.
+    The state of one candidate on the checklist.
+
+    @ivar dueAt: when to try it next; C{None} while an attempt is pending, or if there
+        will be none.
+    @ivar startedAt: when the last attempt started.
+    @ivar held: connections with this address that exist.
+    @ivar rejections: connections with this address that were rejected.
+    @ivar refusedSince: since when every attempt has been refused; C{None} if the last
+        was not.
+    @ivar isStopped: whether there are to be no more attempts.
+    @ivar outcomes: what has come of attempts and connections.
     """
 
     candidate: Candidate
@@ -104,18 +115,23 @@ class _Check:
 
 class Checklist:
     """
-    The addresses of one peer and when each is to be tried (next).
+    The candidates of one peer, and when to try each next.
+
+    Each race has one.  It starts nothing itself: the race asks what is L{due}, makes
+    the attempts, and reports with L{conclude}, L{hold} and L{release}.
     """
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._checks: dict[Address, _Check] = {}
-        self._told: dict[Address, str] = {}
-        self._slot = 0.0
+        self._lastOutcomes: dict[Address, str] = {}
+        self._predictedDue = 0.0
 
     def add(self, candidate: Candidate, now: float) -> bool:
         """
-        Take a candidate, due at once; C{False} if its address is known already.
+        Add a candidate, which is due at once.
+
+        @return: C{False} if its address is known already.
         """
         if candidate.address in self._checks:
             return False
@@ -127,13 +143,13 @@ class Checklist:
 
     def knowsHost(self, host: str) -> bool:
         """
-        Whether some candidate has this IP address.
+        Whether a candidate has this IP address, at any port.
         """
         return any(address.host == host for address in self._checks)
 
     def kindOf(self, address: Address) -> Kind:
         """
-        The kind of the candidate at C{address}; one that nobody told us of is
+        The kind of the candidate at C{address}.  An address that nobody told us is
         peer-reflexive (RFC 8445 section 7.3.1.3).
         """
         check = self._checks.get(address)
@@ -141,8 +157,7 @@ class Checklist:
 
     def due(self, now: float) -> list[Candidate]:
         """
-        The candidates to connect to now.  Each then stays pending until
-        L{conclude}.
+        The candidates to connect to now.  Each is pending until L{conclude}.
         """
         ready = [
             check
@@ -156,13 +171,14 @@ class Checklist:
 
     def patience(self) -> float:
         """
-        Seconds that an attempt may take, from its start.
+        Seconds after which a pending attempt is to be replaced.
         """
         return self._random.uniform(*_PATIENCE)
 
     def nextDue(self) -> float | None:
         """
-        When L{due} will have something to say again, if nothing happens before.
+        When a candidate will be due next, unless something happens before; C{None} if
+        none will.
         """
         times = [
             check.dueAt
@@ -173,7 +189,7 @@ class Checklist:
 
     def conclude(self, address: Address, outcome: Outcome, now: float) -> None:
         """
-        The attempt on C{address} came to its C{outcome}.
+        Record what came of the attempt at C{address}.
         """
         check = self._checks[address]
         check.outcomes.add(outcome)
@@ -182,14 +198,14 @@ class Checklist:
         elif check.refusedSince is None:
             check.refusedSince = now
         if outcome is not Outcome.CONNECTED and not check.isStopped:
-            check.dueAt = self._next(check, outcome, now)
+            check.dueAt = self._retryAt(check, outcome, now)
             if check.candidate.kind is Kind.PREDICTED:
-                self._slot = max(now, self._slot) + _PREDICTED
-                check.dueAt = max(check.dueAt, self._slot)
+                self._predictedDue = max(now, self._predictedDue) + _PREDICTED
+                check.dueAt = max(check.dueAt, self._predictedDue)
 
-    def _next(self, check: _Check, outcome: Outcome, now: float) -> float:
+    def _retryAt(self, check: _Check, outcome: Outcome, now: float) -> float:
         """
-        When to try again.
+        When to try a candidate again after C{outcome}.
         """
         if outcome in _PAUSES:
             return now + self._random.uniform(*_PAUSES[outcome])
@@ -205,7 +221,7 @@ class Checklist:
 
     def hold(self, address: Address) -> None:
         """
-        A connection with C{address} exists: no attempt can be made while it lives.
+        Make no attempts at C{address}, since a connection with it exists.
         """
         check = self._checks.get(address)
         if check is not None:
@@ -213,7 +229,9 @@ class Checklist:
 
     def release(self, address: Address, outcome: Outcome, now: float) -> None:
         """
-        A held connection ended without being chosen.
+        Record that a connection was rejected, and allow attempts at C{address} again.
+
+        @param outcome: why it was rejected.
         """
         check = self._checks.get(address)
         if check is None:
@@ -227,15 +245,15 @@ class Checklist:
 
     def isNewOutcome(self, address: Address, outcome: str) -> bool:
         """
-        Whether an attempt did not go as the last one that was told of: a NAT that
-        refuses does so many times a second.
+        Whether C{outcome} differs from the last at C{address}.  Only then is it told as
+        an event, since a NAT may refuse many times a second.
         """
-        before, self._told[address] = self._told.get(address), outcome
+        before, self._lastOutcomes[address] = self._lastOutcomes.get(address), outcome
         return before != outcome
 
     def outcomes(self) -> frozenset[str]:
         """
-        What has come of attempts at the address that the rendezvous saw (values of
+        What has come of attempts at the peer's server-reflexive addresses (values of
         L{Outcome}).
         """
         found: set[Outcome] = set()
@@ -246,7 +264,7 @@ class Checklist:
 
     def stopTrying(self, kind: Kind) -> None:
         """
-        Make no more attempts at candidates of a kind; those that are pending go on.
+        Make no more attempts at candidates of a kind.  Pending attempts go on.
         """
         for check in self._checks.values():
             if check.candidate.kind is kind:
@@ -255,24 +273,24 @@ class Checklist:
 
     def failure(self, searched: int = 0) -> PunchError:
         """
-        Why there is no path, for when time has run out.
+        Why there is no path, if time runs out now.
 
-        @param searched: connects that a search has made beside.
+        @param searched: connects that a port search has made as well.
         """
         checks = self._checks.values()
         observed = [c for c in checks if c.candidate.kind is Kind.SERVER_REFLEXIVE]
-        # The address that the rendezvous saw says most: it is surely the peer's.
-        verdicts = {_verdictOf(check) for check in observed or checks}
+        # The address that the rendezvous saw is surely the peer's, so it counts most.
+        failures = {_failureOf(check) for check in observed or checks}
         tried = ", ".join(self._tried(searched))
         detail = f"tried {tried}" if tried else ""
         for failure in (NotAttached, WrongPin, Refused, NoAnswer, Unreachable):
-            if failure in verdicts:
+            if failure in failures:
                 return failure(detail)
         return NoAnswer(detail)
 
     def _tried(self, searched: int) -> Iterator[str]:
         """
-        What was tried, in words.  Predicted ports are many, and one like the other.
+        What was tried, in words.  Predicted ports are counted, not listed.
         """
         predicted: list[int] = []
         for each in self._checks.values():
@@ -289,9 +307,9 @@ class Checklist:
             yield f"{searched} connect{'' if searched == 1 else 's'} of a search"
 
 
-def _verdictOf(check: _Check) -> type[PunchError]:
+def _failureOf(check: _Check) -> type[PunchError]:
     """
-    Why one address gave no path.
+    Why one candidate gave no path.
     """
     if Outcome.WRONG_PIN in check.outcomes and not check.held:
         return WrongPin

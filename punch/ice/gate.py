@@ -1,11 +1,14 @@
 """
-The gate: what becomes of a connection that comes in.
+The gate: decides what becomes of each inbound connection.
 
-Expected are the addresses of peers that we are being introduced to.  Anybody
-else is a stranger, perhaps the peer behind a NAT that changed its port: one
-handshake at a time for each IP address (L{addressKey}), a few in all, and the rest
-are closed without a word.  When we expect nobody, all are.  Who takes his time is only
-ended when somebody else wants his place: a peer may have a slow path.
+A connection from an address that some race expects goes to that race.  One from any
+other address is a stranger's, who may still be the peer, behind a NAT that changed its
+port.  Strangers may do one handshake at a time for each IP address (L{addressKey}) and
+L{MOST_STRANGERS} in all; the gate closes the rest without a word.  With no introduction
+in progress, it closes every inbound connection.
+
+A slow handshake is ended only when another stranger wants its place, since a peer may
+have a slow path.
 """
 
 from __future__ import annotations
@@ -22,18 +25,21 @@ from punch.net.connection import Connection
 
 MOST_STRANGERS = 16
 """
-Handshakes with strangers that may go on at once.
+Handshakes with strangers that may be in progress at once.
 """
 
 STRANGERS_PATIENCE = 1.5
 """
-Seconds that a stranger keeps his place against others.
+Seconds for which a stranger's handshake cannot be displaced by another's.
 """
 
 
 class Gate:
     """
-    Gives each incoming connection to a race, or closes it.
+    Gives each inbound connection to the race that it belongs to, or closes it.
+
+    A peer that listens or dials makes one for its shared port.  It holds no connection
+    of its own: those that it admits belong to a race or to C{receive}.
     """
 
     def __init__(
@@ -43,9 +49,10 @@ class Gate:
         receive: Callable[[Connection], Deferred[Any]] | None = None,
     ) -> None:
         """
-        @param races: asks for the races that go on.
-        @param receive: is given each stranger that may try; fires when it is known
-            whose it is, or nobody's.  By default it enters the one race.
+        @param races: answers with the races in progress.
+        @param receive: takes a stranger's connection that may try a handshake; fires
+            when it has been given to a race or closed.  By default the first race
+            accepts it.
         """
         self._clock = clock
         self._races = races
@@ -54,7 +61,7 @@ class Gate:
 
     def admit(self, connection: Connection) -> None:
         """
-        A connection came in.
+        Give a new inbound connection to a race, or close it.
         """
         races = list(self._races())
         remote = connection.remote
@@ -72,7 +79,8 @@ class Gate:
 
     def _makeRoom(self, origin: Hashable) -> bool:
         """
-        See whether there is a place for a stranger from there, or make one.
+        Whether a stranger from C{origin} may try a handshake.  If that takes a place
+        which another has held for too long, close the other.
         """
         if origin not in self._strangers:
             if len(self._strangers) < MOST_STRANGERS:

@@ -1,6 +1,5 @@
 """
-Gathering: the candidates of our own that the other side is told (RFC 8445 section
-5.1.1).
+Gathering: which candidates of our own we tell the peer (RFC 8445 section 5.1.1).
 """
 
 from __future__ import annotations
@@ -12,22 +11,28 @@ from punch.net.address import Address, BadAddress, ipOf, tcpAddress
 
 
 def gatherCandidates(
-    ips: Iterable[str], port: int, observed: Address, elsewhere: Iterable[Address]
+    ips: Iterable[str], port: int, observed: Address, reflexive: Iterable[Address]
 ) -> tuple[Candidate, ...]:
     """
-    The addresses of our interfaces, and those at which STUN servers see us.
+    Make candidates of our interfaces' addresses and of the addresses at which STUN
+    servers see us, at most L{MAX_CANDIDATES}.
 
-    @param ips: those of the interfaces that may be used.
+    @param ips: the IP addresses of the interfaces that may be used.
     @param port: the shared port.
-    @param observed: our own address as the rendezvous sees it, which tells it itself.
-    @param elsewhere: as STUN servers do.
+    @param observed: our address as the rendezvous sees it.  It is left out, since the
+        rendezvous tells the peer.
+    @param reflexive: our addresses as STUN servers see them.
     """
     overLoopback = ipOf(observed).is_loopback
-    reflexive = [
-        Candidate(Kind.SERVER_REFLEXIVE, each) for each in elsewhere if each != observed
-    ]
-    seen = usableCandidates(reflexive, overLoopback)
-    # However many interfaces there are, what was asked for is told.
+    seen = usableCandidates(
+        (
+            Candidate(Kind.SERVER_REFLEXIVE, each)
+            for each in reflexive
+            if each != observed
+        ),
+        overLoopback,
+    )
+    # STUN servers were asked for, so their answers go before interfaces.
     own = usableCandidates(_own(ips, port), overLoopback, MAX_CANDIDATES - len(seen))
     return tuple(usableCandidates([*own, *seen], overLoopback))
 

@@ -1,5 +1,5 @@
 """
-The win: the path that won a race, and how it came about.
+The selected path: what a race answers with.
 """
 
 from __future__ import annotations
@@ -19,9 +19,15 @@ P = TypeVar("P")
 @dataclass(frozen=True)
 class SelectedPath(Generic[P]):
     """
-    The path that won, and how it came about.
+    The path that a race has selected, and how it came about.
 
-    C{why}: if it is relayed, the reason why it is not direct, as far as is known.
+    @ivar path: whatever the race's C{verify} made of the connection.
+    @ivar kind: the kind of candidate that it leads to.
+    @ivar how: who opened the connection.
+    @ivar local: our address.
+    @ivar remote: the peer's address.
+    @ivar why: if it is relayed, a L{Reason}'s value that says why it is not direct, as
+        far as that is known.
     """
 
     path: P
@@ -34,7 +40,7 @@ class SelectedPath(Generic[P]):
     @property
     def isRelayed(self) -> bool:
         """
-        Whether it leads through the relay.
+        Whether the path leads through the relay.
         """
         return self.kind is Kind.RELAYED
 
@@ -48,15 +54,16 @@ class SelectedPath(Generic[P]):
     @property
     def mayImprove(self) -> bool:
         """
-        Whether a direct path would do for both sides, and be better.
+        Whether the race for a direct path goes on behind it.
         """
         return self.isRelayed and self.why != Reason.RELAY_ONLY.value
 
     def event(self, elapsed: float) -> Connected:
         """
-        What is told of it.
+        The event that tells of the path.
 
-        @param elapsed: seconds since the wait for it began.
+        @param elapsed: seconds that it took, from the start of the dial or the
+            introduction.
         """
         return Connected(
             path=self.way,
