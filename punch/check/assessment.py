@@ -1,11 +1,13 @@
 """
 The assessment: what the findings of a check mean for direct links.
 
-The verdict is about the mapping, since that alone decides whether the other side can
-be told where to find us: with a NAT that keeps ports, or none, a direct link is
-likely; with one whose next port can be foretold or searched it is possible; where
-nothing is known it is unlikely; and it is blocked if not even the rendezvous can be
-reached from the shared port.
+The verdict depends on the mapping, because only the mapping decides whether the peer
+can be told where to find us:
+
+  - I{likely}: the NAT keeps ports, or there is none;
+  - I{possible}: the NAT's next port can be predicted, or searched for;
+  - I{unlikely}: nothing is known of the mapping;
+  - I{blocked}: not even the rendezvous can be reached from the shared port.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from enum import Enum
 from ipaddress import ip_network
 from typing import Any
 
-from punch.check.report import Evidence, Report, Value, Verdict
+from punch.check.report import Evidence, Likelihood, Report, Value
 from punch.check.trialresult import TrialResult
 from punch.nat.behavior import (
     Allocation,
@@ -29,7 +31,7 @@ from punch.net.address import Address, formatAddress, ipOf, leavesLink
 from punch.net.outcome import Outcome
 from punch.rendezvous.commands import PROBE_ANSWERS
 
-_WITHIN = tuple(
+_INSIDE = tuple(
     ip_network(each)
     for each in (
         *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
@@ -37,13 +39,13 @@ _WITHIN = tuple(
     )
 )
 """
-Addresses that mean something on this side of a NAT only.
+Networks whose addresses mean something on this side of a NAT only.
 """
 
 
-class Reach(Enum):
+class Reachability(Enum):
     """
-    From where the rendezvous can be reached.
+    From which of our ports the rendezvous can be reached.
     """
 
     SHARED = "from the shared port"
@@ -60,34 +62,40 @@ _EXPLAINED = {
 
 
 @dataclass(frozen=True)
-class Knock:
+class InboundProbe:
     """
-    A SYN to our outside address.  C{arrived}: whether we accepted it.
+    What came of a SYN that was sent to our outside address.
+
+    @ivar answer: the outcome for whoever sent it.
+    @ivar arrived: whether the connection came in at our shared port.
     """
 
     answer: Outcome
     arrived: bool
 
     @property
-    def isLetIn(self) -> bool:
+    def isAccepted(self) -> bool:
         """
-        Whether it was us who answered.
+        Whether a connection came about, and with us.
         """
         return self.answer is Outcome.CONNECTED and self.arrived
 
     @property
     def isKnown(self) -> bool:
         """
-        Whether it was, or nobody did: somebody else's answer tells nothing.
+        Whether the answer tells something of our NATs; that of somebody else, who
+        has our outside address, does not.
         """
-        return self.isLetIn or self.answer not in (Outcome.CONNECTED, Outcome.FAILED)
+        return self.isAccepted or self.answer not in (Outcome.CONNECTED, Outcome.FAILED)
 
 
 @dataclass(frozen=True)
-class Idle:
+class IdleTimeout:
     """
-    How long connections were silent: the longest that still worked, and the shortest
-    that did not, in seconds.
+    For how long the NATs keep the mapping of an idle connection, in seconds.
+
+    @ivar held: the longest idle time after which a connection still worked, if any.
+    @ivar lost: the shortest after which one did not, if any.
     """
 
     held: float | None
@@ -95,7 +103,7 @@ class Idle:
 
 
 _NOT_ASKED = Value.notTested("")
-_ONE_LOOK = Value.notTested("the rendezvous looks from one port only")
+_ONE_PORT = Value.notTested("the rendezvous looks from one port only")
 _NOT_LONG = Value.notTested("--long tests it")
 _NO_PAIR = Value.notTested("--code, or --name, tests it")
 
@@ -103,45 +111,55 @@ _NO_PAIR = Value.notTested("--code, or --name, tests it")
 @dataclass(frozen=True)
 class Findings:
     """
-    What the probes have found; those that found nothing say why in a L{Value}.
+    What the probes have found.  L{punch.check.probes.CheckRun} answers with it.
 
-    C{addresses}: this host's own.  C{seen}: by which addresses the shared port was
-    seen, and as what, by the rendezvous first.  C{others}: other ports of ours, and as
-    what they were seen.  C{knock}: by the rendezvous, from a port that we had not
-    contacted.  C{elsewhere}: from an address of its that we had not, either.
-    C{hairpin}: by ourselves.  C{other}: as what the shared port is seen over the other
-    of IPv4 and IPv6.  C{is64}: the rendezvous, which has IPv4, was reached over IPv6
-    through a NAT64.  C{pair}: what a rehearsal with another peer came to.  C{why}: what
-    kept us from the rendezvous.
+    A L{Value} instead of a finding says why there is none.
+
+    @ivar port: the shared port.
+    @ivar addresses: this host's own IP addresses.
+    @ivar why: why the rendezvous was not reached, if it was not.
+    @ivar seen: pairs of an observer's address, and the outside address that it sees the
+        shared port at; that of the rendezvous is the first.
+    @ivar is64: the rendezvous has an IPv4 address, and we reached it through a NAT64.
+    @ivar unseen: why the mapping is not known, if it is not.
+    @ivar otherPorts: pairs of another local port, and the outside address that it was
+        seen at.
+    @ivar inbound: a SYN of the rendezvous, from a port that we had not contacted.
+    @ivar inboundElsewhere: another one, from an address that we had not contacted.
+    @ivar hairpin: a SYN of our own to our outside address.
+    @ivar otherFamily: the outside address of the shared port over the other of IPv4 and
+        IPv6.
+    @ivar pair: what came of the trial dial with a peer.
+    @ivar evidence: what was asked and what came of it, in that order.
     """
 
     port: int
     addresses: frozenset[str]
-    reach: Reach = Reach.NOT
+    reachability: Reachability = Reachability.NOT
     why: str = ""
     seen: tuple[tuple[Address, Address], ...] = ()
     is64: bool = False
-    unseen: Value = _ONE_LOOK
-    others: tuple[tuple[int, Address], ...] = ()
-    knock: Knock | Value = _NOT_ASKED
-    elsewhere: Knock | Value = _NOT_ASKED
-    hairpin: Knock | Value = _NOT_ASKED
-    other: Address | Value = _NOT_ASKED
-    idle: Idle | Value = _NOT_LONG
+    unseen: Value = _ONE_PORT
+    otherPorts: tuple[tuple[int, Address], ...] = ()
+    inbound: InboundProbe | Value = _NOT_ASKED
+    inboundElsewhere: InboundProbe | Value = _NOT_ASKED
+    hairpin: InboundProbe | Value = _NOT_ASKED
+    otherFamily: Address | Value = _NOT_ASKED
+    idle: IdleTimeout | Value = _NOT_LONG
     pair: TrialResult | Value = _NO_PAIR
     evidence: tuple[Evidence, ...] = ()
 
     @property
     def outward(self) -> list[str]:
         """
-        Those of this host's addresses that lead beyond it and its link.
+        Those of this host's addresses that can be reached from beyond its link.
         """
         return sorted(filter(leavesLink, self.addresses))
 
     @property
     def observed(self) -> Address | None:
         """
-        As what the rendezvous sees us.
+        The outside address at which the rendezvous sees the shared port.
         """
         return self.seen[0][1] if self.seen else None
 
@@ -153,9 +171,9 @@ class Findings:
         return mappingOf(self.seen)
 
     @property
-    def isBare(self) -> bool:
+    def isUnmapped(self) -> bool:
         """
-        Whether there is no NAT.
+        Whether there is no NAT: every observer sees us at an address of our own.
         """
         seen = {outside for _, outside in self.seen}
         return bool(seen) and all(
@@ -165,26 +183,26 @@ class Findings:
     @property
     def behavior(self) -> ObservedBehavior | None:
         """
-        How new mappings get their ports, if more than one was seen.
+        How the NATs choose the ports of new mappings, if more than one was seen.
         """
         mapping = self.mapping or Mapping.ENDPOINT_INDEPENDENT
-        pairs = [(self.port, outside) for _, outside in self.seen] + [*self.others]
-        if self.others and all(inside == out.port for inside, out in pairs):
+        pairs = [(self.port, outside) for _, outside in self.seen] + [*self.otherPorts]
+        if self.otherPorts and all(inside == out.port for inside, out in pairs):
             return ObservedBehavior(mapping)
         kept = mapping is Mapping.ENDPOINT_INDEPENDENT
-        ports = [out.port for _, out in (self.others if kept else pairs)]
+        ports = [out.port for _, out in (self.otherPorts if kept else pairs)]
         return behaviorFromPorts(mapping, ports) if len(ports) > 1 else None
 
 
 def assess(found: Findings) -> Report:
     """
-    What that means.
+    Judge what was found.
     """
     verdict = _verdict(found)
     first = found.observed
     isSix = first is not None and ":" in first.host
     ours = _where(found, first) if first is not None else _unreached(found)
-    other = found.other
+    other = found.otherFamily
     theirs = other if isinstance(other, Value) else _where(found, other)
     values = {
         "ipv4": theirs if isSix else ours,
@@ -209,14 +227,14 @@ def _pair(pair: TrialResult | Value) -> dict[str, Value]:
     return {"peer": pair.peerValue(), "pair": pair.pairValue()}
 
 
-def _verdict(found: Findings) -> Verdict:
-    if found.reach is not Reach.SHARED:
-        return Verdict.BLOCKED
+def _verdict(found: Findings) -> Likelihood:
+    if found.reachability is not Reachability.SHARED:
+        return Likelihood.BLOCKED
     if found.mapping is Mapping.ENDPOINT_INDEPENDENT:
-        return Verdict.LIKELY
+        return Likelihood.LIKELY
     if found.mapping is None:
-        return Verdict.LIKELY if found.isBare else Verdict.UNLIKELY
-    return Verdict.POSSIBLE
+        return Likelihood.LIKELY if found.isUnmapped else Likelihood.UNLIKELY
+    return Likelihood.POSSIBLE
 
 
 def _unreached(found: Findings) -> Value:
@@ -243,40 +261,40 @@ def _mapping(found: Findings) -> Value:
 
 def _filtering(found: Findings) -> Value:
     """
-    A knock from the address that we have contacted tells of ports alone; it takes one
-    from another to tell more.
+    A SYN from the address that we have contacted tells whether the port matters; only
+    one from another address tells whether the address does.
     """
-    knock, elsewhere = found.knock, found.elsewhere
-    if isinstance(knock, Value):
-        return knock
-    if not knock.isKnown:
+    inbound, elsewhere = found.inbound, found.inboundElsewhere
+    if isinstance(inbound, Value):
+        return inbound
+    if not inbound.isKnown:
         return Value.failed("what answered there was not us")
-    if not knock.isLetIn:
+    if not inbound.isAccepted:
         kind = Mapping.ADDRESS_AND_PORT_DEPENDENT
     elif isinstance(elsewhere, Value) or not elsewhere.isKnown:
         value = "address-dependent or endpoint-independent"
         return Value.tested(value, "not-port-dependent")
     else:
-        isOpen = elsewhere.isLetIn
+        isOpen = elsewhere.isAccepted
         kind = Mapping.ENDPOINT_INDEPENDENT if isOpen else Mapping.ADDRESS_DEPENDENT
     return Value.tested(kind.value, kind.value)
 
 
 def _unsolicited(found: Findings) -> Value:
-    knock = found.knock
-    if isinstance(knock, Value):
-        return knock
-    if knock.answer is Outcome.FAILED:
+    inbound = found.inbound
+    if isinstance(inbound, Value):
+        return inbound
+    if inbound.answer is Outcome.FAILED:
         return Value.failed("the rendezvous could not knock")
-    return Value.tested(_EXPLAINED[knock.answer], PROBE_ANSWERS[knock.answer])
+    return Value.tested(_EXPLAINED[inbound.answer], PROBE_ANSWERS[inbound.answer])
 
 
 def _allocation(found: Findings) -> Value:
     if not found.seen:
         return _unreached(found)
-    if found.isBare:
+    if found.isUnmapped:
         return Value.tested("preserves the port (no NAT)", {"kind": "preserve"})
-    if not found.others:
+    if not found.otherPorts:
         return found.unseen
     known = found.behavior
     if known is None:
@@ -288,21 +306,21 @@ def _allocation(found: Findings) -> Value:
 
 
 def _hairpin(found: Findings) -> Value:
-    knock = found.hairpin
-    if isinstance(knock, Value):
-        return knock
-    if knock.answer is Outcome.FAILED:
+    hairpin = found.hairpin
+    if isinstance(hairpin, Value):
+        return hairpin
+    if hairpin.answer is Outcome.FAILED:
         return Value.failed("no connect was possible")
-    if knock.arrived:
+    if hairpin.arrived:
         return Value.tested("yes", True)
-    why = _EXPLAINED[knock.answer]
-    if knock.answer is Outcome.CONNECTED:
+    why = _EXPLAINED[hairpin.answer]
+    if hairpin.answer is Outcome.CONNECTED:
         why = "accepted, but not by us"
     return Value.tested(f"no, {why}", False)
 
 
 def _preservation(found: Findings) -> Value:
-    pairs = [(found.port, outside) for _, outside in found.seen] + [*found.others]
+    pairs = [(found.port, outside) for _, outside in found.seen] + [*found.otherPorts]
     if not pairs:
         return _unreached(found)
     kept = sum(inside == outside.port for inside, outside in pairs)
@@ -325,45 +343,45 @@ def _lifetime(found: Findings) -> Value:
     return Value.tested(f"at least {idle.held:g} s of silence", fields)
 
 
-def isWithin(address: Address) -> bool:
+def isInside(address: Address) -> bool:
     """
-    Whether who sees us at C{address} stands on our side of some NAT.
+    Whether an observer that sees us at C{address} is on our side of some NAT.
     """
     ip = ipOf(address)
-    return any(ip in network for network in _WITHIN)
+    return any(ip in network for network in _INSIDE)
 
 
-def _advice(found: Findings, verdict: Verdict) -> str:
+def _advice(found: Findings, verdict: Likelihood) -> str:
     """
-    One line.
+    What may help, in one line.
     """
-    if found.reach is Reach.NOT:
+    if found.reachability is Reachability.NOT:
         return f"the rendezvous cannot be reached: {found.why}"
     if isinstance(found.pair, TrialResult) and found.pair.advice:
         return found.pair.advice
-    if verdict is Verdict.BLOCKED:
+    if verdict is Likelihood.BLOCKED:
         return (
             f"the rendezvous answers other ports than {found.port}: choose another"
             " --port, or let this one pass your firewall"
         )
-    if found.observed is not None and isWithin(found.observed):
+    if found.observed is not None and isInside(found.observed):
         return (
             "the rendezvous stands inside your own network, so this tells nothing of"
             " what is between it and the world: ask one outside"
         )
-    if verdict is Verdict.LIKELY:
+    if verdict is Likelihood.LIKELY:
         return "nothing needs to be done"
-    if verdict is Verdict.UNLIKELY:
+    if verdict is Likelihood.UNLIKELY:
         return (
             "nobody could tell whether your NAT keeps ports: use a rendezvous that"
             " answers STUN, on a port that you can reach"
         )
-    return _adviceToMovers(found.behavior)
+    return _adviceForDependent(found.behavior)
 
 
-def _adviceToMovers(known: ObservedBehavior | None) -> str:
+def _adviceForDependent(known: ObservedBehavior | None) -> str:
     """
-    For those whose NAT gives a new port for each destination.
+    The advice for a NAT that maps to another port for each destination.
     """
     if known is not None and known.isSequential:
         return (

@@ -1,8 +1,8 @@
 """
-The silence: for how long a connection may be idle before the NATs forget it.
+The idle timeout: for how long a connection may be silent before the NATs forget it.
 
 Several connections begin together, and each is silent for another time.  RFC 5382
-section 5 has NATs wait for more than two hours; many do so for minutes.
+section 5 has NATs wait for more than two hours; many wait for minutes only.
 """
 
 from __future__ import annotations
@@ -16,99 +16,102 @@ from twisted.internet.interfaces import Binding, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from punch.check.assessment import Idle
+from punch.check.assessment import IdleTimeout
 from punch.nat.errors import STUNError
 from punch.nat.stunclient import STUNClient, connectSTUN
 from punch.net.address import Address
 from punch.util.deferreds import gatherAll
 
-LONGEST = 50
+DEFAULT_LONGEST = 50
 """
-Seconds of the longest silence, if nothing else is said.
+Seconds of the longest silence, if nothing else is asked for.
 """
 
-MOST = 86_400
+MOST_SECONDS = 86_400
 """
-Seconds that anybody may ask for: a day.
+Seconds of silence that may be asked for: a day.
 """
 
 _UNASKED = 50
 """
-Seconds that any rendezvous bears: it hangs up after 60
-(L{punch.rendezvous.server.limits.Limits.idleSeconds}), if it was not asked for more.
+Seconds of silence that any rendezvous tolerates.  It hangs up after 60
+(L{punch.rendezvous.server.limits.Limits.idleSeconds}), unless it was asked for more.
 """
 
-_STEPS = (
+_PERIODS = (
     *(10, 20, 30, 40, 50, 90, 120, 180, 240, 300),
     *(450, 600, 900, 1200, 1800, 2700, 3600, 5400, 7200),
 )
 
 
-def silences(longest: int) -> tuple[int, ...]:
+def idlePeriods(longest: int) -> tuple[int, ...]:
     """
-    The seconds that are tried, of which the last is C{longest}.
+    The periods of silence to try, in seconds, of which the last is C{longest}.
     """
-    return (*(each for each in _STEPS if each < longest), longest)
+    return (*(each for each in _PERIODS if each < longest), longest)
 
 
-async def silence(
-    reactor: Any, vantage: Address, binding: Binding, longest: int = LONGEST
-) -> Idle:
+async def measureIdleTimeout(
+    reactor: Any, server: Address, binding: Binding, longest: int = DEFAULT_LONGEST
+) -> IdleTimeout:
     """
-    Find out.
+    Find out between which two periods of silence the NATs forget a connection.
 
-    @param vantage: where STUN is answered.
-    @param binding: of which each connection has a port of its own.
-    @param longest: seconds of the longest silence that is tried, if shorter ones are
-        borne.
+    @param server: where STUN is answered.
+    @param binding: what the connections are bound to; each must get another port.
+    @param longest: seconds of the longest silence to try.
     """
-    lengths = silences(longest)
+    periods = idlePeriods(longest)
     tries = [
-        Deferred.fromCoroutine(_bears(reactor, vantage, binding, seconds))
-        for seconds in lengths
+        Deferred.fromCoroutine(_survives(reactor, server, binding, seconds))
+        for seconds in periods
     ]
-    # Where one silence was not borne, longer ones are not waited for.
+    # After one silence was too long, longer ones are not waited for.
     needless: list[Deferred[bool | None]] = []
 
-    def heard(
-        wasBorne: bool | None, longer: Sequence[Deferred[bool | None]]
+    def ended(
+        survived: bool | None, longer: Sequence[Deferred[bool | None]]
     ) -> bool | None:
-        if wasBorne is False:
+        if survived is False:
             needless.extend(longer)
             for each in longer:
                 each.cancel()
-        return wasBorne
+        return survived
 
     def cancelled(why: Failure, given: Deferred[bool | None]) -> Failure | None:
         return None if given in needless else why
 
     for number, each in enumerate(tries):
-        each.addCallback(heard, tries[number + 1 :])
+        each.addCallback(ended, tries[number + 1 :])
         each.addErrback(cancelled, each)
-    borne = await gatherAll(tries)
-    return idleOf(dict(zip(lengths, borne, strict=True)))
+    survived = await gatherAll(tries)
+    return idleTimeoutOf(dict(zip(periods, survived, strict=True)))
 
 
-def idleOf(borne: dict[int, bool | None]) -> Idle:
+def idleTimeoutOf(survived: dict[int, bool | None]) -> IdleTimeout:
     """
-    What silences tell, of which each was borne or not; C{None}: nobody knows.
+    What connections tell that were silent for some seconds.
+
+    @param survived: by seconds of silence, whether a connection still worked;
+        C{None} if nobody knows.
     """
-    lost = min((each for each, was in borne.items() if was is False), default=None)
+    lost = min((each for each, did in survived.items() if did is False), default=None)
     held = [
-        each for each, was in borne.items() if was and (lost is None or each < lost)
+        each for each, did in survived.items() if did and (lost is None or each < lost)
     ]
-    return Idle(max(held, default=None), lost)
+    return IdleTimeout(max(held, default=None), lost)
 
 
-async def _bears(
-    reactor: Any, vantage: Address, binding: Binding, seconds: int
+async def _survives(
+    reactor: Any, server: Address, binding: Binding, seconds: int
 ) -> bool | None:
     """
-    Whether one silence is borne; C{None} if the other side did not bear it.
+    Whether a connection works after C{seconds} of silence; C{None} if the server did
+    not tolerate the silence.
     """
     clock = IReactorTime(reactor)
-    kind = TCP6ClientEndpoint if ":" in vantage.host else TCP4ClientEndpoint
-    endpoint = kind(reactor, vantage.host, vantage.port, bindAddress=binding)
+    kind = TCP6ClientEndpoint if ":" in server.host else TCP4ClientEndpoint
+    endpoint = kind(reactor, server.host, server.port, bindAddress=binding)
     try:
         client = await connectSTUN(clock, endpoint)
     except STUNError:

@@ -1,7 +1,5 @@
 """
-The notebook: what was asked, what came of it, and how long that took.
-
-The looks: as what vantages see our ports, noted down.
+The probe log: what was asked, what came of it, and how long that took.
 """
 
 from __future__ import annotations
@@ -9,10 +7,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from twisted.internet.defer import (
-    Deferred,
-    TimeoutError,
-)
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import Binding, IReactorTime
 
 from punch.check.report import Evidence
@@ -24,31 +19,41 @@ from punch.util.deferreds import gatherAll
 
 T = TypeVar("T")
 
+STUN_TIMEOUT = 5.0
+"""
+Seconds that a STUN server may take, the connect included.
+"""
+
 
 class ProbeLog:
     """
-    One, of one examination.
+    Waits for the probes of one check, and records what came of each.
 
-    C{evidence}: what it has, in the order in which it came.
+    A L{punch.check.probes.CheckRun} or a L{punch.check.trialdial.TrialDial} makes and
+    owns it.  It waits for nothing by itself, so it need not be closed.
+
+    @ivar evidence: the records, in the order in which the probes ended.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, reactor: Any) -> None:
         self.evidence: list[Evidence] = []
-        self._clock = clock
+        self._reactor = reactor
+        self._clock = IReactorTime(reactor)
 
-    async def note(
-        self, asked: str, waited: Awaitable[T], told: Callable[[T], str]
+    async def record(
+        self, asked: str, answer: Awaitable[T], describe: Callable[[T], str]
     ) -> T:
         """
-        Wait, and keep what came, be it a result or an error.
+        Wait for an answer, and record it or the error that came instead.
 
-        @param told: says what came.
+        @param asked: what is asked, for a person.
+        @param describe: says in a few words what the answer is.
         """
         began = self._clock.seconds()
         came = "cancelled"
         try:
-            result = await waited
-            came = told(result)
+            result = await answer
+            came = describe(result)
             return result
         except TimeoutError:
             came = "no answer"
@@ -63,58 +68,39 @@ class ProbeLog:
             elapsed = round((self._clock.seconds() - began) * 1000, 1)
             self.evidence.append(Evidence(asked, came, elapsed))
 
-
-def seenAs(address: Address) -> str:
-    """
-    What somebody says who sees us.
-    """
-    return f"seen as {formatAddress(address)}"
-
-
-PATIENCE = 5.0
-"""
-Seconds that a look may take.
-"""
-
-
-class Looks:
-    """
-    Those of one examination.
-    """
-
-    def __init__(self, reactor: Any, notes: ProbeLog) -> None:
-        self._reactor = reactor
-        self._clock = IReactorTime(reactor)
-        self._notes = notes
-
-    async def one(
-        self, vantage: Address, binding: Binding, whence: str
+    async def askSTUN(
+        self, server: Address, binding: Binding, whence: str
     ) -> PortMapping | None:
         """
-        Ask C{vantage}.
+        Ask a STUN server at which address it sees C{binding}, and record the answer.
 
         @param whence: what C{binding} is, for a person.
-        @return: C{None} if it does not tell.
+        @return: C{None} if the server does not tell.
         """
-        looked = requestPortMapping(self._clock, self._reactor, vantage, binding)
-        looked.addTimeout(PATIENCE, self._clock)
-        asked = f"STUN at {formatAddress(vantage)} from {whence}"
+        sighting = requestPortMapping(self._clock, self._reactor, server, binding)
+        sighting.addTimeout(STUN_TIMEOUT, self._clock)
+        asked = f"STUN at {formatAddress(server)} from {whence}"
         try:
-            return await self._notes.note(asked, looked, _told)
+            return await self.record(
+                asked,
+                sighting,
+                lambda seen: f"port {seen.internalPort} {seenAs(seen.externalAddress)}",
+            )
         except (STUNError, TimeoutError):
             return None
 
-    async def all(
-        self, vantages: Sequence[Address], binding: Binding, whence: str
+    async def askAllSTUN(
+        self, servers: Sequence[Address], binding: Binding, whence: str
     ) -> list[PortMapping | None]:
         """
-        Ask all of them at once.
+        Ask STUN servers as L{askSTUN} does, all of them at once.
         """
-        looks = [
-            Deferred.fromCoroutine(self.one(each, binding, whence)) for each in vantages
-        ]
-        return await gatherAll(looks)
+        asked = (self.askSTUN(each, binding, whence) for each in servers)
+        return await gatherAll([Deferred.fromCoroutine(each) for each in asked])
 
 
-def _told(seen: PortMapping) -> str:
-    return f"port {seen.internalPort} {seenAs(seen.externalAddress)}"
+def seenAs(address: Address) -> str:
+    """
+    In words, that somebody sees us at C{address}.
+    """
+    return f"seen as {formatAddress(address)}"

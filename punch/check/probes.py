@@ -1,9 +1,9 @@
 """
-The examination: the probes of our NATs, one after another, of one shared port.
+The probes of our NATs: one after another, all of one shared port.
 
-The order matters.  What we send opens filters and makes mappings, so the rendezvous
-knocks before anything else is sent to it than what is needed to ask for that; and it
-knocks from a port that we have never contacted.
+The order matters, because what we send opens filters and makes mappings.  So the first
+probe is the SYN that the rendezvous sends us, from a port that we have never contacted,
+when we have sent nothing but the request for it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from twisted.internet.task import deferLater
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from punch.check.assessment import Findings, Idle, Knock, Reach
-from punch.check.probelog import Looks, ProbeLog, seenAs
+from punch.check.assessment import Findings, IdleTimeout, InboundProbe, Reachability
+from punch.check.probelog import ProbeLog, seenAs
 from punch.check.report import Evidence, Value
 from punch.errors import PortHeld, PunchError, RendezvousError, RendezvousNotFound
 from punch.net.address import Address, HostPort, formatAddress, tcpAddress
@@ -39,56 +39,63 @@ from punch.rendezvous.client import (
 )
 from punch.rendezvous.commands import PROBE_ANSWERS, Probe
 
-HAIRPIN = 2.5
+HAIRPIN_TIMEOUT = 2.5
 """
-Seconds that a SYN to ourselves may take, and one repetition of it: our NATs are near.
+Seconds that a connect to ourselves may take: enough for a SYN and one repetition of it,
+as our NATs are near.
 """
 
 SAMPLES = 8
 """
-Connections from other ports of ours.
+Connections that we make from other ports, to see how those are mapped.
 """
 
-SETTLE = 0.5
+ACCEPT_TIMEOUT = 0.5
 """
-Seconds in which a connection that was made must have been accepted.
-"""
-
-_HELD = 16
-"""
-Connections that came in and are held until the end: who made them shall see them.
+Seconds from the end of a connect to the shared port until the connection must have come
+in there.
 """
 
+_MOST_HELD = 16
+"""
+Inbound connections that are held until the end, so that whoever made them sees that
+they were accepted.
+"""
 
-class _Nobody:
+
+class _NoIntroductions:
     """
-    A receiver (L{punch.rendezvous.client.CommandReceiver}) who waits for nobody.
+    Ignores what the rendezvous sends unasked (a
+    L{punch.rendezvous.client.CommandReceiver}): we published no name.
     """
 
     def introduced(self, *introduction: object) -> None:
         """
-        We hold no name.
+        Nobody can be introduced to us.
         """
 
     def relayed(self, introduction: bytes, message: bytes) -> None:
         """
-        Likewise.
+        There is no introduction.
         """
 
     def left(self, introduction: bytes, reason: str) -> None:
         """
-        Likewise.
+        There is no introduction.
         """
 
     def rendezvousLost(self, why: RendezvousError) -> None:
         """
-        Whoever asks next will hear of it.
+        The next request fails with the reason.
         """
 
 
 class CheckRun:
     """
-    One.
+    Runs the probes of C{punch-check} in order, from one shared port.
+
+    C{punch.cli.check_tap} makes one for each check.  C{run} answers with L{Findings},
+    and closes everything that was opened, even if it is cancelled.
     """
 
     def __init__(
@@ -97,13 +104,14 @@ class CheckRun:
         rendezvous: Rendezvous,
         place: HostPort,
         settings: Settings,
-        idle: Callable[[Address, Binding], Awaitable[Idle]] | None = None,
+        idle: Callable[[Address, Binding], Awaitable[IdleTimeout]] | None = None,
     ) -> None:
         """
-        @param place: where the rendezvous is.
-        @param settings: of them C{port}, C{interface}, C{stun}, C{hostAddresses} and
-            C{probe}.
-        @param idle: finds out how long a connection to a vantage may be silent.
+        @param place: the host and port of the rendezvous.
+        @param settings: C{port}, C{interface}, C{stun}, C{hostAddresses} and C{probe}
+            are used.
+        @param idle: measures how long a connection to a STUN server may be silent;
+            C{None} for no such probe.
         """
         self._reactor = reactor
         self._clock = IReactorTime(reactor)
@@ -111,9 +119,8 @@ class CheckRun:
         self._place = place
         self._settings = settings
         self._idle = idle
-        self._arrived = 0
-        self._notes = ProbeLog(self._clock)
-        self._looks = Looks(reactor, self._notes)
+        self._accepts = 0
+        self._probeLog = ProbeLog(reactor)
         self._clients: list[RendezvousClient] = []
         self._connections: list[Connection] = []
         self._shared = SharedPort(
@@ -122,15 +129,15 @@ class CheckRun:
         self._found = Findings(0, frozenset())
 
     def _accepted(self, connection: Connection) -> None:
-        self._arrived += 1
+        self._accepts += 1
         self._connections.append(connection)
-        if len(self._connections) > _HELD:
-            # A stranger's.
+        if len(self._connections) > _MOST_HELD:
+            # None that the rendezvous or we made: there are not so many.
             self._connections.pop(0).abort()
 
     async def run(self) -> Findings:
         """
-        Probe.  Cancelling leaves nothing behind.
+        Probe, and answer with what was found.  Cancelling leaves nothing behind.
 
         @raise punch.errors.Misuse: the port or the interface cannot be had.
         """
@@ -144,22 +151,24 @@ class CheckRun:
         finally:
             for connection in self._connections:
                 connection.abort()
-            # A connection that ends in order would hold our port's way to the
-            # rendezvous for a minute more (TIME-WAIT), and the next check may want it.
+            # After a clean end the four-tuple would stay in TIME-WAIT for a minute,
+            # and the next check may want to connect from the same port.
             for client in self._clients:
                 client.abort()
             closing = [each.disconnect() for each in self._clients]
             await gatherResults([self._shared.close(), *closing])
-        return replace(self._found, evidence=tuple(self._notes.evidence))
+        return replace(self._found, evidence=tuple(self._probeLog.evidence))
 
-    def _tell(self, **found: Any) -> None:
+    def _add(self, **found: Any) -> None:
         self._found = replace(self._found, **found)
 
     # The rendezvous.
 
     async def _reach(self) -> RendezvousClient | None:
         """
-        Say hello from the shared port; if that cannot be, see whether another can.
+        Say hello from the shared port; if that fails, see whether another port can.
+
+        @return: C{None} if the rendezvous cannot be reached from the shared port.
         """
         shared = self._shared
         try:
@@ -167,104 +176,105 @@ class CheckRun:
         except PortHeld:
             raise
         except RendezvousError as error:
-            self._tell(why=str(error))
+            self._add(why=str(error))
             if not isinstance(error, RendezvousNotFound):
                 with suppress(RendezvousError):
                     await self._hello(shared.otherBinding, "another port")
-                    self._tell(reach=Reach.OTHER)
+                    self._add(reachability=Reachability.OTHER)
             return None
-        self._tell(reach=Reach.SHARED)
+        self._add(reachability=Reachability.SHARED)
         return client
 
     async def _hello(self, binding: Binding, whence: str) -> RendezvousClient:
         async def sayHello() -> Address:
             endpoint = self._rendezvous(binding)
-            client = await connect(self._clock, endpoint, _Nobody())
+            client = await connect(self._clock, endpoint, _NoIntroductions())
             self._clients.append(client)
             return await client.hello(ANSWER_TIMEOUT)
 
         asked = f"hello to the rendezvous from {whence}"
-        observed = await self._notes.note(asked, sayHello(), seenAs)
+        observed = await self._probeLog.record(asked, sayHello(), seenAs)
         client = self._clients[-1]
         if whence != "another port":
-            self._see(client, observed)
+            self._addObserved(client, observed)
         return client
 
-    def _see(self, client: RendezvousClient, observed: Address) -> None:
+    def _addObserved(self, client: RendezvousClient, observed: Address) -> None:
         addresses = self._found.addresses | {client.localHost}
         rendezvous, *_ = client.observers or [observed]
-        self._tell(seen=((rendezvous, observed),), addresses=addresses)
+        self._add(seen=((rendezvous, observed),), addresses=addresses)
 
     async def _probe(self, client: RendezvousClient) -> None:
         """
-        All that can be found out.
+        Run all probes that the rendezvous is good for.
         """
-        await self._knock(client)
+        await self._inbound(client)
         rendezvous, observed = self._found.seen[0]
         prefix = await prefixTowards(self._reactor, rendezvous, observed)
         self._shared.setNAT64Prefix(prefix)
-        self._tell(is64=prefix is not None)
+        self._add(is64=prefix is not None)
         isSix = ":" in rendezvous.host
-        vantages = [
-            each for each in client.observers[1:] if (":" in each.host) == isSix
-        ]
-        vantages += await self._servers(isSix)
-        await self._lookFromShared(vantages)
-        await self._sample(vantages[:1])
+        servers = [each for each in client.observers[1:] if (":" in each.host) == isSix]
+        servers += await self._servers(isSix)
+        await self._mapShared(servers)
+        await self._mapOthers(servers[:1])
         await self._hairpin(observed)
-        await self._seeOther(client, observed)
-        if self._idle is not None and vantages:
-            await self._outlast(vantages[0], self._idle)
+        await self._mapOtherFamily(client, observed)
+        if self._idle is not None and servers:
+            await self._measureIdle(servers[0], self._idle)
 
-    async def _knock(self, client: RendezvousClient) -> None:
+    async def _inbound(self, client: RendezvousClient) -> None:
         """
         Have the rendezvous connect to us.
         """
         if "knock" not in client.features:
-            self._tell(knock=Value.notTested("this rendezvous does not knock"))
+            self._add(inbound=Value.notTested("this rendezvous does not knock"))
             return
-        knock = await self._knocked(client)
-        self._tell(knock=knock)
-        if not isinstance(knock, Knock) or not knock.isLetIn:
-            # What is not let in from the one address is not from another either.
+        inbound = await self._requestInbound(client)
+        self._add(inbound=inbound)
+        if not isinstance(inbound, InboundProbe) or not inbound.isAccepted:
+            # A NAT that blocks a SYN from a known address blocks one from another.
             return
         if "knock-elsewhere" in client.features:
-            self._tell(elsewhere=await self._knocked(client, elsewhere=True))
+            elsewhere = await self._requestInbound(client, elsewhere=True)
+            self._add(inboundElsewhere=elsewhere)
 
-    async def _knocked(self, client: RendezvousClient, **more: bool) -> Knock | Value:
-        before = self._arrived
+    async def _requestInbound(
+        self, client: RendezvousClient, **more: bool
+    ) -> InboundProbe | Value:
+        before = self._accepts
         asked: Deferred[dict[str, Outcome]] = client.callRemote(Probe, **more)
         asked.addTimeout(ANSWER_TIMEOUT, self._clock).addErrback(translateFailure)
         what = "knock of the rendezvous" + (" from another address" if more else "")
         try:
-            told = await self._notes.note(
+            told = await self._probeLog.record(
                 what, asked, lambda told: PROBE_ANSWERS[told["answer"]]
             )
             return await self._settled(told["answer"], before)
         except (PunchError, amp.AmpError, ValueError) as error:
             return Value.failed(str(error))
 
-    # Looks.
+    # STUN.
 
-    async def _lookFromShared(self, vantages: Sequence[Address]) -> None:
+    async def _mapShared(self, servers: Sequence[Address]) -> None:
         """
-        Is the shared port the same from everywhere?
+        Find out whether the shared port looks the same from everywhere.
         """
         shared = self._shared
         whence = f"port {shared.port}"
-        looks = await self._looks.all(vantages, shared.binding, whence)
+        sightings = await self._probeLog.askAllSTUN(servers, shared.binding, whence)
         seen = [
-            (vantage, sighting.externalAddress)
-            for vantage, sighting in zip(vantages, looks, strict=True)
+            (server, sighting.externalAddress)
+            for server, sighting in zip(servers, sightings, strict=True)
             if sighting is not None
         ]
-        self._tell(seen=(*self._found.seen, *seen))
-        if vantages and not seen:
-            self._tell(unseen=Value.failed("no vantage answered"))
+        self._add(seen=(*self._found.seen, *seen))
+        if servers and not seen:
+            self._add(unseen=Value.failed("no STUN server answered"))
 
     async def _servers(self, isSix: bool) -> list[Address]:
         """
-        Where the STUN servers are that our user named.
+        The addresses of the STUN servers that the user named.
         """
         found = []
         for server in self._settings.stunServers:
@@ -272,47 +282,52 @@ class CheckRun:
             fit = [at for at in addresses if (":" in at.host) == isSix][:1]
             if not fit:
                 came = f"it has no {_family(isSix)} address"
-                self._notes.evidence.append(Evidence(f"STUN at {server}", came, 0.0))
+                self._probeLog.evidence.append(Evidence(f"STUN at {server}", came, 0.0))
             found += fit
         return found
 
-    async def _sample(self, vantages: Sequence[Address]) -> None:
+    async def _mapOthers(self, servers: Sequence[Address]) -> None:
         """
-        Which ports do other ports get?
+        Find out to which outside ports our other ports are mapped.
         """
+        asked = SAMPLES * [*servers]
         binding = self._shared.otherBinding
-        looks = await self._looks.all(SAMPLES * [*vantages], binding, "another port")
+        sightings = await self._probeLog.askAllSTUN(asked, binding, "another port")
         seen = [
             (each.internalPort, each.externalAddress)
-            for each in looks
+            for each in sightings
             if each is not None
         ]
-        self._tell(others=tuple(seen))
+        self._add(otherPorts=tuple(seen))
 
     async def _hairpin(self, observed: Address) -> None:
         """
-        Do we reach ourselves from inside by our outside address?
+        Find out whether we reach ourselves, from inside, at our outside address.
         """
-        if self._found.isBare:
-            self._tell(hairpin=Value.notTested("no NAT"))
+        if self._found.isUnmapped:
+            self._add(hairpin=Value.notTested("no NAT"))
             return
-        before = self._arrived
+        before = self._accepts
         asked = f"connect from another port to {formatAddress(observed)}, ourselves"
-        answer = await self._notes.note(
-            asked, self._reachSelf(observed), PROBE_ANSWERS.__getitem__
+        answer = await self._probeLog.record(
+            asked, self._connectToSelf(observed), PROBE_ANSWERS.__getitem__
         )
-        self._tell(hairpin=await self._settled(answer, before))
+        self._add(hairpin=await self._settled(answer, before))
 
-    async def _settled(self, answer: Outcome, before: int) -> Knock:
+    async def _settled(self, answer: Outcome, before: int) -> InboundProbe:
         """
-        A SYN that was answered may have come to us, or to somebody in our place.
-        """
-        if answer is Outcome.CONNECTED and self._arrived == before:
-            await deferLater(self._clock, SETTLE, lambda: None)
-        return Knock(answer, self._arrived > before)
+        Wait for the connection, if there is one to come: the SYN may have reached
+        somebody else.
 
-    async def _reachSelf(self, observed: Address) -> Outcome:
-        made = self._shared.connectFromOther(observed).addTimeout(HAIRPIN, self._clock)
+        @param before: how many connections had come in before the SYN was sent.
+        """
+        if answer is Outcome.CONNECTED and self._accepts == before:
+            await deferLater(self._clock, ACCEPT_TIMEOUT, lambda: None)
+        return InboundProbe(answer, self._accepts > before)
+
+    async def _connectToSelf(self, observed: Address) -> Outcome:
+        made = self._shared.connectFromOther(observed)
+        made.addTimeout(HAIRPIN_TIMEOUT, self._clock)
         try:
             self._connections.append(await made)
         except TimeoutError:
@@ -324,50 +339,55 @@ class CheckRun:
 
     # The other of IPv4 and IPv6.
 
-    async def _seeOther(self, client: RendezvousClient, observed: Address) -> None:
+    async def _mapOtherFamily(
+        self, client: RendezvousClient, observed: Address
+    ) -> None:
         isSix = ":" not in observed.host
-        name = _family(isSix)
         if self._found.is64:
-            self._tell(other=Value.notTested("the rendezvous is behind a NAT64"))
-            return
-        if self._settings.interface:
-            self._tell(other=Value.notTested("--interface is the only address"))
-            return
-        if not any((":" in each) == isSix for each in self._found.outward):
-            self._tell(other=Value.tested("no (this host has none)", None))
-            return
-        port = client.observers[1].port if len(client.observers) > 1 else 0
-        vantage = await self._otherVantage(isSix, port)
-        if vantage is None:
-            why = f"the rendezvous has no {name} address, or does not look"
-            self._tell(other=Value.notTested(why))
-            return
-        whence = f"port {self._shared.port}"
-        seen = await self._looks.one(vantage, self._shared.binding, whence)
-        unseen = Value.failed(f"{formatAddress(vantage)} did not answer")
-        self._tell(other=unseen if seen is None else seen.externalAddress)
+            other: Address | Value = Value.notTested("the rendezvous is behind a NAT64")
+        elif self._settings.interface:
+            other = Value.notTested("--interface is the only address")
+        elif not any((":" in each) == isSix for each in self._found.outward):
+            other = Value.tested("no (this host has none)", None)
+        else:
+            port = client.observers[1].port if len(client.observers) > 1 else 0
+            other = await self._askOtherFamily(isSix, port)
+        self._add(otherFamily=other)
 
-    async def _otherVantage(self, isSix: bool, port: int) -> Address | None:
-        if not port:
-            return None
-        found = await resolve(self._reactor, self._place.host, port)
+    async def _askOtherFamily(self, isSix: bool, port: int) -> Address | Value:
+        """
+        Ask the STUN server of the rendezvous, at its address of the other family.
+
+        @param port: where that server is, 0 if there is none.
+        """
+        found = await resolve(self._reactor, self._place.host, port) if port else []
         fit = [each for each in found if (":" in each.host) == isSix]
-        return tcpAddress(fit[0].host, port) if fit else None
+        if not fit:
+            what = f"no {_family(isSix)} address, or does not look"
+            return Value.notTested(f"the rendezvous has {what}")
+        server = tcpAddress(fit[0].host, port)
+        whence = f"port {self._shared.port}"
+        seen = await self._probeLog.askSTUN(server, self._shared.binding, whence)
+        if seen is None:
+            return Value.failed(f"{formatAddress(server)} did not answer")
+        return seen.externalAddress
 
     # Time.
 
-    async def _outlast(
-        self, vantage: Address, idle: Callable[[Address, Binding], Awaitable[Idle]]
+    async def _measureIdle(
+        self,
+        server: Address,
+        idle: Callable[[Address, Binding], Awaitable[IdleTimeout]],
     ) -> None:
-        found = await self._notes.note(
-            f"silence towards {formatAddress(vantage)}",
-            idle(vantage, self._shared.otherBinding),
+        found = await self._probeLog.record(
+            f"silence towards {formatAddress(server)}",
+            idle(server, self._shared.otherBinding),
             lambda told: (
                 f"borne {told.held or 0:g} s"
                 + (f", not {told.lost:g} s" if told.lost else "")
             ),
         )
-        self._tell(idle=found)
+        self._add(idle=found)
 
 
 def _family(isSix: bool) -> str:

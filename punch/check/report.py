@@ -1,5 +1,5 @@
 """
-The report: what a check of our NATs has found, for a person and for a program.
+The report of a check of our NATs, for a person and for a program.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 SCHEMA = 1
 """
-Of the JSON form.  New fields may come without a new number.
+The version of the JSON form.  New fields may come without a new number.
 """
 
 LABELS = {
@@ -28,13 +28,13 @@ LABELS = {
     "pair": "Pair",
 }
 """
-What is told, in this order: by its name in JSON, and to a person.
+What the report has, in this order: the name in JSON, and the label for a person.
 """
 
 
-class Verdict(Enum):
+class Likelihood(Enum):
     """
-    What becomes of direct links.
+    How likely direct links are: the verdict of a check.
     """
 
     LIKELY = "likely"
@@ -43,16 +43,16 @@ class Verdict(Enum):
     BLOCKED = "blocked"
 
     @property
-    def isFriendly(self) -> bool:
+    def isFavorable(self) -> bool:
         """
-        Whether they can be had.
+        Whether most peers can be reached directly.
         """
-        return self in (Verdict.LIKELY, Verdict.POSSIBLE)
+        return self in (Likelihood.LIKELY, Likelihood.POSSIBLE)
 
 
-class State(Enum):
+class ValueState(Enum):
     """
-    What became of one question.  That the answer is no is an answer.
+    Whether a question has an answer.  (That the answer is no is an answer.)
     """
 
     TESTED = "tested"
@@ -63,44 +63,45 @@ class State(Enum):
 @dataclass(frozen=True)
 class Value:
     """
-    The answer to one question.
+    The answer to one question of the report.
 
-    C{text}: for a person; if there is no answer, why.  C{value}: for a program.
+    @ivar text: the answer for a person; if there is none, why.
+    @ivar value: the answer for a program, ready for JSON.
     """
 
-    state: State
+    state: ValueState
     text: str
     value: Any = None
 
     @classmethod
     def tested(cls, text: str, value: Any) -> Value:
         """
-        There is an answer.
+        The question has an answer.
         """
-        return cls(State.TESTED, text, value)
+        return cls(ValueState.TESTED, text, value)
 
     @classmethod
     def notTested(cls, why: str) -> Value:
         """
-        Nobody asked.
+        The question was not asked.
         """
-        return cls(State.NOT_TESTED, why)
+        return cls(ValueState.NOT_TESTED, why)
 
     @classmethod
     def failed(cls, why: str) -> Value:
         """
-        It was asked, and no answer is known.
+        The question was asked, and no answer is known.
         """
-        return cls(State.FAILED, why)
+        return cls(ValueState.FAILED, why)
 
     def __str__(self) -> str:
-        if self.state is State.TESTED:
+        if self.state is ValueState.TESTED:
             return self.text
         return f"{self.state.value} ({self.text})" if self.text else self.state.value
 
     def toFields(self) -> dict[str, Any]:
         """
-        What JSON has of it.
+        The fields of its JSON object.
         """
         return {"state": self.state.value, "text": str(self), "value": self.value}
 
@@ -108,7 +109,7 @@ class Value:
 @dataclass(frozen=True)
 class Evidence:
     """
-    One probe: what was asked, what came of it, and after how many milliseconds.
+    One probe: what was asked, what came of it, and how long that took.
     """
 
     asked: str
@@ -120,7 +121,7 @@ class Evidence:
 
     def toFields(self) -> dict[str, Any]:
         """
-        What JSON has of it.
+        The fields of its JSON object.
         """
         return {"asked": self.asked, "came": self.came, "ms": self.milliseconds}
 
@@ -128,17 +129,20 @@ class Evidence:
 @dataclass(frozen=True)
 class Report:
     """
-    All of it.  C{values}: one for each of L{LABELS}.
+    The report of one check.  L{punch.check.assessment.assess} makes it.
+
+    @ivar values: one for each of L{LABELS}.
+    @ivar advice: what may help, in one line.
     """
 
-    verdict: Verdict
+    verdict: Likelihood
     values: dict[str, Value]
     evidence: tuple[Evidence, ...]
     advice: str
 
     def toText(self) -> str:
         """
-        For a person, and for C{grep}: the verdict, then a label and a value a line.
+        The report in lines: the verdict, then one label and its value a line.
         """
         lines = [self.verdict.value]
         lines += [f"{label}: {self.values[name]}" for name, label in LABELS.items()]
@@ -147,7 +151,7 @@ class Report:
 
     def toJSON(self) -> str:
         """
-        For a program: one object, on one line.
+        The report as a JSON object, on one line.
         """
         fields: dict[str, Any] = {"schema": SCHEMA, "verdict": self.verdict.value}
         fields |= {name: self.values[name].toFields() for name in LABELS}

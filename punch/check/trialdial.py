@@ -1,9 +1,9 @@
 """
-The rehearsal: a dial that is to tell how two peers would meet, and makes no link.
+The trial dial: it finds out how two peers would meet, and makes no link.
 
-It is a dial in earnest up to the instant at which the dialer would attach the path
-that has won: so what it tells is what happened, not what was concluded.  It says by a
-feature in its details what it is, so that the listener goes on waiting, and knows of no
+It is a real dial up to the instant at which the dialer would attach the path that has
+won, so its result is what happened, and not what was concluded.  A feature in its
+details tells the listener what it is; so the listener goes on waiting, and reports no
 failure.
 """
 
@@ -29,14 +29,16 @@ from punch.peer.settings import Settings
 
 TIMEOUT = 12.0
 """
-Seconds from the introduction to giving up, if nothing else is said: as long as a search
-for a port takes (L{punch.peer.porttraversal.THOROUGH}), and the other side's account.
+Seconds from the introduction to giving up, if nothing else is asked for: as long as a
+port search takes (L{punch.peer.porttraversal.THOROUGH}), and then the peer's account.
 """
 
 
 class TrialDial:
     """
-    One.
+    Runs one trial dial, and answers with its L{TrialResult}.
+
+    C{punch.cli.check_tap} makes it.  It has a L{Peer} of its own, which C{run} closes.
     """
 
     def __init__(
@@ -48,46 +50,48 @@ class TrialDial:
         settings: Settings,
     ) -> None:
         """
-        @param name: under which the other side waits.
-        @param secret: what it knows too.
+        @param name: the name under which the peer waits.
+        @param secret: the secret that the peer knows, too.
+        @param settings: as for a dial; C{tell} and C{relay} are replaced.
         """
         chosen = replace(settings, tell=self._tell, relay=RelayPolicy.NEVER)
         self._peer = Peer(reactor, chosen)
         self._clock = self._peer.clock
         self._dialer = Dialer(self._peer, rendezvous, name, secret, isTrial=True)
         self._name = name
-        self._met = ""
+        self._probeLog = ProbeLog(reactor)
+        self._peerAddress = ""
         self._started: dict[str, float] = {}
-        self._tried: dict[str, Evidence] = {}
+        self._attempts: dict[str, Evidence] = {}
 
     async def run(self) -> TrialResult:
         """
-        Meet, and leave.  Cancelling it leaves nothing behind.
+        Dial, and give up the path that has won.  Cancelling leaves nothing behind.
         """
-        notes = ProbeLog(self._clock)
         asked = f"meeting whoever waits under {self._name}"
-        way, why = "", None
+        path, why = "", None
         try:
-            way = await notes.note(asked, self._meet(), lambda way: "direct")
+            path = await self._probeLog.record(asked, self._dial(), lambda _: "direct")
         except PunchError as error:
             why = error
-        evidence = (*self._tried.values(), *notes.evidence)
-        return TrialResult(self._met, self._dialer.theirBehavior, way, why, evidence)
+        evidence = (*self._attempts.values(), *self._probeLog.evidence)
+        behavior = self._dialer.theirBehavior
+        return TrialResult(self._peerAddress, behavior, path, why, evidence)
 
-    async def _meet(self) -> str:
+    async def _dial(self) -> str:
         """
-        @return: how the path that won came about.  Nobody wants the path itself.
+        @return: the path that won, described.
         """
         began = self._clock.seconds()
         selected = await self._dialer.dialOnce()
         selected.path.abort()
-        way = wayOf(selected, self._clock.seconds() - began)
+        path = described(selected, self._clock.seconds() - began)
         await self._peer.close()
-        return way
+        return path
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, Introduced):
-            self._met = event.peer
+            self._peerAddress = event.peer
         elif isinstance(event, Attempted):
             now = self._clock.seconds()
             since = self._started.setdefault(event.remote, now)
@@ -95,12 +99,14 @@ class TrialDial:
                 return
             asked = f"connect to {event.remote} ({event.kind}), the peer's"
             lasted = round((now - since) * 1000, 1)
-            self._tried[event.remote] = Evidence(asked, event.outcome, lasted)
+            self._attempts[event.remote] = Evidence(asked, event.outcome, lasted)
 
 
-def wayOf(selected: SelectedPath[Path], elapsed: float) -> str:
+def described(selected: SelectedPath[Path], elapsed: float) -> str:
     """
-    How a direct path came about, for a person.
+    A direct path as a person reads of it: how it came about, and after how long.
+
+    @param elapsed: seconds since the start of the dial.
     """
     towards = "to" if selected.how is Origin.CONNECTED else "from"
     return (

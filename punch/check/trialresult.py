@@ -1,8 +1,8 @@
 """
-The prospect: what a rehearsal of two peers' meeting means for a link between them.
+The trial result: what a trial dial means for a link between two peers.
 
-Where they met, they will again.  Where they did not because a port was not found that
-can be, they may; where nothing can be found, or nothing came through, they won't.
+If the trial made a direct path, a dial will, too.  If it only missed a port that can be
+found, a dial may.  If no port can be found, or nothing came through, a dial will not.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from punch.check.report import Evidence, Value, Verdict
+from punch.check.report import Evidence, Likelihood, Value
 from punch.errors import NoAnswer, NotAttached, PunchError, Refused, Unreachable
 from punch.nat.behavior import ObservedBehavior, describeAllocation
 from punch.nat.errors import (
@@ -20,43 +20,45 @@ from punch.nat.errors import (
     SearchFailed,
 )
 
-_LUCKLESS = (SearchFailed, PredictionFailed, NoSearch)
-_HOPELESS = (NoDirectPath, NoAnswer, Refused, Unreachable, NotAttached)
+_MAY_SUCCEED = (SearchFailed, PredictionFailed, NoSearch)
+_UNLIKELY = (NoDirectPath, NoAnswer, Refused, Unreachable, NotAttached)
 
 
 @dataclass(frozen=True)
 class TrialResult:
     """
-    What became of a rehearsal.
+    What came of a trial dial.  L{punch.check.trialdial.TrialDial} answers with it.
 
-    C{peer}: where the rendezvous sees the other side; empty if it introduced nobody.
-    C{behavior}: what that side's NATs do, as far as it has told.  C{way}: how a
-    direct path came about, for a person; empty if none did.  C{why}: then, why not.
-    C{evidence}: what was tried.
+    @ivar peer: the peer's address, as the rendezvous sees it; empty if we were not
+        introduced.
+    @ivar translation: what the peer's NATs do, as far as the peer has told.
+    @ivar path: the direct path, described for a person; empty if there was none.
+    @ivar why: why there was none.
+    @ivar evidence: what was tried, and what came of it.
     """
 
     peer: str
     behavior: ObservedBehavior | None
-    way: str = ""
+    path: str = ""
     why: PunchError | None = None
     evidence: tuple[Evidence, ...] = ()
 
     @property
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> Likelihood | None:
         """
-        What becomes of direct links; C{None} if the two came to no meeting that
-        would tell.
+        How likely direct links with this peer are; C{None} if the dial failed before
+        it could show that.
         """
         if self.why is None:
-            return Verdict.LIKELY
-        if isinstance(self.why, _LUCKLESS):
-            return Verdict.POSSIBLE
-        return Verdict.UNLIKELY if isinstance(self.why, _HOPELESS) else None
+            return Likelihood.LIKELY
+        if isinstance(self.why, _MAY_SUCCEED):
+            return Likelihood.POSSIBLE
+        return Likelihood.UNLIKELY if isinstance(self.why, _UNLIKELY) else None
 
     @property
     def advice(self) -> str:
         """
-        What may help, if anything is known; else empty.
+        What may help, if that is known; else empty.
         """
         if self.why is None:
             return "nothing needs to be done"
@@ -64,7 +66,7 @@ class TrialResult:
 
     def peerValue(self) -> Value:
         """
-        Who the other side is.
+        Who the peer is, and what its NATs do, for the report.
         """
         if not self.peer:
             return Value.failed("it was not met")
@@ -80,12 +82,12 @@ class TrialResult:
 
     def pairValue(self) -> Value:
         """
-        What becomes of the two.
+        How likely direct links with the peer are, and why, for the report.
         """
         verdict, why = self.verdict, self.why
         if why is None:
-            fields = {"verdict": Verdict.LIKELY.value, "reason": None}
-            return Value.tested(f"{Verdict.LIKELY.value} ({self.way})", fields)
+            fields = {"verdict": Likelihood.LIKELY.value, "reason": None}
+            return Value.tested(f"{Likelihood.LIKELY.value} ({self.path})", fields)
         reason = why.reason.value
         if verdict is None:
             return Value.failed(f"{reason}: {why}")

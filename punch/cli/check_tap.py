@@ -17,8 +17,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger, LogLevel
 from twisted.python.usage import UsageError
 
-from punch.check.assessment import Findings, Reach, assess
-from punch.check.idletimeout import LONGEST, MOST, silence
+from punch.check.assessment import Findings, Reachability, assess
+from punch.check.idletimeout import DEFAULT_LONGEST, MOST_SECONDS, measureIdleTimeout
 from punch.check.probes import CheckRun
 from punch.check.report import Report, Value
 from punch.check.trialdial import TIMEOUT, TrialDial
@@ -120,9 +120,9 @@ class Options(CommandOptions):
             stun=tuple(self["stun"]),
         )
         if self["longest"] is None and self["long"]:
-            self["longest"] = LONGEST
-        if self["longest"] is not None and not 0 < self["longest"] <= MOST:
-            raise UsageError(f"--longest takes seconds, 1 to {MOST}")
+            self["longest"] = DEFAULT_LONGEST
+        if self["longest"] is not None and not 0 < self["longest"] <= MOST_SECONDS:
+            raise UsageError(f"--longest takes seconds, 1 to {MOST_SECONDS}")
         try:
             self["whom"] = _trialPeer(self)
         except Misuse as mistake:
@@ -204,7 +204,7 @@ class CheckService(Service):
         found = await self._check.run()
         if self._trial is None:
             return found
-        if found.reach is Reach.NOT:
+        if found.reachability is Reachability.NOT:
             return replace(found, pair=Value.notTested("the rendezvous is not reached"))
         return replace(found, pair=await self._trial.run())
 
@@ -225,14 +225,14 @@ def statusOf(report: Report, found: Findings) -> tuple[int, str]:
 
     @return: the status, and a reason where nothing could be found out.
     """
-    if found.reach is Reach.NOT:
+    if found.reachability is Reachability.NOT:
         return UNKNOWN, found.why
     verdict = report.verdict
     if isinstance(found.pair, TrialResult):
         if found.pair.verdict is None:
             return UNKNOWN, str(found.pair.why)
         verdict = found.pair.verdict
-    return (0 if verdict.isFriendly else UNLIKELY), ""
+    return (0 if verdict.isFavorable else UNLIKELY), ""
 
 
 def makeService(options: Options) -> IService:
@@ -262,7 +262,7 @@ def makeService(options: Options) -> IService:
     place = HostPort.parse(options["rendezvous"].partition(":")[2].replace("\\:", ":"))
     idle = None
     if options["longest"] is not None:
-        idle = partial(silence, reactor, longest=options["longest"])
+        idle = partial(measureIdleTimeout, reactor, longest=options["longest"])
     check = CheckRun(reactor, rendezvous, place, settings, idle)
     trial = None
     if options["whom"] is not None:

@@ -9,42 +9,47 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.internet.tcp import makeBinding
 
-from punch.check.assessment import Idle
-from punch.check.idletimeout import LONGEST, idleOf, silence, silences
+from punch.check.assessment import IdleTimeout
+from punch.check.idletimeout import (
+    DEFAULT_LONGEST,
+    idlePeriods,
+    idleTimeoutOf,
+    measureIdleTimeout,
+)
 from punch.net.address import tcpAddress
 from punch.rendezvous.server.limits import Limits
 from punch.rendezvous.server.stunserver import STUNFactory
 from punch.testing import MemoryNetwork, NATBehavior
 
-VANTAGE = tcpAddress("192.0.2.1", 4041)
+SERVER = tcpAddress("192.0.2.1", 4041)
 
 
-class MeetingPoint:
+class Measurement:
     """
-    A host behind a NAT, and somebody who answers STUN.
+    A host behind a NAT that measures the idle timeout with a STUN server.
     """
 
     def __init__(
         self,
         lifetime: float = 7440.0,
         limits: Limits | None = None,
-        longest: int = LONGEST,
+        longest: int = DEFAULT_LONGEST,
     ) -> None:
         self.network = MemoryNetwork(Clock(), 1)
         server = self.network.host("192.0.2.1")
         self.port = server.listenTCP(4041, STUNFactory(server, limits))
         nat = self.network.nat("198.51.100.1", NATBehavior(lifetime=lifetime))
         host = self.network.host("192.168.1.2", behind=nat)
-        asked = silence(host, VANTAGE, makeBinding("", 0), longest)
+        asked = measureIdleTimeout(host, SERVER, makeBinding("", 0), longest)
         self.running = Deferred.fromCoroutine(asked)
 
-    def idle(self, patience: float = 90.0) -> Idle:
+    def result(self, seconds: float = 90.0) -> IdleTimeout:
         """
-        What it comes to; nothing is left of it.
+        The result, which comes within C{seconds}; nothing is left of the measurement.
         """
-        found: list[Idle] = []
+        found: list[IdleTimeout] = []
         self.running.addCallback(found.append)
-        assert self.network.runUntil(lambda: found, patience)
+        assert self.network.runUntil(lambda: found, seconds)
         self.end()
         return found[0]
 
@@ -64,9 +69,9 @@ class MeetingPoint:
 )
 def test_lifetime(lifetime: float, held: float | None, lost: float | None) -> None:
     """
-    The NAT's lifetime is between two silences, if it is short.
+    If the NAT's timeout is short, it is between two periods of silence.
     """
-    assert MeetingPoint(lifetime).idle() == Idle(held, lost)
+    assert Measurement(lifetime).result() == IdleTimeout(held, lost)
 
 
 @pytest.mark.parametrize(
@@ -75,30 +80,30 @@ def test_lifetime(lifetime: float, held: float | None, lost: float | None) -> No
 )
 def test_long(lifetime: float, held: int, lost: int | None, seconds: float) -> None:
     """
-    Hours can be told, too, if the other side is asked to bear them; what is longer than
-    a silence that was not borne is not waited for.
+    Hours can be measured, too, if the server is asked to tolerate them.  After one
+    silence was too long, longer ones are not waited for.
     """
-    place = MeetingPoint(lifetime, longest=7440)
-    assert place.idle(seconds) == Idle(held, lost)
+    measurement = Measurement(lifetime, longest=7440)
+    assert measurement.result(seconds) == IdleTimeout(held, lost)
 
 
-def test_notBorne() -> None:
+def test_notTolerated() -> None:
     """
-    Nor is what the other side would not bear; then nothing is known of it.
+    A silence that the server does not tolerate is not tried, and tells nothing.
     """
-    place = MeetingPoint(limits=Limits(silenceSeconds=120), longest=3600)
-    assert place.idle(135.0) == Idle(120, None)
+    measurement = Measurement(limits=Limits(silenceSeconds=120), longest=3600)
+    assert measurement.result(135.0) == IdleTimeout(120, None)
 
 
-def test_silences() -> None:
+def test_periods() -> None:
     """
-    The longest is what was asked for, and tried last; those that take an effort of the
-    other side are no more than it makes for one address.
+    The longest period is what was asked for, and the last.  Periods that the server has
+    to be asked for are not more than it grants one address.
     """
-    assert silences(LONGEST) == (10, 20, 30, 40, 50)
-    assert silences(7) == (7,)
-    assert silences(100)[-2:] == (90, 100)
-    long = [each for each in silences(86_400) if each > LONGEST]
+    assert idlePeriods(DEFAULT_LONGEST) == (10, 20, 30, 40, 50)
+    assert idlePeriods(7) == (7,)
+    assert idlePeriods(100)[-2:] == (90, 100)
+    long = [each for each in idlePeriods(86_400) if each > DEFAULT_LONGEST]
     assert len(long) <= Limits().silencesPerAddress / 2
 
 
@@ -106,33 +111,33 @@ def test_hungUp() -> None:
     """
     A server that hangs up tells nothing of the NAT.
     """
-    assert MeetingPoint(limits=Limits(idleSeconds=15)).idle() == Idle(10, None)
+    assert Measurement(limits=Limits(idleSeconds=15)).result() == IdleTimeout(10, None)
 
 
 def test_cancelled() -> None:
     """
-    Cancelled, nothing is left.
+    After it is cancelled, nothing is left.
     """
-    place = MeetingPoint()
-    place.network.run(12.0)
+    measurement = Measurement()
+    measurement.network.run(12.0)
     ended: list[object] = []
-    place.running.addErrback(lambda why: ended.append(why.trap(CancelledError)))
-    place.running.cancel()
+    measurement.running.addErrback(lambda why: ended.append(why.trap(CancelledError)))
+    measurement.running.cancel()
     assert ended == [CancelledError]
-    place.end()
+    measurement.end()
 
 
 @pytest.mark.parametrize(
-    ("borne", "idle"),
+    ("survived", "idle"),
     [
-        ({10: True, 20: True, 30: False}, Idle(20, 30)),
-        ({10: True, 20: None, 30: False}, Idle(10, 30)),
-        ({10: False, 20: True}, Idle(None, 10)),
-        ({10: None}, Idle(None, None)),
+        ({10: True, 20: True, 30: False}, IdleTimeout(20, 30)),
+        ({10: True, 20: None, 30: False}, IdleTimeout(10, 30)),
+        ({10: False, 20: True}, IdleTimeout(None, 10)),
+        ({10: None}, IdleTimeout(None, None)),
     ],
 )
-def test_idleOf(borne: dict[int, bool | None], idle: Idle) -> None:
+def test_result(survived: dict[int, bool | None], idle: IdleTimeout) -> None:
     """
-    What was not borne counts against what is longer.
+    A silence that was too long counts for all that are longer.
     """
-    assert idleOf(borne) == idle
+    assert idleTimeoutOf(survived) == idle

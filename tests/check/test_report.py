@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 
-from punch.check.report import LABELS, Evidence, Report, Value, Verdict
+from punch.check.report import LABELS, Evidence, Likelihood, Report, Value
 
 VALUES = {name: Value.notTested("") for name in LABELS} | {
     "ipv4": Value.tested("198.51.100.1:5000 (behind a NAT)", "198.51.100.1:5000"),
@@ -15,14 +15,14 @@ VALUES = {name: Value.notTested("") for name in LABELS} | {
     "lifetime": Value.notTested("--long tests it"),
 }
 REPORT = Report(
-    Verdict.POSSIBLE, VALUES, (Evidence("asked", "came", 1.25),), "do nothing"
+    Likelihood.POSSIBLE, VALUES, (Evidence("asked", "came", 1.25),), "do nothing"
 )
 
 
 def test_text() -> None:
     """
-    The verdict comes first, then each label with its value; that nobody asked, that
-    nothing came, and that the answer is no are three things.
+    The verdict comes first, then each label with its value.  "Not tested", "failed" and
+    the answer "no" are told apart.
     """
     assert REPORT.toText().splitlines() == [
         "possible",
@@ -44,7 +44,7 @@ def test_text() -> None:
 
 def test_json() -> None:
     """
-    A program finds the same by name.
+    A program finds the same values by name.
     """
     text = REPORT.toJSON()
     assert "\n" not in text
@@ -62,11 +62,11 @@ def test_json() -> None:
     assert told["advice"] == "do nothing"
 
 
-def test_friendly() -> None:
+def test_favorable() -> None:
     """
-    Two verdicts of four are good news.
+    Two verdicts of four are favorable.
     """
-    assert [each for each in Verdict if each.isFriendly] == [
-        Verdict.LIKELY,
-        Verdict.POSSIBLE,
+    assert [each for each in Likelihood if each.isFavorable] == [
+        Likelihood.LIKELY,
+        Likelihood.POSSIBLE,
     ]

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from punch.check.assessment import Findings, Reach, assess
-from punch.check.report import Evidence, State, Verdict
+from punch.check.assessment import Findings, Reachability, assess
+from punch.check.report import Evidence, Likelihood, ValueState
 from punch.check.trialresult import TrialResult
 from punch.errors import (
     Bug,
@@ -35,14 +35,14 @@ NEXT = ObservedBehavior(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIA
 
 def failed(why: PunchError) -> TrialResult:
     """
-    One of two who have not met.
+    The result of a trial dial that failed.
     """
     return TrialResult(PEER, KEEPS, "", why)
 
 
-def test_met() -> None:
+def test_direct() -> None:
     """
-    Those who met will meet again; the text has the verdict first, then how.
+    After a direct path a link is likely; the text has that first, then the path.
     """
     value = TrialResult(PEER, KEEPS, "direct after 312 ms").pairValue()
     assert str(value) == "likely (direct after 312 ms)"
@@ -52,23 +52,23 @@ def test_met() -> None:
 @pytest.mark.parametrize("why", NoDirectPath.__subclasses__())
 def test_noPath(why: type[NoDirectPath]) -> None:
     """
-    Where a port was not found that can be, a link is possible; for any other reason on
-    which both agree it is unlikely.  The advice is that reason's.
+    If only a port was missed that can be found, a link is possible; for any other
+    reason on which both sides agree it is unlikely.  The advice is that reason's.
     """
-    lucky = why in (SearchFailed, PredictionFailed, NoSearch)
-    verdict = Verdict.POSSIBLE if lucky else Verdict.UNLIKELY
-    prospect = failed(why())
-    assert (prospect.verdict, prospect.advice) == (verdict, why.advice)
-    value = prospect.pairValue()
+    canSucceed = why in (SearchFailed, PredictionFailed, NoSearch)
+    verdict = Likelihood.POSSIBLE if canSucceed else Likelihood.UNLIKELY
+    result = failed(why())
+    assert (result.verdict, result.advice) == (verdict, why.advice)
+    value = result.pairValue()
     assert str(value) == f"{verdict.value} ({why.reason.value}: {why()})"
     assert value.value == {"verdict": verdict.value, "reason": why.reason.value}
 
 
 def test_noAnswer() -> None:
     """
-    Where nobody knows why nothing came through, a link is unlikely.
+    If nothing came through and nobody knows why, a link is unlikely.
     """
-    assert failed(NoAnswer()).verdict is Verdict.UNLIKELY
+    assert failed(NoAnswer()).verdict is Likelihood.UNLIKELY
     assert failed(NoAnswer()).advice == ""
 
 
@@ -77,12 +77,12 @@ def test_noAnswer() -> None:
 )
 def test_failed(why: type[PunchError]) -> None:
     """
-    Whoever was not met in earnest tells nothing of NATs.
+    A dial that failed before the two tried to connect tells nothing of NATs.
     """
-    prospect = failed(why())
-    assert prospect.verdict is None
-    value = prospect.pairValue()
-    assert value.state is State.FAILED
+    result = failed(why())
+    assert result.verdict is None
+    value = result.pairValue()
+    assert value.state is ValueState.FAILED
     assert str(value) == f"failed ({why.reason.value}: {why()})"
 
 
@@ -96,7 +96,7 @@ def test_failed(why: type[PunchError]) -> None:
 )
 def test_peer(behavior: ObservedBehavior | None, text: str) -> None:
     """
-    Of the other side its address is told, and what it said of its NATs.
+    The report has the peer's address, and what the peer said of its NATs.
     """
     value = TrialResult(PEER, behavior).peerValue()
     assert str(value) == f"{PEER} ({text})"
@@ -104,21 +104,23 @@ def test_peer(behavior: ObservedBehavior | None, text: str) -> None:
     assert value.value == {"address": PEER, "nat": nat}
 
 
-def test_nobody() -> None:
+def test_noPeer() -> None:
     """
-    If nobody was met, there is nothing to tell of him.
+    If no peer was introduced, the report has none.
     """
-    assert TrialResult("", None, "", NoSuchName()).peerValue().state is State.FAILED
+    assert (
+        TrialResult("", None, "", NoSuchName()).peerValue().state is ValueState.FAILED
+    )
 
 
 def test_report() -> None:
     """
-    A check's report has it beside its own side's verdict, with what was tried, and the
-    pair's advice before its own.
+    A check's report has the result beside the verdict of our own side, and what was
+    tried; the pair's advice replaces its own.
     """
     tried = Evidence("connect", "timed out", 6000.0)
     pair = TrialResult(PEER, NEXT, "", BothRandomMapping(), (tried,))
-    found = Findings(1, frozenset(), Reach.SHARED, pair=pair)
+    found = Findings(1, frozenset(), Reachability.SHARED, pair=pair)
     report = assess(found)
     assert str(report.values["pair"]).startswith("unlikely (both-random-mapping: Both")
     assert str(report.values["peer"]).startswith(PEER)
@@ -128,7 +130,7 @@ def test_report() -> None:
 
 def test_noPair() -> None:
     """
-    Without one, both lines say what would test it.
+    Without a trial dial, both lines say which options ask for one.
     """
     values = assess(Findings(1, frozenset())).values
     assert str(values["pair"]) == "not tested (--code, or --name, tests it)"

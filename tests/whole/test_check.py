@@ -12,9 +12,9 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.tcp import makeBinding
 
-from punch.check.assessment import Findings, Reach, assess
+from punch.check.assessment import Findings, Reachability, assess
 from punch.check.probes import CheckRun
-from punch.check.report import Report, State
+from punch.check.report import Report, ValueState
 from punch.net.address import HostPort
 from punch.peer.description import rendezvousEndpoint
 from punch.peer.settings import Settings
@@ -213,7 +213,7 @@ def test_noNAT() -> None:
     assert report.verdict.value == "likely"
     assert str(report.values["ipv4"]).endswith("(no NAT)")
     assert str(report.values["unsolicited"]) == "accepted"
-    assert report.values["hairpin"].state is State.NOT_TESTED
+    assert report.values["hairpin"].state is ValueState.NOT_TESTED
 
 
 def test_twoNATs() -> None:
@@ -233,7 +233,7 @@ def test_noVantage() -> None:
     report = Check(world, world.host("drop")).report()
     assert report.verdict.value == "unlikely"
     for name in ("mapping", "filtering", "unsolicited", "allocation"):
-        assert report.values[name].state is State.NOT_TESTED, name
+        assert report.values[name].state is ValueState.NOT_TESTED, name
     assert report.values["preservation"].value is True
 
 
@@ -245,7 +245,7 @@ def test_vantageSilent() -> None:
     world.rendezvous.factory.state.observers = [f":{PORT + 9}"]
     report = Check(world, world.host("drop")).report()
     assert report.verdict.value == "unlikely"
-    assert report.values["mapping"].state is State.FAILED
+    assert report.values["mapping"].state is ValueState.FAILED
     assert "failed (stun-unreachable)" in report.toText()
 
 
@@ -256,7 +256,7 @@ def test_nobody() -> None:
     world = looking()
     world.rendezvous.stop()
     found = Check(world, world.host("drop")).found()
-    assert found.reach is Reach.NOT
+    assert found.reachability is Reachability.NOT
     assert "refuses connections" in found.why
     assert assess(found).verdict.value == "blocked"
 
@@ -284,7 +284,7 @@ def test_onlyOtherPorts() -> None:
 
     host.connectTCP = refuse  # type: ignore[assignment, method-assign]
     found = Check(world, host, port=5000).found()
-    assert found.reach is Reach.OTHER
+    assert found.reachability is Reachability.OTHER
     report = assess(found)
     assert report.verdict.value == "blocked"
     assert "other ports than 5000" in report.advice
@@ -323,15 +323,15 @@ def test_rendezvousLost(after: float, vanishes: bool) -> None:
     found = check.found()
     report = assess(found)
     if after < 0.17:
-        assert found.reach is Reach.NOT
+        assert found.reachability is Reachability.NOT
         assert found.why
     elif after < 4.3:
         assert report.verdict.value == "unlikely"
-        assert report.values["mapping"].state is State.FAILED
+        assert report.values["mapping"].state is ValueState.FAILED
     else:
         assert report.values["mapping"].value == PER_PORT
     if 0.17 < after < 4.0:
-        assert report.values["filtering"].state is State.FAILED
+        assert report.values["filtering"].state is ValueState.FAILED
 
 
 def test_bothFamilies() -> None:

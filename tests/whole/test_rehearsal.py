@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
-from punch.check.report import Verdict
+from punch.check.report import Likelihood
 from punch.check.trialdial import TIMEOUT, TrialDial
 from punch.check.trialresult import TrialResult
 from punch.events import CodeAllotted, Failed, Rehearsed
@@ -87,8 +87,8 @@ def test_likely(listener: NATBehavior, dialer: NATBehavior) -> None:
     """
     world = waiting(listener, dialer)
     prospect = world.spin(rehearsal(world))
-    assert prospect.verdict is Verdict.LIKELY, prospect
-    assert prospect.way.startswith("direct after ")
+    assert prospect.verdict is Likelihood.LIKELY, prospect
+    assert prospect.path.startswith("direct after ")
     assert prospect.peer.startswith("203.0.113.1:")
     assert prospect.behavior.isEndpointIndependent is (listener is KEEPS)
     assert any("whoever waits under" in each.asked for each in prospect.evidence)
@@ -115,7 +115,10 @@ def test_unlikely(listener: NATBehavior, dialer: NATBehavior, reason: str) -> No
     """
     world = waiting(listener, dialer, timeout=30.0)
     prospect = world.spin(rehearsal(world))
-    assert (prospect.verdict, prospect.why.reason.value) == (Verdict.UNLIKELY, reason)
+    assert (prospect.verdict, prospect.why.reason.value) == (
+        Likelihood.UNLIKELY,
+        reason,
+    )
     assert prospect.advice
     assertUnharmed(world)
     assert not world.dialer.links
@@ -129,7 +132,7 @@ def test_possible() -> None:
     world = waiting(RANDOM, KEEPS)
     prospect = world.spin(rehearsal(world, search=0))
     assert prospect.why.reason.value == "no-search"
-    assert prospect.verdict is Verdict.POSSIBLE
+    assert prospect.verdict is Likelihood.POSSIBLE
     assertUnharmed(world)
     assert world.dialer.links
     world.end()
@@ -202,7 +205,7 @@ def test_name() -> None:
     world.run(2.0)
     for _ in range(12):
         prospect = world.spin(rehearsalOf(world, NAME, SECRET))
-        assert prospect.verdict is Verdict.LIKELY, prospect
+        assert prospect.verdict is Likelihood.LIKELY, prospect
     world.run(CLOSE_TIMEOUT)
     assert len(world.listener.told(Rehearsed)) == 12
     assert not running.factory.made
@@ -223,7 +226,7 @@ def test_olderListener(monkeypatch: pytest.MonkeyPatch) -> None:
     code = world.listener.code
     world.run(2.0)
     prospect = world.spin(rehearsal(world))
-    assert prospect.verdict is Verdict.LIKELY
+    assert prospect.verdict is Likelihood.LIKELY
     world.run(CLOSE_TIMEOUT)
     [failed] = world.listener.told(Failed)
     assert failed.reason == "peer-left"
