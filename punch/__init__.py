@@ -1,12 +1,12 @@
 """
 punch: two programs behind NATs, one direct, authenticated, encrypted TCP link.
 
-Programs begin with L{punch.api}, those that know Twisted's endpoints with
-L{punch.endpoints}, applications with L{punch.service}, everybody else with C{twist
-punch}.
+Programs start with L{punch.api}; those that use Twisted's endpoints, with
+L{punch.endpoints}; applications, with L{punch.service}.  Everybody else starts with the
+command C{twist punch}.
 
-The names here are imported when they are asked for: C{twist} imports our plugins for
-whatever it runs.
+The names here are imported when they are first asked for, since C{twist} imports our
+plugin file for whatever it runs.
 """
 
 from typing import TYPE_CHECKING

@@ -1,9 +1,8 @@
 """
-For programs: to dial and to listen.
+Functions for programs: dial and listen.
 
-Each takes the reactor, is told where the rendezvous is, and gives a Deferred of a
-L{punch.Link} that can be cancelled at any instant.  The link waits until it is given a
-protocol: C{link.start(protocol)}.
+Each returns a Deferred of a L{punch.Link}, which can be cancelled at any time.  Give
+the link a protocol with C{link.start(protocol)}; it waits for that.
 """
 
 from __future__ import annotations
@@ -27,11 +26,13 @@ def dial(
     reactor: Any, rendezvous: str, code: str, settings: Settings | None = None
 ) -> Deferred[Link]:
     """
-    Dial C{code}.
+    Dial the peer that waits under a code.
 
     @param rendezvous: C{"tcp:HOST:PORT"} or C{"tls:HOST:PORT"}.
-    @raise punch.errors.Misuse: at once, where C{rendezvous} or C{code} is wrong
-        in itself; other L{punch.errors} through the Deferred.
+    @param code: the code, as people type it.
+    @param settings: by default as in L{punch.Settings}.
+    @raise punch.errors.Misuse: at once: C{rendezvous} or C{code} is malformed.  All
+        other L{punch.errors} come through the Deferred.
     """
     parsed = parseCode(code)
     return _dial(reactor, rendezvous, parsed.name, parsed.secret, settings)
@@ -45,7 +46,10 @@ def dialName(
     settings: Settings | None = None,
 ) -> Deferred[Link]:
     """
-    Dial a standing C{name}, as L{dial} does a code.
+    Dial the peer that waits under a standing name; for the rest as L{dial}.
+
+    @param name: the standing name.
+    @param secret: the secret that both sides know.
     """
     return _dial(reactor, rendezvous, name, secret, settings)
 
@@ -63,8 +67,8 @@ def listen(
     reactor: Any, rendezvous: str, settings: Settings | None = None
 ) -> Deferred[Link]:
     """
-    Wait for one peer, under a code that C{settings.tell} hears of
-    (L{punch.events.CodeAllotted}).
+    Wait for one peer under a new code.  C{settings.tell} is called with the code
+    (L{punch.events.CodeAllotted}); for the rest as L{dial}.
     """
     return _listen(reactor, rendezvous, None, settings)
 
@@ -77,15 +81,18 @@ def listenName(
     settings: Settings | None = None,
 ) -> Deferred[Link]:
     """
-    Wait for one peer, under a standing C{name}.
+    Wait for one peer under a standing name; for the rest as L{dialName}.
     """
     return _listen(reactor, rendezvous, MeetingPoint.standing(name, secret), settings)
 
 
 def _listen(
-    reactor: Any, rendezvous: str, place: MeetingPoint | None, settings: Settings | None
+    reactor: Any,
+    rendezvous: str,
+    meetingPoint: MeetingPoint | None,
+    settings: Settings | None,
 ) -> Deferred[Link]:
     settings = settings or Settings()
     endpoint = rendezvousEndpoint(reactor, rendezvous, settings.hostAddresses)
     peer = Peer(reactor, settings)
-    return Deferred.fromCoroutine(listenOnce(peer, endpoint, place))
+    return Deferred.fromCoroutine(listenOnce(peer, endpoint, meetingPoint))

@@ -1,10 +1,10 @@
 """
 Services: a peer that runs as part of an application.
 
-A L{ListeningService} waits for dialers and lets a protocol of its factory run on
-each link; a L{DialingService} dials (or meets a peer directly), and again when a
-link has ended.  Both end by themselves only when there is no sense in going on,
-or, if they are to make but one link, after it: C{whenDone} tells.
+A L{ListeningService} waits for dialers and runs a protocol of its factory on each link.
+A L{DialingService} dials, and dials again when the link has ended.  A service is done
+when it makes no sense to go on, or, if it is to make one link only, after that link:
+C{whenDone} fires then.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ AnyLink = Link | PlainLink
 
 CLOSE_TIMEOUT = 2.0
 """
-Seconds that a link has to end cleanly when its service stops.
+Seconds that a link has to close cleanly when its service stops.
 """
 
-ABSENCE = 120.0
+ABSENCE_TIMEOUT = 120.0
 """
-Seconds for which nobody need wait under a code that was good: after the rendezvous
-was restarted a listener takes a while to come back.
+Seconds for which a dialer goes on dialing a code that worked before although nobody
+waits under it: after a restart of the rendezvous a listener takes a while to come back.
 """
 
 _SHORTEST_PAUSE = 1.0
@@ -63,7 +63,9 @@ _LONGEST_PAUSE = 60.0
 
 class PunchService(Service):
     """
-    What the two services have in common: links, and an end.
+    The base of the two services: it runs protocols on links and closes them in the end.
+
+    An application makes one, and starts and stops it as any Twisted service.
     """
 
     _log = Logger()
@@ -73,7 +75,8 @@ class PunchService(Service):
     ) -> None:
         """
         @param factory: builds a protocol for each link.
-        @param once: end after one link.
+        @param tell: is called with each event.
+        @param once: make one link only.
         """
         self._clock = clock
         self._factory = factory
@@ -85,8 +88,10 @@ class PunchService(Service):
 
     def whenDone(self) -> Deferred[PunchError | None]:
         """
-        Fires if the service has nothing more to do: with C{None} after one clean
-        link, else with the reason.
+        Wait until the service is done.
+
+        @return: fires with C{None} if one link was to be made and ended cleanly,
+            otherwise with the reason.
         """
         return self._done.wait()
 
@@ -114,38 +119,41 @@ class PunchService(Service):
     def _finish(self, error: PunchError | None) -> None:
         self._done.succeed(error)
 
-    def _carry(self, link: AnyLink) -> Deferred[LinkError | None]:
+    def _runOn(self, link: AnyLink) -> Deferred[LinkError | None]:
         """
-        Let a protocol run on C{link}.
+        Run a protocol on C{link}.
 
-        @return: fires with what its end was.
+        @return: fires when the link has ended: with the error, or C{None}.
         """
         protocol = self._factory.buildProtocol(link.getPeer())
         if protocol is None:
             link.abortConnection()
-            return self._whenOver(link)
+            return self._whenReleased(link)
         self._links.add(link)
-        over = self._whenOver(link).addCallback(self._dropped, link)
+        released = self._whenReleased(link).addCallback(self._linkEnded, link)
         link.start(protocol)
-        return over
+        return released
 
     @staticmethod
-    def _whenOver(link: AnyLink) -> Deferred[LinkError | None]:
+    def _whenReleased(link: AnyLink) -> Deferred[LinkError | None]:
         """
-        What its end was, when its last words are said.
+        Wait until nothing is left of a link.
+
+        @return: fires with the error that it ended with, or C{None}.
         """
         return link.whenReleased().addCallback(lambda _: link.whenEnded())
 
-    def _dropped(self, error: LinkError | None, link: AnyLink) -> LinkError | None:
+    def _linkEnded(self, error: LinkError | None, link: AnyLink) -> LinkError | None:
         self._links.discard(link)
         if error is not None and not self._once:
-            # The event of its end has but the reason.
+            # The event has the reason only.
             self._log.warn("{error}", error=error)
         return error
 
     def stopService(self) -> Deferred[None]:
         """
-        End all, cleanly if the other sides agree soon.
+        Stop, and close all links.  Those that are not closed after L{CLOSE_TIMEOUT}
+        seconds are aborted.
         """
         return Deferred.fromCoroutine(self._stop())
 
@@ -155,18 +163,18 @@ class PunchService(Service):
             self._running.cancel()
             await DeferredList([self._running])
         if IFarewell.providedBy(self._factory):
-            await self._sayFarewell(IFarewell(self._factory))
+            await self._goAway(IFarewell(self._factory))
         links = list(self._links)
         ended = DeferredList([link.whenReleased() for link in links])
         for link in links:
             link.loseConnection()
-        patience = self._clock.callLater(CLOSE_TIMEOUT, self._abort)
+        aborting = self._clock.callLater(CLOSE_TIMEOUT, self._abort)
         await ended
-        if patience.active():
-            patience.cancel()
+        if aborting.active():
+            aborting.cancel()
         self._factory.doStop()
 
-    async def _sayFarewell(self, factory: Any) -> None:
+    async def _goAway(self, factory: Any) -> None:
         gone: Deferred[Any] = shield(factory.goAway())
         try:
             await gone.addTimeout(CLOSE_TIMEOUT, self._clock)
@@ -181,38 +189,43 @@ class PunchService(Service):
 
 class ListeningService(PunchService):
     """
-    Waits for dialers.
+    Waits for dialers, and runs a protocol on the link with each of them.
     """
 
     def __init__(
         self,
         peer: Peer,
         rendezvous: Rendezvous,
-        place: MeetingPoint | None,
+        meetingPoint: MeetingPoint | None,
         factory: IProtocolFactory,
         once: bool = False,
     ) -> None:
         """
-        @param place: where to wait; C{None}: under a code that is made then.
+        @param peer: our side of the links.
+        @param rendezvous: the endpoint of the rendezvous.
+        @param meetingPoint: the standing name to wait under; with C{None} a code is
+            made.
+        @param factory: builds a protocol for each link.
+        @param once: make one link only.
         """
         PunchService.__init__(self, peer.clock, factory, peer.tell, once)
-        self._where = (peer, rendezvous, place)
+        self._where = (peer, rendezvous, meetingPoint)
 
     async def _run(self) -> None:
         if self._once:
             link = await listenOnce(*self._where)
-            self._finish(await self._carry(link))
+            self._finish(await self._runOn(link))
         else:
             listener = Listener(*self._where, self._linked, self._tellFailed)
             await listener.run()
 
     def _linked(self, link: Link) -> None:
-        self._carry(link)
+        self._runOn(link)
 
 
 class DialingService(PunchService):
     """
-    Meets one peer, and again when the link has ended.
+    Dials one peer, runs a protocol on the link, and dials again when that has ended.
     """
 
     def __init__(
@@ -224,9 +237,12 @@ class DialingService(PunchService):
         lasting: bool = False,
     ) -> None:
         """
-        @param meet: begins one meeting.
-        @param lasting: the other side has a lasting name, so it may come, and come
-            back, at any time.
+        @param peer: our side of the links.
+        @param meet: dials, and answers with the link.
+        @param factory: builds a protocol for each link.
+        @param once: make one link only.
+        @param lasting: the other side has a standing name, not a code, so it may come,
+            and come back, at any time.
         """
         PunchService.__init__(self, peer.clock, factory, peer.tell, once)
         self._meet = meet
@@ -238,7 +254,7 @@ class DialingService(PunchService):
         pause = _SHORTEST_PAUSE
         while True:
             try:
-                ended = await self._carry(await self._meet())
+                ended = await self._runOn(await self._meet())
             except PunchError as error:
                 if self._once or self._isFinal(error):
                     raise
@@ -257,13 +273,13 @@ class DialingService(PunchService):
 
     def _isFinal(self, error: PunchError) -> bool:
         """
-        Whether to try again would be of no use, or was never of any.
+        Whether it makes no sense to dial again after an error.
         """
         if isinstance(error, NoSuchName):
             return not self._lasting and self._isGone()
         self._absentSince = None
         if isinstance(error, Unproven):
-            # With a code it was a guess, which has used that up.
+            # This was a wrong guess, and the code is used up.
             return not self._lasting
         if isinstance(error, AuthenticationError):
             return True
@@ -271,9 +287,10 @@ class DialingService(PunchService):
 
     def _isGone(self) -> bool:
         """
-        Nobody waits under the code.  Does somebody still come back to it?
+        Whether the listener, which now does not wait under the code, will not come
+        back.
         """
         now = self._clock.seconds()
         if self._absentSince is None:
             self._absentSince = now
-        return not self._met or now - self._absentSince >= ABSENCE
+        return not self._met or now - self._absentSince >= ABSENCE_TIMEOUT

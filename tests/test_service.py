@@ -29,7 +29,7 @@ from punch.errors import (
     WrongCode,
     WrongPin,
 )
-from punch.service import ABSENCE, DialingService
+from punch.service import ABSENCE_TIMEOUT, DialingService
 from punch.util.deferreds import SharedResult
 from tests.support.doubles import watching
 
@@ -166,10 +166,10 @@ def test_codeIsGone() -> None:
     Nobody waits under the code for a while: perhaps the rendezvous was restarted.
     For long: nobody will.
     """
-    dials = Dials().linked().failing(NoSuchName()).run(ABSENCE - 1)
+    dials = Dials().linked().failing(NoSuchName()).run(ABSENCE_TIMEOUT - 1)
     assert dials.done == []
     dials.failing(NoAnswer()).run(65)
-    dials.failing(NoSuchName()).run(ABSENCE - 1)
+    dials.failing(NoSuchName()).run(ABSENCE_TIMEOUT - 1)
     assert dials.done == []
     dials.run(65)
     assert len(dials.done) == 1

@@ -64,8 +64,8 @@ class SystemdNotifier:
                 sock.send(state)
         except OSError as error:
             _log.warn(
-                "The supervisor could not be told at {place}: {error}",
-                place=self._path,
+                "The supervisor could not be told at {path}: {error}",
+                path=self._path,
                 error=error,
             )
 
