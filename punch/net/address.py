@@ -1,11 +1,9 @@
 """
-The text form of an IP address with a TCP port, as it passes on our wires.
+Addresses: of a TCP port at an IP address, of a server that a user names, and of one
+end of a link.
 
-C{192.0.2.1:4040} and C{[2001:db8::1]:4040} (RFC 3986 section 3.2.2, RFC 5952).
-
-C{HOST:PORT}: where a server is, as its user writes it.
-
-The address of one end of a link.
+On our wires an address is text, C{192.0.2.1:4040} or C{[2001:db8::1]:4040} (RFC 3986
+section 3.2.2, RFC 5952).
 """
 
 from __future__ import annotations
@@ -32,13 +30,14 @@ _SHAPE = re.compile(
 
 class BadAddress(ValueError):
     """
-    This text is not an IP address and port.
+    What was read is not an IP address with a TCP port.
     """
 
 
 def tcpAddress(host: str, port: int) -> Address:
     """
-    The address of a TCP C{port} at an IP C{host}; IPv4-mapped IPv6 becomes IPv4.
+    Make the address of a TCP C{port} at an IP C{host}.  An IPv4-mapped IPv6 address
+    becomes IPv4.
 
     @raise BadAddress: C{host} is not an IP address without a zone, or C{port}
         is not in 1..65535.
@@ -58,7 +57,7 @@ def tcpAddress(host: str, port: int) -> Address:
 
 def parseAddress(text: str) -> Address:
     """
-    Read the text form of an address.
+    Read the text form of an address, which L{formatAddress} writes.
 
     @raise BadAddress: C{text} is anything else.
     """
@@ -70,7 +69,9 @@ def parseAddress(text: str) -> Address:
 
 def parseAddresses(texts: Iterable[str], host: str) -> list[Address]:
     """
-    Those of C{texts} that are addresses.  C{":4041"} is that port at C{host}.
+    Read those of C{texts} that are addresses, and pass over the others.
+
+    @param host: the IP address that a text without one, such as C{":4041"}, means.
     """
     found = []
     for text in texts:
@@ -82,7 +83,7 @@ def parseAddresses(texts: Iterable[str], host: str) -> list[Address]:
 
 def formatAddress(address: Address) -> str:
     """
-    The text form of an address.
+    Write the text form of an address, which L{parseAddress} reads.
     """
     if isinstance(address, IPv6Address):
         return f"[{address.host}]:{address.port}"
@@ -91,7 +92,7 @@ def formatAddress(address: Address) -> str:
 
 def ipOf(address: Address) -> IPv4 | IPv6:
     """
-    The IP address alone, with its questions (C{is_loopback}, C{is_private}...).
+    The IP address alone, as an object that answers C{is_loopback} and the like.
     """
     return ip_address(address.host.partition("%")[0])
 
@@ -116,7 +117,8 @@ _LOCAL = tuple(
 
 def isLocal(address: Address) -> bool:
     """
-    Whether it means another host in each network (RFC 6890); no NAT64 leads there.
+    Whether an address means another host in each network (RFC 6890).  A NAT64 does
+    not translate such an address.
     """
     ip = ipOf(address)
     return any(ip.version == net.version and ip in net for net in _LOCAL)
@@ -124,7 +126,7 @@ def isLocal(address: Address) -> bool:
 
 def leavesLink(host: str) -> bool:
     """
-    Whether an IP address of ours may lead beyond our link.
+    Whether an IP address of this host may be reached from beyond its network link.
     """
     ip = ip_address(host)
     return not (ip.is_loopback or ip.is_link_local)
@@ -132,8 +134,8 @@ def leavesLink(host: str) -> bool:
 
 def addressKey(host: str) -> Hashable:
     """
-    What counts as one address where there is a limit for each: an IPv6 host chooses
-    from a whole network of 64 bits.
+    What counts as one address where there is a limit for each.  For IPv6 that is the
+    network of 64 bits, from which a host can choose any address.
     """
     if ":" not in host:
         return host
@@ -143,9 +145,9 @@ def addressKey(host: str) -> Hashable:
 
 def splitHostPort(text: str) -> tuple[str, int]:
     """
-    C{HOST:PORT}, with an IPv6 address in brackets.
+    Split C{HOST:PORT}, in which an IPv6 address stands in brackets.
 
-    @raise ValueError: it is something else.
+    @raise ValueError: C{text} is something else; the message says what.
     """
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
@@ -162,7 +164,8 @@ def splitHostPort(text: str) -> tuple[str, int]:
 @dataclass(frozen=True)
 class HostPort:
     """
-    A host's name or IP address, and a TCP port.
+    Where a server is, as its user writes it: a host name or IP address, and a TCP
+    port.
     """
 
     host: str
@@ -173,7 +176,7 @@ class HostPort:
         """
         Read C{HOST:PORT}.
 
-        @raise ValueError: it is something else.
+        @raise ValueError: C{text} is something else; the message says what.
         """
         return cls(*splitHostPort(text))
 
@@ -186,9 +189,11 @@ class HostPort:
 @dataclass(frozen=True)
 class PunchAddress:
     """
-    One end of a link: whose it is, and where its path ends now.
+    One end of a link: what a link's C{getPeer} and C{getHost} answer with.
 
-    C{pin}: SHA-256 of that peer's public key (32 bytes).  C{path}: C{"direct"}.
+    @ivar pin: SHA-256 of that peer's public key, 32 bytes.
+    @ivar path: the kind of the link's path, such as C{"direct"}.
+    @ivar address: where that path ends now.
     """
 
     pin: bytes

@@ -1,8 +1,8 @@
 """
-A connection: established, and nobody's yet.
+A connection that is established and has no protocol yet.
 
-Its bytes wait until somebody takes it.  The shared port gives such connections,
-TCP's; L{punch.net.tls} turns one into another, TLS's.
+Its bytes wait until it is handed over to a protocol.  The shared port makes such
+connections of TCP; L{punch.net.tls} puts TLS on one, which makes another.
 """
 
 from __future__ import annotations
@@ -40,14 +40,15 @@ _NOT_SENT = 128 << 10
 
 BULK_SIZE = 16 * ((16 << 10) + 22)
 """
-Bytes that may be read, or sent, at once: sixteen full records of TLS 1.3.  What a
-little less than that would leave of them costs as much again.
+Bytes that may be read, or sent, at once: sixteen full records of TLS 1.3.  A little
+less would leave a part of the last record, which costs as much again.
 """
 
 
 class Origin(Enum):
     """
-    How a connection came about.  Values are those that events show.
+    How a connection came about: by our connect, or by the other side's.  Events show
+    the values.
     """
 
     CONNECTED = "connected"
@@ -56,13 +57,14 @@ class Origin(Enum):
 
 class IStreamTransport(ITCPTransport, IConsumer, IPushProducer, ISystemHandle):
     """
-    What TCP's transports and TLS's provide alike.
+    What Twisted's transports for TCP and for TLS both provide.
     """
 
 
 def setTCPOptions(transport: IStreamTransport) -> None:
     """
-    Have small writes on a TCP connection leave at once, and large ones together.
+    Set up a TCP connection so that small writes are sent at once and large ones
+    together.
     """
     transport.setTcpNoDelay(True)
     connection: Any = transport
@@ -75,8 +77,8 @@ def setTCPOptions(transport: IStreamTransport) -> None:
 
 def copyReason(reason: Failure) -> Failure:
     """
-    The same reason, of a connection's own.  Twisted gives all connections one instance,
-    and whoever raises that ties all that is on the stack to it, for ever.
+    Copy a reason that Twisted shares between all connections.  An exception that is
+    raised holds its stack, and a shared one would hold it for ever.
     """
     value: Any = reason.value
     if type(value) in (ConnectionDone, ConnectionLost):
@@ -87,9 +89,12 @@ def copyReason(reason: Failure) -> Failure:
 @implementer(IHalfCloseableProtocol)
 class Connection(Protocol):
     """
-    An established connection whose bytes wait for whoever takes it.
+    An established connection whose bytes wait for the protocol that it is handed over
+    to.  The shared port makes one for each connect and accept.  Its user hands it over
+    or aborts it.
 
-    C{how}: who opened it.  C{whenLost}: fires when it has ended.
+    @ivar how: which side opened it.
+    @ivar whenLost: fires when the connection has ended.
     """
 
     transport: IStreamTransport
@@ -101,8 +106,8 @@ class Connection(Protocol):
         prefix: Prefix | None = None,
     ) -> None:
         """
-        @param made: called when the connection is there.
-        @param prefix: of the NAT64 that we are behind.
+        @param made: called with this connection when it is established.
+        @param prefix: the prefix of the NAT64 that we are behind, if any.
         """
         self.how = how
         self.whenLost: Deferred[None] = Deferred()
@@ -110,12 +115,12 @@ class Connection(Protocol):
         self._prefix = prefix
         self._held: list[bytes] = []
         self._lost: Failure | None = None
-        self._taker: IProtocol | None = None
+        self._protocol: IProtocol | None = None
 
     @property
     def remote(self) -> Address:
         """
-        The other end's address; of IPv4 where a NAT64 is between us.
+        The other end's address.  Through a NAT64 it is the IPv4 address.
         """
         peer = self.transport.getPeer()
         address = tcpAddress(peer.host, peer.port)
@@ -137,15 +142,15 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Bytes that were under way when we paused.
+        Hold bytes that were on their way when we paused.
         """
         self._held.append(data)
 
     def handOver(self, protocol: IProtocol) -> None:
         """
-        Give the connection to C{protocol}, with what has arrived.
+        Give the connection to C{protocol}, with the bytes that have arrived.
         """
-        self._taker = protocol
+        self._protocol = protocol
         self._bypass(protocol)
         if self._lost is None:
             # Before it is theirs: they may pause it again at once.
@@ -157,20 +162,20 @@ class Connection(Protocol):
         if self._lost is not None:
             protocol.connectionLost(self._lost)
 
-    def _bypass(self, taker: IProtocol) -> None:
+    def _bypass(self, protocol: IProtocol) -> None:
         """
-        From here on bytes go to their taker without passing through us.
+        From now on give bytes to the protocol without a call in between.
         """
-        self.dataReceived = taker.dataReceived  # type: ignore[method-assign]
+        self.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
 
     def readConnectionLost(self) -> None:
         """
         The other end has finished writing.
         """
-        if IHalfCloseableProtocol.providedBy(self._taker):
-            self._taker.readConnectionLost()
+        if IHalfCloseableProtocol.providedBy(self._protocol):
+            self._protocol.readConnectionLost()
         else:
-            # Who produces for it has nobody to produce for.
+            # A producer would go on for nobody.
             self.transport.unregisterProducer()
             self.transport.loseConnection()
 
@@ -178,17 +183,17 @@ class Connection(Protocol):
         """
         We have finished writing.
         """
-        if IHalfCloseableProtocol.providedBy(self._taker):
-            self._taker.writeConnectionLost()
+        if IHalfCloseableProtocol.providedBy(self._protocol):
+            self._protocol.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         reason = self._lost = copyReason(reason)
-        if self._taker is not None:
-            self._taker.connectionLost(reason)
+        if self._protocol is not None:
+            self._protocol.connectionLost(reason)
         self.whenLost.callback(None)
 
     def abort(self) -> None:
         """
-        End it at once (RST): what nobody takes is told nothing.
+        End the connection at once, with a RST.
         """
         self.transport.abortConnection()

@@ -1,5 +1,5 @@
 """
-The attempt: one connect from the shared port, and what came of it.
+The connect attempt: one connect from the shared port, and its outcome.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ from punch.net.connection import Connection, Origin
 from punch.net.nat64 import Prefix
 from punch.net.outcome import Outcome
 
-_PATIENCE = 600.0  # Longer than any kernel's: attempts end by theirs.
+_TIMEOUT = 600.0
+"""
+Seconds, more than any kernel takes: the kernel ends an attempt.
+"""
 
-_ABRUPTLY = struct.pack("ii", 1, 0)
+_LINGER_ZERO = struct.pack("ii", 1, 0)
 
 _OUTCOMES = {
     errno.ECONNREFUSED: Outcome.REFUSED,
@@ -44,7 +47,7 @@ _OUTCOMES = {
 
 def outcomeOf(failure: Failure) -> Outcome:
     """
-    What a failed connect means.
+    The outcome that a failed connect means.
     """
     why = failure.value
     if isinstance(why, error.TimeoutError):
@@ -56,16 +59,17 @@ def outcomeOf(failure: Failure) -> Outcome:
 
 def attemptTimeout(attempt: object, seconds: float) -> Failure:
     """
-    An attempt was cancelled because it took this long.
+    The failure of an attempt that was cancelled after C{seconds} seconds.  It fits
+    C{addTimeout}'s C{onTimeoutCancel}.
     """
     return Failure(error.TimeoutError(string=f"nothing in {seconds:.1f} s"))
 
 
 class ConnectAttempt(ClientFactory):
     """
-    One attempt.
+    One attempt to connect.  The shared port makes and starts it.
 
-    C{whenConnected}: fires with the connection.  To cancel it closes the socket
+    @ivar whenConnected: fires with the connection.  To cancel it closes the socket
     abruptly: one that is half open by then (SYN_RECV, of a simultaneous open) would
     else linger as an orphan of the kernel's, and hold its four-tuple for minutes.
     """
@@ -74,7 +78,7 @@ class ConnectAttempt(ClientFactory):
 
     def __init__(self, prefix: Prefix | None = None) -> None:
         """
-        @param prefix: of the NAT64 that we are behind.
+        @param prefix: the prefix of the NAT64 that we are behind, if any.
         """
         self._prefix = prefix
         self.whenConnected: Deferred[Connection] = Deferred(self._cancel)
@@ -90,7 +94,7 @@ class ConnectAttempt(ClientFactory):
             address.host,
             address.port,
             self,
-            _PATIENCE,
+            _TIMEOUT,
             binding,  # type: ignore[arg-type]
         )
 
@@ -110,5 +114,5 @@ class ConnectAttempt(ClientFactory):
         # It has no socket if the system refused to make one, and is just failing.
         with suppress(AttributeError, OSError):
             handle = connector.transport.getHandle()
-            handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABRUPTLY)
+            handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         connector.stopConnecting()

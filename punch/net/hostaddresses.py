@@ -1,5 +1,5 @@
 """
-The addresses of this host's interfaces: where host candidates come from.
+The IP addresses of this host's interfaces, of which host candidates are made.
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ Asks for the IP addresses of this host, loopback included.
 
 def hostAddresses() -> list[str]:
     """
-    The IP addresses of this host's interfaces, IPv4 and IPv6, without zones.  Last
-    come those from which the kernel begins no connection, where we can know: privacy
-    leaves a host with one for each of the last days (RFC 8981).
+    The IP addresses of this host's interfaces, IPv4 and IPv6, without zones.
+
+    Addresses from which the kernel makes no new connection come last, where we can
+    know them.  With privacy extensions a host has one for each of the last days (RFC
+    8981).
     """
     found = [
         ip.ip if isinstance(ip.ip, str) else ip.ip[0]
         for adapter in ifaddr.get_adapters()
         for ip in adapter.ips
     ]
-    retired = _retired()
-    return sorted(found, key=lambda each: each in retired)
+    unusable = _unusable()
+    return sorted(found, key=lambda each: each in unusable)
 
 
-def _retired() -> set[str]:
+def _unusable() -> set[str]:
     """
-    Those of IPv6 that are of no use to a new connection.
+    The IPv6 addresses from which the kernel makes no new connection.
     """
     found: set[str] = set()
     try:

@@ -1,6 +1,6 @@
 """
-An identity: the key and the self-signed certificate that a peer shows in TLS,
-and the pin by which the other side knows it.
+The identity of a peer: the key and the self-signed certificate that it shows in TLS,
+and the pin by which the other side recognizes it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from punch.errors import BadIdentity
 
 def pinOf(certificate: x509.Certificate) -> bytes:
     """
-    SHA-256 of the certificate's public key (SPKI, DER), 32 bytes: RFC 7469's pin.
+    The pin of a certificate (RFC 7469): SHA-256 of its public key (SPKI, DER), 32
+    bytes.
     """
     public = certificate.public_key()
     spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -43,7 +44,8 @@ def pinOf(certificate: x509.Certificate) -> bytes:
 @dataclass(frozen=True)
 class Identity:
     """
-    A key and its certificate.
+    A private key and its self-signed certificate.  A peer makes one for itself or
+    loads the one that the user keeps in a file.
     """
 
     key: EllipticCurvePrivateKey
@@ -52,14 +54,14 @@ class Identity:
     @property
     def pin(self) -> bytes:
         """
-        How the other side recognizes us.
+        The pin by which the other side recognizes us.
         """
         return pinOf(self.certificate)
 
     @classmethod
     def make(cls) -> Identity:
         """
-        A new identity, which tells nothing about who made it when.
+        Make a new identity.  It tells nothing about its maker or the time.
         """
         key = generate_private_key(SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "punch")])
@@ -78,7 +80,7 @@ class Identity:
 
     def toPEM(self) -> bytes:
         """
-        The private key, then the certificate.
+        Write the private key and then the certificate, as PEM.
         """
         key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return key + self.certificate.public_bytes(Encoding.PEM)
@@ -110,10 +112,10 @@ class Identity:
 
 def loadOrMakeIdentity(path: Path) -> Identity:
     """
-    The identity in the file at C{path}; the first time it is made there, readable
-    by its owner only.
+    Load the identity in the file at C{path}.  If there is no such file, make one that
+    only its owner can read.
 
-    @raise BadIdentity: the file cannot be used, read or written.
+    @raise BadIdentity: the file holds no identity, or cannot be read or written.
     """
     try:
         return Identity.fromPEM(path.read_bytes())
@@ -135,9 +137,9 @@ def loadOrMakeIdentity(path: Path) -> Identity:
 
 def parsePin(text: str) -> bytes:
     """
-    Read a pin: 64 hexadecimal digits, in any grouping that people paste.
+    Read a pin of 64 hexadecimal digits, with spaces or colons between them or without.
 
-    @raise ValueError: it is something else.
+    @raise ValueError: C{text} is something else.
     """
     pin = bytes.fromhex(text.replace(":", "").strip())
     if len(pin) != 32:

@@ -1,10 +1,9 @@
 """
-Synthesis: the IPv6 addresses by which a host that has no IPv4 reaches IPv4 through a
-NAT64 (RFC 6146).
+The prefix of a NAT64 (RFC 6146), by which a host without IPv4 reaches IPv4 addresses.
 
-Such an address is a prefix of the network's with the IPv4 address in it (RFC 6052
-section 2.2).  Where the prefix is not the well-known one it shows in what a name of
-well-known IPv4 addresses resolves to (RFC 7050).
+Such a host connects to an IPv6 address that is the network's prefix with the IPv4
+address in it (RFC 6052 section 2.2).  A prefix that is not the well-known one is found
+by resolving a name that has well-known IPv4 addresses only (RFC 7050).
 """
 
 from __future__ import annotations
@@ -17,12 +16,13 @@ from punch.net.address import Address, ipOf, isLocal, tcpAddress
 
 WELL_KNOWN_PREFIX = IPv6Address("64:ff9b::")
 """
-The prefix that is nobody's own (RFC 6052 section 2.1); 96 bits of it.
+The well-known prefix, of 96 bits, that any network may use (RFC 6052 section 2.1).
 """
 
 IPV4_ONLY_NAME = "ipv4only.arpa"
 """
-The name that has IPv4 addresses only; what else it resolves to was synthesized.
+A name that has IPv4 addresses only.  An IPv6 address that it resolves to was
+synthesized.
 """
 
 _ITS_ADDRESSES = (IPv4Address("192.0.0.170"), IPv4Address("192.0.0.171"))
@@ -40,7 +40,8 @@ class Prefix:
     """
     The prefix of a NAT64.
 
-    C{network}: its first address.  C{length}: in bits; 32, 40, 48, 56, 64 or 96.
+    @ivar network: the first address with this prefix.
+    @ivar length: its length in bits: 32, 40, 48, 56, 64 or 96.
     """
 
     network: IPv6Address
@@ -48,7 +49,7 @@ class Prefix:
 
     def synthesized(self, ip: IPv4Address) -> IPv6Address:
         """
-        Where C{ip} is, seen from behind the NAT64.
+        The IPv6 address by which a host behind the NAT64 reaches C{ip}.
         """
         made = bytearray(self.network.packed)
         for place, byte in zip(_places(self.length), ip.packed, strict=True):
@@ -57,14 +58,15 @@ class Prefix:
 
     def embedded(self, ip: IPv6Address) -> IPv4Address | None:
         """
-        The IPv4 address of which C{ip} was made; L{None} if of none.
+        The IPv4 address from which C{ip} was synthesized; L{None} if C{ip} was not
+        synthesized with this prefix.
         """
         found = IPv4Address(bytes(ip.packed[each] for each in _places(self.length)))
         return found if self.synthesized(found) == ip else None
 
     def toIPv6(self, address: Address) -> Address:
         """
-        Where we connect to reach C{address}.
+        The address to connect to, from behind the NAT64, to reach C{address}.
         """
         ip = ipOf(address)
         if isinstance(ip, IPv6Address) or isLocal(address):
@@ -73,7 +75,7 @@ class Prefix:
 
     def toIPv4(self, address: Address) -> Address:
         """
-        Who that is whom we see at C{address}.
+        The address outside the NAT64 that we see as C{address}.
         """
         ip = ipOf(address)
         found = self.embedded(ip) if isinstance(ip, IPv6Address) else None
@@ -82,7 +84,7 @@ class Prefix:
 
 def _places(length: int) -> list[int]:
     """
-    The bytes in which the IPv4 address stands.
+    The indices of the four bytes in which the IPv4 address stands.
     """
     first = length // 8
     return [each for each in range(first, first + 5) if each != _RESERVED][:4]
@@ -90,7 +92,8 @@ def _places(length: int) -> list[int]:
 
 def prefixOf(ip: IPv6Address, embedded: Iterable[IPv4Address]) -> Prefix | None:
     """
-    The prefix with which C{ip} was made of one of these IPv4 addresses.
+    The prefix with which C{ip} was synthesized from one of these IPv4 addresses;
+    L{None} if it was not.
     """
     for length in _LENGTHS:
         known = set(_places(length))
@@ -103,7 +106,7 @@ def prefixOf(ip: IPv6Address, embedded: Iterable[IPv4Address]) -> Prefix | None:
 
 def wellKnownPrefix(ip: IPv6Address) -> Prefix | None:
     """
-    The well-known prefix, if C{ip} has it.
+    The well-known prefix if C{ip} has it, else L{None}.
     """
     prefix = Prefix(WELL_KNOWN_PREFIX, 96)
     return None if prefix.embedded(ip) is None else prefix
@@ -111,7 +114,8 @@ def wellKnownPrefix(ip: IPv6Address) -> Prefix | None:
 
 def prefixIn(ips: Iterable[IPv6Address]) -> Prefix | None:
     """
-    The prefix, by what L{IPV4_ONLY_NAME} resolves to (RFC 7050 section 3).
+    The prefix that shows in what L{IPV4_ONLY_NAME} resolves to (RFC 7050 section 3);
+    L{None} if none does.
     """
     found = (prefixOf(each, _ITS_ADDRESSES) for each in ips)
     return next((each for each in found if each is not None), None)

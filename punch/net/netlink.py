@@ -1,10 +1,9 @@
 """
-News from the kernel: a socket that says when to look at the network again.
+The netlink socket, on which Linux tells that its network configuration changes.
 
-It is never asked what has happened.  So no message is parsed, a lost one does no
-harm, and the standard library's C{socket} is enough; pyroute2 (0.9.7, measured)
-brings 190 modules, 10 MB and 0.12 seconds of CPU to every process, and an event loop
-of its own.
+We never ask it what has changed.  So no message is parsed, a lost one does no harm,
+and the standard library's C{socket} is enough.  (pyroute2 0.9.7, measured, brings 190
+modules, 10 MB and 0.12 seconds of CPU to every process, and an event loop of its own.)
 """
 
 from __future__ import annotations
@@ -21,85 +20,88 @@ from zope.interface import implementer
 
 _GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
 """
-From linux/rtnetlink.h: links, and either family's addresses and routes.  Without the
-links nothing is heard of one that goes down: the kernel drops its IPv4 routes in
-silence, and keeps its IPv4 addresses.
+The multicast groups of links, and of either family's addresses and routes
+(linux/rtnetlink.h).  When a link goes down the kernel drops its IPv4 routes without a
+message and keeps its IPv4 addresses, so only the messages about links tell.
 """
 
-_AT_ONCE = 512
+_MAX_MESSAGES = 512
 """
-Messages to take in one turn: more than the kernel keeps for us.
+Messages to read in one turn: more than the kernel keeps for us.
 """
 
 
 def openNetlink() -> socket.socket:
     """
-    The kernel's news of links, addresses and routes.
+    Open a socket for the kernel's messages about links, addresses and routes.
 
-    @raise OSError: there are none here.
+    @raise OSError: this platform or its sandbox has none.
     """
     if sys.platform != "linux":
         raise OSError(errno.EAFNOSUPPORT, "no netlink on this platform")
     kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK
-    news = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
+    opened = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
     try:
-        news.bind((0, _GROUPS))
+        opened.bind((0, _GROUPS))
     except OSError:
-        news.close()
+        opened.close()
         raise
-    return news
+    return opened
 
 
 @implementer(IReadDescriptor)
 class NetlinkSocket:
     """
-    A socket that says when to look.
+    Reads a netlink socket, and tells that messages have come, not which.  A network
+    watch makes it and closes it.
     """
 
     def __init__(
         self,
         reactor: Any,
-        news: socket.socket,
-        stirred: Callable[[], None],
+        socket: socket.socket,
+        changed: Callable[[], None],
         lost: Callable[[object], None],
     ) -> None:
         """
         @param reactor: provides L{IReactorFDSet}.
-        @param stirred: called when something has come; then no more, until L{listen}.
-        @param lost: called with the reason when nothing will come any more.
+        @param socket: a non-blocking socket; it is closed by L{close}.
+        @param changed: called once when a message has come, and again only after
+            L{listen}.
+        @param lost: called with the reason when no message will come any more.
         """
         self._reactor = reactor
-        self._socket = news
-        self._stirred = stirred
+        self._socket = socket
+        self._changed = changed
         self._lost = lost
 
     def listen(self) -> None:
         """
-        Wait for the next message.
+        Wait for the next message, and tell when it comes.
         """
         self._reactor.addReader(self)
 
     def drain(self) -> bool:
         """
-        Take the messages that have come.
+        Read the messages that have come.
 
         @return: whether there were any.
-        @raise OSError: there will be none.
+        @raise OSError: the socket is broken.
         """
-        for taken in range(_AT_ONCE):
+        for taken in range(_MAX_MESSAGES):
             try:
                 self._socket.recv(1)
             except BlockingIOError:
                 return taken > 0
             except OSError as error:
-                # So many that some were lost: what is left says as much.
+                # Some were lost, for there were too many.  The others tell as much.
                 if error.errno != errno.ENOBUFS:
                     raise
         return True
 
     def close(self) -> None:
         """
-        Hear no more.
+        Stop reading and close the socket.
         """
         self._reactor.removeReader(self)
         self._socket.close()
@@ -120,8 +122,8 @@ class NetlinkSocket:
 
     def doRead(self) -> None:
         """
-        Something has come.  What comes next stays where it is, so that a long burst
-        does not wake us for each message.
+        Read the messages and tell.  Later messages stay in the socket, so that a long
+        burst does not wake us for each of them.
         """
         self._reactor.removeReader(self)
         try:
@@ -129,7 +131,7 @@ class NetlinkSocket:
         except OSError as error:
             self._lost(error)
         else:
-            self._stirred()
+            self._changed()
 
     def connectionLost(self, reason: Failure) -> None:
         """

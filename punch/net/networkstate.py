@@ -1,5 +1,5 @@
 """
-The vantage: where this host stands in its network, to see whether that has changed.
+The network state of this host, compared with an earlier one to see a change.
 """
 
 from __future__ import annotations
@@ -19,21 +19,25 @@ _RUNNING = 0x40
 From linux/sockios.h and linux/if.h.
 """
 
-_FAR = ((socket.AF_INET, "198.41.0.4"), (socket.AF_INET6, "2001:503:ba3e::2:30"))
+_INTERNET_HOSTS = (
+    (socket.AF_INET, "198.41.0.4"),
+    (socket.AF_INET6, "2001:503:ba3e::2:30"),
+)
 """
-Somebody far away: the root server A.  To connect a datagram socket sends nothing.
+A host on the internet: root server A.  Connecting a datagram socket sends nothing.
 """
 
 
 @dataclass(frozen=True)
 class NetworkState:
     """
-    Where this host stands in its network.
+    The addresses that this host has and uses.
 
-    C{addresses}: those at which others may reach it, of interfaces that are up.
-    C{running}: those of them whose interface has its cable in, or whatever it has;
-    the kernel may take a second to say so.  C{sources}: from which it would reach
-    somebody far away, by IPv4 and by IPv6; C{""} if it could not.
+    @ivar addresses: at which others may reach it, of interfaces that are up.
+    @ivar running: those of them whose interface has a carrier, such as a plugged
+        cable; the kernel may take a second to know.
+    @ivar sources: from which it would reach the internet, over IPv4 and over IPv6;
+        C{""} if it could not.
     """
 
     addresses: frozenset[str]
@@ -43,9 +47,9 @@ class NetworkState:
 
 def networkState() -> NetworkState:
     """
-    Look; it takes up to a millisecond.
+    Read the network state of this host, which takes up to a millisecond.
 
-    @raise OSError: the system cannot say, for lack of descriptors.
+    @raise OSError: the system cannot tell, for lack of descriptors.
     """
     found = [
         (ip.ip if isinstance(ip.ip, str) else ip.ip[0], flags)
@@ -53,18 +57,18 @@ def networkState() -> NetworkState:
         for flags in [_flags(adapter.name)]
         for ip in adapter.ips
     ]
-    found = [(address, flags) for address, flags in found if _counts(address)]
+    found = [(address, flags) for address, flags in found if _isReachable(address)]
     return NetworkState(
         frozenset(address for address, flags in found if flags & _UP),
         frozenset(address for address, flags in found if flags & _RUNNING),
-        tuple(_source(family, far) for family, far in _FAR),
+        tuple(_source(family, host) for family, host in _INTERNET_HOSTS),
     )
 
 
-def _counts(address: str) -> bool:
+def _isReachable(address: str) -> bool:
     """
-    Whether others may reach us there.  IPv6's link-local addresses would be a change
-    with every container that is started.
+    Whether others may reach this host at an address.  IPv6's link-local addresses are
+    left out: they change with every container that is started.
     """
     ip = ip_address(address)
     return not (ip.is_loopback or (ip.version == 6 and ip.is_link_local))
@@ -72,7 +76,7 @@ def _counts(address: str) -> bool:
 
 def _flags(interface: str) -> int:
     """
-    An interface's flags; where we cannot know, it is up and running.
+    The flags of an interface.  Where we cannot know, it is up and running.
     """
     if sys.platform != "linux":
         return _UP | _RUNNING
@@ -88,10 +92,10 @@ def _flags(interface: str) -> int:
     return int(flags)
 
 
-def _source(family: int, far: str) -> str:
+def _source(family: int, host: str) -> str:
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((far, 9))
+            probe.connect((host, 9))
             return str(probe.getsockname()[0])
     except OSError:
         return ""

@@ -1,9 +1,9 @@
 """
-Network changes, noticed early: another address, a cable that is pulled, another way
-out.
+The network watch, which notices early that this host's network changes: another
+address, a pulled cable, another route.
 
-On Linux the kernel tells when to look; elsewhere, and where a sandbox denies netlink,
-we look every two seconds.  Only what then looks different counts.
+On Linux the kernel tells when to compare the network state.  Elsewhere, and where a
+sandbox denies netlink, we compare it every two seconds.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from punch.net.hostaddresses import HostAddresses, hostAddresses
 from punch.net.netlink import NetlinkSocket, openNetlink
 from punch.net.networkstate import networkState
 
-Look: TypeAlias = Callable[[], Hashable]
+ReadState: TypeAlias = Callable[[], Hashable]
 """
-Asks for what differs after a change.  May raise C{OSError}: ask later.
+Reads what differs after a change.  If it raises C{OSError}, it is called again later.
 """
 
 Subscribe: TypeAlias = Callable[[], socket.socket]
 """
-Opens a non-blocking socket that becomes readable when it is time to look.  May raise
-C{OSError}: nobody tells here.
+Opens a non-blocking socket that becomes readable when the network may have changed.
+It raises C{OSError} if there is no such socket here.
 """
 
 POLL_INTERVAL = 2.0
 """
-Seconds from one look to the next where nobody tells.
+Seconds between two comparisons where no socket tells of changes.
 """
 
 WINDOW = 0.1
@@ -41,9 +41,9 @@ WINDOW = 0.1
 Seconds without a message, after which a burst of them is over.
 """
 
-_MOST_WINDOWS = 4
+_MAX_WINDOWS = 4
 """
-How many of those at most, for a burst without an end, such as a router's.
+How many such windows at most, for a burst without an end, such as a router's.
 """
 
 _log = Logger()
@@ -51,121 +51,123 @@ _log = Logger()
 
 class NetworkWatch:
     """
-    Tells its watchers of network changes, each burst as one.
-
-    It holds a socket and looks only while it has watchers.
+    Tells its watchers of network changes, each burst of changes as one.
+    L{networkWatch} makes one that its callers share.  It holds a socket, or a delayed
+    call, only while it has watchers.
     """
 
     def __init__(
         self,
         reactor: IReactorTime,
-        look: Look = networkState,
+        readState: ReadState = networkState,
         subscribe: Subscribe | None = openNetlink,
     ) -> None:
         """
-        @param reactor: provides L{IReactorFDSet} too, or we look every
-            L{POLL_INTERVAL}.
-        @param look: what has to differ.
-        @param subscribe: opens the news; L{None} where nobody tells.
+        @param reactor: if it does not provide L{IReactorFDSet} too, the state is
+            compared every L{POLL_INTERVAL}.
+        @param readState: reads what is compared.
+        @param subscribe: opens the socket that tells of changes; L{None} for none.
         """
         self._reactor = reactor
-        self._look = look
+        self._readState = readState
         self._subscribe = subscribe if IReactorFDSet.providedBy(reactor) else None
         self._watchers: dict[object, Callable[[], None]] = {}
         self._seen: Hashable = None
-        self._news: NetlinkSocket | None = None
+        self._socket: NetlinkSocket | None = None
         self._call: IDelayedCall | None = None
         self._windows = 0
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """
-        Call C{changed} after each change: within half a second where the kernel
-        tells, else within L{POLL_INTERVAL}.
+        Call C{changed} after each change: within half a second where the kernel tells,
+        else within L{POLL_INTERVAL}.
 
-        @return: stops that; to call it again does nothing.
+        @return: stops that; calling it again does nothing.
         """
         watcher = object()
         if not self._watchers:
-            self._begin()
+            self._start()
         self._watchers[watcher] = changed
 
         def stop() -> None:
             known = self._watchers.pop(watcher, None) is not None
             if known and not self._watchers:
-                self._end()
+                self._stop()
 
         return stop
 
-    def _begin(self) -> None:
-        # First the news, so that no change falls between them and the look.
+    def _start(self) -> None:
+        # The socket first, so that no change falls between it and the first state.
         self._open()
         try:
-            self._seen = self._look()
+            self._seen = self._readState()
         except OSError as error:
-            self._blind(error)
+            self._retryLater(error)
         else:
-            self._rest()
+            self._wait()
 
     def _open(self) -> None:
         if self._subscribe is None:
             return
         try:
-            news = self._subscribe()
+            opened = self._subscribe()
         except OSError as error:
             _log.debug("Nobody tells of network changes: {error}", error=error)
         else:
-            self._news = NetlinkSocket(self._reactor, news, self._stirred, self._deaf)
+            self._socket = NetlinkSocket(
+                self._reactor, opened, self._changed, self._lost
+            )
 
-    def _end(self) -> None:
+    def _stop(self) -> None:
         self._close()
         if self._call is not None and self._call.active():
             self._call.cancel()
 
     def _close(self) -> None:
-        if self._news is not None:
-            self._news.close()
-            self._news = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     def _later(self, delay: float, what: Callable[[], None]) -> None:
         self._call = self._reactor.callLater(delay, what)
 
-    def _rest(self) -> None:
+    def _wait(self) -> None:
         """
-        Nothing is known to have happened.
+        Wait for the next message, or for the next time to compare.
         """
-        if self._news is not None:
-            self._news.listen()
+        if self._socket is not None:
+            self._socket.listen()
         else:
-            self._later(POLL_INTERVAL, self._check)
+            self._later(POLL_INTERVAL, self._compare)
 
-    def _stirred(self) -> None:
+    def _changed(self) -> None:
         self._windows = 0
-        self._later(WINDOW, self._settle)
+        self._later(WINDOW, self._endWindow)
 
-    def _settle(self) -> None:
+    def _endWindow(self) -> None:
         """
-        A window has passed: is the burst over?
+        See whether the burst is over, now that a window has passed.
         """
-        assert self._news is not None
+        assert self._socket is not None
         self._windows += 1
         try:
-            more = self._news.drain()
+            more = self._socket.drain()
         except OSError as error:
-            self._deaf(error)
+            self._lost(error)
             return
-        if more and self._windows < _MOST_WINDOWS:
-            self._later(WINDOW, self._settle)
+        if more and self._windows < _MAX_WINDOWS:
+            self._later(WINDOW, self._endWindow)
         else:
-            self._check()
+            self._compare()
 
-    def _check(self) -> None:
+    def _compare(self) -> None:
         try:
-            found = self._look()
+            found = self._readState()
         except OSError as error:
-            self._blind(error)
+            self._retryLater(error)
             return
         isChanged, self._seen = found != self._seen, found
-        self._rest()
+        self._wait()
         if isChanged:
             _log.debug("The network has changed: {found}", found=found)
             self._tell()
@@ -176,24 +178,24 @@ class NetworkWatch:
                 with _log.failureHandler("A watcher of network changes failed"):
                     changed()
 
-    def _blind(self, error: OSError) -> None:
+    def _retryLater(self, error: OSError) -> None:
         """
-        We could not look this time.
+        Compare later: the state could not be read.
         """
         _log.debug("Cannot look at the network: {error}", error=error)
-        self._later(POLL_INTERVAL, self._check)
+        self._later(POLL_INTERVAL, self._compare)
 
-    def _deaf(self, error: object) -> None:
+    def _lost(self, error: object) -> None:
         """
-        The news have ended: look by ourselves.
+        Compare in intervals from now on: the socket is broken.
         """
         _log.debug("No more news of network changes: {error}", error=error)
         self._close()
-        self._later(WINDOW, self._check)
+        self._later(WINDOW, self._compare)
 
 
-# By identity: who looks for us may well know the watch, and would keep it for ever.  As
-# long as there is a watch, it has who looks.
+# By identity: C{hostAddresses} may refer to the watch, and as a key would keep it for
+# ever.  As long as there is a watch, it refers to its C{hostAddresses}.
 _watches: WeakKeyDictionary[Any, WeakValueDictionary[int, NetworkWatch]]
 _watches = WeakKeyDictionary()
 
@@ -202,11 +204,12 @@ def networkWatch(
     reactor: IReactorTime, hostAddresses: HostAddresses = hostAddresses
 ) -> NetworkWatch:
     """
-    The watch that all who ask with this reactor have in common; it lives while
-    somebody has it, or watches.
+    The watch that all users of a reactor share.  It lives while somebody refers to it
+    or watches.
 
-    @param hostAddresses: what is looked at every L{POLL_INTERVAL}, if it is another
-        host's than this one's, in memory say.
+    @param hostAddresses: asks for the addresses that are compared every
+        L{POLL_INTERVAL}, if they are not this host's, such as those of a host in
+        memory.
     """
     mine = _watches.setdefault(reactor, WeakValueDictionary())
     found = mine.get(id(hostAddresses))

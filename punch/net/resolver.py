@@ -1,19 +1,12 @@
 """
-From a host name to addresses, by the reactor's own resolver.
+The resolver: from host names to addresses, and to the prefix of the network's NAT64.
 
-The NAT64 that we may be behind: how to find out, and what its prefix is.
+Towards a rendezvous IPv4 addresses come first.  An IPv4 host is usually behind a NAT,
+and learns its outside address only from a server that it reaches over IPv4.  With IPv6
+it knows the addresses of its own interfaces and tells them itself.
 
-Who reached the rendezvous over IPv6, and is seen by it at an IPv4 address, was
-translated on the way.
-
-The preference: IPv4 before IPv6, towards the rendezvous.
-
-Who has IPv6 is met at the addresses of its own interfaces, which it tells itself.  Of
-IPv4 there is mostly a NAT, and only who is reached through that sees where it ends: so
-that is what a rendezvous is needed for, and who has no IPv6 can be met nowhere else.
-
-Who has no IPv4 reaches a rendezvous that has nothing else through his network's NAT64,
-if there is one (RFC 8305 section 7.1).
+A host without IPv4 reaches an IPv4 rendezvous through the NAT64 of its network, if
+there is one (RFC 8305 section 7.1).
 """
 
 from __future__ import annotations
@@ -43,7 +36,9 @@ from punch.net.nat64 import IPV4_ONLY_NAME, Prefix, prefixIn, wellKnownPrefix
 @implementer(IResolutionReceiver)
 class _Collector:
     """
-    Collects the addresses of one name.
+    Collects the addresses of one host name for L{resolve}.
+
+    @ivar found: fires with them.
     """
 
     def __init__(self) -> None:
@@ -57,7 +52,7 @@ class _Collector:
 
     def addressResolved(self, address: IAddress) -> None:
         """
-        One address; a link-local one with its zone is passed over.
+        Take one address.  A link-local one with its zone is passed over.
         """
         host: Any = address
         with suppress(BadAddress):
@@ -72,7 +67,9 @@ def resolve(
     reactor: IReactorPluggableNameResolver, host: str, port: int
 ) -> Deferred[list[Address]]:
     """
-    The addresses of C{host}, which may be an IP address; none if it is unknown.
+    Look up the addresses of C{host}, which may be an IP address.
+
+    @return: fires with the addresses, each once; with none if the name is unknown.
     """
     collector = _Collector()
     reactor.nameResolver.resolveHostName(collector, host, port)
@@ -81,7 +78,7 @@ def resolve(
 
 DISCOVERY_TIMEOUT = 1.0
 """
-Seconds that a resolver has to tell a prefix.
+Seconds that the resolver has to find the NAT64's prefix.
 """
 
 
@@ -89,11 +86,12 @@ async def prefixTowards(
     reactor: Any, rendezvous: Address, observed: Address
 ) -> Prefix | None:
     """
-    The prefix of the NAT64 between us and the rendezvous; L{None} if there is no NAT64,
-    or nobody tells.
+    Find the prefix of the NAT64 between us and the rendezvous.  There is one if we
+    reached the rendezvous over IPv6 and it sees us at an IPv4 address.
 
-    @param rendezvous: where we reached it.
-    @param observed: where it sees us.
+    @param rendezvous: the address at which we reached it.
+    @param observed: the address at which it sees us.
+    @return: the prefix; L{None} if there is no NAT64 or its prefix is unknown.
     """
     ours = ipOf(rendezvous)
     if not isinstance(ours, IPv6Address) or isinstance(ipOf(observed), IPv6Address):
@@ -103,7 +101,9 @@ async def prefixTowards(
 
 async def discoverPrefix(reactor: Any) -> Prefix | None:
     """
-    The prefix that our network's resolver knows; L{None} if it knows none.
+    Ask our network's resolver for the prefix of its NAT64 (RFC 7050).
+
+    @return: the prefix; L{None} if the resolver knows none in time.
     """
     found = resolve(reactor, IPV4_ONLY_NAME, 1).addTimeout(
         DISCOVERY_TIMEOUT, IReactorTime(reactor)
@@ -118,7 +118,8 @@ async def discoverPrefix(reactor: Any) -> Prefix | None:
 @implementer(IResolutionReceiver)
 class _Receiver:
     """
-    Hands on what was found, once that is all.
+    Wraps a resolution receiver and holds back the addresses until all are found.
+    Subclasses say in C{resolutionComplete} which addresses, in what order, to hand on.
     """
 
     def __init__(self, receiver: IResolutionReceiver) -> None:
@@ -150,7 +151,7 @@ def _isFar(address: Any) -> bool:
 
 class _Sorter(_Receiver):
     """
-    IPv4 first.
+    Hands on IPv4 addresses before IPv6 addresses.
     """
 
     def resolutionComplete(self) -> None:
@@ -159,7 +160,8 @@ class _Sorter(_Receiver):
 
 class _Synthesizer(_Receiver):
     """
-    IPv4 by way of a NAT64, if there is nothing else.
+    Hands on what was found.  If that is only IPv4, it hands on the IPv6 addresses by
+    which a NAT64 reaches them, where there is one.
     """
 
     def __init__(self, receiver: IResolutionReceiver, reactor: Any) -> None:
@@ -181,13 +183,16 @@ class _Synthesizer(_Receiver):
 @implementer(IHostnameResolver, IReactorPluggableNameResolver)
 class IPv4FirstReactor:
     """
-    A reactor whose resolver names IPv4 addresses first if this host has one; and if
-    not, and there are no others, where a NAT64 has them.
+    Wraps a reactor and changes the answers of its resolver.
+
+    If this host has an IPv4 address, IPv4 addresses come first.  If it has none, and a
+    name has IPv4 addresses alone, the answer is the addresses by which a NAT64 reaches
+    them.  Each dial to a rendezvous makes one of these.
     """
 
     def __init__(self, reactor: Any, hostAddresses: HostAddresses) -> None:
         """
-        @param hostAddresses: see L{punch.peer.settings.Settings}.
+        @param hostAddresses: asks for the IP addresses of this host.
         """
         self._reactor = reactor
         self._hostAddresses = hostAddresses

@@ -1,10 +1,9 @@
 """
-The shared port: one local TCP port that listens and connects at once.
+The shared port: one local TCP port on which a peer both listens and connects.
 
-Every socket on it carries SO_REUSEADDR and SO_REUSEPORT: on Linux, SO_REUSEADDR
-alone lets nobody bind a port on which somebody listens (C{Address already in
-use}), and BSD's kernels want both too.  Windows has no SO_REUSEPORT and needs
-none.
+Every socket on it has SO_REUSEADDR and SO_REUSEPORT.  On Linux SO_REUSEADDR alone does
+not let a socket bind a port on which another listens (C{Address already in use}), and
+BSD's kernels want both too.  Windows has no SO_REUSEPORT and needs none.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from punch.net.nat64 import Prefix
 from punch.util.deferreds import shield
 
 _BACKLOG = 1024
-_TRIES = 16
+_OPEN_ATTEMPTS = 16
 
 
 def _portOf(listening: IListeningPort) -> int:
@@ -45,15 +44,19 @@ def _portOf(listening: IListeningPort) -> int:
 
 
 PortProbe = Callable[[str, int], None]
+"""
+Checks that no other program listens on a port of an interface, as L{probePort} does.
+"""
 
 
 def probePort(interface: str, port: int) -> None:
     """
-    See that no other program listens on C{port}.  Without SO_REUSEPORT the kernel
-    says so even if the other would share; and to bind is enough, so nobody can
-    connect to what only looks.
+    Check that no other program listens on C{port}.
 
-    @raise PortInUse: somebody does.
+    Without SO_REUSEPORT the kernel tells even if the other program would share the
+    port.  Binding is enough to know, so nobody can connect to the probe.
+
+    @raise PortInUse: another program does.
     """
     family = socket.AF_INET6 if ":" in interface else socket.AF_INET
     try:
@@ -69,7 +72,9 @@ def probePort(interface: str, port: int) -> None:
 
 class _AcceptingFactory(ServerFactory):
     """
-    Gives away each connection that comes in.
+    Makes a L{Connection} of each connection that comes in.
+
+    @ivar prefix: the prefix of the NAT64 that we are behind, if any.
     """
 
     noisy = False
@@ -84,7 +89,8 @@ class _AcceptingFactory(ServerFactory):
 
 class SharedPort:
     """
-    One TCP port, IPv4 and IPv6, that accepts connections and makes them.
+    One TCP port, of IPv4 and IPv6, that accepts connections and makes them.  A peer
+    opens and closes it.
 
     Behind a NAT64 whose prefix is known (L{setNAT64Prefix}) everybody who has IPv4 goes
     by that address.
@@ -98,9 +104,9 @@ class SharedPort:
         probe: PortProbe = probePort,
     ) -> None:
         """
-        @param accepted: is given each connection that comes in.
-        @param interface: the one local IP address to use; all if empty.
-        @param probe: sees that nobody else listens on a port that we choose.
+        @param accepted: called with each connection that comes in.
+        @param interface: the one local IP address to use; all of them if empty.
+        @param probe: checks that nobody else listens on a port that the user chose.
         """
         self._probe = probe
         self._reactor = reactor
@@ -111,25 +117,26 @@ class SharedPort:
 
     def open(self, port: int = 0) -> None:
         """
-        Listen.
+        Start to listen.
 
         @param port: the port's number; 0 for any free one.
-        @raise PortInUse: another program has it, whether or not it would share.
-        @raise BadOption: the interface is not ours, or the port not for us.
+        @raise PortInUse: another program has the port, whether or not it would share.
+        @raise BadOption: the interface is not this host's, or the system does not
+            allow us the port.
         """
         if port:
             for interface in self._interfaces:
                 self._probe(interface, port)
             self._listen(port)
             return
-        for attempt in range(_TRIES):
+        for attempt in range(_OPEN_ATTEMPTS):
             try:
                 self._listen(0)
                 return
             except PortInUse:
                 # The number was free in one family and taken in the other.
                 self.close()
-                if attempt == _TRIES - 1:
+                if attempt == _OPEN_ATTEMPTS - 1:
                     raise
 
     def _listen(self, port: int) -> None:
@@ -171,21 +178,22 @@ class SharedPort:
     @property
     def otherBinding(self) -> Binding:
         """
-        The same for a port of its own.
+        The same for another port, any that is free.
         """
         only = self._interfaces[0] if len(self._interfaces) == 1 else ""
         return makeBinding(only, 0)
 
     def setNAT64Prefix(self, prefix: Prefix | None) -> None:
         """
-        From now on reach IPv4 addresses by way of a NAT64, or no longer.
+        From now on reach IPv4 addresses through the NAT64 with this prefix; L{None}
+        for no NAT64.
         """
         self._factory.prefix = prefix
 
     def connect(self, address: Address) -> Deferred[Connection]:
         """
-        Connect from this port.  An attempt ends when the kernel ends it (after
-        about two minutes of silence), or by cancelling.
+        Connect from this port.  The attempt ends when the kernel ends it, after about
+        two minutes without an answer, or when it is cancelled.
         """
         attempt = ConnectAttempt(self._factory.prefix)
         attempt.start(self._reactor, address, self.binding)
@@ -201,8 +209,10 @@ class SharedPort:
 
     def close(self) -> Deferred[Any]:
         """
-        Stop listening.  Established connections live on.  To cancel is to wait no
-        longer: the closing itself goes on.
+        Stop listening.  Established connections go on.
+
+        @return: fires when the port is closed.  Cancelling it ends the wait and not
+            the closing.
         """
         ports, self._ports = self._ports, []
         closed: Deferred[Any] = gatherResults(

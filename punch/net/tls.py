@@ -1,11 +1,11 @@
 """
-TLS between peers: version 1.3, both sides with a self-signed certificate, each
-known by its pin and by nothing else.
+TLS between peers: version 1.3, in which both sides show a self-signed certificate and
+are recognized by its pin alone.
 
-Whoever opened the TCP connection, the dialer is the TLS client and the listener
-the server.  The handshake proves that the other side holds the key of its
-certificate; whether that is the key we mean, its pin tells (L{TLSConnection.pin}), and
-that is for the caller to compare before it uses the connection.
+The dialer is the TLS client and the listener the server, whichever of them opened the
+TCP connection.  The handshake proves that the other side holds the key of its
+certificate.  The pin tells whether that is the peer that we mean
+(L{TLSConnection.pin}); the caller compares it before it uses the connection.
 """
 
 from __future__ import annotations
@@ -54,28 +54,29 @@ Bytes in a full record of TLS.
 
 _OVERHEAD = 64
 """
-Bytes that a record grows by when it is encrypted, and some to spare.
+Bytes by which a record grows when it is encrypted, with some to spare.
 """
 
-_TOGETHER = 16
+_RECORDS_AT_ONCE = 16
 
-_USUAL = 1 << 16
+_DEFAULT_BUFFER_SIZE = 1 << 16
 """
 Bytes that Twisted reads at once.
 """
 
 _SSL_MODE_ENABLE_PARTIAL_WRITE = 1
 """
-OpenSSL's, which pyOpenSSL sets and does not name (C{openssl/ssl.h}).
+A mode of OpenSSL that pyOpenSSL sets and does not name (C{openssl/ssl.h}).
 """
 
 
 class TLSConnection(Connection):
     """
-    A connection inside TLS.
+    The connection inside TLS.  L{PeerAuthenticator.handshake} makes it.  Its user hands
+    it over to a protocol or aborts it, as any connection.
 
-    C{whenSecured}: fires with this connection after the handshake.  C{pin}: the other
-    side's, from then on.
+    @ivar whenSecured: fires with this connection after the handshake.
+    @ivar pin: the other side's pin, 32 bytes, after the handshake.
     """
 
     pin: bytes
@@ -92,12 +93,12 @@ class TLSConnection(Connection):
 
     def connectionMade(self) -> None:
         """
-        Nothing may wait yet: the handshake needs its bytes.
+        Do not pause, as another connection does: the handshake needs its bytes.
         """
 
     def handshakeCompleted(self) -> None:
         """
-        The other side has proven that it holds its certificate's key.
+        Note that the other side has proven that it holds its certificate's key.
         """
         if not self._waiting:
             return
@@ -115,19 +116,21 @@ class TLSConnection(Connection):
         if self._waiting:
             self._waiting = False
             self.whenSecured.errback(copyReason(reason))
-        elif self._heardGoodbye():
-            # However TCP ended after that, the other side had ended TLS.
+        elif self._receivedCloseNotify():
+            # The other side had ended TLS; how TCP ended after that does not matter.
             reason = _ENDED
         Connection.connectionLost(self, reason)
 
     def exportKeyingMaterial(self, size: int) -> bytes:
         """
-        Bytes that both ends of this connection can make, and nobody else (RFC 8446
-        section 7.5).
+        Derive bytes that both ends of this connection can derive, and nobody else (RFC
+        8446 section 7.5).
+
+        @param size: how many bytes.
         """
         return self._tlsConnection().export_keying_material(_EXPORTED, size)
 
-    def _heardGoodbye(self) -> bool:
+    def _receivedCloseNotify(self) -> bool:
         return bool(self._tlsConnection().get_shutdown() & SSL.RECEIVED_SHUTDOWN)
 
     def _tlsConnection(self) -> SSL.Connection:
@@ -140,45 +143,45 @@ implementer(IHandshakeListener)(TLSConnection)
 
 class _OpenSSLConnection(SSL.Connection):
     """
-    OpenSSL's side of a connection, giving out what has arrived together in one
-    piece: whoever comes after us handles 256 KiB once, not 16 KiB sixteen times.
+    OpenSSL's state of a connection.  It answers a read with up to sixteen records at
+    once, so that the next layer handles 256 KiB once and not 16 KiB sixteen times.
     """
 
     def recv(self, bufsiz: int, flags: int | None = None) -> bytes:
         """
-        What there is, up to L{_TOGETHER} records.
+        Decrypt what has arrived, up to L{_RECORDS_AT_ONCE} records.
         """
         pieces = [SSL.Connection.recv(self, bufsiz)]
         try:
-            while len(pieces[-1]) == _RECORD and len(pieces) < _TOGETHER:
+            while len(pieces[-1]) == _RECORD and len(pieces) < _RECORDS_AT_ONCE:
                 pieces.append(SSL.Connection.recv(self, bufsiz))
         except SSL.Error:
-            # It will say so again.
+            # The next call raises it again.
             pass
         return b"".join(pieces)
 
 
-class _Transport(BufferingTLSTransport):
+class _TLSTransport(BufferingTLSTransport):
     """
-    Encrypts what is written in one go, and lets nobody produce for a peer who has
-    said goodbye.
+    Encrypts each write in one go, and stops a producer when the other side has closed
+    TLS.
 
-    Twisted's own encrypts each 16 KiB, and hands them on one by one, which costs a
-    sender of bulk a fifth of its processor.  The methods are private to it: if they
-    go away, C{tests/test_tls.py} will tell.
+    Twisted's own transport encrypts and hands on each 16 KiB by itself, which costs a
+    sender of bulk data a fifth of its processor time.  The methods overridden here are
+    private to Twisted: if they go away, C{tests/net/test_tls.py} will tell.
     """
 
     def dataReceived(self, bytes: bytes) -> None:
         """
-        Read more at once while it comes in faster than we read.  (Not always:
-        Twisted takes the same number for what it holds unsent, and that is what
-        small writes wait behind.)
+        Read more at once while bytes come in faster than we read.  Twisted uses the
+        same number as the limit of unsent bytes, behind which small writes wait, so it
+        goes back to the default when they do not.
         """
         transport: Any = self.transport
         if len(bytes) >= transport.bufferSize:
             transport.bufferSize = BULK_SIZE
-        elif len(bytes) < _USUAL:
-            transport.bufferSize = _USUAL
+        elif len(bytes) < _DEFAULT_BUFFER_SIZE:
+            transport.bufferSize = _DEFAULT_BUFFER_SIZE
         BufferingTLSTransport.dataReceived(self, bytes)
 
     def _write(self, bytes: bytes) -> None:
@@ -196,19 +199,19 @@ class _Transport(BufferingTLSTransport):
         transport.write(tls.bio_read(len(bytes) + records * _OVERHEAD))
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
-        # TCP would wait for a producer to end, as if somebody still listened.
+        # TCP would wait for the producer to end, although nobody reads any more.
         self.unregisterProducer()
         BufferingTLSTransport._tlsShutdownFinished(self, reason)
 
 
-class _Factory(TLSMemoryBIOFactory):
-    protocol = _Transport
+class _TLSFactory(TLSMemoryBIOFactory):
+    protocol = _TLSTransport
 
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
 class _ConnectionCreator:
     """
-    Makes our side of TLS connections.
+    Makes OpenSSL's state of each connection, for Twisted's TLS factory.
     """
 
     def __init__(self, context: SSL.Context) -> None:
@@ -226,8 +229,8 @@ def _contextFor(identity: Identity) -> SSL.Context:
     context.set_min_proto_version(SSL.TLS1_3_VERSION)
     context.use_certificate(identity.certificate)
     context.use_privatekey(identity.key)
-    # Any certificate will do here: the pin decides, and before the handshake is
-    # over the listener may not know it yet.
+    # Accept any certificate here.  The pin decides, and the listener may learn the
+    # expected pin only after the handshake.
     context.set_verify(
         SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *whatever: True
     )
@@ -251,7 +254,10 @@ Asks for the pin of the peer that we mean; fires when it is known.
 
 class PeerAuthenticator:
     """
-    One identity, and the handshakes made with it.
+    Makes the TLS handshakes of one peer with its identity, and compares pins.  A peer
+    has one.
+
+    @ivar pin: our own pin, 32 bytes.
     """
 
     def __init__(self, clock: IReactorTime, identity: Identity) -> None:
@@ -261,13 +267,14 @@ class PeerAuthenticator:
 
     def handshake(self, connection: Connection, role: Role) -> Deferred[TLSConnection]:
         """
-        Speak TLS on C{connection}.  Cancelling, or failing, aborts it.
+        Do the TLS handshake on C{connection}.  The connection is aborted if that fails
+        or is cancelled.
 
-        @return: the connection inside; its pin is still to be compared.
+        @return: fires with the connection inside TLS.  Its pin is not compared yet.
         """
         secured = TLSConnection(connection)
         inner = Factory.forProtocol(lambda: secured)
-        factory = _Factory(self._creator, role is Role.DIALER, inner, self.clock)
+        factory = _TLSFactory(self._creator, role is Role.DIALER, inner, self.clock)
         protocol = factory.buildProtocol(connection.transport.getPeer())
         connection.handOver(protocol)
         return secured.whenSecured.addTimeout(HANDSHAKE_TIMEOUT, self.clock)
@@ -276,16 +283,18 @@ class PeerAuthenticator:
         self, connection: Connection, role: Role, pin: PeerPin
     ) -> TLSConnection:
         """
-        L{handshake} and L{checkPin}.
+        Do L{handshake}, then L{checkPin}.
         """
         return await checkPin(await self.handshake(connection, role), pin)
 
 
 async def checkPin(secured: TLSConnection, pin: PeerPin) -> TLSConnection:
     """
-    Compare the other side's pin with the one that we mean, when that is known.
+    Wait until the expected pin is known, and compare it with the other side's.  The
+    connection is aborted if that fails or is cancelled.
 
-    @raise WrongPin: it is another; the connection has been aborted.
+    @param pin: asks for the expected pin.
+    @raise WrongPin: the pins differ.
     """
     try:
         if secured.pin != await pin():

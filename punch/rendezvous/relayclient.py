@@ -100,7 +100,7 @@ class RelayedConnection(Connection):
             self.abort()
             return
         self._isSpliced = True
-        taker = cast(IProtocol, self._taker)
+        taker = cast(IProtocol, self._protocol)
         Connection._bypass(self, taker)
         if len(data) > 1:
             taker.dataReceived(data[1:])

@@ -1,5 +1,5 @@
 """
-Small things that Twisted lacks: timers, Deferreds, producers, framing.
+Small things that Twisted lacks: timers, Deferreds, framing, parts of transports.
 
 Imports nothing else of punch.
 """

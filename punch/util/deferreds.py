@@ -1,7 +1,5 @@
 """
-A value that arrives once, and those who wait for it.
-
-Here every wait can be cancelled without harm to what is waited for.
+Deferreds that several callers can wait for, and cancel without harm to each other.
 """
 
 from __future__ import annotations
@@ -17,7 +15,9 @@ T = TypeVar("T")
 
 class SharedResult(Generic[T]):
     """
-    Any number of Deferreds for one value, or for the reason that it won't come.
+    One result that any number of callers wait for, each with a Deferred of its own.
+
+    @ivar settled: whether the result, or the reason why there is none, is known.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,9 @@ class SharedResult(Generic[T]):
 
     def wait(self) -> Deferred[T]:
         """
-        The value, once it is there.  To cancel ends this wait alone.
+        Wait for the result.
+
+        @return: fires with the result.  Cancelling it ends this wait alone.
         """
         waiter: Deferred[T] = Deferred(self._forget)
         if self.settled:
@@ -42,44 +44,43 @@ class SharedResult(Generic[T]):
 
     def succeed(self, value: T) -> None:
         """
-        The value is here.
+        Settle with a value.  It does nothing if the result is settled already.
         """
         self._settle(value)
 
     def fail(self, reason: Failure | Exception) -> None:
         """
-        The value won't come.
+        Settle with a failure.  It does nothing if the result is settled already.
         """
         self._settle(reason if isinstance(reason, Failure) else Failure(reason))
 
     def _settle(self, result: T | Failure) -> None:
-        """
-        What comes first is what came; what comes after it is not heeded.
-        """
         if self.settled:
             return
         self.settled = True
         self._result = result
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
-            # One may cancel another while it is told.
+            # A callback may cancel another waiter.
             if not waiter.called:
                 waiter.callback(result)
 
 
 def shield(deferred: Deferred[T]) -> Deferred[T]:
     """
-    The result of C{deferred}; to cancel is to wait no longer, and what goes on
-    goes on.
+    Wait for C{deferred} without owning it.
+
+    @return: fires with the same result.  Cancelling it does not cancel C{deferred}.
     """
-    arrival: SharedResult[T] = SharedResult()
-    deferred.addBoth(arrival._settle)
-    return arrival.wait()
+    shared: SharedResult[T] = SharedResult()
+    deferred.addBoth(shared._settle)
+    return shared.wait()
 
 
 def gatherAll(waited: Sequence[Deferred[T]]) -> Deferred[list[T]]:
     """
-    What all of them come to, or how the first failed.  To cancel cancels them all.
+    Wait for all of them, as C{gatherResults} does, but fail with the first failure
+    itself and not with a C{FirstError}.  Cancelling cancels them all.
     """
     gathered = gatherResults(waited, consumeErrors=True)
     return gathered.addErrback(_first)

@@ -1,5 +1,5 @@
 """
-Pieces: how bytes that arrive are taken apart without being held.
+The framing of a byte stream: heads with payload, decoded without holding the payload.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ H = TypeVar("H")
 
 class PieceDecoder(Generic[H]):
     """
-    Bytes in; out come heads, each whole, and the payload that belongs to them, in
-    the pieces in which it arrives.
+    Takes the bytes that arrive.  Answers with heads, each whole, and with their
+    payload in the pieces in which it arrives.
 
-    Only a head is held until it is whole, so how much is held is up to C{_next}.
+    A subclass decodes the heads in C{_next}.  Only an incomplete head is held.
     """
 
     __slots__ = ("_partial", "_remaining")
@@ -29,11 +29,11 @@ class PieceDecoder(Generic[H]):
         Take the bytes that arrived.
 
         @return: heads, and pieces of payload, none of them empty.
-        @raise punch.errors.ProtocolViolation: as C{_next} finds.  The decoder is of
-            no use after that.
+        @raise punch.errors.ProtocolViolation: C{_next} raised it.  The decoder cannot
+            be used after that.
         """
         if 0 < len(received) <= self._remaining:
-            # The hot path of a bulk transfer: all of it is payload.
+            # The most frequent case of a bulk transfer: all of it is payload.
             self._remaining -= len(received)
             return [received]
         if self._partial:
@@ -59,9 +59,9 @@ class PieceDecoder(Generic[H]):
 
     def _next(self, received: bytes, start: int, found: list[H | bytes]) -> int:
         """
-        Take the head that begins at C{start}: add it to C{found}, if it is to be
-        told, and say in C{_remaining} how much payload follows.
+        Decode the head that begins at C{start}: add it to C{found}, unless it is to be
+        ignored, and set C{_remaining} to the bytes of payload that follow.
 
-        @return: its size, 0 if it is not all there.
+        @return: the head's size in bytes; 0 if it is not complete.
         """
         raise NotImplementedError()

@@ -1,7 +1,5 @@
 """
-An alarm: one call that is due later, and can be put off and called off.
-
-A nap: a wait that somebody may end early.
+Timers that can be used again and again: a delayed call and an interruptible sleep.
 """
 
 from __future__ import annotations
@@ -14,7 +12,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 class RestartableTimer:
     """
-    Set and cleared again and again; it goes off once for each time that it is set.
+    A timer that can be set and cleared again and again.  Its owner clears it at the
+    end.
     """
 
     __slots__ = ("_call", "_clock")
@@ -25,14 +24,14 @@ class RestartableTimer:
 
     def set(self, seconds: float, then: Callable[[], object]) -> None:
         """
-        Call C{then} in so many seconds, instead of what was to be called.
+        Call C{then} in C{seconds} seconds, instead of what was to be called.
         """
         self.clear()
         self._call = self._clock.callLater(seconds, then)
 
     def clear(self) -> None:
         """
-        Call nothing.
+        Call nothing.  It does nothing if the timer is not set.
         """
         if self.isSet:
             assert self._call is not None
@@ -49,7 +48,7 @@ class RestartableTimer:
 
 class InterruptibleSleep:
     """
-    One sleeper, who sleeps again and again.
+    A sleep for a coroutine, which others can end early.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -58,27 +57,27 @@ class InterruptibleSleep:
 
     async def sleep(self, seconds: float) -> None:
         """
-        Wait so long, or until we are woken.
+        Wait for C{seconds} seconds, or until L{wake} is called.
         """
         self._awake = Deferred()
-        alarm = self._clock.callLater(seconds, self.wake)
+        call = self._clock.callLater(seconds, self.wake)
         try:
             await self._awake
         finally:
             self._awake = None
-            if alarm.active():
-                alarm.cancel()
+            if call.active():
+                call.cancel()
 
     @property
     def isAsleep(self) -> bool:
         """
-        Whether there is somebody to wake.
+        Whether a coroutine sleeps.
         """
         return self._awake is not None
 
     def wake(self) -> None:
         """
-        Go on now.
+        End the sleep now.  It does nothing if nothing sleeps.
         """
         awake, self._awake = self._awake, None
         if awake is not None:

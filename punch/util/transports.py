@@ -1,7 +1,5 @@
 """
-A pull producer made to push.
-
-The options of TCP that transports of ours have in common.
+Parts that our own transports have in common.
 """
 
 from __future__ import annotations
@@ -19,7 +17,8 @@ from zope.interface import implementer
 @implementer(IPushProducer)
 class PushFromPull:
     """
-    Asks a pull producer for more, once a turn of the reactor, until it is paused.
+    Makes a push producer of a pull producer: asks it for more once in each turn of the
+    reactor, until it is paused or stopped.
     """
 
     def __init__(self, clock: IReactorTime, producer: IProducer) -> None:
@@ -48,8 +47,9 @@ class PushFromPull:
 
 class FixedTCPOptions:
     """
-    A transport that never delays and whose peer is watched already: there is nothing
-    to set (L{twisted.internet.interfaces.ITCPTransport}).
+    The TCP options of a transport on which they cannot be changed
+    (L{twisted.internet.interfaces.ITCPTransport}): it never delays small writes, and it
+    watches the other side already.
     """
 
     def getTcpNoDelay(self) -> bool:
