@@ -11,13 +11,13 @@ from twisted.internet import reactor
 from twisted.internet.protocol import Factory
 
 from digest import Digester
-from punch.peer.description import rendezvousEndpoint
+from punch import Settings
 from punch.eventlog import EventLog
+from punch.peer.description import rendezvousEndpoint
 from punch.peer.peer import Peer
-from punch.peer.settings import Settings
+from punch.service import ListeningService
 from punch.signaling.meetingpoint import MeetingPoint
 from punch.signaling.secretfile import readSecret
-from punch.service import ListeningService
 
 application = Application("digest")
 ListeningService(
