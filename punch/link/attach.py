@@ -1,9 +1,10 @@
 """
-Attachments: by what a new path is tied to a link that both sides know.
+The messages ATTACH and ATTACHED, which tie a new path to a link that both sides know.
 
-The proofs show that who attaches is who held the link before.  Each is tied to its
-own path by a C{binding}, which that path's two ends alone know (exported from its
-TLS, RFC 8446 section 7.5), so one that is overheard is of no use elsewhere.
+Each carries a proof (an HMAC under the link's secret) that its sender is the one that
+had the link before.  A proof holds for one path only: it includes a C{binding}, which
+the two ends of that path alone know (exported from its TLS, RFC 8446 section 7.5).  So
+a message that somebody has overheard is of no use on another path.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ _ATTACHED: Final = struct.Struct("!IQQQ")
 @dataclass(frozen=True)
 class Attach:
     """
-    What the dialer asks with ATTACH: to go on with a link on this path.
+    The dialer's request to go on with a link on this path.
 
-    C{link}: its id.  C{generation}: of the path, counted from 1.  C{received}: the
-    units that it has received.
+    @ivar link: the link's id.
+    @ivar generation: the path's number in its link, from 1.
+    @ivar received: the units that the dialer has received.
     """
 
     link: bytes
@@ -52,7 +54,7 @@ class Attach:
     @classmethod
     def parse(cls, payload: bytes) -> Attach:
         """
-        What a payload says, without regard to its proof: to look for the link.
+        Read a payload without checking its proof, to find out which link it means.
 
         @raise ProtocolViolation: the payload is too short.
         """
@@ -61,7 +63,7 @@ class Attach:
     @classmethod
     def verified(cls, payload: bytes, secret: bytes, binding: bytes) -> Attach:
         """
-        What a payload says, and proves.
+        Read a payload and check its proof.
 
         @raise ProtocolViolation: it is too short, or its proof is wrong.
         """
@@ -73,12 +75,14 @@ class Attach:
 @dataclass(frozen=True)
 class Attached:
     """
-    What the listener answers with ATTACHED.
+    The listener's answer to ATTACH.
 
-    C{generation}: as in ATTACH.  C{received}: the units that it has received, so
-    what the dialer sends on this path begins there.  C{sent}: the units that it
-    has ever sent, on any path.  C{start}: where what it sends on this path begins:
-    at what ATTACH named, or behind that if an acknowledgment was quicker.
+    @ivar generation: as in ATTACH.
+    @ivar received: the units that the listener has received, so what the dialer sends
+        on this path begins there.
+    @ivar sent: the units that the listener has ever sent, on any path.
+    @ivar start: the offset at which begins what the listener sends on this path: what
+        ATTACH named as received, or more if an acknowledgment was quicker.
     """
 
     generation: int
@@ -92,7 +96,7 @@ class Attached:
 
         @param secret: the link's.
         @param binding: the path's.
-        @param link: its id, which is in the proof only.
+        @param link: the link's id, which is in the proof only.
         """
         fields = _ATTACHED.pack(self.generation, self.received, self.sent, self.start)
         return fields + _proof(secret, b"punch attached" + link + fields + binding)
@@ -102,7 +106,7 @@ class Attached:
         cls, payload: bytes, secret: bytes, binding: bytes, link: bytes
     ) -> Attached:
         """
-        What a payload says, and proves.
+        Read a payload and check its proof.
 
         @raise ProtocolViolation: it is too short, or its proof is wrong.
         """
@@ -113,7 +117,7 @@ class Attached:
 
 def _split(payload: bytes, size: int) -> tuple[bytes, bytes]:
     """
-    Fields and proof.  What follows them is a later version's.
+    Divide a payload into fields and proof.  Bytes after them are a later version's.
     """
     end = size + _PROOF_SIZE
     if len(payload) < end:

@@ -1,6 +1,6 @@
 """
-Why a link did not go on after its path had died.  (As in L{punch.errors}, what a
-person reads is the docstring.)
+The errors of a link that could not go on after its path had died.  (As in
+L{punch.errors}, the docstring is what a user reads.)
 """
 
 from __future__ import annotations

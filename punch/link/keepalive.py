@@ -1,9 +1,9 @@
 """
-The pulse of a path: when to ask whether it lives, and when to doubt it.
+The keepalive of a path: when to send a PING, and when the path counts as dead.
 
-A path that is used is asked half a second after it fell silent, then less and less
-often.  One that does not answer for as long is suspected: it is time to look for
-another, beside it.  One that leaves three PINGs unanswered is dead.
+A path that is used is sent a PING half a second after the last record came, then less
+and less often.  If the answer takes longer than half a second, the path is suspected:
+it is time to look for another one.  After three unanswered PINGs the path is dead.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Final
 
 SOON: Final = 0.5
 """
-Seconds of silence after which a path that was used is asked.
+Seconds of silence after which a path that was used is sent a PING.
 """
 
 IDLE: Final = 20.0
 """
-Seconds between the PINGs of a path that nobody uses.
+Seconds between the PINGs on a path that nobody uses.
 """
 
 SUSPICION: Final = 0.5
@@ -29,20 +29,23 @@ long.
 
 GAP: Final = 2.8
 """
-Seconds between PINGs that are not answered, where another path can be had.
+Seconds between unanswered PINGs, where another path can be had.
 """
 
 PATIENT_GAP: Final = 13.0
 """
-Seconds between them, where none can.
+Seconds between unanswered PINGs, where no other path can be had.
 """
 
 PINGS: Final = 3
+"""
+Unanswered PINGs after which a path is dead.
+"""
 
 
 class KeepaliveAction(Enum):
     """
-    What is to be done now.
+    What the path has to do now: send a PING, say that it is suspected, or end.
     """
 
     NOTHING = auto()
@@ -53,9 +56,12 @@ class KeepaliveAction(Enum):
 
 class Keepalive:
     """
-    That of one path.
+    Decides when a path is sent a PING, and when it is suspected or dead.
 
-    @ivar isSuspected: whether it owes an answer for too long.
+    L{Path<punch.link.path.Path>} has one, tells it what passes, and calls L{check} when
+    that is L{due}.
+
+    @ivar isSuspected: whether an answer is overdue.
     @ivar gap: seconds between PINGs that are not answered.
     """
 
@@ -78,9 +84,10 @@ class Keepalive:
 
     def received(self, now: float, isUsed: bool) -> None:
         """
-        Something arrived.
+        Records arrived.
 
-        @param isUsed: it was something of the application's.
+        @param now: seconds, as everywhere here.
+        @param isUsed: whether the application's bytes were among them.
         """
         self._receivedAt = now
         if isUsed:
@@ -91,27 +98,27 @@ class Keepalive:
     @property
     def isIdle(self) -> bool:
         """
-        Whether it has not been used for a while.
+        Whether the application has not used the path for a while.
         """
         return self._interval > SOON
 
     def sent(self, now: float) -> None:
         """
-        Something of the application's was sent on a path that was idle.
+        The application's bytes were sent on a path that was idle.
         """
         self._interval = SOON
         self._receivedAt = now
 
     def probe(self, now: float) -> None:
         """
-        Ask at once.
+        Let a PING be due now, if none is unanswered.
         """
         if self._pingedAt is None:
             self._receivedAt = now - self._interval
 
     def suspect(self, now: float) -> None:
         """
-        Ask at once, and suspect at once.
+        Let a PING be due now, and suspect the path until it answers.
         """
         self.probe(now)
         self.isSuspected = True
@@ -129,9 +136,9 @@ class Keepalive:
 
     def check(self, now: float, roundTrip: float | None = None) -> KeepaliveAction:
         """
-        See what is due.
+        Say what is to be done, if anything is due.
 
-        @param roundTrip: of the path in seconds, if it is known.
+        @param roundTrip: the path's, in seconds, if it is known.
         """
         if now < self.due(roundTrip):
             return KeepaliveAction.NOTHING

@@ -1,5 +1,5 @@
 """
-A plain link: the winning TCP connection itself, with no TLS and no records.
+The link of C{--plaintext}: the TCP connection itself, without TLS and records.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from punch.net.connection import Connection
 from punch.util.deferreds import SharedResult
 
 
-class _Counted(ProtocolWrapper):
+class _CountingProtocol(ProtocolWrapper):
     """
-    Counts a protocol's bytes, both ways.
+    Counts the bytes that a protocol sends and receives.
     """
 
     factory: _CountingFactory
@@ -48,8 +48,8 @@ class _Counted(ProtocolWrapper):
         self.factory.link.ended(reason)
 
 
-class _CountingFactory(WrappingFactory[_Counted]):
-    protocol = _Counted
+class _CountingFactory(WrappingFactory[_CountingProtocol]):
+    protocol = _CountingProtocol
     noisy = False
 
     def __init__(self, link: PlainLink, protocol: IProtocol) -> None:
@@ -59,7 +59,13 @@ class _CountingFactory(WrappingFactory[_Counted]):
 
 class PlainLink:
     """
-    A link without its own layer.
+    Lets a protocol run on a bare TCP connection, with as much of L{Link
+    <punch.link.transport.Link>} as that allows.
+
+    A peer that is told C{--plaintext} makes it; the connection's end is its end.
+
+    @ivar sent: bytes that the application has written.
+    @ivar received: bytes that the application was given.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -85,30 +91,31 @@ class PlainLink:
 
     def ended(self, reason: Failure) -> None:
         """
-        The connection is gone.
+        The connection has ended.
         """
         self._ended.succeed(None if reason.check(ConnectionDone) else PathLost())
 
     def whenReleased(self) -> Deferred[None]:
         """
-        Fires when nothing is left of it.
+        Fires when the connection has ended.
         """
         return self.whenEnded().addCallback(lambda error: None)
 
     def whenEnded(self) -> Deferred[LinkError | None]:
         """
-        Fires after the link: C{None} for a clean end, else why it ended early.
+        Fires when the connection has ended: with C{None} after a clean end, else with
+        why it ended early.
         """
         return self._ended.wait()
 
     def loseConnection(self) -> None:
         """
-        End it, after what was written.
+        End the connection, after what was written.
         """
         self._connection.transport.loseConnection()
 
     def abortConnection(self) -> None:
         """
-        End it at once.
+        Abort the connection.
         """
         self._connection.abort()

@@ -1,10 +1,9 @@
 """
-The framing of a link's bytes inside TLS: type (1 byte), length (4 bytes, network
-order), payload.
+Records, the format of what passes on a path inside TLS: type (1 byte), length (4 bytes,
+network order), payload.
 
-Data passes through in the pieces in which it arrives, as it is; only the short
-control records are held until they are whole, so the decoder's memory is bounded by
-L{MAXIMUM_CONTROL}.
+DATA is passed on in the pieces in which it arrives.  The decoder holds only the short
+control records until they are whole, so L{MAXIMUM_CONTROL} bounds its memory.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _OFFSET = struct.Struct("!Q")
 
 class Type(IntEnum):
     """
-    The types of records.
+    The type of a record, as its first byte says it.
     """
 
     ATTACH = 1
@@ -50,8 +49,8 @@ class Type(IntEnum):
 @dataclass(frozen=True)
 class Control:
     """
-    A record of any other type, whole.  Bytes of C{payload} that a version does
-    not know are ignored.
+    A whole record of any type but DATA.  Who reads C{payload} ignores bytes after what
+    it knows, so a later version may add some.
     """
 
     type: Type
@@ -81,16 +80,15 @@ def encode(type: Type, payload: bytes = b"") -> bytes:
 
 def encodeOffset(offset: int) -> bytes:
     """
-    The payload of an ACK or a PONG: how many units of the link have been taken; or
-    of a SKIP: where what follows on this path begins.
+    The payload of an ACK or a PONG, which is how many units of the link have been
+    taken; or of a SKIP, which is the offset at which what follows on this path begins.
     """
     return _OFFSET.pack(offset)
 
 
 def decodeOffset(payload: bytes) -> int:
     """
-    The offset in the payload of an ACK, a PONG or a SKIP; what follows it is
-    ignored.
+    Read the payload of an ACK, a PONG or a SKIP; what follows the offset is ignored.
 
     @raise ProtocolViolation: the payload is too short.
     """
@@ -102,7 +100,7 @@ def decodeOffset(payload: bytes) -> int:
 
 class Decoder(PieceDecoder[Control]):
     """
-    Bytes in, records out.
+    Turns the bytes that arrive on one path into records.
     """
 
     __slots__ = ()

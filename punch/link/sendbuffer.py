@@ -1,9 +1,9 @@
 """
-What was written on a link, until the peer has taken it.
+The send buffer of a link: what was written, until the peer has taken it.
 
-It is cut into the payloads of DATA records when it is written, and they are kept
-as they are: sent again on another path, they are neither copied nor cut again,
-except the one within which the peer's need begins.
+Bytes are cut into the payloads of DATA records when they are written, and kept so.
+When they are sent again on another path they are neither copied nor cut again, except
+the payload of which the peer has a part.
 """
 
 from __future__ import annotations
@@ -18,39 +18,41 @@ from punch.link.records import MAXIMUM_DATA, Control, Type, encodeOffset
 
 SHORTEST_ROUND_TRIP: Final = 0.004
 """
-Seconds: a measured round trip below this counts as this.  Two busy processes take
-turns on such a scale, whatever the wire can do.
+Seconds: a shorter round trip counts as this one.  Two busy processes on one host take
+turns on such a scale, whatever the network can do.
 """
 
 _ROUND_TRIPS: Final = 2
 
 Piece: TypeAlias = list[bytes] | Control
 """
-The payload of one DATA record, in pieces; or CLOSE, or SKIP.
+What is sent next: the payload of one DATA record, in pieces; or CLOSE, or SKIP.
 """
 
 CLOSE: Final = Control(Type.CLOSE)
 
-# The offset behind it, its size, and its pieces.
+# The offset behind the payload, its size, and its pieces.
 _Payload: TypeAlias = tuple[int, int, list[bytes]]
 
 
 @dataclass(frozen=True)
 class Limits:
     """
-    What one link may take of both sides' memory, and how it is cut.
+    Bounds on what one link takes of both sides' memory, and the sizes of its records.
 
-    C{initial}: units that may be under way at the beginning, sent and not taken.
-    C{maximum}: to which that may grow; what the other side can be made to hold.
-    C{record}: bytes to which what was written in one piece is cut; with its header
-    it fills 64 KiB.
-    C{together}: bytes that are not cut if they were written in one go, in pieces.
-    C{small}: bytes up to which several payloads are joined, as otherwise their
-    keeping would take many times their size.
-    C{interval}: bytes taken after which the other side is told so.
-    C{early}: the same while an older path still lives: what that brings need not be
-    sent again, if it is told of in time.
-    C{skip}: units, at least, that are worth a SKIP rather than to be sent again.
+    @ivar initial: units that may be under way (sent and not taken) at the beginning.
+    @ivar maximum: units to which that may grow: what the other side can be made to
+        hold.
+    @ivar record: bytes of a DATA record at most, if they were written in one piece;
+        with the header they fill 64 KiB.
+    @ivar together: bytes of a DATA record at most, if they were written in several
+        pieces at once.
+    @ivar small: bytes up to which payloads are joined, as to keep them apart would take
+        many times their size.
+    @ivar interval: bytes taken after which the other side gets an ACK.
+    @ivar early: the same while an older path has not ended.  What that brings need not
+        be sent again on the new path, if the ACK comes in time.
+    @ivar skip: units that are worth a SKIP, at least; fewer are sent again.
     """
 
     initial: int = 4 << 20
@@ -68,13 +70,16 @@ DEFAULT_LIMITS: Final = Limits()
 
 class SendBuffer:
     """
-    One direction of a link, on the side that writes.  CLOSE is its last unit.
+    Keeps what one side of a link has written, and says what of it to send next.
+
+    L{Sequencing<punch.link.sequencing.Sequencing>} makes it and owns it.  CLOSE counts
+    as the last unit.
 
     @ivar total: units that were written.
     @ivar sent: units that were ever sent.
     @ivar acknowledged: units that the peer has taken.
-    @ivar cursor: the offset of what is to be sent next on the current path.  It
-        may be below C{acknowledged} when that was brought by another path.
+    @ivar cursor: the offset of what is to be sent next on the current path.  It is
+        below C{acknowledged} if the peer has taken more from another path.
     @ivar bound: units that may be under way, sent and not taken.
     """
 
@@ -106,15 +111,16 @@ class SendBuffer:
         self._unsent: deque[_Payload] = deque()
         self._start = 0
         self._isFinished = False
-        # What was acknowledged since when, to know the pace.
+        # Units that were acknowledged since then (seconds), to know the rate.
         self._moved = 0
         self._since: float | None = None
         self._wasHeldBack = False
 
     def write(self, pieces: list[bytes]) -> None:
         """
-        Append bytes.  They are sent as one record, if they are not too many; the
-        list must not change any more.
+        Append bytes, which are sent as one record if they are not too many.
+
+        @param pieces: a list that nobody changes any more.
         """
         if self._isFinished:
             raise Bug("written after the end")
@@ -144,7 +150,7 @@ class SendBuffer:
 
     def finish(self) -> None:
         """
-        Nothing more will be written: CLOSE is what comes last.
+        Append CLOSE; nothing is written after it.
         """
         if self._isFinished:
             raise Bug("finished twice")
@@ -153,9 +159,9 @@ class SendBuffer:
 
     def nextPiece(self) -> Piece | None:
         """
-        What to send next on the current path, which counts as sent now.
+        Take out what to send next on the current path; from now on it counts as sent.
 
-        @return: L{None} if that is all, or no more may be under way for now.
+        @return: L{None} if there is nothing, or no more may be under way for now.
         """
         if self.acknowledged - self.cursor >= self._limits.skip:
             return self._nextSkip()
@@ -176,7 +182,7 @@ class SendBuffer:
 
     def _nextSkip(self) -> Control:
         """
-        Leave out what the peer has taken meanwhile, from another path.
+        Leave out what the peer has meanwhile taken from another path.
         """
         self._goTo(self.acknowledged)
         return Control(Type.SKIP, encodeOffset(self.cursor))
@@ -192,11 +198,11 @@ class SendBuffer:
         self, offset: int, now: float, roundTrip: float | None = None
     ) -> None:
         """
-        The peer has taken so many units.  An older acknowledgment, that was
-        overtaken by another path's, means nothing.
+        The peer has taken so many units.  If it has said so of more already, on another
+        path, nothing happens.
 
-        @param roundTrip: seconds, if it is known: the least that was measured, as
-            what is more was spent waiting in queues.
+        @param roundTrip: seconds, if it is known: the shortest that was measured, as
+            longer ones were spent waiting in queues.
         @raise ProtocolViolation: so many were never sent.
         """
         if offset > self.sent:
@@ -209,7 +215,7 @@ class SendBuffer:
 
     def _drop(self) -> None:
         """
-        Keep nothing that the peer has taken.
+        Forget what the peer has taken.
         """
         kept, acknowledged = self._kept, self.acknowledged
         while kept and kept[0][0] <= acknowledged:
@@ -217,9 +223,9 @@ class SendBuffer:
 
     def _pace(self, moved: int, now: float, roundTrip: float | None) -> None:
         """
-        Grow, if within two round trips all was taken that may be under way, and we
-        had to wait for that: the bound settles at two to four times the product of
-        bandwidth and delay.
+        Double the bound, if within two round trips as much was taken as may be under
+        way, and we had to wait for that.  It settles at two to four times the product
+        of bandwidth and delay.
         """
         if roundTrip is None:
             return
@@ -236,7 +242,7 @@ class SendBuffer:
     @property
     def _isHeldBack(self) -> bool:
         """
-        Whether the bound is what ends our sending.
+        Whether the bound is what stops us from sending more.
         """
         if self._unsent:
             return self._unsent[0][0] - self.acknowledged > self.bound
@@ -259,7 +265,7 @@ class SendBuffer:
 
     def _goTo(self, offset: int) -> None:
         """
-        Let the cursor be at C{offset}, and everything on its own side of that.
+        Move the cursor to C{offset}, and each payload to its side of it.
         """
         kept, unsent = self._kept, self._unsent
         while kept and kept[-1][0] > offset:
@@ -273,7 +279,7 @@ class SendBuffer:
 
     def _divide(self, offset: int) -> None:
         """
-        Let nothing lie on both sides of C{offset}.
+        Divide the payload that lies on both sides of C{offset}, if one does.
         """
         end, size, pieces = self._unsent[0]
         count = offset - (end - size)
@@ -286,8 +292,8 @@ class SendBuffer:
     @property
     def isFull(self) -> bool:
         """
-        Whether as much was written as may be under way: more is better not
-        produced for now.
+        Whether as much was written as may be under way, so that the application should
+        write no more for now.
         """
         return self.total - self.acknowledged >= self.bound
 

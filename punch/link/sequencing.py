@@ -1,15 +1,14 @@
 """
-The continuity of a link over successive paths: what passes on each of them, and
-what of it is new.
+The sequence numbers of a link over successive paths: which of the bytes on each path
+are new, and which are to be sent again.
 
-A direction of the link is counted in I{units}: its bytes, and then one for CLOSE,
-as TCP counts its FIN (RFC 9293 section 3.4).  An I{offset} is a number of units.
-DATA carries none: on each path each direction begins at an offset that both sides
-know from ATTACH and ATTACHED, and goes on from there.  So where a path begins
-again before what came on another, both sides know by how much, and the receiver
-drops just that.
+A direction of the link is counted in I{units}: its bytes, and then one for CLOSE, as
+TCP counts its FIN (RFC 9293 section 3.4).  An I{offset} is a number of units.  DATA
+carries none: on each path each direction begins at an offset that both sides know from
+ATTACH and ATTACHED, and goes on from there.  If that is before what came on another
+path, both sides know by how much, and the receiver drops just that.
 
-Paths are named by their I{generation}.  Only the dialer makes them, and only the
+Paths are numbered by their I{generation}.  Only the dialer makes them, and only the
 newest is sent on; older ones are read until they end.
 """
 
@@ -24,19 +23,22 @@ from punch.role import Role
 
 class Stale(Exception):
     """
-    This path was overtaken by a newer one before it was attached: it is to be
-    dropped, and is nobody's fault.
+    A newer path was attached before this one.  This one is to be dropped; nobody is at
+    fault.
     """
 
 
 class Sequencing:
     """
-    One side's part in it.
+    Counts what one side of a link sends and receives, over all its paths.
 
-    @ivar current: the generation of the path to send on; L{None} while there is
-        none: before the first, and while the link is suspended.
+    L{Path.startLink<punch.link.path.Path.startLink>} makes it, and L{LinkPaths
+    <punch.link.paths.LinkPaths>} owns it until the link ends.
+
+    @ivar current: the generation of the path to send on; L{None} before the first path,
+        and while the link is suspended.
     @ivar received: units that arrived.
-    @ivar roundTrip: seconds, the least that was L{measured} on the current path.
+    @ivar roundTrip: seconds, the shortest that was L{measured} on the current path.
     """
 
     __slots__ = (
@@ -67,7 +69,8 @@ class Sequencing:
     ) -> None:
         """
         @param link: the link's id, 16 bytes.
-        @param secret: the link's, by which each side knows the other again.
+        @param secret: the link's, with which each side proves that it is still the
+            same one.
         """
         self.current: int | None = None
         self.received = 0
@@ -78,27 +81,30 @@ class Sequencing:
         self._limits = limits
         self._sendBuffer = SendBuffer(limits)
         self._newest = 0
-        # Of the paths that the peer sends on: the offset of the next unit there.
+        # By generation, for the paths that the peer sends on: the offset of the next
+        # unit there.
         self._positions: dict[int, int] = {}
-        # Of the paths that were asked for: what we said that we had received.
+        # For the paths whose ATTACH has no answer yet: what it said that we had
+        # received.
         self._requested: dict[int, int] = {}
-        # Of the paths that were current once: the offsets up to which we sent,
-        # and up to which the peer had.
+        # For the paths that were current once: the offsets up to which we sent there,
+        # and up to which the peer did.
         self._older: dict[int, tuple[int, int]] = {}
         self._isFinished = False
         self._taken = 0
         self._told = 0
-        # Whether what we told may have been lost with a path.
+        # Units that we have acknowledged, and whether the last ACK may have been lost
+        # with its path.
         self._mayHaveLostAck = False
 
     # Paths.
 
     def attach(self, binding: bytes) -> tuple[int, bytes]:
         """
-        On the dialer: a new path is to be attached.  The first is current at once;
-        until a later one's ATTACHED comes, the one before it stays current.
+        On the dialer: attach a new path.  The first is current at once; a later one
+        when its ATTACHED comes.
 
-        @param binding: the path's own, which ties the proof to it.
+        @param binding: ties the proof to this path.
         @return: the path's generation, and the payload of the ATTACH to send on it.
         """
         self._newest += 1
@@ -124,13 +130,13 @@ class Sequencing:
             raise ProtocolViolation("an ATTACH of another link")
         if attach.generation <= self._newest:
             raise Stale()
-        written = self._sendBuffer
-        # By another path the dialer may have told us of more, after it wrote this:
-        # that we no longer have, so that we begin behind it, and say so.
-        start = max(attach.received, written.acknowledged)
-        sent = written.sent
-        leaving = written.cursor
-        written.restart(start)
+        buffer = self._sendBuffer
+        # After it wrote this, the dialer may have acknowledged more on another path.
+        # We no longer have that, so we begin behind it, and say so.
+        start = max(attach.received, buffer.acknowledged)
+        sent = buffer.sent
+        leaving = buffer.cursor
+        buffer.restart(start)
         self._newest = attach.generation
         self._switch(attach.generation, self.received, (leaving, 0))
         attached = Attached(attach.generation, self.received, sent, start)
@@ -164,7 +170,9 @@ class Sequencing:
 
     def _check(self, attached: Attached, named: int) -> None:
         """
-        What the listener says of its own direction must fit what came of it.
+        See that what the listener says about its own direction fits what came of it.
+
+        @raise ProtocolViolation: it does not.
         """
         if not named <= attached.start <= self.received <= attached.sent:
             raise ProtocolViolation(
@@ -182,7 +190,7 @@ class Sequencing:
 
     def pathLost(self, generation: int) -> list[int]:
         """
-        A path is gone, by whosever doing.
+        A path is gone, whoever ended it.
 
         @return: the generations of older paths that are to be ended now: without
             them the other side notices that the current one is gone.
@@ -216,8 +224,8 @@ class Sequencing:
 
     def measured(self, seconds: float) -> None:
         """
-        A round trip on the current path took so long: from PING to PONG, or from
-        ATTACH to ATTACHED.  Without it the bound on what is under way never grows.
+        A round trip was measured on the current path: from PING to PONG, or from ATTACH
+        to ATTACHED.  Without one the bound on what is under way never grows.
         """
         if self.roundTrip is None or seconds < self.roundTrip:
             self.roundTrip = seconds
@@ -226,9 +234,9 @@ class Sequencing:
 
     def dataReceived(self, generation: int, data: bytes) -> bytes:
         """
-        Bytes of a DATA record came on a path that lives.
+        Bytes of a DATA record came on a path that has not ended.
 
-        @return: those that are new, at the end of it; often all, maybe none.
+        @return: those of them that are new; often all, maybe none.
         @raise ProtocolViolation: the path is not attached, or it is more than the
             peer may send.
         """
@@ -247,9 +255,9 @@ class Sequencing:
 
     def closeReceived(self, generation: int) -> bool:
         """
-        CLOSE came on a path that lives.
+        CLOSE came on a path that has not ended.
 
-        @return: whether it is new: the application is to hear of the end.
+        @return: whether it is new, so that the application is to hear of the end.
         @raise ProtocolViolation: the path is not attached, or the end is elsewhere.
         """
         end = self._position(generation) + 1
@@ -272,7 +280,7 @@ class Sequencing:
 
     def ackReceived(self, generation: int, payload: bytes, now: float) -> None:
         """
-        ACK or PONG came on a path that lives.
+        ACK or PONG came on a path that has not ended.
 
         @raise ProtocolViolation: the path is not attached, or so much was never
             sent.
@@ -282,7 +290,7 @@ class Sequencing:
 
     def skipReceived(self, generation: int, payload: bytes) -> None:
         """
-        SKIP came on a path that lives: what follows there begins further on.
+        SKIP came on a path that has not ended: what follows there begins further on.
 
         @raise ProtocolViolation: the path is not attached, or it is not from where
             that is to at most what we told to have taken.
@@ -304,14 +312,14 @@ class Sequencing:
     @property
     def isAckOwed(self) -> bool:
         """
-        Whether the peer is to be told soon what was taken.
+        Whether the peer is to hear soon what was taken.
         """
         return self._mayHaveLostAck or self._taken > self._told
 
     @property
     def isAckDue(self) -> bool:
         """
-        Whether it is to be told at once: it is much, or all.
+        Whether the peer is to hear that at once, because it is much, or all.
         """
         if self.current is None or not self.isAckOwed:
             return False
@@ -321,7 +329,7 @@ class Sequencing:
 
     def acknowledgment(self) -> bytes:
         """
-        The payload of an ACK, which is sent now on the current path.
+        Make the payload of an ACK, which is sent now on the current path.
         """
         self._told = self._taken
         self._mayHaveLostAck = False
@@ -329,10 +337,10 @@ class Sequencing:
 
     def pong(self, generation: int) -> bytes:
         """
-        The payload of a PONG, which is sent now on the path on which PING came.
+        Make the payload of a PONG, which is sent now on the path on which PING came.
 
-        It is an acknowledgment, too, but on an older path it says nothing: there
-        it could be quicker than an ATTACHED that was sent before it.
+        It is an acknowledgment, too.  On an older path it acknowledges nothing, because
+        there it could arrive before an ATTACHED that was sent earlier.
         """
         if generation == self.current:
             return self.acknowledgment()
@@ -348,14 +356,15 @@ class Sequencing:
 
     def finish(self) -> None:
         """
-        CLOSE is to follow what was written.
+        Send CLOSE after what was written.
         """
         self._sendBuffer.finish()
 
     def nextPiece(self) -> Piece | None:
         """
-        What to send next on the current path (L{SendBuffer.nextPiece}); L{None} too
-        while there is no path.
+        What to send next on the current path (L{SendBuffer.nextPiece}).
+
+        @return: L{None} while there is no path, too.
         """
         if self.current is None:
             return None
@@ -364,7 +373,7 @@ class Sequencing:
     @property
     def isFull(self) -> bool:
         """
-        Whether the application should write no more for now.
+        Whether the application should write no more for now, as much is kept already.
         """
         return self._sendBuffer.isFull
 
@@ -392,8 +401,8 @@ class Sequencing:
     @property
     def isComplete(self) -> bool:
         """
-        Whether nothing is left to do: the peer has told that it took our CLOSE, and
-        we have told that we took its.
+        Whether nothing is left to do: the peer has acknowledged our CLOSE, and we have
+        acknowledged its.
         """
         mayTell = self._isFinished and self._taken == self.received
         return mayTell and not self.isAckOwed and self._sendBuffer.isDone

@@ -1,10 +1,10 @@
 """
-How a link lives, seen as a whole: on a path, suspended without one, and to its end.
+The state of a link: attached to a path, suspended without one, complete, or ended.
 
-A machine that answers with what is to be done; it does nothing itself.  A link is
-complete when each side has taken all that the other wrote, and knows it of its own.
-What happens to its path after that can't hurt its applications; but the other side
-may not know yet, so for a while it may come back.
+The state machine answers with what is to be done, and does nothing itself.  A link is
+complete when each side has taken all that the other wrote, and we know it.  After that
+the loss of a path cannot hurt the applications; but the other side may not know yet, so
+for a while it may come back.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from automat import TypeMachineBuilder
 
 class LinkAction(Flag):
     """
-    What the link's owner has to do now.
+    What L{LinkPaths<punch.link.paths.LinkPaths>} has to do now.
     """
 
     NOTHING = 0
@@ -27,33 +27,46 @@ class LinkAction(Flag):
     Look for another path, for as long as it may take.
     """
     RESUME = auto()
+    """
+    Say that there is a path again.
+    """
     LINGER = auto()
     """
     Look for another path, for a short while, for the other side's sake.
     """
     CLOSE_PATH = auto()
+    """
+    End the path, as nothing is left to do on it.
+    """
     REPORT_CLEAN = auto()
+    """
+    End the link without an error.
+    """
     REPORT_LOST = auto()
+    """
+    End the link with an error.
+    """
 
 
 class LinkState(Protocol):
     """
-    The inputs.
+    What can happen to a link.  Each input answers with what is to be done.
+    L{newLinkState} makes the machine, and one link has it until it ends.
     """
 
     def attached(self) -> LinkAction:
         """
-        There is a (newer) path.
+        There is a path, or a newer one.
         """
 
     def completed(self) -> LinkAction:
         """
-        Nothing is left to do.
+        Both sides have written all, and taken all.
         """
 
     def pathDied(self) -> LinkAction:
         """
-        The path is gone, and the other side did not say so.
+        The path is gone by an accident.
         """
 
     def pathEnded(self) -> LinkAction:
@@ -63,62 +76,62 @@ class LinkState(Protocol):
 
     def gaveUp(self) -> LinkAction:
         """
-        We will not wait any longer, or cannot.
+        We end the link, or wait for a path no longer.
         """
 
 
 @dataclass
 class _Nothing:
     """
-    The states say all.
+    The machine needs no data beside its states.
     """
 
 
 _builder = TypeMachineBuilder(LinkState, _Nothing)
-_riding = _builder.state("riding")
+_attached = _builder.state("attached")
 _suspended = _builder.state("suspended")
 _complete = _builder.state("complete")  # It has a path, which we have ended.
 _lingering = _builder.state("lingering")  # It is complete, and has no path.
 _ended = _builder.state("ended")
 
 
-@_suspended.upon(LinkState.attached).to(_riding)
-def _resume(life: LinkState, _: _Nothing) -> LinkAction:
+@_suspended.upon(LinkState.attached).to(_attached)
+def _resume(state: LinkState, _: _Nothing) -> LinkAction:
     return LinkAction.RESUME
 
 
-@_riding.upon(LinkState.completed).to(_complete)
+@_attached.upon(LinkState.completed).to(_complete)
 @_complete.upon(LinkState.attached).loop()
 @_lingering.upon(LinkState.attached).to(_complete)
-def _endPath(life: LinkState, _: _Nothing) -> LinkAction:
+def _endPath(state: LinkState, _: _Nothing) -> LinkAction:
     return LinkAction.CLOSE_PATH
 
 
-@_riding.upon(LinkState.pathDied).to(_suspended)
-def _suspend(life: LinkState, _: _Nothing) -> LinkAction:
+@_attached.upon(LinkState.pathDied).to(_suspended)
+def _suspend(state: LinkState, _: _Nothing) -> LinkAction:
     return LinkAction.SUSPEND
 
 
 @_complete.upon(LinkState.pathDied).to(_lingering)
-def _linger(life: LinkState, _: _Nothing) -> LinkAction:
+def _linger(state: LinkState, _: _Nothing) -> LinkAction:
     return LinkAction.LINGER
 
 
-@_riding.upon(LinkState.pathEnded).to(_ended)
-@_riding.upon(LinkState.gaveUp).to(_ended)
+@_attached.upon(LinkState.pathEnded).to(_ended)
+@_attached.upon(LinkState.gaveUp).to(_ended)
 @_suspended.upon(LinkState.gaveUp).to(_ended)
-def _reportLost(life: LinkState, _: _Nothing) -> LinkAction:
+def _reportLost(state: LinkState, _: _Nothing) -> LinkAction:
     return LinkAction.REPORT_LOST
 
 
 @_complete.upon(LinkState.pathEnded).to(_ended)
 @_complete.upon(LinkState.gaveUp).to(_ended)
 @_lingering.upon(LinkState.gaveUp).to(_ended)
-def _reportClean(life: LinkState, _: _Nothing) -> LinkAction:
+def _reportClean(state: LinkState, _: _Nothing) -> LinkAction:
     return LinkAction.REPORT_CLEAN
 
 
-@_riding.upon(LinkState.attached).loop()
+@_attached.upon(LinkState.attached).loop()
 @_ended.upon(LinkState.attached).loop()
 @_complete.upon(LinkState.completed).loop()
 @_ended.upon(LinkState.completed).loop()
@@ -131,7 +144,7 @@ def _reportClean(life: LinkState, _: _Nothing) -> LinkAction:
 @_ended.upon(LinkState.pathDied).loop()
 @_ended.upon(LinkState.pathEnded).loop()
 @_ended.upon(LinkState.gaveUp).loop()
-def _ignore(life: LinkState, _: _Nothing) -> LinkAction:
+def _ignore(state: LinkState, _: _Nothing) -> LinkAction:
     return LinkAction.NOTHING
 
 
@@ -140,6 +153,6 @@ _make = _builder.build()
 
 def newLinkState() -> LinkState:
     """
-    The machine of a link on its first path.
+    The state machine of a link that is attached to its first path.
     """
     return _make(_Nothing())

@@ -20,41 +20,41 @@ from punch.link.keepalive import (
 )
 
 
-def beats(
-    pulse: Keepalive, until: float, roundTrip: float | None = None
+def actions(
+    keepalive: Keepalive, until: float, roundTrip: float | None = None
 ) -> list[tuple[float, KeepaliveAction]]:
     """
     What a path that says nothing is asked, and when.
     """
     found: list[tuple[float, KeepaliveAction]] = []
-    while (now := pulse.due(roundTrip)) <= until:
-        beat = pulse.check(now, roundTrip)
-        found.append((round(now, 6), beat))
-        if beat is KeepaliveAction.DIE:
+    while (now := keepalive.due(roundTrip)) <= until:
+        action = keepalive.check(now, roundTrip)
+        found.append((round(now, 6), action))
+        if action is KeepaliveAction.DIE:
             break
     return found
 
 
-def ask(pulse: Keepalive) -> float:
+def ping(keepalive: Keepalive) -> float:
     """
     Wait until it asks.
 
     @return: when that was.
     """
-    now = pulse.due()
-    assert pulse.check(now) is KeepaliveAction.PING
+    now = keepalive.due()
+    assert keepalive.check(now) is KeepaliveAction.PING
     return now
 
 
-def intervals(pulse: Keepalive, count: int) -> list[float]:
+def intervals(keepalive: Keepalive, count: int) -> list[float]:
     """
     Seconds from each answer, which comes at once, to the next question.
     """
     found, before = [], 0.0
     for _ in range(count):
-        now = ask(pulse)
+        now = ping(keepalive)
         found.append(now - before)
-        pulse.received(now, False)
+        keepalive.received(now, False)
         before = now
     return found
 
@@ -73,53 +73,53 @@ def test_dataArrives() -> None:
     Whatever arrives puts the question off; the application's bytes also let the
     next one come soon.
     """
-    pulse = Keepalive(0.0)
-    intervals(pulse, 7)
-    pulse.received(100.0, False)
-    assert pulse.due() == 120
-    assert pulse.isIdle
-    pulse.received(110.0, True)
-    assert pulse.due() == 110 + SOON
-    assert not pulse.isIdle
+    keepalive = Keepalive(0.0)
+    intervals(keepalive, 7)
+    keepalive.received(100.0, False)
+    assert keepalive.due() == 120
+    assert keepalive.isIdle
+    keepalive.received(110.0, True)
+    assert keepalive.due() == 110 + SOON
+    assert not keepalive.isIdle
 
 
 def test_used() -> None:
     """
     What was sent on an idle path is asked after a moment later.
     """
-    pulse = Keepalive(0.0)
-    intervals(pulse, 7)
-    pulse.sent(100.0)
-    assert pulse.due() == 100 + SOON
-    assert not pulse.isIdle
+    keepalive = Keepalive(0.0)
+    intervals(keepalive, 7)
+    keepalive.sent(100.0)
+    assert keepalive.due() == 100 + SOON
+    assert not keepalive.isIdle
 
 
 def test_probed() -> None:
     """
     It can be asked at once; once.
     """
-    pulse = Keepalive(0.0)
-    intervals(pulse, 7)
-    pulse.probe(100.0)
-    assert pulse.due() == 100
-    assert ask(pulse) == 100
-    pulse.probe(100.1)
-    assert pulse.due() == 100 + SUSPICION
-    assert pulse.check(100.1) is KeepaliveAction.NOTHING
+    keepalive = Keepalive(0.0)
+    intervals(keepalive, 7)
+    keepalive.probe(100.0)
+    assert keepalive.due() == 100
+    assert ping(keepalive) == 100
+    keepalive.probe(100.1)
+    assert keepalive.due() == 100 + SUSPICION
+    assert keepalive.check(100.1) is KeepaliveAction.NOTHING
 
 
-def test_doubted() -> None:
+def test_suspected() -> None:
     """
     One that has reason to be doubted is suspected until it answers.
     """
-    pulse = Keepalive(0.0)
-    intervals(pulse, 7)
-    pulse.suspect(100.0)
-    assert pulse.isSuspected
-    assert ask(pulse) == 100
-    assert pulse.isSuspected
-    pulse.received(100.1, False)
-    assert not pulse.isSuspected
+    keepalive = Keepalive(0.0)
+    intervals(keepalive, 7)
+    keepalive.suspect(100.0)
+    assert keepalive.isSuspected
+    assert ping(keepalive) == 100
+    assert keepalive.isSuspected
+    keepalive.received(100.1, False)
+    assert not keepalive.isSuspected
 
 
 @pytest.mark.parametrize("gap", [GAP, PATIENT_GAP])
@@ -129,9 +129,9 @@ def test_silence(gap: float) -> None:
     dead after that: within ten seconds where another path can be had, else within
     a minute, from whenever it was asked last.
     """
-    pulse = Keepalive(0.0)
-    pulse.gap = gap
-    assert beats(pulse, 1000.0) == [
+    keepalive = Keepalive(0.0)
+    keepalive.gap = gap
+    assert actions(keepalive, 1000.0) == [
         (SOON, KeepaliveAction.PING),
         (SOON + SUSPICION, KeepaliveAction.SUSPECT),
         (round(SOON + gap, 6), KeepaliveAction.PING),
@@ -146,14 +146,14 @@ def test_answersAtLast() -> None:
     """
     An answer ends all suspicion, and the counting begins anew.
     """
-    pulse = Keepalive(0.0)
-    pulse.gap = GAP
-    asked = beats(pulse, 8.0)
+    keepalive = Keepalive(0.0)
+    keepalive.gap = GAP
+    asked = actions(keepalive, 8.0)
     assert len(asked) == 4
-    assert pulse.isSuspected
-    pulse.received(8.0, False)
-    assert not pulse.isSuspected
-    assert beats(pulse, 1000.0)[0] == (8.0 + 2 * SOON, KeepaliveAction.PING)
+    assert keepalive.isSuspected
+    keepalive.received(8.0, False)
+    assert not keepalive.isSuspected
+    assert actions(keepalive, 1000.0)[0] == (8.0 + 2 * SOON, KeepaliveAction.PING)
 
 
 def test_longRoundTrip() -> None:
@@ -161,9 +161,9 @@ def test_longRoundTrip() -> None:
     A path is not suspected before four of its round trips have passed.
     """
     for roundTrip, suspected in ((0.02, 0.5), (0.25, 1.0), (0.5, 2.0), (1.0, 4.0)):
-        pulse = Keepalive(0.0)
-        pulse.gap = GAP
-        when = {beat: at for at, beat in beats(pulse, 100.0, roundTrip)}
+        keepalive = Keepalive(0.0)
+        keepalive.gap = GAP
+        when = {action: at for at, action in actions(keepalive, 100.0, roundTrip)}
         assert when[KeepaliveAction.SUSPECT] == SOON + suspected
         assert when[KeepaliveAction.DIE] == pytest.approx(SOON + PINGS * GAP)
     assert SUSPICION == 0.5
@@ -179,26 +179,26 @@ def test_longRoundTrip() -> None:
     ),
     st.sampled_from([GAP, PATIENT_GAP]),
 )
-def test_anything(course: list[tuple[float, str]], gap: float) -> None:
+def test_anything(happenings: list[tuple[float, str]], gap: float) -> None:
     """
     Whatever was before: left alone, a path is dead not later than the longest
     interval and three gaps after, and was asked three times since it was heard.
     """
-    pulse, now, asked = Keepalive(0.0), 0.0, 0
-    pulse.gap = gap
-    for pause, what in course:
+    keepalive, now, asked = Keepalive(0.0), 0.0, 0
+    keepalive.gap = gap
+    for pause, what in happenings:
         now += pause
         if what in ("data", "answer"):
-            pulse.received(now, what == "data")
+            keepalive.received(now, what == "data")
             asked = 0
         elif what == "check":
-            beat = pulse.check(now)
-            asked += beat is KeepaliveAction.PING
-            if beat is KeepaliveAction.DIE:
+            action = keepalive.check(now)
+            asked += action is KeepaliveAction.PING
+            if action is KeepaliveAction.DIE:
                 assert asked == PINGS
                 return
         else:
-            getattr(pulse, what)(now)
-    rest = beats(pulse, now + IDLE + PINGS * gap + 0.001)
+            getattr(keepalive, what)(now)
+    rest = actions(keepalive, now + IDLE + PINGS * gap + 0.001)
     assert rest[-1][1] is KeepaliveAction.DIE
-    assert asked + [beat for _, beat in rest].count(KeepaliveAction.PING) == PINGS
+    assert asked + [action for _, action in rest].count(KeepaliveAction.PING) == PINGS

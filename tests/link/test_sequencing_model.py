@@ -100,10 +100,10 @@ class Side:
 
     def __init__(self, role: Role) -> None:
         self.role = role
-        self.continuity = Sequencing(role, LINK, SECRET, LIMITS)
+        self.sequencing = Sequencing(role, LINK, SECRET, LIMITS)
         self.paths: dict[Wire, Held] = {}
         self.now = 100.0
-        self.written = 0
+        self.buffer = 0
         self.hasFinished = False
         self.delivered = 0
         self.heardEnd = False
@@ -117,16 +117,16 @@ class Side:
         """
         pieces = []
         for size in sizes:
-            pieces.append(TEXTS[self.role][self.written :][:size])
-            self.written += len(pieces[-1])
-        self.continuity.write(pieces)
+            pieces.append(TEXTS[self.role][self.buffer :][:size])
+            self.buffer += len(pieces[-1])
+        self.sequencing.write(pieces)
 
     def finish(self) -> None:
         """
         Write no more.
         """
         self.hasFinished = True
-        self.continuity.finish()
+        self.sequencing.finish()
 
     def take(self, most: int) -> None:
         """
@@ -134,7 +134,7 @@ class Side:
         """
         taken = min(most, self.untaken)
         self.untaken -= taken
-        self.continuity.taken(taken)
+        self.sequencing.taken(taken)
         self.settle()
 
     # Paths.
@@ -144,7 +144,7 @@ class Side:
         The path to send on.
         """
         for wire, held in self.paths.items():
-            if held.generation == self.continuity.current is not None:
+            if held.generation == self.sequencing.current is not None:
                 return wire
         return None
 
@@ -154,7 +154,7 @@ class Side:
         """
         self.paths[wire] = held = Held(None, Decoder())
         if self.role is Role.DIALER:
-            held.generation, wire.attach = self.continuity.attach(wire.binding)
+            held.generation, wire.attach = self.sequencing.attach(wire.binding)
             self.send(wire, encode(Type.ATTACH, wire.attach))
 
     def end(self, wire: Wire) -> None:
@@ -173,7 +173,7 @@ class Side:
         held = self.paths.pop(wire)
         if held.generation is None:
             return
-        for older in self.continuity.pathLost(held.generation):
+        for older in self.sequencing.pathLost(held.generation):
             self.endGeneration(older)
 
     def endGeneration(self, generation: int) -> None:
@@ -197,7 +197,7 @@ class Side:
         """
         wire = self.current()
         for number in range(most):
-            piece = self.continuity.nextPiece()
+            piece = self.sequencing.nextPiece()
             if piece is None:
                 return number > 0
             assert wire is not None
@@ -213,8 +213,8 @@ class Side:
         Send an ACK if we owe one.
         """
         wire = self.current()
-        if wire is not None and self.continuity.isAckOwed:
-            self.send(wire, encode(Type.ACK, self.continuity.acknowledgment()))
+        if wire is not None and self.sequencing.isAckOwed:
+            self.send(wire, encode(Type.ACK, self.sequencing.acknowledgment()))
 
     def ping(self) -> None:
         """
@@ -228,9 +228,9 @@ class Side:
         """
         What follows from whatever happened.
         """
-        if self.continuity.isAckDue:
+        if self.sequencing.isAckDue:
             self.acknowledge()
-        for generation in self.continuity.drained:
+        for generation in self.sequencing.drained:
             self.endGeneration(generation)
 
     # What comes.
@@ -250,26 +250,26 @@ class Side:
         """
         Obey one record.
         """
-        continuity = self.continuity
+        sequencing = self.sequencing
         if isinstance(record, Control) and record.type is Type.ATTACH:
             self.attach(wire, held, record.payload)
             return
         generation = held.generation
         assert generation is not None
         if isinstance(record, bytes):
-            self.hear(continuity.dataReceived(generation, record))
+            self.hear(sequencing.dataReceived(generation, record))
         elif record.type is Type.ATTACHED:
             payload = record.payload
-            if not continuity.attachedReceived(generation, payload, wire.binding):
+            if not sequencing.attachedReceived(generation, payload, wire.binding):
                 self.end(wire)
         elif record.type is Type.CLOSE:
-            self.hearEnd(continuity.closeReceived(generation))
+            self.hearEnd(sequencing.closeReceived(generation))
         elif record.type is Type.SKIP:
-            continuity.skipReceived(generation, record.payload)
+            sequencing.skipReceived(generation, record.payload)
         elif record.type is Type.PING:
-            self.send(wire, encode(Type.PONG, continuity.pong(generation)))
+            self.send(wire, encode(Type.PONG, sequencing.pong(generation)))
         else:
-            continuity.ackReceived(generation, record.payload, self.now)
+            sequencing.ackReceived(generation, record.payload, self.now)
 
     def hear(self, fresh: bytes) -> None:
         """
@@ -293,7 +293,7 @@ class Side:
         The other side wants this path to be the one.
         """
         try:
-            number, answer = self.continuity.attachReceived(payload, wire.binding)
+            number, answer = self.sequencing.attachReceived(payload, wire.binding)
         except Stale:
             self.end(wire)
         else:
@@ -345,7 +345,7 @@ class Meeting(RuleBasedStateMachine):
         One writes, and its path takes some of that.
         """
         side = self.sides[role]
-        if not side.hasFinished and side.written < MOST - 200:
+        if not side.hasFinished and side.buffer < MOST - 200:
             side.write(sizes)
         side.pump(most)
 
@@ -355,8 +355,8 @@ class Meeting(RuleBasedStateMachine):
         One writes as much as it should.
         """
         side = self.sides[role]
-        while not side.hasFinished and not side.continuity.isFull:
-            if side.written > MOST - 200:
+        while not side.hasFinished and not side.sequencing.isFull:
+            if side.buffer > MOST - 200:
                 break
             side.write([13])
         side.pump(most)
@@ -397,7 +397,7 @@ class Meeting(RuleBasedStateMachine):
         One wants to know whether its path lives, and how long a round trip is.
         """
         self.sides[role].ping()
-        self.sides[role].continuity.measured(seconds)
+        self.sides[role].sequencing.measured(seconds)
         for each in self.sides.values():
             each.now += passed
 
@@ -540,7 +540,7 @@ class Meeting(RuleBasedStateMachine):
         if how == "repeat":
             self.repeat(pick)
         elif how == "answer":
-            dialer = self.sides[Role.DIALER].continuity
+            dialer = self.sides[Role.DIALER].sequencing
             with pytest.raises(ProtocolViolation):
                 dialer.attachedReceived(1 + pick, bytes([at]) * 60, b"binding")
         else:
@@ -552,14 +552,14 @@ class Meeting(RuleBasedStateMachine):
         """
         One skips more than it was told of, or goes back.
         """
-        continuity = self.sides[role].continuity
-        positions = dict(continuity._positions)
+        sequencing = self.sides[role].sequencing
+        positions = dict(sequencing._positions)
         for generation, position in positions.items():
-            wrong = continuity._told + beyond if isAhead else position - beyond
+            wrong = sequencing._told + beyond if isAhead else position - beyond
             if wrong >= 0:
                 with pytest.raises(ProtocolViolation):
-                    continuity.skipReceived(generation, encodeOffset(wrong))
-        assert continuity._positions == positions
+                    sequencing.skipReceived(generation, encodeOffset(wrong))
+        assert sequencing._positions == positions
 
     def summary(self) -> list[object]:
         """
@@ -567,7 +567,7 @@ class Meeting(RuleBasedStateMachine):
         """
         return [
             (each.current, each.sent, each.outstanding, each._sendBuffer.cursor)
-            for each in (side.continuity for side in self.sides.values())
+            for each in (side.sequencing for side in self.sides.values())
         ]
 
     def forge(self, pick: int, how: str, at: int) -> None:
@@ -584,13 +584,13 @@ class Meeting(RuleBasedStateMachine):
             "flip": flipped(attach.toBytes(SECRET, binding), at),
         }[how]
         with pytest.raises(ProtocolViolation):
-            self.sides[Role.LISTENER].continuity.attachReceived(payload, binding)
+            self.sides[Role.LISTENER].sequencing.attachReceived(payload, binding)
 
     def repeat(self, pick: int) -> None:
         """
         An ATTACH that has been obeyed or overtaken comes again.
         """
-        listener = self.sides[Role.LISTENER].continuity
+        listener = self.sides[Role.LISTENER].sequencing
         for wire in self.wires[: listener._newest][-1 - pick :]:
             with pytest.raises(Stale):
                 listener.attachReceived(wire.attach, wire.binding)
@@ -604,10 +604,10 @@ class Meeting(RuleBasedStateMachine):
         """
         for role, side in self.sides.items():
             other = self.sides[role.other]
-            assert side.delivered <= other.written
+            assert side.delivered <= other.buffer
             if side.heardEnd:
                 assert other.hasFinished
-                assert side.delivered == other.written
+                assert side.delivered == other.buffer
 
     @invariant()
     def bounded(self) -> None:
@@ -615,13 +615,13 @@ class Meeting(RuleBasedStateMachine):
         Neither side holds more than it may, and no more than it has to.
         """
         for side in self.sides.values():
-            continuity = side.continuity
-            written = continuity._sendBuffer
-            assert written.sent - written.acknowledged <= written.bound
-            assert continuity.outstanding <= written.bound <= LIMITS.maximum
+            sequencing = side.sequencing
+            buffer = sequencing._sendBuffer
+            assert buffer.sent - buffer.acknowledged <= buffer.bound
+            assert sequencing.outstanding <= buffer.bound <= LIMITS.maximum
             assert side.untaken <= LIMITS.maximum
-            kept = sum(size for _, size, _ in [*written._kept, *written._unsent])
-            needed = written.total - min(written.acknowledged, written.cursor)
+            kept = sum(size for _, size, _ in [*buffer._kept, *buffer._unsent])
+            needed = buffer.total - min(buffer.acknowledged, buffer.cursor)
             assert kept < needed + LIMITS.together
 
     @invariant()
@@ -630,7 +630,7 @@ class Meeting(RuleBasedStateMachine):
         Who believes to be complete is right about both directions.
         """
         for role, side in self.sides.items():
-            if side.continuity.isComplete:
+            if side.sequencing.isComplete:
                 assert side.heardEnd
                 assert side.untaken == 0
                 assert self.sides[role.other].heardEnd
@@ -647,13 +647,13 @@ class Meeting(RuleBasedStateMachine):
         for role, side in self.sides.items():
             other = self.sides[role.other]
             assert side.current() is last
-            assert side.delivered == other.written
+            assert side.delivered == other.buffer
             assert side.heardEnd is other.hasFinished
             assert list(side.paths) == [last]
-            assert not side.continuity._sendBuffer._kept
-            assert not side.continuity.isAckOwed
+            assert not side.sequencing._sendBuffer._kept
+            assert not side.sequencing.isAckOwed
             bothFinished = side.hasFinished and other.hasFinished
-            assert side.continuity.isComplete is bothFinished
+            assert side.sequencing.isComplete is bothFinished
 
     def step(self) -> bool:
         """
@@ -669,7 +669,7 @@ class Meeting(RuleBasedStateMachine):
                 elif wire.isCut:
                     self.notice(wire, role)
                 happened |= bool(data) or wire.isCut
-            happened |= side.untaken > 0 or side.continuity.isAckOwed
+            happened |= side.untaken > 0 or side.sequencing.isAckOwed
             side.take(MOST)
             side.acknowledge()
         return happened
