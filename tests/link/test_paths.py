@@ -5,16 +5,17 @@ that go on over one path after another.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 from unittest import mock
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IPullProducer, IPushProducer
 from zope.interface import implementer
 
-from punch.errors import Aborted, PathLost, ProtocolViolation
+from punch.errors import Aborted, PathLost
 from punch.events import PathChanged, Resumed, Suspended
 from punch.ice.candidate import Kind
 from punch.link.attach import Attach
@@ -22,7 +23,7 @@ from punch.link.errors import ResumeExpired, UnknownLink
 from punch.link.interfaces import Want
 from punch.link.keepalive import SOON, SUSPICION
 from punch.link.path import FAREWELL, Path
-from punch.link.records import Type, encode, encodeHeader, encodeOffset
+from punch.link.records import Type, encode, encodeHeader
 from punch.link.sendbuffer import DEFAULT_LIMITS
 from punch.link.suspension import COURTESY
 from punch.link.transport import LINGER
@@ -33,7 +34,7 @@ from tests.support.programs import HalfCloser, Pusher, Recorder
 BOUND = DEFAULT_LIMITS.initial
 
 
-class CourseTestCase(PunchTestCase):
+class PathsTestCase(PunchTestCase):
     """
     The two ends of a durable link in memory.
     """
@@ -50,7 +51,7 @@ class CourseTestCase(PunchTestCase):
         """
         self.couple = Couple(**options)
         self.dialers, self.listeners = self.couple.links
-        self.run_ = self.couple.run
+        self.advance = self.couple.run
         self.hosts = self.couple.pair.hosts
 
     def assertClean(self) -> None:
@@ -66,8 +67,8 @@ class CourseTestCase(PunchTestCase):
         See how the two ends have ended, and that nothing is left after a while.
         """
         assert [type(each) for each in self.couple.ends()] == list(kinds)
-        self.couple.isSeeking = False
-        self.run_(10)
+        self.couple.findsPaths = False
+        self.advance(10)
         assert self.couple.isQuiet()
 
     def assertContent(self, made: list[Talker]) -> None:
@@ -75,7 +76,7 @@ class CourseTestCase(PunchTestCase):
         See that two who talked heard all, once, in order.
         """
         self.assertClean()
-        assert [each.isContent for each in made] == [True, True]
+        assert [each.hasHeardAll for each in made] == [True, True]
 
     def wants(self) -> list[Want]:
         """
@@ -91,7 +92,7 @@ class CourseTestCase(PunchTestCase):
         assert current is not None
         return current
 
-    def unjoined(self) -> tuple[Path, Path]:
+    def newPaths(self) -> tuple[Path, Path]:
         """
         Another path, of which no link knows.
         """
@@ -105,12 +106,12 @@ class CourseTestCase(PunchTestCase):
         return self.couple.links[end].addPath(self.couple.pair.selected(path, kind))
 
 
-class ResumeTests(CourseTestCase):
+class ResumeTests(PathsTestCase):
     """
     Paths that die, one after another.
     """
 
-    def test_breaks(self) -> None:
+    def test_broken(self) -> None:
         """
         However and whenever a path breaks in the midst of transfers both ways: on
         another all goes on, and arrives once, in order, to a clean end.
@@ -119,15 +120,15 @@ class ResumeTests(CourseTestCase):
             self.make()
             random = Random(seed)
             made = talkers(self.couple, random, 0, 400_000)
-            self.run_(random.uniform(0.0, 0.4))
+            self.advance(random.uniform(0.0, 0.4))
             breaks = self.couple.breaks()
             breaks[seed % len(breaks)]()
-            self.run_(random.uniform(0.0, 1.0))
+            self.advance(random.uniform(0.0, 1.0))
             breaks[random.randrange(len(breaks))]()
             with self.subTest(seed=seed):
                 self.assertContent(made)
 
-    def test_cuts(self) -> None:
+    def test_cut(self) -> None:
         """
         The same for paths that fall silent, for a short or a long time.
         """
@@ -135,7 +136,7 @@ class ResumeTests(CourseTestCase):
             self.make()
             random = Random(seed)
             made = talkers(self.couple, random, 400_000, 700_000)
-            self.run_(random.uniform(0.0, 0.4))
+            self.advance(random.uniform(0.0, 0.4))
             self.couple.cut(random.choice((0.5, 5.0, 30.0)))
             with self.subTest(seed=seed):
                 self.assertContent(made)
@@ -145,9 +146,9 @@ class ResumeTests(CourseTestCase):
         Who has lost its path says so, why, and when it goes on.
         """
         self.couple.start()
-        self.run_()
+        self.advance()
         self.hosts[0].reset()
-        self.run_(5)
+        self.advance(5)
         for events in self.couple.events:
             suspended, resumed = events
             assert suspended == Suspended("path-lost")
@@ -162,18 +163,18 @@ class ResumeTests(CourseTestCase):
         dead in less than ten; by both ends.
         """
         dialer, _ = self.couple.start()
-        self.run_(300)
-        self.couple.isSeeking = False
+        self.advance(300)
+        self.couple.findsPaths = False
         dialer.transport.write(b"x")
-        self.run_(0.02)
+        self.advance(0.02)
         self.hosts[0].cut()
         dialer.transport.write(b"y")
-        self.run_(SOON + SUSPICION - 0.03)
+        self.advance(SOON + SUSPICION - 0.03)
         assert self.wants()[0] is Want.NOTHING
-        self.run_(0.13)
+        self.advance(0.13)
         assert self.wants() == [Want.ANOTHER, Want.ANOTHER]
         assert self.couple.current(0) is not None
-        self.run_(9.8 - SOON - SUSPICION)
+        self.advance(9.8 - SOON - SUSPICION)
         for events in self.couple.events:
             assert events == [Suspended("path-silent")]
 
@@ -182,10 +183,10 @@ class ResumeTests(CourseTestCase):
         One that is not used is missed later, but is.
         """
         self.couple.start()
-        self.run_(300)
-        self.couple.isSeeking = False
+        self.advance(300)
+        self.couple.findsPaths = False
         self.hosts[0].cut()
-        self.run_(30)
+        self.advance(30)
         for events in self.couple.events:
             assert events == [Suspended("path-silent")]
 
@@ -194,15 +195,15 @@ class ResumeTests(CourseTestCase):
         Who has reason to doubt can ask at once.
         """
         self.couple.start()
-        self.run_(300)
-        self.couple.isSeeking = False
+        self.advance(300)
+        self.couple.findsPaths = False
         self.hosts[0].cut()
         self.dialers.probe(False)
-        self.run_(SUSPICION - 0.1)
+        self.advance(SUSPICION - 0.1)
         assert self.wants()[0] is Want.NOTHING
-        self.run_(0.2)
+        self.advance(0.2)
         assert self.wants()[0] is Want.ANOTHER
-        self.run_(9)
+        self.advance(9)
         assert self.couple.named(0) == ["suspended"]
         self.dialers.probe(False)
 
@@ -211,11 +212,11 @@ class ResumeTests(CourseTestCase):
         Who has much reason looks for another at once, until the path answers.
         """
         self.couple.start()
-        self.couple.isSeeking = False
-        self.run_(300)
+        self.couple.findsPaths = False
+        self.advance(300)
         self.dialers.probe(True)
         assert self.wants() == [Want.ANOTHER, Want.NOTHING]
-        self.run_(0.1)
+        self.advance(0.1)
         assert self.wants() == [Want.NOTHING, Want.NOTHING]
         assert self.couple.events == ([], [])
 
@@ -224,14 +225,14 @@ class ResumeTests(CourseTestCase):
         The round trip is that of each question and its own answer, even if the next
         question is older than that; nobody can give answers without a question.
         """
-        self.couple.isSeeking = False
+        self.couple.findsPaths = False
         sequencing = self.listeners._paths._sequencing
         self.pathOf(0).send(Type.PONG, bytes(8))
-        self.run_(0.1)
+        self.advance(0.1)
         assert sequencing.roundTrip is None
         for host in self.hosts:
             host.latency = 0.8
-        self.run_(30)
+        self.advance(30)
         assert sequencing.roundTrip is not None
         assert 3.19 < sequencing.roundTrip < 3.3
         assert self.couple.ends() == [..., ...]
@@ -242,20 +243,20 @@ class ResumeTests(CourseTestCase):
         once nothing is missing.
         """
         dialer, listener = self.couple.start()
-        self.run_()
+        self.advance()
         # What is under way on the old path stays there.
         old = self.pathOf(0)
         tls: Any = old.transport
         tls.transport.pauseProducing()
         dialer.transport.write(b"before")
         listener.transport.write(b"back")
-        self.run_(3)
+        self.advance(3)
         dialer.transport.write(b" after")
-        self.run_()
+        self.advance()
         assert (dialer.received, listener.received) == (b"back", b"before after")
         assert self.couple.events[0] == [PathChanged("direct", "direct", "path-silent")]
         assert self.pathOf(0) is not old
-        self.run_(15)
+        self.advance(15)
         assert len(self.couple.network.openSockets()) == 2
         assert self.couple.named(0) == ["path"]
 
@@ -264,13 +265,13 @@ class ResumeTests(CourseTestCase):
         A path that answers again is doubted no more.
         """
         dialer, listener = self.couple.start()
-        self.run_()
-        self.couple.isSeeking = False
+        self.advance()
+        self.couple.findsPaths = False
         self.couple.cut(3.0)
         dialer.transport.write(b"x")
-        self.run_(2.9)
+        self.advance(2.9)
         assert self.wants()[0] is Want.ANOTHER
-        self.run_(5)
+        self.advance(5)
         assert self.wants()[0] is Want.NOTHING
         assert listener.received == b"x"
         assert self.couple.events == ([], [])
@@ -286,13 +287,13 @@ class ResumeTests(CourseTestCase):
             assert isinstance(listener, HalfCloser)
             dialer.transport.write(b"question")
             dialer.transport.loseWriteConnection()
-            self.run_(step * 0.02)
+            self.advance(step * 0.02)
             self.hosts[0].reset()
-            self.run_(5)
+            self.advance(5)
             assert (dialer.ended, listener.ended) == (["write"], ["read"])
             listener.transport.write(b"answer")
             self.hosts[0].reset()
-            self.run_(5)
+            self.advance(5)
             listener.transport.write(b" and more")
             listener.transport.loseWriteConnection()
             self.assertClean()
@@ -311,9 +312,9 @@ class ResumeTests(CourseTestCase):
         early.transport.write(b"early")
         for _ in range(3):
             self.hosts[0].reset()
-            self.run_(3)
+            self.advance(3)
         self.listeners.start(late := Recorder())
-        self.run_()
+        self.advance()
         assert late.received == b"early"
 
     def test_address(self) -> None:
@@ -323,80 +324,64 @@ class ResumeTests(CourseTestCase):
         self.couple.start()
         before = self.dialers.getPeer()
         self.hosts[0].reset()
-        self.run_(0.1)
+        self.advance(0.1)
         assert self.dialers.getPeer() == before
-        self.run_(5)
+        self.advance(5)
         assert self.dialers.getPeer().port != before.port
         assert self.dialers.getPeer() == self.listeners.getHost()
 
-    def test_triedTwice(self) -> None:
+    def test_twoAtOnce(self) -> None:
         """
-        Of two paths at once the newer one is taken, and the other dropped.
+        Of two paths at once the newer one is taken, and the other dropped, in whatever
+        order they come to the listener, and whether the link has another or not.
         """
-        self.couple.start()
-        self.couple.isSeeking = False
-        self.run_()
-        self.hosts[0].reset()
-        one, two, answers = self.askedTwice()
-        answers += [self.addPath(1, one[1]), self.addPath(1, two[1])]
-        self.run_()
-        taken = [self.successResultOf(each) for each in answers]
-        assert taken == [False, True, True, True]
-        self.assertJoined(two)
-
-    def askedTwice(self) -> tuple[Any, Any, list[Any]]:
-        """
-        The dialer attaches two paths, one after the other.
-
-        @return: both, and its answers.
-        """
-        self.run_()
-        one, two = self.unjoined(), self.unjoined()
-        answers = [self.addPath(0, one[0]), self.addPath(0, two[0])]
-        self.run_()
-        return one, two, answers
+        for isSuspended in (False, True):
+            for first in (0, 1):
+                self.make()
+                self.couple.start()
+                self.couple.findsPaths = False
+                self.advance()
+                if isSuspended:
+                    self.hosts[0].reset()
+                    self.advance()
+                pairs = self.newPaths(), self.newPaths()
+                answers = [self.addPath(0, pair[0]) for pair in pairs]
+                self.advance()
+                answers += [self.addPath(1, pairs[n][1]) for n in (first, 1 - first)]
+                self.advance()
+                taken = [self.successResultOf(each) for each in answers]
+                # The listener moves to the older one if that comes first.
+                assert taken == [False, True, True, not first]
+                self.assertJoined(pairs[1])
 
     def assertJoined(self, paths: tuple[Path, Path]) -> None:
         """
         See that a link goes on by a path, and by that alone.
         """
-        self.run_(5)
+        self.advance(5)
         assert (self.pathOf(0), self.pathOf(1)) == paths
         assert len(self.couple.network.openSockets()) == 2
         self.dialers.write(b"there")
         self.listeners.write(b"back")
-        self.run_()
+        self.advance()
         assert (self.dialers.received, self.listeners.received) == (4, 5)
-
-    def test_stale(self) -> None:
-        """
-        An older attach that comes after a newer one is dropped.
-        """
-        self.couple.start()
-        self.couple.isSeeking = False
-        one, two, answers = self.askedTwice()
-        answers += [self.addPath(1, two[1]), self.addPath(1, one[1])]
-        self.run_()
-        taken = [self.successResultOf(each) for each in answers]
-        assert taken == [False, True, True, False]
-        self.assertJoined(two)
 
     def test_overtaken(self) -> None:
         """
         A link that got a path while it was looking at another goes by the newer.
         """
         self.couple.start()
-        self.couple.isSeeking = False
-        self.run_()
-        one, two = self.unjoined(), self.unjoined()
+        self.couple.findsPaths = False
+        self.advance()
+        one, two = self.newPaths(), self.newPaths()
         self.addPath(0, one[0])
-        self.run_()
+        self.advance()
         self.addPath(1, one[1])
-        self.run_(0.01)
+        self.advance(0.01)
         self.addPath(0, two[0])
-        self.run_()
+        self.advance()
         self.addPath(1, two[1])
-        self.run_()
+        self.advance()
         self.assertJoined(two)
 
     def test_deadCandidate(self) -> None:
@@ -404,16 +389,16 @@ class ResumeTests(CourseTestCase):
         A path that dies before it is attached, or never is, changes nothing.
         """
         self.couple.start()
-        self.couple.isSeeking = False
-        self.run_()
+        self.couple.findsPaths = False
+        self.advance()
         current = self.pathOf(0), self.pathOf(1)
-        dead, silent = self.unjoined(), self.unjoined()
+        dead, silent = self.newPaths(), self.newPaths()
         dead[1].abort()
         answers = [self.addPath(0, each[0]) for each in (dead, silent)]
-        self.run_()
+        self.advance()
         assert self.successResultOf(answers[0]) is False
         self.waiting(answers[1])
-        self.run_(20)
+        self.advance(20)
         assert self.successResultOf(answers[1]) is False
         assert (self.pathOf(0), self.pathOf(1)) == current
         assert self.couple.events == ([], [])
@@ -426,19 +411,19 @@ class ResumeTests(CourseTestCase):
         for step in range(24):
             self.make()
             made = talkers(self.couple, Random(step), 200_000, 300_000)
-            self.run_(0.2)
+            self.advance(0.2)
             joining = Deferred.fromCoroutine(self.couple.join())
             joining.addErrback(lambda failure: failure)
             if step % 2:
                 self.couple.abort(0)
-            self.run_(0.2 + 0.01 * (step // 2))
+            self.advance(0.2 + 0.01 * (step // 2))
             self.hosts[step % 3 % 2].reset()
             with self.subTest(step=step):
                 self.assertContent(made)
             joining.addErrback(lambda _: None)
 
 
-class UpgradeTests(CourseTestCase):
+class UpgradeTests(PathsTestCase):
     """
     From a relayed path to a direct one.
     """
@@ -462,11 +447,11 @@ class UpgradeTests(CourseTestCase):
             assert self.dialers.getPeer().path == "relayed"
             old = self.couple.current(0)
             assert old is not None
-            self.run_(seed * 0.02)
+            self.advance(seed * 0.02)
             assert self.couple.joined()
             assert self.wants() == [Want.NOTHING, Want.NOTHING]
             assert self.dialers.getPeer().path == "direct"
-            self.run_(3)
+            self.advance(3)
             assert old.isOver
             with self.subTest(seed=seed):
                 self.assertContent(made)
@@ -480,14 +465,14 @@ class UpgradeTests(CourseTestCase):
         dialer, listener = self.couple.start()
         listener.transport.pauseProducing()
         dialer.transport.write(b"old")
-        self.run_()
+        self.advance()
         old = self.couple.current(0)
         assert old is not None
         assert self.couple.joined()
-        self.run_(30)
+        self.advance(30)
         assert not old.isOver
         listener.transport.resumeProducing()
-        self.run_()
+        self.advance()
         assert old.isOver
         assert listener.received == b"old"
         assert len(self.couple.network.openSockets()) == 2
@@ -499,24 +484,24 @@ class UpgradeTests(CourseTestCase):
         """
         for end in (0, 1):
             self.make(kind=Kind.RELAYED)
-            self.couple.isSeeking = False
+            self.couple.findsPaths = False
             dialer, listener = self.couple.start()
             listener.transport.pauseProducing()
             dialer.transport.write(b"old")
-            self.run_()
+            self.advance()
             old = self.couple.current(end)
             assert old is not None
             assert self.couple.joined()
             self.couple.abort(end)
-            self.run_(0.001)
+            self.advance(0.001)
             assert old.isOver
-            self.run_()
+            self.advance()
             assert self.wants() == [Want.ANOTHER, Want.ANOTHER]
             assert self.couple.network.openSockets() == []
-            self.couple.isSeeking = True
+            self.couple.findsPaths = True
             assert self.couple.joined()
             listener.transport.resumeProducing()
-            self.run_()
+            self.advance()
             assert listener.received == b"old"
 
     def test_bothWays(self) -> None:
@@ -529,9 +514,9 @@ class UpgradeTests(CourseTestCase):
         tls: Any = old.transport
         tls.transport.pauseProducing()
         listener.transport.write(b"old")
-        self.couple.isSeeking = False
+        self.couple.findsPaths = False
         assert self.couple.joined()
-        self.run_()
+        self.advance()
         assert dialer.received == b"old"
         assert len(self.couple.network.openSockets()) <= 3
 
@@ -540,11 +525,11 @@ class UpgradeTests(CourseTestCase):
         There is no gap: bytes come in at each moment of the change.
         """
         made = talkers(self.couple, Random(1), 800_000, 900_000, 2_000)
-        self.run_()
+        self.advance()
         joining = Deferred.fromCoroutine(self.couple.join())
         for _ in range(20):
             before = [each.heard for each in made]
-            self.run_(0.1)
+            self.advance(0.1)
             assert all(each.heard > was for each, was in zip(made, before, strict=True))
         assert self.successResultOf(joining)
 
@@ -559,42 +544,30 @@ class UpgradeTests(CourseTestCase):
         tls: Any = old.transport
         tls.transport.pauseProducing()
         dialer.transport.write(b"x" * 400_000)
-        self.run_()
-        paths = self.unjoined()
+        self.advance()
+        paths = self.newPaths()
         self.addPath(0, paths[0])
         path = paths[0]
         path.pauseProducing()
         self.addPath(1, paths[1])
-        self.run_()
+        self.advance()
         assert self.couple.current(0) is path
         sequencing = self.dialers._paths._sequencing
         assert sequencing._sendBuffer.cursor == len(listener.received) == 0
         tls.transport.resumeProducing()
-        self.run_()
+        self.advance()
         assert sequencing._sendBuffer.cursor == 0
         taken = sequencing.acknowledged
         assert taken == len(listener.received) > 16 << 10
         with mock.patch.object(path, "sendData", wraps=path.sendData) as sendData:
             path.resumeProducing()
-            self.run_()
+            self.advance()
         sent = [len(piece) for call in sendData.mock_calls for piece in call.args]
         assert sum(sent) == 400_000 - taken
         dialer.transport.loseWriteConnection()
         listener.transport.loseWriteConnection()
         self.assertClean()
         assert listener.received == b"x" * 400_000
-
-    def test_skipsWrongly(self) -> None:
-        """
-        A path on which the peer leaves out what it was never told of is ended.
-        """
-        self.couple.start()
-        self.couple.isSeeking = False
-        self.pathOf(0).send(Type.SKIP, encodeOffset(1))
-        self.run_()
-        ended = self.couple.ends()[1]
-        assert isinstance(ended, ProtocolViolation)
-        assert "SKIP from 0 to 1" in str(ended)
 
     def test_oldDies(self) -> None:
         """
@@ -603,11 +576,11 @@ class UpgradeTests(CourseTestCase):
         for step in range(12):
             self.make(kind=Kind.RELAYED)
             made = talkers(self.couple, Random(step), 400_000, 600_000)
-            self.run_(0.2)
+            self.advance(0.2)
             old = self.couple.current(step % 2)
             assert old is not None
             Deferred.fromCoroutine(self.couple.join())
-            self.run_(0.25 + step * 0.01)
+            self.advance(0.25 + step * 0.01)
             old.abort()
             with self.subTest(step=step):
                 self.assertContent(made)
@@ -617,11 +590,11 @@ class UpgradeTests(CourseTestCase):
         A link whose direct path died goes on by a relay, and says so.
         """
         self.make()
-        self.couple.isSeeking = False
+        self.couple.findsPaths = False
         self.couple.start()
-        self.run_()
+        self.advance()
         self.hosts[0].reset()
-        self.run_()
+        self.advance()
         assert self.couple.joined(Kind.RELAYED)
         resumed = self.couple.events[0][-1]
         assert isinstance(resumed, Resumed)
@@ -629,7 +602,7 @@ class UpgradeTests(CourseTestCase):
         assert self.wants()[0] is Want.BETTER
 
 
-class EndTests(CourseTestCase):
+class EndTests(PathsTestCase):
     """
     How durable links end.
     """
@@ -639,7 +612,7 @@ class EndTests(CourseTestCase):
         Both sides are about to end.
         """
         protocols = self.couple.start(Recorder)
-        self.run_()
+        self.advance()
         for each in protocols:
             each.transport.write(b"last")
         protocols[0].transport.loseConnection()
@@ -653,7 +626,7 @@ class EndTests(CourseTestCase):
         for step in range(60):
             self.make()
             protocols = self.cleanEnd()
-            self.run_(step * 0.005)
+            self.advance(step * 0.005)
             breaks = self.couple.breaks()
             breaks[step % len(breaks)]()
             with self.subTest(step=step):
@@ -670,7 +643,7 @@ class EndTests(CourseTestCase):
         for step in range(30):
             self.make()
             protocols = self.cleanEnd()
-            self.run_(step * 0.01)
+            self.advance(step * 0.01)
             self.couple.cut(3.0)
             with self.subTest(step=step):
                 self.assertClean()
@@ -685,20 +658,20 @@ class EndTests(CourseTestCase):
         for step in range(0, 40, 2):
             self.make()
             self.cleanEnd()
-            self.run_(step * 0.01)
+            self.advance(step * 0.01)
             for each in self.hosts:
                 each.cut()
-            self.run_(FAREWELL + COURTESY + 10.0)
+            self.advance(FAREWELL + COURTESY + 10.0)
             ends = self.couple.ends()
-            self.run_(620)
+            self.advance(620)
             found.add(tuple(type(each) for each in self.couple.ends()))
             for end in (0, 1):
                 if self.couple.ends()[end] is None:
                     assert ends[end] is None
                 else:
                     assert ends[end] is ...
-            self.couple.isSeeking = False
-            self.run_(10)
+            self.couple.findsPaths = False
+            self.advance(10)
             assert self.couple.isQuiet()
         none, expired = type(None), ResumeExpired
         assert found >= {(expired, expired), (none, none)}
@@ -712,7 +685,7 @@ class EndTests(CourseTestCase):
             self.make(kind=Kind.RELAYED)
             self.cleanEnd()
             Deferred.fromCoroutine(self.couple.join()).addErrback(lambda _: None)
-            self.run_(0.3)
+            self.advance(0.3)
             self.listeners.loseConnection()
             with self.subTest(step=step):
                 self.assertClean()
@@ -724,17 +697,17 @@ class EndTests(CourseTestCase):
         for step in range(50):
             self.make(kind=Kind.RELAYED)
             self.couple.start(Recorder)
-            paths = self.unjoined()
+            paths = self.newPaths()
             self.dialers.loseConnection()
             if step % 2:
                 self.listeners.loseConnection()
-            self.run_(step // 2 * 0.007)
+            self.advance(step // 2 * 0.007)
             self.addPath(0, paths[0])
             attached = paths[1].whenAttached()
             attached.addCallback(lambda path: self.addPath(1, path))
             attached.addErrback(lambda _: None)
             with self.subTest(step=step):
-                self.run_(FAREWELL)
+                self.advance(FAREWELL)
                 assert self.couple.ends() == [None, None]
                 self.assertClean()
 
@@ -744,13 +717,13 @@ class EndTests(CourseTestCase):
         sides; not before.
         """
         protocols = self.couple.start(Recorder)
-        self.couple.isSeeking = False
-        self.run_()
+        self.couple.findsPaths = False
+        self.advance()
         self.hosts[0].reset()
-        self.run_(599)
+        self.advance(599)
         assert self.couple.ends() == [..., ...]
         assert self.wants()[0] is Want.ANOTHER
-        self.run_(2)
+        self.advance(2)
         assert self.wants()[0] is Want.NOTHING
         self.assertKinds(ResumeExpired, ResumeExpired)
         for each in protocols:
@@ -764,105 +737,36 @@ class EndTests(CourseTestCase):
         """
         self.make(resumeFor=5.0)
         self.couple.start()
-        self.run_()
+        self.advance()
         for _ in range(4):
-            self.couple.isSeeking = False
+            self.couple.findsPaths = False
             self.hosts[0].reset()
-            self.run_(4)
-            self.couple.isSeeking = True
+            self.advance(4)
+            self.couple.findsPaths = True
             assert self.couple.joined()
-            self.run_(3)
+            self.advance(3)
         assert self.couple.ends() == [..., ...]
-
-    def test_notForALink(self) -> None:
-        """
-        Without C{resumeFor} a link ends with its path.
-        """
-        self.make(resumeFor=0.0)
-        self.couple.start()
-        self.run_()
-        self.hosts[0].reset()
-        self.run_()
-        self.assertKinds(PathLost, PathLost)
-        assert self.couple.events == ([], [])
-
-    def test_refused(self) -> None:
-        """
-        A link that the peer does not know any more ends by that name.
-        """
-        dialer, _ = self.couple.start()
-        self.couple.isSeeking = False
-        self.run_()
-        self.hosts[0].reset()
-        self.run_()
-        for each in self.couple.links:
-            each.refused(UnknownLink())
-            each.refused(UnknownLink())
-        self.assertKinds(UnknownLink, UnknownLink)
-        assert dialer.reason is not None
-        assert dialer.reason.check(ConnectionLost)
 
     def test_refusedComplete(self) -> None:
         """
         To one that is complete that is no error: the peer had ended.
         """
         self.couple.start()
-        self.run_()
+        self.advance()
         self.dialers.loseConnection()
         self.listeners.loseConnection()
         network = self.couple.network
         assert network.runUntil(lambda: self.dialers.want is Want.NOTHING, 5)
         while not self.dialers._paths._sequencing.isComplete:
-            self.run_(0.005)
-        self.couple.isSeeking = False
+            self.advance(0.005)
+        self.couple.findsPaths = False
         self.hosts[0].reset()
-        self.run_(0.001)
+        self.advance(0.001)
         if self.dialers.connected:
             assert self.wants()[0] is Want.ANOTHER
             self.dialers.refused(UnknownLink())
         self.listeners.refused(UnknownLink())
         assert self.couple.ends()[0] is None
-
-    def test_aborted(self) -> None:
-        """
-        An abort is no accident: the peer hears an error at once, and seeks nothing;
-        also if much was under way.
-        """
-        for busy in (False, True):
-            self.make()
-            protocols = self.couple.start(Recorder)
-            if busy:
-                for each in protocols:
-                    Pusher(self.couple.clock, each.transport)
-            self.run_(2)
-            self.dialers.abortConnection()
-            self.run_(0.3)
-            if not busy:
-                assert ... not in self.couple.ends()
-            self.run_(FAREWELL)
-            self.assertKinds(Aborted, PathLost)
-            assert self.couple.events == ([], [])
-            assert protocols[0].reason is not None
-            assert protocols[0].reason.check(ConnectionAborted)
-            assert protocols[1].reason is not None
-            assert protocols[1].reason.check(ConnectionLost)
-
-    def test_failed(self) -> None:
-        """
-        Nor is an error in an application.
-        """
-
-        class _Failing(Recorder):
-            def dataReceived(self, data: bytes) -> None:
-                raise RuntimeError("not today")
-
-        self.listeners.start(_Failing())
-        self.dialers.start(Recorder())
-        self.dialers.write(b"x")
-        self.run_(0.5)
-        assert len(self.logged(RuntimeError)) == 1
-        self.assertKinds(PathLost, Aborted)
-        assert self.couple.events == ([], [])
 
     def test_abortedWhileAdopting(self) -> None:
         """
@@ -871,51 +775,38 @@ class EndTests(CourseTestCase):
         for step in range(40):
             self.make()
             self.couple.start(Recorder)
-            self.couple.isSeeking = False
-            paths = self.unjoined()
+            self.couple.findsPaths = False
+            paths = self.newPaths()
             if step % 2:
                 self.couple.abort(0)
-                self.run_()
+                self.advance()
             self.addPath(0, paths[0])
             attached = paths[1].whenAttached()
             attached.addCallback(lambda path: self.addPath(1, path))
             attached.addErrback(lambda _: None)
-            self.run_(step // 2 * 0.007)
+            self.advance(step // 2 * 0.007)
             if step % 2 and self.couple.current(1) is None:
                 continue  # There is no way to tell it.
             self.dialers.abortConnection()
             with self.subTest(step=step):
-                self.run_(0.5)
+                self.advance(0.5)
                 self.assertKinds(Aborted, PathLost)
-
-    def test_abortedAfterResuming(self) -> None:
-        """
-        Its error is not that of an outage before.
-        """
-        self.couple.start()
-        self.run_()
-        self.couple.cut(15.0)
-        self.run_(60)
-        assert self.couple.named(1)[0] == "suspended"
-        self.dialers.abortConnection()
-        self.run_()
-        self.assertKinds(Aborted, PathLost)
 
     def test_abortedSuspended(self) -> None:
         """
         Who aborts without a path can't tell the peer, who waits for another.
         """
         self.couple.start()
-        self.couple.isSeeking = False
-        self.run_()
+        self.couple.findsPaths = False
+        self.advance()
         self.hosts[0].reset()
-        self.run_()
+        self.advance()
         self.dialers.abortConnection()
-        self.run_(500)
+        self.advance(500)
         ends = self.couple.ends()
         assert isinstance(ends[0], Aborted)
         assert ends[1] is ...
-        self.run_(100)
+        self.advance(100)
         self.assertKinds(Aborted, ResumeExpired)
 
     def test_leftSuspended(self) -> None:
@@ -926,13 +817,13 @@ class EndTests(CourseTestCase):
         for seconds in (1.0, 20.0, 3 * LINGER):
             self.make()
             dialer, listener = self.couple.start(Recorder)
-            self.couple.isSeeking = False
-            self.run_()
+            self.couple.findsPaths = False
+            self.advance()
             self.hosts[0].reset()
-            self.run_()
+            self.advance()
             dialer.transport.write(b"last words")
             dialer.transport.loseConnection()
-            self.run_(seconds)
+            self.advance(seconds)
             assert dialer.isOpen
             assert self.couple.joined()
             self.assertClean()
@@ -943,14 +834,14 @@ class EndTests(CourseTestCase):
         A link that has ended takes no path any more, and ends what it is given.
         """
         self.couple.start()
-        self.run_()
-        paths = self.unjoined()
+        self.advance()
+        paths = self.newPaths()
         self.dialers.loseConnection()
         self.listeners.loseConnection()
         self.couple.finish()
         for end in (0, 1):
             assert self.successResultOf(self.addPath(end, paths[end])) is False
-        self.run_()
+        self.advance()
         assert self.couple.isQuiet()
 
     def test_endsWhileAdopting(self) -> None:
@@ -958,19 +849,19 @@ class EndTests(CourseTestCase):
         One that ends while a path is being attached ends that too.
         """
         self.couple.start()
-        self.run_()
-        paths = self.unjoined()
+        self.advance()
+        paths = self.newPaths()
         added = self.addPath(0, paths[0])
-        self.run_(0.01)
+        self.advance(0.01)
         self.dialers.abortConnection()
         assert self.successResultOf(added) is False
         paths[1].whenAttached().addErrback(lambda _: None)
         paths[1].abort()
-        self.run_()
+        self.advance()
         self.assertKinds(Aborted, PathLost)
 
 
-class ViolationTests(CourseTestCase):
+class ViolationTests(PathsTestCase):
     """
     Peers that don't keep to the rules, and strangers.
     """
@@ -983,62 +874,63 @@ class ViolationTests(CourseTestCase):
         binding = path.binding if end else bytes(32)
         return Attach(self.dialers.id, 2, 0).toBytes(secret, binding)
 
-    def test_onCandidate(self) -> None:
+    def assertPathAlone(self, end: int, spoil: Callable[[Path], object]) -> None:
         """
-        What is wrong on a path that is to be attached ends that path alone, whether
-        the link has another at the time or not.
+        See that what is wrong on a path that one end is given ends that path alone,
+        whether the link has another at the time or not.
+
+        @param spoil: called with the path's other end.
         """
         for isSuspended in (False, True):
-            for kind in (0, 1):
-                self.make()
-                dialer, listener = self.couple.start()
-                self.couple.isSeeking = False
-                self.run_()
-                if isSuspended:
-                    self.hosts[0].reset()
-                    self.run_()
-                paths = self.unjoined()
-                paths[0].send(Type.ATTACH, self.forged(kind, paths[0]))
-                self.run_()
-                assert self.successResultOf(self.addPath(1, paths[1])) is False
-                assert self.couple.ends() == [..., ...]
-                self.run_(3)
-                assert self.couple.joined()
-                dialer.transport.write(b"on")
-                self.run_()
-                assert listener.received == b"on"
+            self.make()
+            dialer, listener = self.couple.start()
+            self.couple.findsPaths = False
+            self.advance()
+            if isSuspended:
+                self.hosts[0].reset()
+                self.advance()
+            paths = self.newPaths()
+            if end == 0:
+                added = self.addPath(0, paths[0])
+                spoil(paths[1])
+                self.advance()
+            else:
+                spoil(paths[0])
+                self.advance()
+                added = self.addPath(1, paths[1])
+            assert self.successResultOf(added) is False
+            assert self.couple.ends() == [..., ...]
+            self.advance(3)
+            assert self.couple.joined()
+            dialer.transport.write(b"on")
+            self.advance()
+            assert listener.received == b"on"
+
+    def test_fromDialer(self) -> None:
+        """
+        An ATTACH that is forged, or comes too late, ends its path alone.
+        """
+        for kind in (0, 1):
+            self.assertPathAlone(
+                1,
+                lambda path, kind=kind: path.send(Type.ATTACH, self.forged(kind, path)),  # type: ignore[misc]
+            )
 
     def test_fromListener(self) -> None:
         """
         The same for what the listener answers.
         """
-        answers = (
+        for answer in (
             encode(Type.ATTACHED, bytes(60)),
             encode(Type.ATTACHED),
             encode(Type.ACK, bytes(8)),
             encodeHeader(Type.DATA, 1) + b"x",
             b"\xff" * 5,
-        )
-        for isSuspended in (False, True):
-            for answer in answers:
-                self.make()
-                dialer, listener = self.couple.start()
-                self.couple.isSeeking = False
-                self.run_()
-                if isSuspended:
-                    self.hosts[0].reset()
-                    self.run_()
-                paths = self.unjoined()
-                added = self.addPath(0, paths[0])
-                paths[1].transport.write(answer)
-                self.run_()
-                assert self.successResultOf(added) is False
-                assert self.couple.ends() == [..., ...]
-                self.run_(3)
-                assert self.couple.joined()
-                dialer.transport.write(b"on")
-                self.run_()
-                assert listener.received == b"on"
+        ):
+            self.assertPathAlone(
+                0,
+                lambda path, answer=answer: path.transport.write(answer),  # type: ignore[misc]
+            )
 
     def test_replayed(self) -> None:
         """
@@ -1046,41 +938,17 @@ class ViolationTests(CourseTestCase):
         violation there.
         """
         self.couple.start()
-        self.couple.isSeeking = False
-        self.run_()
-        one, two = self.unjoined(), self.unjoined()
+        self.couple.findsPaths = False
+        self.advance()
+        one, two = self.newPaths(), self.newPaths()
         generation, payload = self.dialers._paths._sequencing.attach(one[0].binding)
         assert generation == 2
         two[0].send(Type.ATTACH, payload)
-        self.run_()
+        self.advance()
         assert self.successResultOf(self.addPath(1, two[1])) is False
         one[0].send(Type.ATTACH, payload)
-        self.run_()
+        self.advance()
         assert self.successResultOf(self.addPath(1, one[1])) is True
-
-    def test_onLead(self) -> None:
-        """
-        What is wrong on the path that leads ends the link, for both, by name; nobody
-        seeks.
-        """
-        wires = (
-            encode(Type.ATTACH),
-            encode(Type.CLOSE) + encode(Type.CLOSE),
-            b"\xff" * 5,
-        )
-        for resumed in (False, True):
-            for wire in wires:
-                self.make()
-                self.couple.start()
-                self.run_()
-                if resumed:
-                    self.hosts[0].reset()
-                    self.run_(5)
-                told = [list(each) for each in self.couple.events]
-                self.pathOf(0).transport.write(wire)
-                self.run_()
-                assert [list(each) for each in self.couple.events] == told
-                self.assertKinds(PathLost, ProtocolViolation)
 
     def test_onOlder(self) -> None:
         """
@@ -1089,15 +957,15 @@ class ViolationTests(CourseTestCase):
         _, listener = self.couple.start()
         listener.transport.pauseProducing()
         self.dialers.write(b"one")
-        self.run_()
+        self.advance()
         old = self.pathOf(0)
         assert self.couple.joined()
         old.transport.write(b"\xff" * 5)
-        self.run_(3)
+        self.advance(3)
         assert self.couple.ends() == [..., ...]
         assert len(self.couple.network.openSockets()) == 2
         listener.transport.resumeProducing()
-        self.run_()
+        self.advance()
         assert listener.received == b"one"
 
 
@@ -1186,7 +1054,7 @@ class _Echo(_Meter):
 implementer(IPushProducer)(_Echo)
 
 
-class FlowTests(CourseTestCase):
+class FlowTests(PathsTestCase):
     """
     What is kept, and who is slowed.
     """
@@ -1199,7 +1067,7 @@ class FlowTests(CourseTestCase):
         self.listeners.start(listener := _Meter())
         _Puller(self.dialers, 3000)
         for _ in range(4):
-            self.run_(0.3)
+            self.advance(0.3)
             self.hosts[0].reset()
         self.assertClean()
         assert listener.count == 3_000_000
@@ -1212,15 +1080,15 @@ class FlowTests(CourseTestCase):
         self.listeners.start(listener := _Meter())
         pusher = Pusher(self.couple.clock, self.dialers)
         for _ in range(2):
-            self.run_(0.5)
-            self.couple.isSeeking = False
+            self.advance(0.5)
+            self.couple.findsPaths = False
             self.hosts[0].reset()
-            self.run_(5)
+            self.advance(5)
             assert pusher.isPaused
             assert pusher.written - listener.count < BOUND + 2000
-            self.couple.isSeeking = True
+            self.couple.findsPaths = True
             self.couple.wantChanged()
-            self.run_(3)
+            self.advance(3)
             assert not pusher.isStopped
         pusher.finish()
         self.dialers.loseConnection()
@@ -1232,14 +1100,14 @@ class FlowTests(CourseTestCase):
         Who writes without being asked has all of it kept.
         """
         _, listener = self.couple.start(Recorder)
-        self.couple.isSeeking = False
+        self.couple.findsPaths = False
         self.hosts[0].reset()
-        self.run_()
+        self.advance()
         text = Random(1).randbytes(2 * BOUND)
         self.dialers.write(text)
-        self.run_()
+        self.advance()
         self.dialers.loseConnection()
-        self.couple.isSeeking = True
+        self.couple.findsPaths = True
         self.couple.wantChanged()
         self.couple.finish(60)
         assert listener.received == text
@@ -1254,12 +1122,12 @@ class FlowTests(CourseTestCase):
         text = Random(1).randbytes(1_000_000)
         dialer.transport.write(text[:500_000])
         for _ in range(3):
-            self.run_(1.5)
+            self.advance(1.5)
             self.hosts[0].reset()
-        self.run_(3)
+        self.advance(3)
         dialer.transport.write(text[500_000:])
         dialer.transport.loseConnection()
-        self.run_(3)
+        self.advance(3)
         assert listener.received == b""
         listener.transport.resumeProducing()
         self.assertClean()
@@ -1274,9 +1142,9 @@ class FlowTests(CourseTestCase):
         listener.transport.pauseProducing()
         dialer.transport.write(b"last")
         dialer.transport.loseConnection()
-        self.run_()
+        self.advance()
         self.hosts[0].reset()
-        self.run_(3)
+        self.advance(3)
         listener.transport.resumeProducing()
         self.assertClean()
         assert listener.received == b"last"
@@ -1291,10 +1159,10 @@ class FlowTests(CourseTestCase):
             link.start(echo)
         for link in self.couple.links:
             link.write(bytes(1_500_000))
-        self.run_(3)
+        self.advance(3)
         for _ in range(3):
             before = [each.count for each in echoes]
-            self.run_(2)
+            self.advance(2)
             for echo, was in zip(echoes, before, strict=True):
                 assert echo.count > was + 1_000_000
         assert any(each.pauses for each in echoes)
@@ -1309,11 +1177,11 @@ class FlowTests(CourseTestCase):
         self.dialers.write(bytes(1_000_000))
         for _ in range(4):
             self.hosts[0].reset()
-            self.run_(2.5)
+            self.advance(2.5)
             before = [each.count for each in echoes]
-            self.run_()
+            self.advance()
             for echo, was in zip(echoes, before, strict=True):
                 assert echo.count > was
-        self.couple.isSeeking = False
+        self.couple.findsPaths = False
         self.hosts[0].reset()
-        self.run_()
+        self.advance()

@@ -27,7 +27,7 @@ SEEDS = range(FIRST, FIRST + (1 if "PUNCH_SEED" in os.environ else RUNS))
 LENGTH = 30.0
 
 
-class Weather:
+class Faults:
     """
     What happens to a link's paths for a while.
     """
@@ -100,14 +100,14 @@ def test_weather(seed: int) -> None:
     of them before its clean end; it leaves nothing, and nothing is logged.
     """
     with watching() as log:
-        weather = Weather(seed)
+        faults = Faults(seed)
         try:
-            weather.run()
-            assert weather.couple.ends() == [None, None]
-            assert all(each.isContent for each in weather.made)
-            assert weather.couple.isQuiet()
+            faults.run()
+            assert faults.couple.ends() == [None, None]
+            assert all(each.hasHeardAll for each in faults.made)
+            assert faults.couple.isQuiet()
         except AssertionError as wrong:
-            raise AssertionError(f"PUNCH_SEED={seed}: {wrong} {weather.log}") from wrong
-        del weather
+            raise AssertionError(f"PUNCH_SEED={seed}: {wrong} {faults.log}") from wrong
+        del faults
         gc.collect()
     assert LogLevel.critical not in log.levels, log.sentences

@@ -29,12 +29,12 @@ BOUND = DEFAULT_LIMITS.initial
 TINY = Limits(initial=100, maximum=400, record=10, together=40, small=0)
 
 
-def sent(written: SendBuffer) -> list[Piece]:
+def sent(buffer: SendBuffer) -> list[Piece]:
     """
     All that may be sent now.
     """
     found = []
-    while (piece := written.nextPiece()) is not None:
+    while (piece := buffer.nextPiece()) is not None:
         found.append(piece)
     return found
 
@@ -55,11 +55,11 @@ def joined(pieces: list[Piece]) -> bytes:
     )
 
 
-def kept(written: SendBuffer) -> int:
+def kept(buffer: SendBuffer) -> int:
     """
     The bytes that are kept.
     """
-    return sum(size for _, size, _ in [*written._kept, *written._unsent])
+    return sum(size for _, size, _ in [*buffer._kept, *buffer._unsent])
 
 
 def test_record() -> None:
@@ -73,14 +73,14 @@ def test_references() -> None:
     """
     What is written is sent as it is, in one record, and sent again so.
     """
-    written = SendBuffer()
+    buffer = SendBuffer()
     pieces = [b"h" * 12, b"p" * (RECORD - 12)]
-    written.write(pieces)
-    assert written.nextPiece() is pieces
-    assert written.nextPiece() is None
-    written.restart(0)
-    assert written.nextPiece() is pieces
-    assert written.total == written.sent == written.cursor == RECORD
+    buffer.write(pieces)
+    assert buffer.nextPiece() is pieces
+    assert buffer.nextPiece() is None
+    buffer.restart(0)
+    assert buffer.nextPiece() is pieces
+    assert buffer.total == buffer.sent == buffer.cursor == RECORD
 
 
 @pytest.mark.parametrize(
@@ -101,10 +101,10 @@ def test_cut(pieces: list[int], expected: list[int]) -> None:
     """
     One long piece is cut to records; several stay one, while that is allowed.
     """
-    written = SendBuffer()
-    written.write([bytes(each) for each in pieces])
-    assert sizes(sent(written)) == expected
-    assert written.total == sum(pieces)
+    buffer = SendBuffer()
+    buffer.write([bytes(each) for each in pieces])
+    assert sizes(sent(buffer)) == expected
+    assert buffer.total == sum(pieces)
 
 
 def test_bound() -> None:
@@ -112,98 +112,98 @@ def test_bound() -> None:
     No more is under way than the bound; what fits in again is sent, nothing is
     cut for it.
     """
-    written = SendBuffer(TINY)
+    buffer = SendBuffer(TINY)
     for _ in range(15):
-        written.write([b"0123456789"])
-    assert sizes(sent(written)) == [10] * 10
-    assert written.outstanding == 100
-    written.acknowledge(9, NOW)
-    assert sent(written) == []
-    written.acknowledge(25, NOW)
-    assert sizes(sent(written)) == [10, 10]
-    assert written.sent == 120
-    assert written.outstanding == 95
+        buffer.write([b"0123456789"])
+    assert sizes(sent(buffer)) == [10] * 10
+    assert buffer.outstanding == 100
+    buffer.acknowledge(9, NOW)
+    assert sent(buffer) == []
+    buffer.acknowledge(25, NOW)
+    assert sizes(sent(buffer)) == [10, 10]
+    assert buffer.sent == 120
+    assert buffer.outstanding == 95
 
 
 def test_full() -> None:
     """
     Full is what may not all be under way; writing is possible still.
     """
-    written = SendBuffer(TINY)
-    written.write([bytes(9)] * 4)
-    assert not written.isFull
+    buffer = SendBuffer(TINY)
+    buffer.write([bytes(9)] * 4)
+    assert not buffer.isFull
     for _ in range(16):
-        written.write([bytes(4)])
-    assert written.isFull
-    written.write([b"more"])
-    assert sum(sizes(sent(written))) == 100
-    written.acknowledge(4, NOW)
-    assert written.isFull
-    written.acknowledge(5, NOW)
-    assert not written.isFull
+        buffer.write([bytes(4)])
+    assert buffer.isFull
+    buffer.write([b"more"])
+    assert sum(sizes(sent(buffer))) == 100
+    buffer.acknowledge(4, NOW)
+    assert buffer.isFull
+    buffer.acknowledge(5, NOW)
+    assert not buffer.isFull
 
 
 def test_close() -> None:
     """
     CLOSE comes last, is one unit, and is sent once on each path.
     """
-    written = SendBuffer()
-    written.write([b"last"])
-    written.finish()
-    assert written.total == 5
-    assert sent(written) == [[b"last"], CLOSE]
-    assert sent(written) == []
-    written.restart(4)
-    assert sent(written) == [CLOSE]
-    written.restart(2)
-    assert sent(written) == [[b"st"], CLOSE]
-    written.restart(5)
-    assert sent(written) == []
-    assert written.outstanding == 0
-    written.acknowledge(4, NOW)
-    assert not written.isDone
-    written.acknowledge(5, NOW)
-    assert written.isDone
+    buffer = SendBuffer()
+    buffer.write([b"last"])
+    buffer.finish()
+    assert buffer.total == 5
+    assert sent(buffer) == [[b"last"], CLOSE]
+    assert sent(buffer) == []
+    buffer.restart(4)
+    assert sent(buffer) == [CLOSE]
+    buffer.restart(2)
+    assert sent(buffer) == [[b"st"], CLOSE]
+    buffer.restart(5)
+    assert sent(buffer) == []
+    assert buffer.outstanding == 0
+    buffer.acknowledge(4, NOW)
+    assert not buffer.isDone
+    buffer.acknowledge(5, NOW)
+    assert buffer.isDone
 
 
 def test_closeBound() -> None:
     """
     CLOSE waits for room like any unit.
     """
-    written = SendBuffer(TINY)
-    written.write([b"0123456789"] * 4)
-    written.write([b"0123456789"] * 4)
-    written.write([b"0123456789"] * 2)
-    written.finish()
-    assert sizes(sent(written)) == [40, 40, 20]
-    written.acknowledge(1, NOW)
-    assert sent(written) == [CLOSE]
+    buffer = SendBuffer(TINY)
+    buffer.write([b"0123456789"] * 4)
+    buffer.write([b"0123456789"] * 4)
+    buffer.write([b"0123456789"] * 2)
+    buffer.finish()
+    assert sizes(sent(buffer)) == [40, 40, 20]
+    buffer.acknowledge(1, NOW)
+    assert sent(buffer) == [CLOSE]
 
 
 def test_closeOnly() -> None:
     """
     A direction may be empty.
     """
-    written = SendBuffer()
-    assert sent(written) == []
-    assert not written.isDone
-    written.finish()
-    assert sent(written) == [CLOSE]
-    written.acknowledge(1, NOW)
-    assert written.isDone
+    buffer = SendBuffer()
+    assert sent(buffer) == []
+    assert not buffer.isDone
+    buffer.finish()
+    assert sent(buffer) == [CLOSE]
+    buffer.acknowledge(1, NOW)
+    assert buffer.isDone
 
 
 def test_bugs() -> None:
     """
     After the end nothing is written.
     """
-    written = SendBuffer()
-    written.finish()
+    buffer = SendBuffer()
+    buffer.finish()
     with pytest.raises(Bug):
-        written.write([b"more"])
+        buffer.write([b"more"])
     with pytest.raises(Bug):
-        written.finish()
-    assert written.total == 1
+        buffer.finish()
+    assert buffer.total == 1
 
 
 def test_violations() -> None:
@@ -211,50 +211,50 @@ def test_violations() -> None:
     What was never sent cannot be acknowledged or named by a path, and what was
     acknowledged is not needed again.
     """
-    written = SendBuffer()
-    written.write([bytes(100)])
+    buffer = SendBuffer()
+    buffer.write([bytes(100)])
     with pytest.raises(ProtocolViolation, match="an ACK of 1 where 0 were sent"):
-        written.acknowledge(1, NOW)
-    assert written.nextPiece() == [bytes(100)]
+        buffer.acknowledge(1, NOW)
+    assert buffer.nextPiece() == [bytes(100)]
     with pytest.raises(ProtocolViolation, match="an ACK of 101"):
-        written.acknowledge(101, NOW)
-    written.acknowledge(40, NOW)
+        buffer.acknowledge(101, NOW)
+    buffer.acknowledge(40, NOW)
     for offset in (39, 101):
         with pytest.raises(ProtocolViolation, match=f"from {offset}, not 40 to 100"):
-            written.restart(offset)
-    assert written.cursor == 100
-    written.restart(40)
-    assert written.nextPiece() == [bytes(60)]
+            buffer.restart(offset)
+    assert buffer.cursor == 100
+    buffer.restart(40)
+    assert buffer.nextPiece() == [bytes(60)]
 
 
 def test_late() -> None:
     """
     An acknowledgment that was overtaken changes nothing.
     """
-    written = SendBuffer()
-    written.write([bytes(100)])
-    sent(written)
-    written.acknowledge(60, NOW)
-    written.acknowledge(30, NOW)
-    assert written.acknowledged == 60
+    buffer = SendBuffer()
+    buffer.write([bytes(100)])
+    sent(buffer)
+    buffer.acknowledge(60, NOW)
+    buffer.acknowledge(30, NOW)
+    assert buffer.acknowledged == 60
 
 
 def test_forgets() -> None:
     """
     What was acknowledged is not kept.
     """
-    written = SendBuffer(TINY)
+    buffer = SendBuffer(TINY)
     data = bytes(10)
     before = sys.getrefcount(data)
     for _ in range(5):
-        written.write([data])
-    sent(written)
+        buffer.write([data])
+    sent(buffer)
     assert sys.getrefcount(data) == before + 5
-    written.acknowledge(20, NOW)
+    buffer.acknowledge(20, NOW)
     assert sys.getrefcount(data) == before + 3
-    written.acknowledge(49, NOW)
+    buffer.acknowledge(49, NOW)
     assert sys.getrefcount(data) == before + 1
-    written.acknowledge(50, NOW)
+    buffer.acknowledge(50, NOW)
     assert sys.getrefcount(data) == before
 
 
@@ -264,54 +264,54 @@ def test_acknowledgedAhead() -> None:
     sent again.  Its position does not jump: it is sent all the same, and then
     forgotten.
     """
-    written = SendBuffer(TINY)
+    buffer = SendBuffer(TINY)
     for digit in b"0123":
-        written.write([bytes([digit]) * 10])
-    sent(written)
-    written.restart(5)
-    assert written.nextPiece() == [b"00000"]
-    assert written.sent == 40
-    written.acknowledge(35, NOW)
-    assert written.outstanding == 0
-    assert joined(sent(written)) == b"1" * 10 + b"2" * 10 + b"3" * 10
-    assert kept(written) == 10
-    assert written.outstanding == 5
+        buffer.write([bytes([digit]) * 10])
+    sent(buffer)
+    buffer.restart(5)
+    assert buffer.nextPiece() == [b"00000"]
+    assert buffer.sent == 40
+    buffer.acknowledge(35, NOW)
+    assert buffer.outstanding == 0
+    assert joined(sent(buffer)) == b"1" * 10 + b"2" * 10 + b"3" * 10
+    assert kept(buffer) == 10
+    assert buffer.outstanding == 5
 
 
 def test_restartAhead() -> None:
     """
     And then the next path may begin where the current one never came to.
     """
-    written = SendBuffer(TINY)
+    buffer = SendBuffer(TINY)
     for digit in b"0123":
-        written.write([bytes([digit]) * 10])
-    sent(written)
-    written.restart(5)
-    written.acknowledge(15, NOW)
-    written.restart(27)
-    assert kept(written) == 30
-    assert joined(sent(written)) == b"2" * 3 + b"3" * 10
-    written.restart(40)
-    assert sent(written) == []
-    written.acknowledge(40, NOW)
-    assert kept(written) == 0
+        buffer.write([bytes([digit]) * 10])
+    sent(buffer)
+    buffer.restart(5)
+    buffer.acknowledge(15, NOW)
+    buffer.restart(27)
+    assert kept(buffer) == 30
+    assert joined(sent(buffer)) == b"2" * 3 + b"3" * 10
+    buffer.restart(40)
+    assert sent(buffer) == []
+    buffer.acknowledge(40, NOW)
+    assert kept(buffer) == 0
 
 
 def test_restartAtAcknowledged() -> None:
     """
     A path that begins where all was taken leaves nothing kept.
     """
-    written = SendBuffer(TINY)
+    buffer = SendBuffer(TINY)
     for digit in b"0123":
-        written.write([bytes([digit]) * 10])
-    sent(written)
-    written.restart(5)
-    written.acknowledge(35, NOW)
-    written.restart(35)
-    assert kept(written) == 5
-    written.restart(40)
-    written.acknowledge(40, NOW)
-    assert kept(written) == 0
+        buffer.write([bytes([digit]) * 10])
+    sent(buffer)
+    buffer.restart(5)
+    buffer.acknowledge(35, NOW)
+    buffer.restart(35)
+    assert kept(buffer) == 5
+    buffer.restart(40)
+    buffer.acknowledge(40, NOW)
+    assert kept(buffer) == 0
 
 
 def test_outstanding() -> None:
@@ -319,18 +319,18 @@ def test_outstanding() -> None:
     Outstanding is what was sent on this path: what an earlier one brought is not
     this one's to prove.
     """
-    written = SendBuffer()
-    written.write([bytes(100)])
-    sent(written)
-    assert written.outstanding == 100
-    written.restart(70)
-    assert written.outstanding == 0
-    sent(written)
-    assert written.outstanding == 30
-    written.acknowledge(60, NOW)
-    assert written.outstanding == 30
-    written.acknowledge(90, NOW)
-    assert written.outstanding == 10
+    buffer = SendBuffer()
+    buffer.write([bytes(100)])
+    sent(buffer)
+    assert buffer.outstanding == 100
+    buffer.restart(70)
+    assert buffer.outstanding == 0
+    sent(buffer)
+    assert buffer.outstanding == 30
+    buffer.acknowledge(60, NOW)
+    assert buffer.outstanding == 30
+    buffer.acknowledge(90, NOW)
+    assert buffer.outstanding == 10
 
 
 def skipping(acknowledged: int) -> SendBuffer:
@@ -338,15 +338,15 @@ def skipping(acknowledged: int) -> SendBuffer:
     Forty bytes and CLOSE, all sent, on a new path from 5 where 5 were sent again;
     of which so much was taken.
     """
-    written = SendBuffer(replace(TINY, skip=7))
+    buffer = SendBuffer(replace(TINY, skip=7))
     for digit in b"0123":
-        written.write([bytes([digit]) * 10])
-    written.finish()
-    sent(written)
-    written.restart(5)
-    assert written.nextPiece() == [b"00000"]
-    written.acknowledge(acknowledged, NOW)
-    return written
+        buffer.write([bytes([digit]) * 10])
+    buffer.finish()
+    sent(buffer)
+    buffer.restart(5)
+    assert buffer.nextPiece() == [b"00000"]
+    buffer.acknowledge(acknowledged, NOW)
+    return buffer
 
 
 @pytest.mark.parametrize(
@@ -365,28 +365,28 @@ def test_skip(acknowledged: int, rest: bytes) -> None:
     What an older path has brought meanwhile is not sent again, if it is much; it is
     said how far that goes, and nothing of it is kept.
     """
-    written = skipping(acknowledged)
+    buffer = skipping(acknowledged)
     skip = Control(Type.SKIP, encodeOffset(acknowledged))
-    assert written.nextPiece() == skip
-    assert written.cursor == acknowledged
-    assert kept(written) == max(0, 40 - acknowledged)
-    assert written.outstanding == 0
-    assert joined(sent(written)) == rest
-    assert written.outstanding == len(rest)
-    assert written.sent == 41
-    written.restart(acknowledged)
-    assert joined(sent(written)) == rest
-    written.acknowledge(41, NOW)
-    assert kept(written) == 0
-    assert written.isDone
+    assert buffer.nextPiece() == skip
+    assert buffer.cursor == acknowledged
+    assert kept(buffer) == max(0, 40 - acknowledged)
+    assert buffer.outstanding == 0
+    assert joined(sent(buffer)) == rest
+    assert buffer.outstanding == len(rest)
+    assert buffer.sent == 41
+    buffer.restart(acknowledged)
+    assert joined(sent(buffer)) == rest
+    buffer.acknowledge(41, NOW)
+    assert kept(buffer) == 0
+    assert buffer.isDone
 
 
 def test_skipLittle() -> None:
     """
     A little is rather sent again.
     """
-    written = skipping(16)
-    assert joined(sent(written)) == b"1" * 10 + b"2" * 10 + b"3" * 10 + b"$"
+    buffer = skipping(16)
+    assert joined(sent(buffer)) == b"1" * 10 + b"2" * 10 + b"3" * 10 + b"$"
 
 
 def test_skipDefault() -> None:
@@ -394,12 +394,12 @@ def test_skipDefault() -> None:
     A quarter of a full record is much.
     """
     for missing, expected in ((0, Type.SKIP), (1, Type.DATA)):
-        written = SendBuffer()
-        written.write([bytes(RECORD)])
-        sent(written)
-        written.restart(0)
-        written.acknowledge((16 << 10) - missing, NOW)
-        piece = written.nextPiece()
+        buffer = SendBuffer()
+        buffer.write([bytes(RECORD)])
+        sent(buffer)
+        buffer.restart(0)
+        buffer.acknowledge((16 << 10) - missing, NOW)
+        piece = buffer.nextPiece()
         found = piece.type if isinstance(piece, Control) else Type.DATA
         assert found is expected
 
@@ -409,37 +409,37 @@ def test_small(isSent: bool) -> None:
     """
     What is written byte by byte takes not much more to keep.
     """
-    written = SendBuffer()
+    buffer = SendBuffer()
     for _ in range(1 << 18):
-        written.write([b"x"])
+        buffer.write([b"x"])
         if isSent:
-            assert written.nextPiece() == [b"x"]
-    payloads = [*written._kept, *written._unsent]
+            assert buffer.nextPiece() == [b"x"]
+    payloads = [*buffer._kept, *buffer._unsent]
     assert len(payloads) <= (1 << 18) // (DEFAULT_LIMITS.small // 2)
     assert all(len(pieces) == 1 for _, _, pieces in payloads)
-    assert kept(written) == 1 << 18
-    written.restart(0)
-    assert joined(sent(written)) == b"x" * (1 << 18)
+    assert kept(buffer) == 1 << 18
+    buffer.restart(0)
+    assert joined(sent(buffer)) == b"x" * (1 << 18)
 
 
-def rounds(written: SendBuffer, pace: float, roundTrip: float | None) -> list[int]:
+def rounds(buffer: SendBuffer, pace: float, roundTrip: float | None) -> list[int]:
     """
     The bounds, in MiB, after each of eight times that all under way was taken, in
     C{pace} seconds, by a writer who always has more.
     """
     found, now = [], NOW
     for _ in range(8):
-        start, under = written.acknowledged, written.bound
-        while not written.isFull:
-            written.write([bytes(1 << 16), b""])
-        sent(written)
+        start, under = buffer.acknowledged, buffer.bound
+        while not buffer.isFull:
+            buffer.write([bytes(1 << 16), b""])
+        sent(buffer)
         for part in range(1, 9):
             now += pace / 8
-            written.acknowledge(start + part * under // 8, now, roundTrip)
-            while not written.isFull:
-                written.write([bytes(1 << 16), b""])
-            sent(written)
-        found.append(written.bound >> 20)
+            buffer.acknowledge(start + part * under // 8, now, roundTrip)
+            while not buffer.isFull:
+                buffer.write([bytes(1 << 16), b""])
+            sent(buffer)
+        found.append(buffer.bound >> 20)
     return found
 
 
@@ -465,34 +465,34 @@ def test_growthOnlyIfHeldBack() -> None:
     """
     Who never has to wait for the bound needs no larger one, however quick.
     """
-    written = SendBuffer()
+    buffer = SendBuffer()
     for number in range(1, 1000):
-        written.write([bytes(RECORD)])
-        sent(written)
-        written.acknowledge(number * RECORD, NOW, 0.1)
-    assert written.bound == BOUND
+        buffer.write([bytes(RECORD)])
+        sent(buffer)
+        buffer.acknowledge(number * RECORD, NOW, 0.1)
+    assert buffer.bound == BOUND
 
 
 def test_growthStartsAnew() -> None:
     """
     A new path has its own pace: what the one before moved does not count.
     """
-    written = SendBuffer(TINY)
+    buffer = SendBuffer(TINY)
     for _ in range(40):
-        written.write([bytes(10)])
-    sent(written)
-    written.acknowledge(1, NOW, 0.1)
-    written.acknowledge(90, NOW, 0.1)
-    sent(written)
-    written.restart(written.sent)
-    written.acknowledge(110, NOW, 0.1)
-    assert written.bound == TINY.initial
-    sent(written)
-    written.acknowledge(190, NOW, 0.1)
-    sent(written)
-    assert written.bound == TINY.initial
-    written.acknowledge(210, NOW, 0.1)
-    assert written.bound == 2 * TINY.initial
+        buffer.write([bytes(10)])
+    sent(buffer)
+    buffer.acknowledge(1, NOW, 0.1)
+    buffer.acknowledge(90, NOW, 0.1)
+    sent(buffer)
+    buffer.restart(buffer.sent)
+    buffer.acknowledge(110, NOW, 0.1)
+    assert buffer.bound == TINY.initial
+    sent(buffer)
+    buffer.acknowledge(190, NOW, 0.1)
+    sent(buffer)
+    assert buffer.bound == TINY.initial
+    buffer.acknowledge(210, NOW, 0.1)
+    assert buffer.bound == 2 * TINY.initial
 
 
 @given(
@@ -509,7 +509,7 @@ def test_again(
     """
     From wherever a path begins, what was written there follows.
     """
-    written = SendBuffer(Limits(10_000, 10_000, record=20, together=50, small=small))
+    buffer = SendBuffer(Limits(10_000, 10_000, record=20, together=50, small=small))
     text = bytes(number % 251 for number in range(10_000))
     at = 0
     for write in writes:
@@ -517,16 +517,16 @@ def test_again(
         for size in write:
             pieces.append(text[at : at + size])
             at += size
-        written.write(pieces)
+        buffer.write(pieces)
     text = text[:at] + b"$"
-    written.finish()
+    buffer.finish()
     for most, acknowledged, ahead in paths:
-        cursor = written.cursor
-        found = [piece for _ in range(most) if (piece := written.nextPiece())]
-        assert joined(found) == text[cursor : written.cursor]
-        written.acknowledge(min(acknowledged, written.sent), NOW)
-        start = min(written.acknowledged + ahead, written.sent)
-        written.restart(start)
-        assert kept(written) <= len(text) - written.acknowledged + 50
-    cursor = written.cursor
-    assert joined(sent(written)) == text[cursor:]
+        cursor = buffer.cursor
+        found = [piece for _ in range(most) if (piece := buffer.nextPiece())]
+        assert joined(found) == text[cursor : buffer.cursor]
+        buffer.acknowledge(min(acknowledged, buffer.sent), NOW)
+        start = min(buffer.acknowledged + ahead, buffer.sent)
+        buffer.restart(start)
+        assert kept(buffer) <= len(text) - buffer.acknowledged + 50
+    cursor = buffer.cursor
+    assert joined(sent(buffer)) == text[cursor:]

@@ -688,7 +688,7 @@ TestMeeting = Meeting.TestCase
 TestMeeting.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
 
 
-def course(chance: random.Random) -> None:
+def scenario(chance: random.Random) -> None:
     """
     A longer one than hypothesis draws, in which more is under way at once.
     """
@@ -722,9 +722,9 @@ def course(chance: random.Random) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("first", range(0, RUNS, 50))
-def test_courses(first: int) -> None:
+def test_scenarios(first: int) -> None:
     """
     The same, of as many seeds as C{PUNCH_SOAK} says.
     """
     for seed in range(first, first + 50):
-        course(random.Random(seed))
+        scenario(random.Random(seed))

@@ -39,7 +39,7 @@ class Couple:
     """
     The two ends of a durable link.
 
-    C{isSeeking}: whether its seekers find anything.  C{events}: what each end told.
+    C{findsPaths}: whether its seekers find anything.  C{events}: what each end told.
     """
 
     def __init__(
@@ -48,9 +48,9 @@ class Couple:
         self.pair = Pair(**options)
         self.network = self.pair.network
         self.clock = self.network.clock
-        self.isSeeking = True
+        self.findsPaths = True
         self.events: tuple[list[Event], list[Event]] = ([], [])
-        self._sought: Deferred[None] | None = None
+        self._finding: Deferred[None] | None = None
         paths = self.pair.spin(self.pair.meet())
         self.dialers = self._link(Role.DIALER, paths[0], kind, resumeFor)
         self.pair.spin(paths[1].whenAttached())
@@ -88,22 +88,22 @@ class Couple:
         From either end (L{punch.link.interfaces.PathFinder}); but only the dialer's can
         do something about it.
         """
-        if self.isSeeking and self._sought is None and self._isWanting:
-            self._sought = Deferred.fromCoroutine(self._seek())
+        if self.findsPaths and self._finding is None and self._isWanting:
+            self._finding = Deferred.fromCoroutine(self._find())
 
     @property
     def _isWanting(self) -> bool:
         return self.dialers.want is Want.ANOTHER
 
-    async def _seek(self) -> None:
-        while self.isSeeking and self._isWanting:
+    async def _find(self) -> None:
+        while self.findsPaths and self._isWanting:
             await deferLater(self.clock, PAUSE)
             try:
                 await self.join()
             except Exception:
                 # There is no way now.
                 continue
-        self._sought = None
+        self._finding = None
 
     async def paths(self) -> tuple[Path, Path]:
         """
@@ -209,7 +209,7 @@ class Couple:
             f"ends: {self.ends()}, leads: {[self.current(0), self.current(1)]},"
             f" wants: {[each.want for each in self.links]}"
         )
-        self.isSeeking = False
+        self.findsPaths = False
         self.run(2 * PATIENCE)
 
     def isQuiet(self) -> bool:
@@ -285,7 +285,7 @@ class Talker(HalfCloser):
         self.heard += len(data)
 
     @property
-    def isContent(self) -> bool:
+    def hasHeardAll(self) -> bool:
         """
         Whether it has heard all, once, in order, and then the end.
         """
