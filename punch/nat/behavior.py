@@ -1,9 +1,9 @@
 """
-How a NAT translates ports, as far as those who look from outside can tell (RFC 4787
-section 4.1 and 4.2, RFC 5780 section 4.3).
+NAT behavior: how a NAT maps and allocates ports, as far as observers outside can tell
+(RFC 4787 sections 4.1 and 4.2, RFC 5780 section 4.3).
 
-What matters to a peer is whether its shared port looks the same from everywhere, and
-if not, which port it will be next.
+What matters to a peer is whether its shared port has one outside port for everybody,
+and if not, which port the next connection will get.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from punch.net.address import Address
 
 class Mapping(Enum):
     """
-    When two connections from one inside port share one outside port (RFC 4787
+    When two connections from one internal port share one external port (RFC 4787
     section 4.1).
     """
 
@@ -30,12 +30,12 @@ class Mapping(Enum):
 
 class Allocation(Enum):
     """
-    Which outside port a new mapping gets (RFC 4787 section 4.2).
+    Which external port a new mapping gets (RFC 4787 section 4.2).
     """
 
     PRESERVE = "preserve"
     """
-    The inside one, or if that is taken the next free one.
+    The internal port, or the next free one if that is taken.
     """
 
     SEQUENTIAL = "sequential"
@@ -44,34 +44,37 @@ class Allocation(Enum):
 
 ALL_PORTS = (1024, 65535)
 """
-Where a NAT takes ports from, if nothing else is known.
+The first and last port that a NAT may allocate, if nothing else is known.
 """
 
 _LONGEST_STEP = 8
 """
-Ports by which those of a sequential NAT are apart on average, at most: others use it
-too.
+Ports from one to the next of a NAT that counts as sequential, at most, on average;
+others use the NAT, too.
 """
 
 _BLOCKS = tuple(1 << bits for bits in range(8, 14))
 """
-Sizes of blocks that a NAT may give one host (RFC 7422 has them in the thousands).
+Sizes of the blocks of ports that a NAT may give one host (RFC 7422 has them in the
+thousands).
 """
 
 
 class BadBehavior(ValueError):
     """
-    This does not describe a translation.
+    The fields do not describe the behavior of a NAT.
     """
 
 
 @dataclass(frozen=True)
 class ObservedBehavior:
     """
-    What is known of one peer's NATs.
+    What is known of one peer's NATs, as if they were one.
 
-    C{step}: ports from one mapping to the next, 0 if they don't follow each other.
-    C{ports}: the first and the last that a mapping may have.
+    A L{punch.nat.discovery.BehaviorDiscovery} finds it, and each peer tells the other.
+
+    @ivar step: ports from one mapping to the next; 0 if the NAT is not sequential.
+    @ivar ports: the first and the last port that a mapping may get.
     """
 
     mapping: Mapping
@@ -82,14 +85,14 @@ class ObservedBehavior:
     @property
     def isEndpointIndependent(self) -> bool:
         """
-        Whether the shared port looks the same from everywhere.
+        Whether the shared port has the same external port for everybody.
         """
         return self.mapping is Mapping.ENDPOINT_INDEPENDENT
 
     @property
     def isSequential(self) -> bool:
         """
-        Whether the next port can be foretold.
+        Whether the next external port can be predicted.
         """
         return (
             not self.isEndpointIndependent and self.allocation is Allocation.SEQUENTIAL
@@ -98,13 +101,13 @@ class ObservedBehavior:
     @property
     def isRandom(self) -> bool:
         """
-        Whether the next port may be any.
+        Whether the next external port may be any of C{ports}.
         """
         return not self.isEndpointIndependent and self.allocation is Allocation.RANDOM
 
     def toFields(self) -> dict[str, Any]:
         """
-        The fields in which the other side is told.
+        The JSON fields that tell the other side.
         """
         return {
             "mapping": self.mapping.value,
@@ -116,9 +119,9 @@ class ObservedBehavior:
     @classmethod
     def fromFields(cls, fields: Any) -> ObservedBehavior:
         """
-        Read what the other side tells.
+        Read the JSON fields that the other side sent.
 
-        @raise BadTranslation: it is nothing of the kind.
+        @raise BadBehavior: they do not describe the behavior of a NAT.
         """
         try:
             mapping = Mapping(fields["mapping"])
@@ -126,7 +129,7 @@ class ObservedBehavior:
             first, last = fields["ports"]
             step = fields["step"]
         except (ValueError, TypeError, KeyError) as bad:
-            raise BadBehavior("not the shape of a translation") from bad
+            raise BadBehavior("not the shape of a NAT's behavior") from bad
         numbers = [first, last, step]
         if not all(type(each) is int for each in numbers):
             raise BadBehavior("ports and steps are whole numbers")
@@ -137,7 +140,7 @@ class ObservedBehavior:
 
 def describeAllocation(known: ObservedBehavior) -> str:
     """
-    How a NAT chooses ports, for a person.
+    How a NAT allocates ports, in words for people.
     """
     if known.allocation is Allocation.PRESERVE:
         return "preserves the port"
@@ -151,10 +154,10 @@ def describeAllocation(known: ObservedBehavior) -> str:
 
 def mappingOf(seen: Sequence[tuple[Address, Address]]) -> Mapping | None:
     """
-    How one port of ours is mapped.
+    How one port of ours is mapped (RFC 5780 section 4.3).
 
-    @param seen: by which addresses it was seen, and as what.
-    @return: C{None} if fewer than two have seen it.
+    @param seen: pairs of an observer's address and the address at which it saw us.
+    @return: C{None} if there are fewer than two observers.
     """
     if len({observer for observer, _ in seen}) < 2:
         return None
@@ -171,9 +174,9 @@ def mappingOf(seen: Sequence[tuple[Address, Address]]) -> Mapping | None:
 
 def behaviorFromPorts(mapping: Mapping, ports: Sequence[int]) -> ObservedBehavior:
     """
-    A NAT that gives a new outside port where we want another, from some that it gave.
+    The behavior of a NAT whose mapping is not endpoint-independent.
 
-    @param ports: at least two, from about one moment.
+    @param ports: at least two external ports that it allocated at about one time.
     """
     found = sorted(ports)
     gaps = [after - before for before, after in pairwise(found)]
@@ -186,7 +189,7 @@ def behaviorFromPorts(mapping: Mapping, ports: Sequence[int]) -> ObservedBehavio
 
 def foreignMappings(ports: Sequence[int], step: int) -> int:
     """
-    How many mappings others made while a sequential NAT gave us these ports.
+    How many mappings others made while a sequential NAT allocated C{ports} for us.
     """
     found = sorted(set(ports))
     return max(0, (found[-1] - found[0]) // step - (len(found) - 1))
@@ -194,7 +197,7 @@ def foreignMappings(ports: Sequence[int], step: int) -> int:
 
 def _blockOf(lowest: int, highest: int) -> tuple[int, int]:
     """
-    The smallest block that has both, if there is one of a size that blocks have.
+    The smallest block of L{_BLOCKS}' sizes that has both ports; else all ports.
     """
     for size in _BLOCKS:
         if lowest // size == highest // size:

@@ -1,10 +1,10 @@
 """
-The survey: what NATs make of our shared port, found out by being looked at from
-several addresses (RFC 5780 section 4.3; here by STUN over TCP).
+NAT behavior discovery: finds out how our NATs map the shared port (RFC 5780 section
+4.3, with STUN over TCP).
 
-The rendezvous' own view of us is the first.  A second, from another port of its,
-tells whether the port looks the same from everywhere.  Only if it does not, a few
-connections from other ports tell which one our NAT gives next.
+The first observation is the rendezvous' own.  A second, from another port of it, tells
+whether the mapping is endpoint-independent.  Only if it is not, a few connections from
+other ports of ours tell how the NAT allocates ports.
 """
 
 from __future__ import annotations
@@ -30,48 +30,56 @@ from punch.util.deferreds import SharedResult
 
 ANSWER_TIMEOUT = 3.0
 """
-Seconds that a vantage has to answer.
+Seconds that an observer has to answer.
 """
 
 SAMPLES = 8
 """
-Connections from other ports of ours, if our NAT maps each one anew.
+Connections from other ports of ours that are made if the mapping is not
+endpoint-independent.
 """
 
 OWN_CONNECTIONS = 4
 """
-Connections of our own that may have had ports among those that were seen: to the other
-side and its own addresses, and to the relay.
+Other connections of our own that may have taken ports meanwhile: those to the peer's
+addresses, and to the relay.
 """
 
 _NO_ANSWER = (STUNError, TimeoutError, CancelledError)
 
-RequestMapped = Callable[[Address, bool], Deferred[Address]]
+RequestMappedAddress = Callable[[Address, bool], Deferred[Address]]
 """
-Asks at an address as what it sees us: from our shared port if the second argument is
-true, else from any other.  Fails with L{STUNError}.
+Asks the STUN server at an address which address it sees us at.  The connection comes
+from the shared port if the second argument is true, else from any other.  Fails with
+L{STUNError}.
 """
 
 
 Observations = list[tuple[Address, Address]]
 """
-Who saw our shared port, and as what.
+Pairs of an observer's address and the address at which it sees our shared port.
 """
 
 
 class BehaviorDiscovery:
     """
-    One, of one shared port.
+    Finds out, once, how our NATs map one shared port.
 
-    C{found}: arrives with what was found, C{None} if that was too little.
-    C{mappedAddress}: as what the second vantage saw our shared port, if it did.
-    C{foreignMappings}: of a sequential NAT, the mappings that others made meanwhile.
-    C{isBlocked}: there are other vantages, and we came to none of them.
+    L{punch.nat.reflexive.ReflexiveAddresses} makes one for each shared port and
+    network, and stops it when either changes.
+
+    @ivar found: fires with the behavior; with C{None} if too few observers answered, or
+        the discovery was stopped.
+    @ivar behavior: the same, once it is known.
+    @ivar mappedAddress: the address at which the first observer beside the rendezvous
+        saw our shared port; C{None} if none did.
+    @ivar foreignMappings: how many mappings others made on a sequential NAT meanwhile.
+    @ivar isBlocked: there are observers beside the rendezvous, and none answered.
     """
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, request: RequestMapped) -> None:
+    def __init__(self, clock: IReactorTime, request: RequestMappedAddress) -> None:
         self.found: SharedResult[ObservedBehavior | None] = SharedResult()
         self.behavior: ObservedBehavior | None = None
         self.mappedAddress: Address | None = None
@@ -91,11 +99,13 @@ class BehaviorDiscovery:
         monitored: Callable[[], Observations] = list,
     ) -> None:
         """
-        Start it.
+        Start to ask.
 
-        @param observer: the address of the rendezvous, who sees us at C{observed}.
-        @param vantages: other addresses that can look at us.
-        @param elsewhere: asks for what others have seen by now, for whom nobody waits.
+        @param observer: the address of the rendezvous.
+        @param observed: the address at which it sees us.
+        @param observers: addresses at which others answer STUN requests.
+        @param monitored: answers with what L{punch.nat.stunmonitor.STUNMonitor} knows
+            by then; nothing waits for that.
         """
         self._observers, self._monitored = observers, monitored
         running = Deferred.fromCoroutine(self._run(observer, observed))
@@ -103,7 +113,7 @@ class BehaviorDiscovery:
 
     def stop(self) -> None:
         """
-        Nobody wants to know any more.
+        Stop asking.  C{found} fires with C{None}, if nothing has been found.
         """
         self.found.succeed(None)
         if self._running is not None:
@@ -115,7 +125,10 @@ class BehaviorDiscovery:
 
     async def newMapping(self) -> Address | None:
         """
-        As what a connection of ours is seen that is made now; C{None} if nobody tells.
+        Make a connection from another port of ours.
+
+        @return: the address at which the first observer sees that connection; C{None}
+            if it does not answer.
         """
         seen = await self._requestFrom(self._observers[:1], isShared=False)
         return seen[0][1] if seen else None
@@ -130,13 +143,13 @@ class BehaviorDiscovery:
         if mapping is Mapping.ENDPOINT_INDEPENDENT:
             self._conclude(ObservedBehavior(mapping))
         elif mapping is not None:
-            ports = [outside.port for _, outside in seen]
+            ports = [mapped.port for _, mapped in seen]
             if self.found.settled:
                 return
             more = await self._requestFrom(
                 SAMPLES * [*self._observers[:1]], isShared=False
             )
-            ports += [outside.port for _, outside in more]
+            ports += [mapped.port for _, mapped in more]
             found = behaviorFromPorts(mapping, ports)
             if found.isSequential:
                 self.foreignMappings = max(
@@ -155,14 +168,14 @@ class BehaviorDiscovery:
         self, observers: Sequence[Address], isShared: bool
     ) -> Observations:
         """
-        The answers of those who give any, each with who gave it.
+        Ask all observers, and return the observations of those that answer.
         """
         requests = [self._request(observer, isShared) for observer in observers]
         results = await _gather(self._clock, requests)
         return [
-            (observer, outside)
-            for observer, outside in zip(observers, results, strict=True)
-            if outside is not None
+            (observer, mapped)
+            for observer, mapped in zip(observers, results, strict=True)
+            if mapped is not None
         ]
 
 
@@ -170,8 +183,8 @@ async def _gather(
     clock: IReactorTime, requests: Sequence[Deferred[Address]]
 ) -> list[Address | None]:
     """
-    What each came to; C{None} for those that failed, or took too long, or that nobody
-    waits for any more.
+    The result of each request; C{None} for those that failed, timed out or were
+    cancelled.
     """
     results: list[Address | None] = [None] * len(requests)
     for number, request in enumerate(requests):

@@ -1,9 +1,10 @@
 """
-Why two peers find no direct path: verdicts on the pair, which both of them come to.
-(As in L{punch.errors}, what a person reads is the docstring.)
+Errors of NATs: why two peers find no direct path, and why a STUN server did not tell our
+address.
 
-Why a STUN server did not tell our address.  (As in L{punch.errors}, what a person
-reads is the docstring.)  None of them ends anything: the dial goes on without it.
+As in L{punch.errors}, people read the docstring.  Both peers come to the same
+L{NoDirectPath}, which is the verdict on the pair.  A L{STUNError} ends nothing: the dial
+goes on without the server's answer.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ _FORWARD = (
 
 class NoDirectPath(PunchError):
     """
-    There is no direct path between the two.
+    There is no direct path between the two peers.
 
-    C{advice}: what may help, as the end of a sentence.
+    @cvar advice: what may help, as the end of a sentence.
     """
 
     advice: ClassVar[str] = _FORWARD
@@ -141,7 +142,7 @@ class DialerBlocksOutbound(NoDirectPath):
 
 VERDICTS = {each.reason.value: each for each in NoDirectPath.__subclasses__()}
 """
-All of them, by what stands on wires.
+All verdicts, by the reason that peers send each other.
 """
 
 

@@ -1,10 +1,11 @@
 """
-The search: many connects, of which one may meet the peer.
+The port search: many connects, of which one may meet the peer.
 
-Where one peer's NAT maps at random and the other's keeps its port but lets in only
-whom it has been shown, one side connects from I{k} ports and the other to I{n}: of
-I{N} ports that a mapping may have, one of the I{n} is likely to be one of the I{k}
-when I{n k} is a few times I{N} (the birthday paradox).
+It is for a pair of NATs of which one allocates ports at random, and the other has an
+endpoint-independent mapping but filters by address and port.  The peer behind the first
+connects from I{k} ports, the other peer to I{n} of the I{N} ports that a mapping may
+have.  One of the I{n} is likely to be one of the I{k} if I{n k} is a few times I{N}
+(the birthday paradox).
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ from punch.net.connector import attemptTimeout
 
 RATE = 200.0
 """
-Connects a second.
+Connects that a search starts in a second.
 """
 
 PATIENCE = 8.0
 """
-Seconds that a connect may be pending, before another is better.
+Seconds after which a pending connect is given up for another.
 """
 
 DEFAULT_SOCKETS = 600
 """
-Of 64,512 ports, 600 and 600 meet with 99.6 %.
+Sockets for searches by default: of 64,512 ports, 600 and 600 meet with 99.6 %.
 """
 
 MOST_SOCKETS = 10_000
@@ -40,7 +41,7 @@ _TICK = 0.02
 
 class SocketBudget:
     """
-    How many sockets all searches of a peer may have at once.
+    Counts the sockets that all port searches of one peer may have open at once.
     """
 
     def __init__(self, most: int) -> None:
@@ -48,7 +49,9 @@ class SocketBudget:
 
     def acquire(self) -> bool:
         """
-        Take one, if there is one.
+        Count one more socket.
+
+        @return: C{False} if that would be too many.
         """
         if self._left <= 0:
             return False
@@ -57,14 +60,17 @@ class SocketBudget:
 
     def release(self) -> None:
         """
-        Give one back.
+        Count one socket less.
         """
         self._left += 1
 
 
 class PortSearch:
     """
-    One.
+    Starts connects at a steady pace, for one introduction.
+
+    A L{punch.peer.porttraversal.PortTraversal} makes it and stops it.  Stopping it
+    starts no more connects; those that are pending belong to the race.
     """
 
     def __init__(
@@ -75,8 +81,9 @@ class PortSearch:
         started: Callable[[Deferred[Connection]], object],
     ) -> None:
         """
-        @param connect: begins one connect; C{None} when there are no more to make.
-        @param join: lets what comes of it race; it owns the connect.
+        @param sockets: shared with the peer's other searches.
+        @param connect: starts one connect; answers with C{None} if none is left.
+        @param started: called with each connect, which it owns from then on.
         """
         self._sockets = sockets
         self._connect = connect
@@ -87,19 +94,19 @@ class PortSearch:
 
     def start(self) -> None:
         """
-        Begin, at a steady pace.
+        Start the first connects now, and go on at a steady pace.
         """
         self._ticking.start(_TICK)
 
     def stop(self) -> None:
         """
-        Begin no more connects.
+        Start no more connects.
         """
         if self._ticking.running:
             self._ticking.stop()
 
     def _tick(self, count: int) -> None:
-        # A process that was late does not make up for it all at once.
+        # After a delay of the process, do not make up for all of it at once.
         for _ in range(round(RATE * _TICK) * min(count, 2)):
             if not self._sockets.acquire():
                 return

@@ -1,8 +1,8 @@
 """
-The strategy: what two peers do about NATs that do not keep their shared ports.
+Port prediction: what two peers do about NATs whose mapping is not endpoint-independent.
 
-Each knows how its own NATs translate, and hears it of the other's; so both come to
-the same conclusion without asking.
+Each peer knows the behavior of its own NATs and is told that of the other's, so both
+choose matching strategies without a further question.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from punch.nat.behavior import ObservedBehavior
 
 WINDOW = 8
 """
-Ports before and behind one that was just seen, among which a sequential NAT's mapping
-for the other side is looked for, at least: there are more if others use it much.
+Ports before and after one that was just seen among which a sequential NAT's mapping for
+the peer is expected, at least.  There are more if others use the NAT much.
 """
 
 MAX_WINDOW = 12
@@ -27,13 +27,14 @@ The same, at most.
 
 RUN_LENGTH = 2
 """
-Connects that count on as many ports to be taken by others.
+Consecutive ports before one is left out; see L{portsAfterSkipping}.
 """
 
 
 class Strategy(Enum):
     """
-    What one peer does, beside the race.
+    What one peer does about the two peers' NATs, beside the race.  Traces show the
+    values.
     """
 
     NONE = "nothing: the race will do, or nothing will"
@@ -47,14 +48,15 @@ def strategyFor(
     own: ObservedBehavior | None, other: ObservedBehavior | None
 ) -> Strategy:
     """
-    Our part.
+    Choose our strategy.
 
-    @param own: C{None} if it is not known.
+    @param own: the behavior of our NATs; C{None} if it is not known.
+    @param other: the behavior of the peer's NATs; C{None} if it is not known.
     """
     if own is None or other is None:
         return Strategy.NONE
     if own.isSequential:
-        # One that maps at random gets in, too, where our NAT filters by address alone.
+        # Where our NAT filters by address alone, one that maps at random gets in, too.
         return Strategy.PREDICT_NEXT if other.isSequential else Strategy.PREDICT
     if own.isRandom and other.isEndpointIndependent:
         return Strategy.SEARCH_FROM_MANY
@@ -65,11 +67,12 @@ def strategyFor(
 
 def portsAround(own: ObservedBehavior, seen: int, foreign: int) -> list[int]:
     """
-    The ports of ours that the other side is to try where it keeps its own: our connect
-    to it is under way and has its mapping, near one that was made at about that time.
+    The ports of ours that the other side is to try if its mapping is
+    endpoint-independent.  Our connect to it is in progress, and has a mapping near one
+    that was made at about the same time.
 
-    @param seen: that one's outside port.
-    @param foreign: mappings that others made, in about the time between the two.
+    @param seen: the external port of that other mapping.
+    @param foreign: mappings that others made in about the time between the two.
     """
     near = range(1, min(WINDOW + foreign, MAX_WINDOW) + 1)
     return _valid(seen + sign * own.step * each for each in near for sign in (-1, 1))
@@ -77,12 +80,13 @@ def portsAround(own: ObservedBehavior, seen: int, foreign: int) -> list[int]:
 
 def portsAfter(own: ObservedBehavior, seen: int, foreign: int) -> list[int]:
     """
-    The ports of ours that are next, in order.  If neither side keeps ports, each
-    connect of either gets one of its own: the first of ours and the first of theirs
-    meet on the next two ports, and so on.  And a NAT that answers has our connect made
-    anew again and again, each time from the next port.
+    The ports of ours that are allocated next, in order.
 
-    @param seen: the outside port of a connection that we made just now.
+    If no side's mapping is endpoint-independent, each connect gets a port of its own:
+    the first of ours and the first of theirs meet on the next two ports, and so on.  A
+    NAT that refuses makes us connect again and again, each time from the next port.
+
+    @param seen: the external port of a connection that we made just now.
     @param foreign: see L{portsAround}.
     """
     count = min(2 * WINDOW + foreign, 2 * MAX_WINDOW)
@@ -91,10 +95,10 @@ def portsAfter(own: ObservedBehavior, seen: int, foreign: int) -> list[int]:
 
 def portsAfterSkipping(own: ObservedBehavior, seen: int, foreign: int) -> list[int]:
     """
-    The same from one of two sides that both keep no ports, with a port left out after
-    each L{RUN_LENGTH}.  If others have taken I{s} ports of both sides' since they were
-    seen, no connect meets another whose number is its own; those behind the I{s}th gap
-    do.
+    The same with one port left out after each L{RUN_LENGTH}, for one of two sides of
+    which neither has an endpoint-independent mapping.  If others have taken I{s} ports
+    of each side since these were seen, connects of the same number do not meet, but
+    those after the I{s}th gap do.
     """
     count = min(2 * WINDOW + foreign, 2 * MAX_WINDOW)
     numbers = (1 + each + each // RUN_LENGTH for each in range(count))
@@ -108,9 +112,11 @@ def _valid(ports: Iterable[int]) -> list[int]:
 def shuffledPorts(ports: tuple[int, int], random: Random) -> Iterator[int]:
     """
     All ports from the first to the last, each once, in random order.
+
+    @param ports: the first and the last.
     """
     first, last = ports
-    # A shuffle in pieces: only what was swapped is remembered.
+    # A Fisher-Yates shuffle that remembers only the ports that were swapped.
     swapped: dict[int, int] = {}
     for end in range(last - first, -1, -1):
         pick = random.randint(0, end)

@@ -1,6 +1,6 @@
 """
-The outlook: how our shared port looks from outside, as far as others tell: the survey
-that begins with the rendezvous, and the STUN servers that were asked for.
+Server-reflexive addresses: those at which others see our shared port, and what they
+tell of our NATs.
 """
 
 from __future__ import annotations
@@ -23,9 +23,14 @@ from punch.net.sharedport import SharedPort
 
 class ReflexiveAddresses:
     """
-    One peer's.
+    Finds out at which addresses one peer's shared port is seen, and how its NATs
+    behave.
 
-    C{discovery}: of the shared port, as it is now.
+    A L{punch.peer.peer.Peer} makes one, tells it when the shared port or the network
+    changes, and stops it.  It joins two sources: a behavior discovery, which asks the
+    rendezvous' observers, and a monitor of the STUN servers in the settings.
+
+    @ivar discovery: the discovery for the shared port and network of now.
     """
 
     def __init__(
@@ -36,9 +41,9 @@ class ReflexiveAddresses:
         shared: Callable[[], SharedPort],
     ) -> None:
         """
-        @param servers: the STUN servers to ask.
-        @param tell: hears where they see us.
-        @param shared: tells which the shared port is.
+        @param servers: the STUN servers to monitor.
+        @param tell: called with an event for each new address that they see us at.
+        @param shared: answers with the shared port.
         """
         self._reactor = reactor
         self._clock = IReactorTime(reactor)
@@ -47,13 +52,11 @@ class ReflexiveAddresses:
         self.discovery = self._newDiscovery()
 
     def _newDiscovery(self) -> BehaviorDiscovery:
-        return BehaviorDiscovery(self._clock, self._requestMapped)
-
-    # The survey.
+        return BehaviorDiscovery(self._clock, self._requestMappedAddress)
 
     def resetDiscovery(self) -> None:
         """
-        What was found may be another network's, or another port's.
+        Forget what was found, since the network or the shared port may have changed.
         """
         self.discovery.stop()
         self.discovery = self._newDiscovery()
@@ -62,15 +65,17 @@ class ReflexiveAddresses:
         self, rendezvous: Address, observed: Address, observers: Sequence[Address]
     ) -> None:
         """
-        Survey our NATs; see L{BehaviorDiscovery.start}.
+        Start a new discovery; see L{BehaviorDiscovery.start}.
         """
         self.resetDiscovery()
         seen = self._monitor.observations
         self.discovery.start(rendezvous, observed, observers, seen)
 
-    def _requestMapped(self, observer: Address, isShared: bool) -> Deferred[Address]:
+    def _requestMappedAddress(
+        self, observer: Address, isShared: bool
+    ) -> Deferred[Address]:
         """
-        See L{punch.nat.discovery.RequestMapped}.
+        See L{punch.nat.discovery.RequestMappedAddress}.
         """
         shared = self._shared()
         binding = shared.binding if isShared else shared.otherBinding
@@ -79,43 +84,44 @@ class ReflexiveAddresses:
 
     def _askMonitor(self, failure: Failure, observer: Address) -> Deferred[Address]:
         """
-        Our port is connected there already: somebody else looks, who tells us.
+        If the monitor holds the connection from our port to C{observer}, take what it
+        is told there.
         """
         failure.trap(STUNTaken)
         return self._monitor.mappedAddress(observer)
 
-    # The STUN servers.
-
     @property
     def addresses(self) -> list[Address]:
         """
-        Where STUN servers see us, as far as they have told.
+        The addresses at which STUN servers see us, as far as they have answered.
         """
         return self._monitor.addresses
 
     def startMonitor(self) -> None:
         """
-        Ask the STUN servers from the shared port, again if they have been asked.
+        Ask the STUN servers from the shared port; if that has been done, ask again.
         """
         self._monitor.start(self._shared().binding)
 
     def askNow(self) -> None:
         """
-        STUN servers may see us elsewhere now.
+        Ask the STUN servers now, since they may see us at another address.
         """
         self._monitor.askNow()
 
     def stopMonitor(self) -> Deferred[Any]:
         """
-        Ask them no more.
+        Stop asking the STUN servers.
 
-        @return: fires when no connection is left.
+        @return: fires when their connections are closed.
         """
         return self._monitor.stop()
 
     def stop(self) -> Deferred[Any]:
         """
-        Nobody wants to know any more.
+        Stop all questions.
+
+        @return: fires when all connections to STUN servers are closed.
         """
         self.discovery.stop()
         return self.stopMonitor()

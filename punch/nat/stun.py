@@ -1,10 +1,10 @@
 """
-STUN on a stream: the messages of RFC 8489, of its one method Binding, and where each
-ends (section 6.2.2).
+STUN messages: the Binding method of RFC 8489, and how a stream is cut into messages
+(section 6.2.2).
 
-Addresses, error codes and fingerprints are aioice's to read and to write.  What it
-passes over is looked at here: the magic cookie, attributes that reach beyond their
-message, and those that must be understood and are not (section 14).
+aioice reads and writes addresses, error codes and fingerprints.  This module checks
+what aioice does not: the magic cookie, attributes that reach beyond their message, and
+comprehension-required attributes that we do not know (section 14).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from punch.net.address import Address, BadAddress, tcpAddress
 
 LONGEST = 2048
 """
-Bytes of a message that we read, at most: those of Binding have a hundred or so.
+Bytes of a message that we read, at most; Binding messages have about a hundred.
 """
 
 TRANSACTION_BYTES = 12
@@ -29,7 +29,7 @@ SOFTWARE = "punch"
 
 UNKNOWN_ATTRIBUTE = 420
 """
-The error code of section 14.8.
+The error code Unknown Attribute (section 14.8).
 """
 
 _HEADER = struct.Struct("!HHI12s")
@@ -37,15 +37,16 @@ _HEADER = struct.Struct("!HHI12s")
 _UNKNOWN_ATTRIBUTES = 0x000A
 _SILENCE = 0xFE51
 """
-Of ours, and optional: for how many seconds a client will be silent, in a request; for
-how many the server bears it, in an answer.  Four bytes.
+An attribute of our own, comprehension-optional, of four bytes.  In a request: for how
+many seconds the client will be silent.  In a response: for how many seconds the server
+lets it be.
 """
 
 _MESSAGE_INTEGRITY = (0x0008, 0x001C)
 
 _OPTIONAL = 0x8000
 """
-From here on an attribute need not be understood (section 14).
+Attribute types from here on are comprehension-optional (section 14).
 """
 
 _UNDERSTOOD = frozenset(
@@ -53,23 +54,25 @@ _UNDERSTOOD = frozenset(
     | {_UNKNOWN_ATTRIBUTES, *_MESSAGE_INTEGRITY}
 )
 """
-Those of section 18.3 that must be.  A basic server has no use for credentials (section
-12), but it knows what they are.
+The comprehension-required attributes of section 18.3.  A basic server has no use for
+credentials (section 12), but knows what they are.
 """
 
 
 class NotSTUN(ValueError):
     """
-    These bytes are no message of STUN, or none that we have a use for.
+    The bytes are not a STUN message, or not one of the Binding method.
     """
 
 
 @dataclass(frozen=True)
 class BindingRequest:
     """
-    The question which address it comes from.  C{unknown}: attributes in it that we do
-    not understand, and would have to.  C{silence}: seconds for which who asks is going
-    to be silent, if the server bears that; 0: it does not say.
+    A Binding request: asks which address it comes from.
+
+    @ivar unknown: comprehension-required attributes in it that we do not know.
+    @ivar silence: seconds for which the client is going to be silent, if the server
+        lets it; 0: it does not say.
     """
 
     transaction: bytes
@@ -78,7 +81,7 @@ class BindingRequest:
 
     def toBytes(self) -> bytes:
         """
-        The request as it is sent, without what we would not know.
+        The request as it is sent; C{unknown} is left out.
         """
         message = _encode(stun.Class.REQUEST, self.transaction, {})
         return _withSilence(message, self.silence)
@@ -87,10 +90,10 @@ class BindingRequest:
         self, source: Address, maxSilence: int = 0
     ) -> BindingSuccess | BindingError:
         """
-        What a server says to it (sections 6.3.1 and 12).
+        The response of a basic server (sections 6.3.1 and 12).
 
-        @param source: where the request came from.
-        @param borne: seconds of silence that are borne.
+        @param source: the address that the request came from.
+        @param maxSilence: seconds for which the client may be silent.
         """
         if self.unknown:
             return BindingError(
@@ -102,7 +105,7 @@ class BindingRequest:
 @dataclass(frozen=True)
 class BindingIndication:
     """
-    A sign of life that wants no answer.
+    A Binding indication: keeps a connection alive, and has no response.
     """
 
     transaction: bytes
@@ -117,8 +120,9 @@ class BindingIndication:
 @dataclass(frozen=True)
 class BindingSuccess:
     """
-    The answer: the address that the request came from.  C{silence}: seconds of silence
-    that the server bears; 0: it does not say.
+    A Binding success response: tells which address the request came from.
+
+    @ivar silence: seconds for which the client may be silent; 0: it does not say.
     """
 
     transaction: bytes
@@ -127,7 +131,7 @@ class BindingSuccess:
 
     def toBytes(self) -> bytes:
         """
-        The answer as it is sent.
+        The response as it is sent.
         """
         seen = (self.address.host, self.address.port)
         attributes = {"XOR-MAPPED-ADDRESS": seen, "SOFTWARE": SOFTWARE}
@@ -138,8 +142,9 @@ class BindingSuccess:
 @dataclass(frozen=True)
 class BindingError:
     """
-    There is no answer, and why.  C{unknown}: attributes that the server does not
-    understand.
+    A Binding error response: tells why the request is not answered.
+
+    @ivar unknown: attributes of the request that the server does not know.
     """
 
     transaction: bytes
@@ -149,7 +154,7 @@ class BindingError:
 
     def toBytes(self) -> bytes:
         """
-        The refusal as it is sent.
+        The response as it is sent.
         """
         why = {"ERROR-CODE": (self.code, self.phrase), "SOFTWARE": SOFTWARE}
         message = _encode(stun.Class.ERROR, self.transaction, why)
@@ -168,7 +173,7 @@ def _encode(kind: stun.Class, transaction: bytes, attributes: dict[str, Any]) ->
 
 def _with(message: bytes, type: int, value: bytes) -> bytes:
     """
-    A message with one more attribute, which aioice does not know.
+    Add an attribute that aioice does not know to a message.
     """
     message += struct.pack("!HH", type, len(value)) + value
     message += bytes(stun.padding_length(len(value)))
@@ -190,7 +195,7 @@ def decode(data: bytes) -> Message:
     """
     Read one message.
 
-    @raise NotSTUN: it is none, or not one of Binding.
+    @raise NotSTUN: C{data} is not a STUN message of the Binding method.
     """
     if len(data) < _HEADER.size or len(data) != _sizeOf(data):
         raise NotSTUN("not a whole message")
@@ -200,7 +205,7 @@ def decode(data: bytes) -> Message:
     unknown = tuple(dict.fromkeys(_notUnderstood(data)))
     kind = type & 0x0110
     if kind == stun.Class.REQUEST and unknown:
-        # What else is in it does not matter.
+        # It is refused, whatever else is in it.
         return BindingRequest(transaction, unknown)
     attributes = _attributesOf(data)
     if kind == stun.Class.REQUEST:
@@ -230,7 +235,7 @@ def _sizeOf(data: bytes) -> int:
 
 def _walk(data: bytes) -> Iterator[tuple[int, bytes]]:
     """
-    The attributes of a message, undecoded.
+    The types and the undecoded values of a message's attributes.
     """
     position = _HEADER.size
     while position < len(data):
@@ -244,7 +249,7 @@ def _walk(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _notUnderstood(data: bytes) -> Iterator[int]:
     """
-    The attributes that we would have to understand.
+    The comprehension-required attributes that we do not know.
     """
     sealed = False
     for type, _ in _walk(data):
@@ -263,7 +268,7 @@ def _attributesOf(data: bytes) -> dict[str, Any]:
 
 def _addressIn(attributes: dict[str, Any]) -> Address:
     """
-    The address of an answer; servers of RFC 3489 know only the plain form.
+    The mapped address in a response; RFC 3489's servers know only the plain form.
     """
     seen = attributes.get("XOR-MAPPED-ADDRESS", attributes.get("MAPPED-ADDRESS"))
     if seen is None:
@@ -290,7 +295,7 @@ def _refusal(
 
 class STUNFramer:
     """
-    Cuts a stream into messages.
+    Cuts a stream of bytes into STUN messages; each connection has one.
     """
 
     def __init__(self) -> None:
@@ -298,11 +303,10 @@ class STUNFramer:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """
-        Take what came.
+        Add received bytes.
 
-        @return: the messages that are complete now; each has but its header looked at.
-        @raise NotSTUN: this is not a stream of messages; nothing more can be had of
-            it.
+        @return: the messages that are complete now; only their headers are checked.
+        @raise NotSTUN: this is not a stream of STUN messages; feed it no more.
         """
         self._received += data
         while len(self._received) >= _HEADER.size:

@@ -1,6 +1,6 @@
 """
-The STUN client: asks a server over TCP which address it sees us come from (RFC 8489
-sections 6.2.2 and 6.3).
+The STUN client: asks a server over TCP which address it sees us at (RFC 8489 sections
+6.2.2 and 6.3).
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ Seconds to wait for a STUN server to accept our connection.
 
 ANSWER_TIMEOUT = 10.0
 """
-Seconds to wait for its answer; the RFC would have us wait 39.5 (section 6.2.2), but
-who dials has long found another way by then.
+Seconds to wait for its response.  The RFC says 39.5 (section 6.2.2), which is longer
+than any dial waits.
 """
 
 _LONGEST_PHRASE = 128
@@ -61,10 +61,13 @@ _LONGEST_PHRASE = 128
 
 class STUNClient(Protocol):
     """
-    One connection to a STUN server.  Who has it may ask again, and ends it.
+    One connection to a STUN server.
 
-    @ivar lost: arrives when the connection has ended, with why.
-    @ivar borne: seconds of silence that the server bears, by its last answer.
+    L{connectSTUN} makes it.  Its caller owns it, may ask as often as it likes, and ends
+    it with L{abort}.
+
+    @ivar lost: fires with the reason when the connection has ended.
+    @ivar maxSilence: seconds for which the server's last response lets us be silent.
     """
 
     transport: ITCPTransport
@@ -74,89 +77,89 @@ class STUNClient(Protocol):
         self.maxSilence = 0
         self._clock = clock
         self._framer = STUNFramer()
-        self._asked: dict[bytes, Deferred[Address]] = {}
+        self._pending: dict[bytes, Deferred[Address]] = {}
         self._why: STUNError | None = None
 
     def connectionMade(self) -> None:
         """
-        Our few bytes shall leave at once.
+        Have our few bytes sent at once.
         """
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
 
     def ask(self, silence: int = 0) -> Deferred[Address]:
         """
-        Ask, without waiting for earlier answers.  Cancelling leaves nothing behind
-        but the connection.
+        Send a Binding request, without waiting for earlier responses.  Cancelling
+        leaves the connection open.
 
-        @param silence: seconds for which we ask leave to be silent then.
-        @return: fires with the address that the server sees.
-        @raise STUNError: it does not tell.
+        @param silence: seconds for which we want to be silent then.
+        @return: fires with the address that the server sees us at.
+        @raise STUNError: the server does not tell.
         """
         transaction = secrets.token_bytes(TRANSACTION_BYTES)
-        asked: Deferred[Address] = Deferred(
-            lambda _: self._asked.__delitem__(transaction)
+        pending: Deferred[Address] = Deferred(
+            lambda _: self._pending.__delitem__(transaction)
         )
         if self.lost.settled:
-            asked.errback(self._why or STUNSilent("it hung up"))
-            return asked
-        self._asked[transaction] = asked
+            pending.errback(self._why or STUNSilent("it hung up"))
+            return pending
+        self._pending[transaction] = pending
         self.transport.write(BindingRequest(transaction, silence=silence).toBytes())
-        return asked.addTimeout(ANSWER_TIMEOUT, self._clock, _silent)
+        return pending.addTimeout(ANSWER_TIMEOUT, self._clock, _silent)
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Sort out the answers; what answers no question of ours is passed over.
+        Fire the Deferred of the request that each response answers; ignore messages that answer no request.
         """
         try:
             for message in self._framer.feed(data):
-                self._heard(message)
+                self._messageReceived(message)
         except NotSTUN as error:
             self._why = STUNViolation(str(error))
             self.abort()
 
-    def _heard(self, data: bytes) -> None:
+    def _messageReceived(self, data: bytes) -> None:
         message = decode(data)
         if not isinstance(message, (BindingSuccess, BindingError)):
             return
-        asked = self._asked.pop(message.transaction, None)
-        if asked is None:
+        pending = self._pending.pop(message.transaction, None)
+        if pending is None:
             return
         if isinstance(message, BindingSuccess):
             self.maxSilence = message.silence
-            asked.callback(message.address)
+            pending.callback(message.address)
         else:
-            asked.errback(STUNRefused(_legible(message)))
+            pending.errback(STUNRefused(_legible(message)))
 
     def abort(self) -> None:
         """
-        End the connection, at once: one that ends in order would hold our port's
-        way to the server for a minute more (TIME-WAIT).
+        End the connection with a reset.  An orderly close would keep the four-tuple in
+        TIME-WAIT for a minute.
         """
         self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        Nobody answers any more.
+        Fail all requests that have no response yet.
         """
         why = self._why or STUNSilent("it hung up")
         self.lost.succeed(why)
-        while self._asked:
-            # Whoever hears of it may give up asking more.
-            _, asked = self._asked.popitem()
-            asked.errback(why)
+        while self._pending:
+            # A callback may cancel other requests.
+            _, pending = self._pending.popitem()
+            pending.errback(why)
 
 
 def _silent(result: object, seconds: float) -> Failure:
     """
-    Time is up, whatever the end of the waiting was.
+    The error of a time limit, whatever cancelling the wait has resulted in.
     """
     return Failure(STUNSilent())
 
 
 def _legible(refusal: BindingError) -> str:
     """
-    The words of somebody else, for a person.
+    The server's words, printable and not too long.
     """
     phrase = "".join(each for each in refusal.phrase if each.isprintable())
     return f"{refusal.code} {phrase[:_LONGEST_PHRASE]}".strip()
@@ -166,10 +169,10 @@ def connectSTUN(
     clock: IReactorTime, endpoint: IStreamClientEndpoint
 ) -> Deferred[STUNClient]:
     """
-    Connect to the STUN server at C{endpoint}; bind that to the shared port.
-    Cancelling leaves nothing behind.
+    Connect to a STUN server.  Cancelling leaves nothing behind.
 
-    @raise STUNError: it can't be reached.
+    @param endpoint: leads to the server, from the port that is to be asked about.
+    @raise STUNError: the server cannot be reached.
     """
     factory = Factory.forProtocol(lambda: STUNClient(clock))
     factory.noisy = False
@@ -182,7 +185,7 @@ def connectSTUN(
         connecting.cancel()
 
     def settle(result: object) -> None:
-        # An endpoint that is cancelled tells of what it had to give up.
+        # A cancelled endpoint may still fire, with an error or with a connection.
         if not cancelled:
             reached.callback(cast(STUNClient, result))
         elif isinstance(result, STUNClient):
@@ -195,7 +198,7 @@ def connectSTUN(
 
 def _unreachable(failure: Failure) -> Failure:
     """
-    An endpoint's error as ours; endpoints may fail in any way.
+    Turn an endpoint's error, which may be any, into a L{STUNError}.
     """
     why = failure.value
     if isinstance(why, CancelledError):
@@ -212,7 +215,7 @@ def _unreachable(failure: Failure) -> Failure:
 @dataclass(frozen=True)
 class PortMapping:
     """
-    One port of ours, and as what it was seen.
+    An internal port of ours, and the external address at which it was seen.
     """
 
     internalPort: int
@@ -223,10 +226,11 @@ def requestMappedAddress(
     clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
 ) -> Deferred[Address]:
     """
-    Ask C{server} as what it sees us when we come from C{binding}, by a connection for
-    that alone.  Cancelling leaves nothing behind.
+    Ask a STUN server which address it sees us at, over a connection made for that
+    alone.  Cancelling leaves nothing behind.
 
-    @raise STUNError: it does not tell.
+    @param binding: the interface and port to connect from.
+    @raise STUNError: the server does not tell.
     """
     seen = requestPortMapping(clock, reactor, server, binding)
     return seen.addCallback(lambda mapping: mapping.externalAddress)
@@ -236,7 +240,7 @@ def requestPortMapping(
     clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
 ) -> Deferred[PortMapping]:
     """
-    The same, and which port of ours that was.
+    As L{requestMappedAddress}, and answer with our own port as well.
     """
     return Deferred.fromCoroutine(_requestPortMapping(clock, reactor, server, binding))
 

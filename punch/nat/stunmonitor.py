@@ -1,10 +1,9 @@
 """
-The observers: STUN servers that tell which address they see our shared port at.
+The STUN monitor: keeps asking STUN servers which address they see our shared port at.
 
-What they tell is known beside what the rendezvous tells, and later or never is no
-harm: nothing waits for it.  Each connection stays as long as the shared port is open.
-It may be the only one of ours that leads through the NAT, whose memory of our port
-goes with the last.
+Their answers add to what the rendezvous tells, and nothing waits for them.  Each
+connection stays open as long as the shared port does: it may be the only one through
+our NAT, which forgets the mapping of our port with the last connection.
 """
 
 from __future__ import annotations
@@ -34,23 +33,25 @@ _log = Logger(namespace="punch")
 
 KEEPALIVE = 30.0
 """
-Seconds from one question to the next: less than servers and NATs wait.
+Seconds from one request to the next: fewer than the idle timeouts of servers and NATs.
 """
 
 _PAUSES = (1.0, 300.0)
 """
-Seconds from one connection to the next, at first and at most.  Where the last one was
-answered, L{KEEPALIVE} at most: some servers hang up after each answer (coturn, three
-seconds after it).
+Seconds from one connection to the next, at first and at most.  If the last one was
+answered, L{KEEPALIVE} is the most: some servers hang up after each answer (coturn,
+three seconds after it).
 """
 
 
 class MonitoredServer:
     """
-    One STUN server, asked from one shared port until it is ended.
+    Asks one STUN server from one shared port, again and again, until it is stopped.
 
-    C{address}: where it sees us; C{None} if it did not tell.  C{serverAddress}: its
-    own.
+    A L{STUNMonitor} makes and owns it.
+
+    @ivar address: the address at which the server sees us; C{None} if it did not tell.
+    @ivar serverAddress: the server's own address; C{None} until we are connected.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class MonitoredServer:
     ) -> None:
         """
         @param reactor: see L{punch.peer.peer.Peer}.
-        @param changed: is told of each address that was not there before.
+        @param changed: called with the server and its answer when that is a new one.
         """
         self.address: Address | None = None
         self.serverAddress: Address | None = None
@@ -92,7 +93,7 @@ class MonitoredServer:
 
     async def _reach(self) -> STUNClient:
         """
-        Connect, and be told.
+        Connect, and ask for the first time.
         """
         self._longest = _PAUSES[1]
         try:
@@ -109,7 +110,7 @@ class MonitoredServer:
 
     async def _keep(self, client: STUNClient) -> None:
         """
-        Ask now and then, until it breaks off.
+        Ask every L{KEEPALIVE} seconds, until the connection ends.
         """
         lost = client.lost.wait()
         lost.addCallbacks(lambda _: self._sleeper.wake(), lambda _: None)
@@ -129,12 +130,12 @@ class MonitoredServer:
             self.address = address
             self._changed(self._server, address)
         if self._isOver:
-            # Who heard of it has ended us, and could not stop what is running.
+            # C{changed} has stopped us, while our coroutine ran.
             raise CancelledError()
 
     def _tell(self, why: STUNError) -> None:
         """
-        Each reason once, or there would be a line each minute.
+        Log each kind of failure once, or there would be a line each minute.
         """
         say = _log.debug if type(why) is self._told else _log.info
         say("STUN server {server}: {why}", server=self._server, why=why)
@@ -150,7 +151,7 @@ class MonitoredServer:
 
     def askNow(self) -> None:
         """
-        The network may be another: ask now.
+        Ask now, since the network may have changed.
         """
         self._pause, _ = _PAUSES
         self._sleeper.wake()
@@ -159,7 +160,7 @@ class MonitoredServer:
         """
         Ask no more.
 
-        @return: fires when the connection has ended.
+        @return: fires when the connection is closed.
         """
         self._isOver = True
         self._running.cancel()
@@ -169,7 +170,10 @@ class MonitoredServer:
 
 class STUNMonitor:
     """
-    All the STUN servers that one peer asks.
+    Asks all the STUN servers of one peer, from its shared port.
+
+    L{punch.nat.reflexive.ReflexiveAddresses} makes it, starts it for each shared port,
+    and stops it.
     """
 
     def __init__(self, reactor: Any, servers: Sequence[HostPort], tell: Tell) -> None:
@@ -183,13 +187,13 @@ class STUNMonitor:
     @property
     def addresses(self) -> list[Address]:
         """
-        Where they see us, as far as they have told.
+        The addresses at which the servers see us, as far as they have answered.
         """
         return list(dict.fromkeys(seen for _, seen in self.observations()))
 
     def observations(self) -> list[tuple[Address, Address]]:
         """
-        The same: where each is, and where it sees us.
+        Pairs of a server's address and the address at which it sees us.
         """
         return [
             (each.serverAddress, each.address)
@@ -199,10 +203,11 @@ class STUNMonitor:
 
     def mappedAddress(self, serverAddress: Address) -> Deferred[Address]:
         """
-        Where the one that is at C{serverAddress} sees us.
+        The address at which one server sees us.
 
-        @return: fires when it has told; not before it is cancelled, if none is there.
-        @raise STUNTaken: nobody is asked.
+        @return: fires when the server at C{serverAddress} has answered.  If none of the
+            servers is there it fires only by being cancelled.
+        @raise STUNTaken: the monitor asks no servers.
         """
         if not self._asked:
             return fail(STUNTaken())
@@ -224,8 +229,7 @@ class STUNMonitor:
 
     def start(self, binding: Binding) -> None:
         """
-        Ask from this shared port; if it is asked from already, see at once whether
-        the answers are still right.
+        Ask from this shared port.  If that is being done already, ask again now.
         """
         if binding == self._binding:
             self.askNow()
@@ -243,7 +247,7 @@ class STUNMonitor:
 
     def askNow(self) -> None:
         """
-        The network may be another.
+        Ask all servers now, since the network may have changed.
         """
         for each in self._asked:
             each.askNow()
@@ -252,7 +256,7 @@ class STUNMonitor:
         """
         Ask no more.
 
-        @return: fires when no connection is left.
+        @return: fires when all connections are closed.
         """
         self._binding = None
         asked, self._asked = self._asked, []

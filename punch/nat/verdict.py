@@ -1,7 +1,8 @@
 """
-The verdict on a pair: why its peers found no direct path, from what each of them saw.
+The verdict: why two peers found no direct path, judged from what each of them saw.
 
-Both tell each other, and judge by the same: so they come to the same verdict.
+Each peer tells the other what it saw, so both judge by the same and give the same
+reason.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from punch.nat.errors import (
 )
 from punch.net.outcome import Outcome
 
-_WORDS = frozenset(outcome.value for outcome in Outcome)
+_KNOWN = frozenset(outcome.value for outcome in Outcome)
 
 _SILENT = frozenset({Outcome.TIMED_OUT.value})
 
@@ -35,20 +36,22 @@ _NO_ROUTE = frozenset({Outcome.UNREACHABLE.value})
 
 class BadReport(ValueError):
     """
-    This is no account.
+    The fields are not a peer's report of its attempts.
     """
 
 
 @dataclass(frozen=True)
 class AttemptReport:
     """
-    What one peer saw.
+    What one peer saw of its attempts to reach the other.
 
-    C{behavior}: what its NATs do with ports; C{None} if that could not be told.
-    C{outcomes}: of its attempts at the address at which the rendezvous sees the other
-    (values of L{Outcome}).  C{maySearch}: whether it may search.  C{isThorough}:
-    whether what it tried has had the time that it needs.  C{isBlocked}: it reached the
-    rendezvous, and none of its other vantages.
+    @ivar behavior: of its NATs; C{None} if it is not known.
+    @ivar outcomes: what came of its attempts at the other peer's server-reflexive
+        address (values of L{Outcome}).
+    @ivar maySearch: whether it may search ports.
+    @ivar isThorough: whether its attempts had enough time to succeed if they could.
+    @ivar isBlocked: whether it reached the rendezvous, but none of the observers beside
+        it (L{punch.nat.discovery}).
     """
 
     behavior: ObservedBehavior | None
@@ -59,7 +62,7 @@ class AttemptReport:
 
     def toFields(self) -> dict[str, Any]:
         """
-        The fields in which the other side is told.
+        The JSON fields that tell the other side.
         """
         fields: dict[str, Any] = {
             "outcomes": sorted(self.outcomes),
@@ -74,30 +77,31 @@ class AttemptReport:
     @classmethod
     def fromFields(cls, fields: Any) -> AttemptReport:
         """
-        Read what the other side tells; outcomes that we don't know are passed over.
+        Read the JSON fields that the other side sent.  Outcomes that we do not know are
+        ignored.
 
-        @raise BadAccount: it is nothing of the kind.
+        @raise BadReport: the fields are not a report.
         """
         try:
-            outcomes = frozenset(_WORDS.intersection(fields["outcomes"]))
+            outcomes = frozenset(_KNOWN.intersection(fields["outcomes"]))
             nat = fields.get("nat")
             behavior = None if nat is None else ObservedBehavior.fromFields(nat)
             flags = [fields["searches"], fields["thorough"], fields.get("blocked")]
             return cls(behavior, outcomes, *(each is True for each in flags))
         except (TypeError, KeyError, AttributeError, BadBehavior) as bad:
-            raise BadReport("not the shape of an account") from bad
+            raise BadReport("not the shape of a report") from bad
 
 
 def verdictFor(
     listener: AttemptReport, dialer: AttemptReport, isBehindSameNAT: bool = False
 ) -> type[NoDirectPath] | None:
     """
-    Why there is no direct path; C{None} if that can't be told.
+    Why there is no direct path; C{None} if that cannot be told.
 
-    @param isBehindOne: the rendezvous sees both at one address.
+    @param isBehindSameNAT: whether the rendezvous sees both peers at one IP address.
     """
     if listener.outcomes == dialer.outcomes == _NO_ROUTE:
-        # One has IPv6 alone and the other IPv4 alone, whatever their NATs do.
+        # One has only IPv6 and the other only IPv4; NATs do not matter.
         return None
     if _isBlocked(listener, dialer):
         return ListenerBlocksOutbound
@@ -108,24 +112,25 @@ def verdictFor(
         return None
     if first.isEndpointIndependent and second.isEndpointIndependent:
         return _unmet(listener, dialer, isBehindSameNAT)
-    foretold = verdictForBehaviors(first, second)
-    if foretold is not None:
-        return foretold
+    certain = verdictForBehaviors(first, second)
+    if certain is not None:
+        return certain
     isSearch = first.isRandom or second.isRandom
     if isSearch and not (listener.maySearch and dialer.maySearch):
         return NoSearch
-    # With time enough a port that can be found, or foretold, nearly always is, if
-    # anything is let in.
+    # With enough time a port that can be searched or predicted is nearly always found,
+    # if the NATs let anything in.
     isThorough = listener.isThorough and dialer.isThorough
-    deaf = _unmet(listener, dialer, isBehindSameNAT) if isThorough else None
-    return deaf or (SearchFailed if isSearch else PredictionFailed)
+    unmet = _unmet(listener, dialer, isBehindSameNAT) if isThorough else None
+    return unmet or (SearchFailed if isSearch else PredictionFailed)
 
 
 def verdictForBehaviors(
     first: ObservedBehavior | None, second: ObservedBehavior | None
 ) -> type[NoDirectPath] | None:
     """
-    Why there is never a direct path between such NATs, whatever is tried.
+    Why there is never a direct path between such NATs, whatever is tried; C{None} if
+    there may be one.
     """
     if first is None or second is None:
         return None
@@ -140,7 +145,7 @@ def _unmet(
     listener: AttemptReport, dialer: AttemptReport, isBehindSameNAT: bool
 ) -> type[NoDirectPath] | None:
     """
-    Why there was nobody where the other side was sure to be.
+    Why nothing came through although both external ports were known.
     """
     seen = listener.outcomes | dialer.outcomes
     if isBehindSameNAT and seen <= _SILENT | _BLOCKED:
@@ -150,8 +155,8 @@ def _unmet(
 
 def _isBlocked(one: AttemptReport, other: AttemptReport) -> bool:
     """
-    Whether one side's network lets out little: the other's came to where somebody
-    looked at it, and this one's did not, nor to the other.
+    Whether one side's network blocks outbound connections: the other side reached an
+    observer, and this one reached neither an observer nor the other side.
     """
-    isDark = one.isBlocked and other.behavior is not None
-    return isDark and bool(one.outcomes) and one.outcomes <= _BLOCKED | _SILENT
+    isBlocked = one.isBlocked and other.behavior is not None
+    return isBlocked and bool(one.outcomes) and one.outcomes <= _BLOCKED | _SILENT

@@ -163,7 +163,7 @@ def test_surveyedAnew() -> None:
         Mapping.ENDPOINT_INDEPENDENT
     )
     ports = iter(range(7000, 9000, 2))
-    peer._reflexive._requestMapped = lambda observer, isShared: (  # type: ignore[method-assign]
+    peer._reflexive._requestMappedAddress = lambda observer, isShared: (  # type: ignore[method-assign]
         succeed(tcpAddress("203.0.113.9", next(ports)))
     )
     world.rendezvous.stop()
