@@ -1,5 +1,5 @@
 """
-Traces to test with.
+Traces, and the events that they are made of, for tests.
 """
 
 from __future__ import annotations
@@ -28,17 +28,22 @@ from punch.traceevents import (
 
 PEER = "192.0.2.1:4040"
 HOST = "[2001:db8::1]:4040"
+DIALER = "198.51.100.1:4040"
+OURS, THEIRS = "10.0.0.2:4040", "10.0.0.9:4040"
+"""
+The listener's addresses, the dialer's outside address, and the local ones of the two.
+"""
 
 TimedEvents = list[tuple[float, TraceEvent]]
 
 RENDEZVOUS: TimedEvents = [
     (0.0, RendezvousConnecting()),
     (0.080, RendezvousConnected()),
-    (0.160, AddressObserved("198.51.100.1:4040")),
+    (0.160, AddressObserved(DIALER)),
     (0.160, IntroductionReceived("ab12", PEER, 0.010)),
 ]
 """
-The way to an introduction.
+The events of a dialer up to the introduction.
 """
 
 DIRECT: TimedEvents = [
@@ -52,50 +57,42 @@ DIRECT: TimedEvents = [
     (0.200, CandidateAdded(HOST, "host")),
     (0.200, ConnectStarted(HOST)),
     (0.250, ConnectEnded(PEER, "connected")),
-    (
-        0.250,
-        ConnectionMade(PEER, "server-reflexive", "10.0.0.2:4040", "connected"),
-    ),
-    (0.330, TLSEstablished(PEER, "10.0.0.2:4040")),
-    (0.330, PinVerified(PEER, "10.0.0.2:4040")),
-    (0.330, PathSelected(PEER, "10.0.0.2:4040", "direct", "")),
+    (0.250, ConnectionMade(PEER, "server-reflexive", OURS, "connected")),
+    (0.330, TLSEstablished(PEER, OURS)),
+    (0.330, PinVerified(PEER, OURS)),
+    (0.330, PathSelected(PEER, OURS, "direct", "")),
     (0.330, RaceEnded()),
     (0.410, AttachConfirmed()),
 ]
 """
-A dial that was met directly.
+The events of a dial that made a direct path.
 """
 
 
-def told(told: TimedEvents, role: str = "dialer", began: float = 1.7e9) -> Trace:
+def traceOf(events: TimedEvents, role: str = "dialer", began: float = 1.7e9) -> Trace:
     """
-    The trace of some traceevents.
+    The trace of a meeting in which these events happened.
     """
-    chronicle = MeetingRecorder(role, began)
-    for at, event in told:
-        chronicle.add(at, event)
-    return chronicle.trace()
+    recorder = MeetingRecorder(role, began)
+    for at, event in events:
+        recorder.add(at, event)
+    return recorder.trace()
 
 
 ANSWERED: TimedEvents = [
     (0.0, AddressObserved(PEER)),
-    (0.0, IntroductionReceived("ab12", "198.51.100.1:4040", 0.0)),
-    (0.0, CandidateAdded("198.51.100.1:4040", "server-reflexive")),
-    (0.0, ConnectStarted("198.51.100.1:4040")),
-    (
-        0.08,
-        ConnectionMade(
-            "198.51.100.1:4040", "server-reflexive", "10.0.0.9:4040", "accepted"
-        ),
-    ),
-    (0.081, ConnectEnded("198.51.100.1:4040", "taken")),
-    (0.16, TLSEstablished("198.51.100.1:4040", "10.0.0.9:4040")),
+    (0.0, IntroductionReceived("ab12", DIALER, 0.0)),
+    (0.0, CandidateAdded(DIALER, "server-reflexive")),
+    (0.0, ConnectStarted(DIALER)),
+    (0.08, ConnectionMade(DIALER, "server-reflexive", THEIRS, "accepted")),
+    (0.081, ConnectEnded(DIALER, "taken")),
+    (0.16, TLSEstablished(DIALER, THEIRS)),
     (0.17, DetailsReceived(2)),
-    (0.17, PinVerified("198.51.100.1:4040", "10.0.0.9:4040")),
-    (0.2, PathSelected("198.51.100.1:4040", "10.0.0.9:4040", "direct", "")),
+    (0.17, PinVerified(DIALER, THEIRS)),
+    (0.2, PathSelected(DIALER, THEIRS, "direct", "")),
     (0.2, RaceEnded()),
     (0.21, PeerWithdrew("done")),
 ]
 """
-The same, as its listener saw it.
+The same meeting, as its listener saw it.
 """

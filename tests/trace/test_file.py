@@ -42,41 +42,72 @@ from tests.support.doubles import watching
 from tests.support.traces import ANSWERED, DIRECT, PEER, RENDEZVOUS, TimedEvents
 
 
-def noteAll(clock: Clock, tracer: Tracer, told: TimedEvents) -> None:
+class Traced:
     """
-    Draw steps at their times.
+    A trace file, and the clock by which it is written.
     """
-    began = clock.seconds()
-    for at, event in told:
-        clock.advance(max(0.0, began + at - clock.seconds()))
-        tracer(event)
 
+    def __init__(self, path: Path, began: float = 0.0) -> None:
+        self.path = path
+        self.clock = Clock()
+        self.file = TraceFile(self.clock, path, lambda: began)
 
-def recorded(path: Path, told: TimedEvents = DIRECT, role: str = "dialer") -> Path:
-    """
-    A file with one meeting.
-    """
-    clock = Clock()
-    file = TraceFile(clock, path, lambda: 1.7e9)
-    noteAll(clock, file(role, False), told)
-    clock.advance(1.0)
-    assert clock.getDelayedCalls() == []
-    return path
+    def meeting(
+        self, events: TimedEvents, role: str = "dialer", isRejoin: bool = False
+    ) -> Tracer:
+        """
+        A meeting in which this happens; the clock goes on with it.
+
+        @return: the meeting's tracer.
+        """
+        tracer, began = self.file(role, isRejoin), self.clock.seconds()
+        for at, event in events:
+            self.clock.advance(max(0.0, began + at - self.clock.seconds()))
+            tracer(event)
+        return tracer
+
+    def written(self) -> list[dict[str, Any]]:
+        """
+        The meetings in the JSON file, a second later.
+        """
+        self.clock.advance(1.0)
+        assert self.clock.getDelayedCalls() == []
+        return meetings(self.path)
 
 
 def meetings(path: Path) -> list[dict[str, Any]]:
     """
-    What is in a JSON file.
+    The meetings in a JSON file.
     """
     found: list[dict[str, Any]] = json.loads(path.read_text())["meetings"]
     return found
 
 
+def recorded(
+    path: Path, events: TimedEvents = DIRECT, role: str = "dialer", began: float = 0.0
+) -> Path:
+    """
+    A file with one meeting.
+    """
+    traced = Traced(path, began)
+    traced.meeting(events, role)
+    traced.clock.advance(1.0)
+    return path
+
+
+@pytest.fixture
+def traced(tmp_path: Path) -> Traced:
+    """
+    A JSON trace file.
+    """
+    return Traced(tmp_path / "t.json")
+
+
 def test_json(tmp_path: Path) -> None:
     """
-    A meeting that is over is in the file, which is for its owner's eyes.
+    A meeting that is over is in the file, which only its owner may read.
     """
-    path = recorded(tmp_path / "t.json")
+    path = recorded(tmp_path / "t.json", began=1.7e9)
     [meeting] = meetings(path)
     assert meeting["state"] == "connected"
     assert meeting["began"] == 1.7e9
@@ -95,18 +126,15 @@ def test_html(tmp_path: Path) -> None:
     assert f"Direct in 330 ms: connected 10.0.0.2:4040 - {PEER}" in page
 
 
-def test_soon(tmp_path: Path) -> None:
+def test_delay(traced: Traced) -> None:
     """
-    Drawing waits until bytes flow; the text form is in the log for those who look
-    for it.
+    The file is written only when bytes may have flowed; the text form is in the log, at
+    the debug level.
     """
-    clock, path = Clock(), tmp_path / "t.json"
-    file = TraceFile(clock, path, lambda: 0.0)
     with watching() as log:
-        noteAll(clock, file("dialer", False), DIRECT)
-        assert not path.exists()
-        clock.advance(1.0)
-    assert len(meetings(path)) == 1
+        traced.meeting(DIRECT)
+        assert not traced.path.exists()
+        assert len(traced.written()) == 1
     assert log.levels == [LogLevel.debug]
     assert log.sentences[0].startswith("dialer: Direct in 330 ms")
 
@@ -119,71 +147,63 @@ RELAYED: TimedEvents = [
 ]
 
 
-def test_twice(tmp_path: Path) -> None:
+def test_twice(traced: Traced) -> None:
     """
-    What a relayed path has won is drawn then, and again when the race is over.
+    The file is written when a relayed path has won, and again when the race is over.
     """
-    clock, path = Clock(), tmp_path / "t.json"
-    tracer = TraceFile(clock, path, lambda: 0.0)("dialer", False)
-    noteAll(clock, tracer, RELAYED)
-    clock.advance(1.0)
-    assert meetings(path)[0]["verdict"] == "Relayed in 400 ms (not direct: no-answer)"
-    clock.advance(10.0)
+    tracer = traced.meeting(RELAYED)
+    [meeting] = traced.written()
+    assert meeting["verdict"] == "Relayed in 400 ms (not direct: no-answer)"
+    traced.clock.advance(10.0)
     tracer(RaceFailed("no-answer", ""))
     tracer(RaceEnded())
-    clock.advance(1.0)
-    [meeting] = meetings(path)
+    [meeting] = traced.written()
     assert meeting["verdict"].endswith("; no direct path (no-answer)")
 
 
-def test_many(tmp_path: Path) -> None:
+def test_many(traced: Traced) -> None:
     """
     Of many meetings the latest are in the file, the last one first.
     """
-    clock, path = Clock(), tmp_path / "t.json"
-    file = TraceFile(clock, path, lambda: 0.0)
     for number in range(MOST_MEETINGS + 5):
-        tracer = file("listener", False)
-        tracer(IntroductionReceived(f"{number:04x}", PEER, 0.0))
-        tracer(RaceEnded())
-    clock.advance(1.0)
-    found = [int(each["introduction"], 16) for each in meetings(path)]
+        met = IntroductionReceived(f"{number:04x}", PEER, 0.0)
+        traced.meeting([(0.0, met), (0.0, RaceEnded())], "listener")
+    found = [int(each["introduction"], 16) for each in traced.written()]
     assert found == list(range(MOST_MEETINGS + 4, 4, -1))
 
 
-def test_notBegun(tmp_path: Path) -> None:
+def test_empty(traced: Traced) -> None:
     """
-    A meeting of which there is nothing to be seen yet is not drawn.
+    A meeting in which nothing has happened yet is not in the file.
     """
-    clock, path = Clock(), tmp_path / "t.json"
-    file = TraceFile(clock, path, lambda: 0.0)
-    file("dialer", False)
-    noteAll(clock, file("dialer", False), DIRECT)
-    clock.advance(1.0)
-    assert len(meetings(path)) == 1
+    traced.meeting([])
+    traced.meeting(DIRECT)
+    assert len(traced.written()) == 1
 
 
-def test_inVain(tmp_path: Path) -> None:
+NOT_NEEDED: TimedEvents = [(0.0, RendezvousConnecting()), (0.0, RaceEnded())]
+
+
+def test_notNeeded(traced: Traced) -> None:
     """
-    Nor is one that a living link soon did not need.
+    Nor is one for a link that went on without it.
     """
-    clock, path = Clock(), tmp_path / "t.json"
-    file = TraceFile(clock, path, lambda: 0.0)
-    noteAll(clock, file("dialer", False), DIRECT)
-    noteAll(
-        clock,
-        file("dialer", True),
-        [(0.0, RendezvousConnecting()), (0.1, RaceEnded())],
-    )
-    clock.advance(1.0)
-    [meeting] = meetings(path)
+    traced.meeting(DIRECT)
+    traced.meeting(NOT_NEEDED, isRejoin=True)
+    [meeting] = traced.written()
     assert meeting["state"] == "connected"
 
 
-def _give(file: TraceFile, events: TimedEvents, isRejoin: bool = False) -> None:
-    tracer = file("listener", isRejoin)
-    for _, event in events:
-        tracer(event)
+def test_notNeededTakesNoPlace(traced: Traced) -> None:
+    """
+    Meetings that were not needed, however many, take no other's place.
+    """
+    for _ in range(MOST_MEETINGS):
+        traced.meeting(ANSWERED, "listener")
+    for _ in range(3 * MOST_MEETINGS):
+        traced.meeting(NOT_NEEDED, "listener", isRejoin=True)
+        traced.clock.advance(1.0)
+    assert [each["state"] for each in traced.written()] == ["connected"] * MOST_MEETINGS
 
 
 STRANGERS: TimedEvents = [
@@ -192,71 +212,48 @@ STRANGERS: TimedEvents = [
 ]
 
 
-def test_inVainTakesNoPlace(tmp_path: Path) -> None:
+def test_strangers(traced: Traced) -> None:
     """
-    Meetings that were not needed, however many, take no other's place.
+    Strangers, who only know a listener's name, have one place if the others are taken:
+    that of the latest meeting.  A meeting whose peer is proven only after many others
+    have begun is in the file.
     """
-    clock, path = Clock(), tmp_path / "t.json"
-    file = TraceFile(clock, path, lambda: 0.0)
-    for _ in range(MOST_MEETINGS):
-        _give(file, ANSWERED)
-    for _ in range(3 * MOST_MEETINGS):
-        _give(
-            file,
-            [(0.0, RendezvousConnecting()), (0.0, RaceEnded())],
-            isRejoin=True,
-        )
-        clock.advance(1.0)
-    assert [each["state"] for each in meetings(path)] == ["connected"] * MOST_MEETINGS
-
-
-def test_strangers(tmp_path: Path) -> None:
-    """
-    Strangers who only know a listener's name have one place, if the others are taken:
-    that of the latest.  One that is proven only when many others have begun is there.
-    """
-    clock, path = Clock(), tmp_path / "t.json"
-    file = TraceFile(clock, path, lambda: 0.0)
     for _ in range(MOST_MEETINGS - 2):
-        _give(file, ANSWERED)
-    slow = file("listener", False)
-    slow(IntroductionReceived("510f", PEER, 0.0))
+        traced.meeting(ANSWERED, "listener")
+    slow = traced.meeting([(0.0, IntroductionReceived("510f", PEER, 0.0))], "listener")
     for _ in range(5 * MOST_MEETINGS):
-        _give(file, STRANGERS)
+        traced.meeting(STRANGERS, "listener")
     slow(DetailsReceived(1))
     slow(RaceFailed("no-answer", "Nobody."))
     slow(RaceEnded())
-    clock.advance(1.0)
-    found = [each["introduction"] for each in meetings(path)]
+    found = [each["introduction"] for each in traced.written()]
     assert found == ["dead", "510f", *["ab12"] * (MOST_MEETINGS - 2)]
 
 
-def test_drawnOnce(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_renderedOnce(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    A meeting of which there is nothing new is not drawn again.
+    A meeting that has not changed is not rendered again.
     """
-    drawn: list[str] = []
+    rendered: list[str] = []
 
     def section(trace: Trace) -> str:
-        drawn.append(trace.introduction)
+        rendered.append(trace.introduction)
         return f"<p>{trace.introduction}</p>"
 
     monkeypatch.setattr("punch.trace.file._section", section)
-    clock, path = Clock(), tmp_path / "t.html"
-    file = TraceFile(clock, path, lambda: 0.0)
-    _give(file, ANSWERED)
-    clock.advance(1.0)
-    for _ in range(3):
-        _give(file, STRANGERS)
-        clock.advance(1.0)
-    assert drawn == ["ab12", "dead", "dead", "dead"]
-    assert path.read_text().count("<p>dead</p>") == 3
-    assert path.read_text().count("<p>ab12</p>") == 1
+    traced = Traced(tmp_path / "t.html")
+    for events in (ANSWERED, STRANGERS, STRANGERS, STRANGERS):
+        traced.meeting(events, "listener")
+        traced.clock.advance(1.0)
+    assert rendered == ["ab12", "dead", "dead", "dead"]
+    assert traced.path.read_text().count("<p>dead</p>") == 3
+    assert traced.path.read_text().count("<p>ab12</p>") == 1
 
 
 def test_link(tmp_path: Path) -> None:
     """
-    If the name is a link, what it leads to is written, and it stays one.
+    If the name is a symbolic link, the file that it leads to is written, and the link
+    stays.
     """
     (tmp_path / "sub").mkdir()
     target, link = tmp_path / "sub" / "t.json", tmp_path / "t.json"
@@ -270,7 +267,7 @@ def test_link(tmp_path: Path) -> None:
 
 def test_linkToNowhere(tmp_path: Path) -> None:
     """
-    A link into a directory that is not there is said at once.
+    A link into a directory that does not exist is refused at once.
     """
     link = tmp_path / "t.json"
     link.symlink_to("no/t.json")
@@ -280,23 +277,21 @@ def test_linkToNowhere(tmp_path: Path) -> None:
 
 def test_cannotWrite(tmp_path: Path) -> None:
     """
-    A file that cannot be written any more is warned of, and nothing else suffers.
+    If the file cannot be written any more there is a warning, and nothing else happens.
     """
     folder = tmp_path / "gone"
     folder.mkdir()
-    clock, path = Clock(), folder / "t.json"
-    file = TraceFile(clock, path, lambda: 0.0)
     folder.rmdir()
     with watching() as log:
-        noteAll(clock, file("dialer", False), DIRECT)
-        clock.advance(1.0)
+        recorded(folder / "t.json")
     assert log.levels[-1] is LogLevel.warn
     assert "No such file" in log.sentences[-1]
 
 
 def test_replaceFile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    A file is replaced whole; if it can't be, it is as it was, and nothing is left.
+    A file is replaced as a whole; if that fails it is as it was, and no other file is
+    left.
     """
     path = tmp_path / "t.html"
     replaceFile(path, "one")
@@ -315,7 +310,7 @@ def test_replaceFile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 class _Reactor(Clock):
     """
-    As much of a reactor as stops.
+    A reactor that can be stopped.
     """
 
     stopped: Callable[[], object]
@@ -324,7 +319,7 @@ class _Reactor(Clock):
         self, phase: str, event: str, called: Callable[[], object]
     ) -> None:
         """
-        Remember it.
+        Keep the trigger.
         """
         assert (phase, event) == ("after", "shutdown")
         self.stopped = called
@@ -332,7 +327,7 @@ class _Reactor(Clock):
 
 def test_shutdown(tmp_path: Path) -> None:
     """
-    What there is news of when the reactor stops is written then.
+    What has changed when the reactor stops is written then.
     """
     reactor, path = _Reactor(), tmp_path / "t.json"
     tracer = traceFile(reactor, path, lambda: 0.0)("dialer", False)
@@ -345,7 +340,7 @@ def test_shutdown(tmp_path: Path) -> None:
 
 def test_unwanted() -> None:
     """
-    Without a path nothing is drawn.
+    Without a path nothing is recorded.
     """
     tracer = traceFile(None, None, lambda: 0.0)("dialer", False)
     tracer(RaceEnded())
@@ -353,7 +348,7 @@ def test_unwanted() -> None:
 
 def test_path(tmp_path: Path) -> None:
     """
-    What can be written is taken, and nothing is written yet.
+    A path that can be written is accepted, and nothing is written yet.
     """
     for name in ("t.html", "t.json"):
         assert tracePath(str(tmp_path / name)) == tmp_path / name
@@ -364,7 +359,7 @@ def test_path(tmp_path: Path) -> None:
 
 def test_badPath(tmp_path: Path) -> None:
     """
-    What cannot be written is said at once.
+    A path that cannot be written is refused at once.
     """
     (tmp_path / "d.html").mkdir()
     for name, why in {
@@ -381,8 +376,8 @@ def test_badPath(tmp_path: Path) -> None:
 
 def test_draw(tmp_path: Path) -> None:
     """
-    What one side has recorded can be drawn later; of both sides', what they have in
-    common.
+    What one side has recorded can be rendered later; of what both sides have recorded,
+    the meetings that are in both.
     """
     ours = recorded(tmp_path / "ours.json")
     theirs = recorded(tmp_path / "theirs.json", ANSWERED, "listener")
@@ -396,7 +391,7 @@ def test_draw(tmp_path: Path) -> None:
 
 def test_badDraw(tmp_path: Path) -> None:
     """
-    What cannot be drawn is said.
+    What cannot be rendered is refused with the reason.
     """
     ours = recorded(tmp_path / "ours.json")
     other = recorded(tmp_path / "other.json", [*RENDEZVOUS[:1], (1.0, RaceEnded())])

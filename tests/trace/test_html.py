@@ -11,7 +11,14 @@ from punch.trace.html import tracePage
 from punch.trace.model import Trace, merged
 from punch.trace.svg import COLORS, OUTCOMES
 from punch.traceevents import PeerWithdrew, RaceFailed
-from tests.support.traces import ANSWERED, DIRECT, PEER, RENDEZVOUS, TimedEvents, told
+from tests.support.traces import (
+    ANSWERED,
+    DIRECT,
+    PEER,
+    RENDEZVOUS,
+    TimedEvents,
+    traceOf,
+)
 
 
 def parsed(*meetings: list[Trace]) -> ElementTree.Element:
@@ -23,24 +30,24 @@ def parsed(*meetings: list[Trace]) -> ElementTree.Element:
 
 def headings(page: ElementTree.Element) -> list[str | None]:
     """
-    What is said of each meeting.
+    The headings of the meetings.
     """
     return [each.text for each in page.iter("h2")]
 
 
 def pictures(page: ElementTree.Element) -> int:
     """
-    How many there are.
+    How many pictures a page has.
     """
     return sum(1 for _ in page.iter("{http://www.w3.org/2000/svg}svg"))
 
 
 def test_page() -> None:
     """
-    A page says what came of each meeting, the latest first, and draws it.
+    A page says what came of each meeting, and has its picture.
     """
-    failed = told([*RENDEZVOUS, (9.0, RaceFailed("refused", "No."))])
-    page = parsed([failed], [told(DIRECT)])
+    failed = traceOf([*RENDEZVOUS, (9.0, RaceFailed("refused", "No."))])
+    page = parsed([failed], [traceOf(DIRECT)])
     assert headings(page) == [
         "Failed (refused). No.",
         f"Direct in 330 ms: connected 10.0.0.2:4040 - {PEER}",
@@ -58,11 +65,11 @@ def test_page() -> None:
     assert words[0].startswith("dialer: Failed (refused). No.\n")
 
 
-def test_alone() -> None:
+def test_selfContained() -> None:
     """
-    It needs nothing else, and may load nothing: no script, no address of anything.
+    A page may load nothing: it has no script, and no address of anything.
     """
-    page = tracePage([[told(DIRECT)]])
+    page = tracePage([[traceOf(DIRECT)]])
     assert "<script" not in page
     assert re.findall(r"(?:src|href)=|url\(", page) == []
     assert "default-src 'none'" in page
@@ -72,7 +79,7 @@ def test_alone() -> None:
 
 def test_colors() -> None:
     """
-    Each thing that is drawn has its color, by day and by night.
+    Every style has its color, in the light scheme and in the dark one.
     """
     page = tracePage([])
     light, dark = page.split("@media (prefers-color-scheme: dark)")
@@ -99,7 +106,7 @@ def luminance(color: str) -> float:
 
 def contrast(one: str, other: str) -> float:
     """
-    Their contrast (WCAG 2).
+    The contrast of two colors (WCAG 2).
     """
     bright, faint = sorted((luminance(one), luminance(other)), reverse=True)
     return (bright + 0.05) / (faint + 0.05)
@@ -107,7 +114,8 @@ def contrast(one: str, other: str) -> float:
 
 def test_contrast() -> None:
     """
-    Words can be read on what they stand on, by day and by night (WCAG AA).
+    Words can be read on their background, in the light scheme and in the dark one
+    (WCAG AA).
     """
     page = tracePage([])
     for scheme in page.split("@media (prefers-color-scheme: dark)"):
@@ -119,12 +127,12 @@ def test_contrast() -> None:
                 assert contrast(colors[ink], colors[ground]) >= 4.5, (ink, ground)
 
 
-def test_near() -> None:
+def test_early() -> None:
     """
-    If the win was early in what is known, what led to it is drawn large first.
+    If the first path won early in the meeting, there is a picture of that time first.
     """
     late: TimedEvents = [(30.0, PeerWithdrew("done"))]
-    page = parsed([told([*DIRECT, *late])])
+    page = parsed([traceOf([*DIRECT, *late])])
     captions = [each.text for each in page.iter("figcaption")]
     assert captions == ["Until the first path:", "All of it:"]
     assert pictures(page) == 2
@@ -132,19 +140,19 @@ def test_near() -> None:
 
 def test_bothSides() -> None:
     """
-    Both sides of a meeting are in one picture.
+    The two sides of a meeting are in one picture.
     """
-    page = parsed(list(merged(told(DIRECT), told(ANSWERED, "listener"))))
+    page = parsed(list(merged(traceOf(DIRECT), traceOf(ANSWERED, "listener"))))
     assert pictures(page) == 1
     assert len(list(page.iter("pre"))) == 2
 
 
 def test_detail() -> None:
     """
-    What exactly was tried stands below the heading, and not in it.
+    The detail of what was tried stands below the heading, and not in it.
     """
     lost = RaceFailed("no-answer", "Nobody.", "tried 24 predicted ports")
-    page = parsed([told([*RENDEZVOUS, (9.0, lost)])])
+    page = parsed([traceOf([*RENDEZVOUS, (9.0, lost)])])
     assert headings(page) == ["Failed (no-answer). Nobody."]
     facts = [each.text or "" for each in page.iter("p")]
     assert facts[0] == "The dialer tried 24 predicted ports."

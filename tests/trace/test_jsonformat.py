@@ -17,7 +17,7 @@ from punch.trace.jsonformat import MOST_BYTES, BadTrace, tracesFromJSON, tracesT
 from punch.trace.model import Lane, Mark, Span, Trace
 from punch.trace.svg import renderSVG
 from punch.traceevents import RaceFailed
-from tests.support.traces import ANSWERED, DIRECT, RENDEZVOUS, told
+from tests.support.traces import ANSWERED, DIRECT, RENDEZVOUS, traceOf
 
 times = st.floats(0, 1e9).map(lambda at: round(at, 6))
 texts = st.text(max_size=40)
@@ -70,9 +70,9 @@ def test_roundTrip(traces: list[Trace]) -> None:
 
 def test_shape() -> None:
     """
-    It is what the documentation says, the latest meeting first.
+    The document has the shape that the documentation says.
     """
-    found = json.loads(tracesToJSON([told(DIRECT), told(ANSWERED, "listener")]))
+    found = json.loads(tracesToJSON([traceOf(DIRECT), traceOf(ANSWERED, "listener")]))
     assert found["version"] == 1
     assert [each["role"] for each in found["meetings"]] == ["dialer", "listener"]
     [span, *_] = found["meetings"][0]["lanes"][0]["spans"]
@@ -96,7 +96,7 @@ def test_anyBytes(data: bytes) -> None:
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """
-    The ways to all that is in a JSON value.
+    The paths to everything that is in a JSON value.
     """
     found = [path]
     keys: list[Any] = list(value) if isinstance(value, dict) else []
@@ -107,7 +107,7 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-GOOD = json.loads(tracesToJSON([told(DIRECT)]))
+GOOD = json.loads(tracesToJSON([traceOf(DIRECT)]))
 PATHS = _paths(GOOD)
 
 
@@ -128,8 +128,8 @@ def _with(path: tuple[Any, ...], value: Any) -> bytes:
 @given(st.sampled_from(PATHS), jsons)
 def test_anyValueAnywhere(path: tuple[Any, ...], value: Any) -> None:
     """
-    Whatever stands in the place of any part, there are traces or L{BadTrace}; and
-    what is read can be drawn.
+    Whatever replaces any part, there are traces or L{BadTrace}; and traces that were
+    read can be rendered.
     """
     try:
         traces = tracesFromJSON(_with(path, value))
@@ -158,7 +158,7 @@ BAD = {
 @pytest.mark.parametrize("data", BAD.values(), ids=list(BAD))
 def test_bad(data: bytes) -> None:
     """
-    What is no trace is L{BadTrace}.
+    What is not a trace raises L{BadTrace}.
     """
     with pytest.raises(BadTrace):
         tracesFromJSON(data)
@@ -166,9 +166,9 @@ def test_bad(data: bytes) -> None:
 
 def test_bounded() -> None:
     """
-    Only so much is read of any list and any text.
+    A list and a text are only read up to a bound.
     """
-    good = json.loads(tracesToJSON([told(DIRECT)]))
+    good = json.loads(tracesToJSON([traceOf(DIRECT)]))
     good["meetings"][0]["lanes"] *= 1000
     good["meetings"][0]["verdict"] = "x" * 10_000
     [trace] = tracesFromJSON(json.dumps(good).encode())
@@ -178,20 +178,20 @@ def test_bounded() -> None:
 
 def test_unknownFields() -> None:
     """
-    What a later version adds is passed over.
+    Fields that a later version adds are ignored.
     """
-    good = json.loads(tracesToJSON([told(DIRECT)]))
+    good = json.loads(tracesToJSON([traceOf(DIRECT)]))
     good["more"] = good["meetings"][0]["more"] = 1
-    assert tracesFromJSON(json.dumps(good).encode()) == [told(DIRECT)]
+    assert tracesFromJSON(json.dumps(good).encode()) == [traceOf(DIRECT)]
 
 
 def test_detail() -> None:
     """
-    What was tried comes back; a file of before it was there has none, and a text that
-    is too long ends between two words.
+    The detail of what was tried is read; an older file has none, and a text that is too
+    long ends between two words.
     """
     lost = RaceFailed("no-answer", "Nobody.", "tried it " * 100)
-    written = json.loads(tracesToJSON([told([*RENDEZVOUS, (1.0, lost)])]))
+    written = json.loads(tracesToJSON([traceOf([*RENDEZVOUS, (1.0, lost)])]))
     [read] = tracesFromJSON(json.dumps(written).encode())
     assert read.detail.startswith("tried it tried it")
     assert read.detail.endswith((" tried …", " it …"))

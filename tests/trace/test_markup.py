@@ -17,7 +17,7 @@ anyText = st.text(st.characters())
 @given(anyText, anyText)
 def test_anyText(inside: str, value: str) -> None:
     """
-    Whatever the text, what is made of it is one element that has it.
+    Whatever the text is, the markup is one element that has this text.
     """
     found = ElementTree.fromstring(element("a", escaped(inside), b__c=value))
     assert len(found) == 0
@@ -29,7 +29,7 @@ def test_anyText(inside: str, value: str) -> None:
 
 def test_hostile() -> None:
     """
-    Markup in a text stays text; what cannot be seen is replaced.
+    Markup in a text stays text; characters that cannot be seen are replaced.
     """
     assert escaped("<script>&") == "&lt;script&gt;&amp;"
     assert escaped("a\0\u202eb\ud800") == "a\ufffd\ufffdb\ufffd"
@@ -38,6 +38,6 @@ def test_hostile() -> None:
 
 def test_numbers() -> None:
     """
-    A place is written with one digit after the point, if it needs that.
+    A number is written with at most one decimal.
     """
     assert element("a", x=1.25, y=2.0, z=3) == '<a x="1.2" y="2" z="3"></a>'

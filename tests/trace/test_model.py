@@ -10,15 +10,15 @@ import pytest
 
 from punch.errors import BadOption
 from punch.trace.model import couples, merged
-from tests.support.traces import ANSWERED, DIRECT, told
+from tests.support.traces import ANSWERED, DIRECT, traceOf
 
-DIALERS = told(DIRECT)
-LISTENERS = told(ANSWERED, "listener", began=2e9)
+DIALERS = traceOf(DIRECT)
+LISTENERS = traceOf(ANSWERED, "listener", began=2e9)
 
 
 def test_later() -> None:
     """
-    All times of a trace move alike, and the clock's with them.
+    All times of a trace move alike, and so does its beginning.
     """
     later = DIALERS.later(1.0)
     assert later.start == pytest.approx(1.17)
@@ -34,7 +34,7 @@ def test_later() -> None:
 
 def test_laterWithoutInstants() -> None:
     """
-    What has not happened does not move.
+    Instants that a trace does not have are not made up.
     """
     later = replace(DIALERS, start=None, won=None).later(1.0)
     assert (later.start, later.won) == (None, None)
@@ -43,8 +43,8 @@ def test_laterWithoutInstants() -> None:
 @pytest.mark.parametrize("isSwapped", [False, True])
 def test_merged(isSwapped: bool) -> None:
     """
-    Both sides' have the agreed instant in common, whatever their clocks say; the
-    dialer's is the first.
+    The two sides have the agreed instant in common, whatever their clocks say; the
+    dialer's trace is the first.
     """
     both = (LISTENERS, DIALERS) if isSwapped else (DIALERS, LISTENERS)
     first, second = merged(*both)
@@ -56,7 +56,7 @@ def test_merged(isSwapped: bool) -> None:
 
 def test_mergedListenersFirst() -> None:
     """
-    No time is before the beginning of the axis.
+    If the listener was first, its axis begins earlier, and the dialer's is moved.
     """
     first, second = merged(DIALERS, LISTENERS.later(5.0))
     assert first.start == pytest.approx(second.start)
@@ -73,7 +73,7 @@ WRONG = {
 @pytest.mark.parametrize("why", WRONG)
 def test_notMerged(why: str) -> None:
     """
-    What is not the two sides of one meeting is not drawn as if it were.
+    Traces that are not the two sides of one meeting are not merged.
     """
     with pytest.raises(BadOption, match=why):
         merged(DIALERS, WRONG[why])
@@ -81,7 +81,7 @@ def test_notMerged(why: str) -> None:
 
 def test_notMet() -> None:
     """
-    Two who were not introduced did not meet.
+    Traces without an introduction are not of one meeting.
     """
     lone = replace(DIALERS, introduction="")
     with pytest.raises(BadOption):
@@ -91,7 +91,7 @@ def test_notMet() -> None:
 
 def test_couples() -> None:
     """
-    Of many meetings those are found that both sides have.
+    Of many meetings those are found that are in both lists.
     """
     others = [replace(LISTENERS, introduction=each) for each in ("1", "2")]
     found = couples([DIALERS, replace(DIALERS, introduction="3")], [*others, LISTENERS])

@@ -4,8 +4,9 @@ Tests for L{punch.trace.recorder}.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, fields
+from itertools import cycle, pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,22 +20,16 @@ from punch.trace.model import Lane, Mark, Span, Trace
 from punch.trace.recorder import MeetingRecorder
 from punch.traceevents import (
     RELAY,
-    AddressObserved,
     AttachConfirmed,
     CandidateAdded,
     ConnectEnded,
     ConnectionMade,
     ConnectionRejected,
     ConnectStarted,
-    DetailsReceived,
-    DetailsSent,
-    IntroductionReceived,
     PathSelected,
-    PeerWithdrew,
     PinVerified,
     RaceEnded,
     RaceFailed,
-    RendezvousConnected,
     RendezvousConnecting,
     SearchConnectFailed,
     SearchConnectStarted,
@@ -49,10 +44,8 @@ from tests.support.traces import (
     PEER,
     RENDEZVOUS,
     TimedEvents,
-    told,
+    traceOf,
 )
-
-RELAY = RELAY
 
 
 def lane(trace: Trace, title: str) -> Lane:
@@ -67,7 +60,7 @@ def test_direct() -> None:
     """
     A dial, from the rendezvous to the link.
     """
-    trace = told(DIRECT)
+    trace = traceOf(DIRECT)
     assert (trace.role, trace.introduction, trace.state) == (
         "dialer",
         "ab12",
@@ -122,9 +115,9 @@ def test_direct() -> None:
 
 def test_listener() -> None:
     """
-    The listener waits for the dialer to attach, and hears it leave.
+    The listener waits for the dialer to attach the path, and hears it leave.
     """
-    trace = told(ANSWERED, "listener")
+    trace = traceOf(ANSWERED, "listener")
     winner = trace.lanes[-1]
     assert [each.what for each in winner.stages] == [
         "TLS",
@@ -138,16 +131,27 @@ def test_listener() -> None:
     assert lane(trace, "rendezvous").stages == ()
 
 
+CONNECT = ConnectStarted(PEER)
+
+
+def made(how: str = "connected", remote: str = PEER) -> ConnectionMade:
+    """
+    A connection that is not a search's.
+    """
+    kind = "relayed" if remote == RELAY else "server-reflexive"
+    return ConnectionMade(remote, kind, HOST, how)
+
+
 @dataclass(frozen=True)
 class Case:
     """
-    What came to C{PEER} of what.
+    What is said of a meeting after some events, and of the lane of C{PEER}.
     """
 
     events: TimedEvents
     state: str
     verdict: str
-    result: str
+    result: str = ""
 
 
 CASES = {
@@ -159,16 +163,15 @@ CASES = {
         ],
         "failed",
         "Failed (rendezvous-refused). It refuses.",
-        "",
     ),
     "refused again and again": Case(
         [
             *RENDEZVOUS,
-            (0.2, ConnectStarted(PEER)),
+            (0.2, CONNECT),
             (0.3, ConnectEnded(PEER, "refused")),
-            (0.3, ConnectStarted(PEER)),
+            (0.3, CONNECT),
             (0.4, ConnectEnded(PEER, "refused")),
-            (0.4, ConnectStarted(PEER)),
+            (0.4, CONNECT),
             (5.0, ConnectEnded(PEER, "timed out")),
             (9.0, RaceFailed("refused", "No.")),
             (9.0, RaceEnded()),
@@ -180,10 +183,7 @@ CASES = {
     "wrong pin": Case(
         [
             *RENDEZVOUS,
-            (
-                0.2,
-                ConnectionMade(PEER, "server-reflexive", HOST, "accepted"),
-            ),
+            (0.2, made("accepted")),
             (0.3, TLSEstablished(PEER, HOST)),
             (0.4, ConnectionRejected(PEER, HOST, "wrong pin")),
             (9.0, RaceFailed("wrong-pin", "")),
@@ -195,12 +195,9 @@ CASES = {
     "no details": Case(
         [
             *RENDEZVOUS,
-            (0.2, ConnectStarted(PEER)),
+            (0.2, CONNECT),
             (0.3, ConnectEnded(PEER, "connected")),
-            (
-                0.3,
-                ConnectionMade(PEER, "server-reflexive", HOST, "connected"),
-            ),
+            (0.3, made()),
             (10.0, RaceFailed("peer-silent", "")),
         ],
         "failed",
@@ -210,12 +207,9 @@ CASES = {
     "another was first": Case(
         [
             *RENDEZVOUS,
-            (0.2, ConnectStarted(PEER)),
+            (0.2, CONNECT),
             (0.3, ConnectEnded(PEER, "connected")),
-            (
-                0.3,
-                ConnectionMade(PEER, "server-reflexive", HOST, "connected"),
-            ),
+            (0.3, made()),
             (0.4, ConnectionMade(HOST, "host", HOST, "accepted")),
             (0.5, PathSelected(HOST, HOST, "direct", "")),
             (0.5, RaceEnded()),
@@ -224,31 +218,22 @@ CASES = {
         f"Direct in 500 ms: accepted {HOST} - {HOST}",
         "connected, too late",
     ),
-    "cancelled": Case(
-        [
-            *RENDEZVOUS,
-            (0.2, ConnectStarted(PEER)),
-            (0.3, RaceEnded()),
-        ],
+    "canceled": Case(
+        [*RENDEZVOUS, (0.2, CONNECT), (0.3, RaceEnded())],
         "failed",
         "Given up before there was a path",
         "no answer yet",
     ),
-    "not over": Case(
-        [*RENDEZVOUS, (0.2, ConnectStarted(PEER))],
-        "going on",
-        "Not over yet",
-        "",
-    ),
+    "not over": Case([*RENDEZVOUS, (0.2, CONNECT)], "going on", "Not over yet"),
 }
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
-def test_cases(case: Case) -> None:
+def test_verdict(case: Case) -> None:
     """
-    What came of it is said for the meeting, and for each address.
+    The trace says what came of the meeting, and of each address.
     """
-    trace = told(case.events)
+    trace = traceOf(case.events)
     assert (trace.state, trace.verdict) == (case.state, case.verdict)
     results = [each.result for each in trace.lanes if each.title == PEER]
     assert results == ([case.result] if len(trace.lanes) > 1 else [])
@@ -261,11 +246,11 @@ RELAYED: TimedEvents = [
     *RENDEZVOUS,
     (0.17, CandidateAdded(RELAY, "relayed")),
     (0.17, ConnectStarted(RELAY)),
-    (0.17, ConnectStarted(PEER)),
-    (0.25, ConnectionMade(RELAY, "relayed", "10.0.0.2:5555", "connected")),
-    (0.40, TLSEstablished(RELAY, "10.0.0.2:5555")),
-    (0.40, PinVerified(RELAY, "10.0.0.2:5555")),
-    (0.40, PathSelected(RELAY, "10.0.0.2:5555", "relayed", "no-answer")),
+    (0.17, CONNECT),
+    (0.25, made(remote=RELAY)),
+    (0.40, TLSEstablished(RELAY, HOST)),
+    (0.40, PinVerified(RELAY, HOST)),
+    (0.40, PathSelected(RELAY, HOST, "relayed", "no-answer")),
     (0.50, AttachConfirmed()),
 ]
 
@@ -274,16 +259,12 @@ def test_relayed() -> None:
     """
     After a relayed path has won, the race for a direct one goes on.
     """
-    trace = told(RELAYED)
+    trace = traceOf(RELAYED)
     assert trace.verdict == "Relayed in 400 ms (not direct: no-answer)"
     assert lane(trace, RELAY).spans == (Span(0.17, 0.25, "connect", "connected"),)
     assert lane(trace, PEER).spans == (Span(0.17, 0.5, "connect"),)
-    trace = told(
-        [
-            *RELAYED,
-            (30.0, RaceFailed("no-answer", "")),
-            (30.0, RaceEnded()),
-        ]
+    trace = traceOf(
+        [*RELAYED, (30.0, RaceFailed("no-answer", "")), (30.0, RaceEnded())]
     )
     assert trace.state == "connected"
     assert trace.verdict.endswith("; no direct path (no-answer)")
@@ -292,16 +273,13 @@ def test_relayed() -> None:
 
 def test_better() -> None:
     """
-    A direct path that comes later takes the place of a relayed one.
+    A direct path that comes later replaces a relayed one.
     """
-    trace = told(
+    trace = traceOf(
         [
             *RELAYED,
             (1.0, ConnectEnded(PEER, "connected")),
-            (
-                1.0,
-                ConnectionMade(PEER, "server-reflexive", HOST, "connected"),
-            ),
+            (1.0, made()),
             (1.2, PathSelected(PEER, HOST, "direct", "")),
             (1.2, RaceEnded()),
         ]
@@ -313,45 +291,86 @@ def test_better() -> None:
     assert lane(trace, RELAY).stages[-1].outcome == "left"
 
 
-def test_wonMeanwhile() -> None:
-    """
-    A connect to the winner's address that still went on is stopped, too.
-    """
-    trace = told(
+LANES: dict[str, tuple[TimedEvents, str, dict[str, Any]]] = {
+    "a connect to the winner's address is stopped": (
         [
-            *RENDEZVOUS,
-            (0.2, ConnectStarted(PEER)),
-            (
-                0.3,
-                ConnectionMade(PEER, "server-reflexive", HOST, "accepted"),
-            ),
+            (0.2, CONNECT),
+            (0.3, made("accepted")),
             (0.4, PathSelected(PEER, HOST, "direct", "")),
             (0.4, RaceEnded()),
-        ]
-    )
-    only = lane(trace, PEER)
-    assert only.spans == (Span(0.2, 0.4, "connect", "stopped"),)
-    assert only.result == "won"
+        ],
+        PEER,
+        {"spans": (Span(0.2, 0.4, "connect", "stopped"),), "result": "won"},
+    ),
+    "a rejected connection ends no connect beside it": (
+        [
+            (0.2, CONNECT),
+            (0.3, made("accepted")),
+            (0.4, ConnectionRejected(PEER, HOST, "rejected")),
+            (0.5, ConnectEnded(PEER, "taken")),
+        ],
+        PEER,
+        {
+            "spans": (Span(0.2, 0.5, "connect", "taken"),),
+            "stages": (Span(0.3, 0.4, "TLS", "rejected"),),
+        },
+    ),
+    "a rejected connection by the relay is over": (
+        [
+            (0.2, ConnectStarted(RELAY)),
+            (0.3, made(remote=RELAY)),
+            (0.4, ConnectionRejected(RELAY, HOST, "rejected")),
+        ],
+        RELAY,
+        {
+            "spans": (Span(0.2, 0.3, "connect", "connected"),),
+            "stages": (Span(0.3, 0.4, "TLS", "rejected"),),
+            "result": "rejected",
+        },
+    ),
+    "why there is no relayed path": (
+        [
+            (0.2, ConnectStarted(RELAY)),
+            (0.3, ConnectionRejected(RELAY, "", "relay-busy")),
+        ],
+        RELAY,
+        {"result": "relay-busy"},
+    ),
+    "a connection that came in before we knew whose it is": (
+        [(0.2, made("accepted")), (0.2, TLSEstablished(PEER, HOST, earlier=True))],
+        PEER,
+        {"marks": (Mark(0.2, "came in earlier, known now by its pin"),)},
+    ),
+    "what is done about NATs that do not keep ports": (
+        [(0.3, TraversalStarted("connect from many ports"))],
+        "the other side",
+        {"marks": (Mark(0.3, "connect from many ports"),)},
+    ),
+    "the clock is set back": (
+        [(1.0, CONNECT), (0.5, ConnectEnded(PEER, "refused"))],
+        PEER,
+        {"spans": (Span(1.0, 1.0, "connect", "refused"),)},
+    ),
+}
 
 
-def test_approached() -> None:
+@pytest.mark.parametrize(("events", "title", "expected"), LANES.values(), ids=LANES)
+def test_lane(events: TimedEvents, title: str, expected: dict[str, Any]) -> None:
     """
-    What is done about NATs that do not keep ports is said when it begins.
+    A lane shows what was done, and what became of the connection.
     """
-    trace = told([*RENDEZVOUS, (0.3, TraversalStarted("connect from many ports"))])
-    assert lane(trace, "the other side").marks == (
-        Mark(0.3, "connect from many ports"),
-    )
+    found = lane(traceOf([*RENDEZVOUS, *events]), title)
+    assert {name: getattr(found, name) for name in expected} == expected
 
 
 def test_search() -> None:
     """
-    The connects of a search are one lane.  A connection that came of one is drawn
-    apart, with the time that it took; of another that leads to the same address
-    nothing is changed by what becomes of it.
+    The connects of a search have one lane.  A connection that one of them made has a
+    lane of its own, with the time that the connect took.  What becomes of it changes
+    nothing in the lane of another connection to the same address.
     """
     shared, one, two = "10.0.0.2:4040", "10.0.0.2:1", "10.0.0.2:2"
-    trace = told(
+    trace = traceOf(
         [
             *RENDEZVOUS,
             (0.2, CandidateAdded(PEER, "server-reflexive")),
@@ -404,45 +423,6 @@ def test_search() -> None:
     assert shared not in first.about
 
 
-def test_rejectedBeside() -> None:
-    """
-    A connection that came in and broke off ends no connect that is pending beside it.
-    """
-    trace = told(
-        [
-            *RENDEZVOUS,
-            (0.2, ConnectStarted(PEER)),
-            (
-                0.3,
-                ConnectionMade(PEER, "server-reflexive", HOST, "accepted"),
-            ),
-            (0.4, ConnectionRejected(PEER, HOST, "rejected")),
-            (0.5, ConnectEnded(PEER, "taken")),
-        ]
-    )
-    only = lane(trace, PEER)
-    assert only.spans == (Span(0.2, 0.5, "connect", "taken"),)
-    assert only.stages == (Span(0.3, 0.4, "TLS", "rejected"),)
-
-
-def test_relayRejected() -> None:
-    """
-    A connection by the relay that breaks off is over then.
-    """
-    trace = told(
-        [
-            *RENDEZVOUS,
-            (0.2, ConnectStarted(RELAY)),
-            (0.3, ConnectionMade(RELAY, "relayed", HOST, "connected")),
-            (0.4, ConnectionRejected(RELAY, HOST, "rejected")),
-        ]
-    )
-    only = lane(trace, RELAY)
-    assert only.spans == (Span(0.2, 0.3, "connect", "connected"),)
-    assert only.stages == (Span(0.3, 0.4, "TLS", "rejected"),)
-    assert only.result == "rejected"
-
-
 PREDICTED = [f"192.0.2.1:{port}" for port in range(9999, 10023)]
 
 
@@ -452,12 +432,12 @@ def predicted(*more: tuple[float, TraceEvent]) -> Trace:
     """
     learned = [(0.2, CandidateAdded(each, "predicted")) for each in PREDICTED]
     trying = [(0.2, ConnectStarted(each)) for each in PREDICTED]
-    return told([*RENDEZVOUS, *learned, *trying, *more])
+    return traceOf([*RENDEZVOUS, *learned, *trying, *more])
 
 
 def test_predicted() -> None:
     """
-    Predicted ports are one lane; what they came to is counted.
+    Predicted ports have one lane, which counts the outcomes.
     """
     refused = [(0.3, ConnectEnded(each, "refused")) for each in PREDICTED[5:]]
     trace = predicted(*refused, (5.0, RaceEnded()))
@@ -477,7 +457,7 @@ def test_predicted() -> None:
 @pytest.mark.parametrize("how", ["connected", "accepted"])
 def test_predictedWon(how: str) -> None:
     """
-    The one of them that leads to a connection is drawn apart, with its connect.
+    A predicted port that leads to a connection has a lane of its own, with its connect.
     """
     remote = PREDICTED[3]
     end = "connected" if how == "connected" else "taken"
@@ -501,8 +481,8 @@ def test_predictedWon(how: str) -> None:
 @pytest.mark.parametrize("isSearch", [False, True], ids=["predicted", "search"])
 def test_manyConnected(isSearch: bool) -> None:
     """
-    Where many of them lead to connections few are drawn apart, and of the others it is
-    counted what came of them; the winner is drawn always.
+    If many of them make connections, few have lanes of their own, and the outcomes of
+    the others are counted; the winner has a lane in any case.
     """
     took = 0.1 if isSearch else None
     happened: TimedEvents = [
@@ -516,7 +496,7 @@ def test_manyConnected(isSearch: bool) -> None:
     happened += [(0.4, ConnectionRejected(r, HOST, "rejected")) for r in PREDICTED[:-1]]
     happened.append((0.5, PathSelected(PREDICTED[-1], HOST, "direct", "")))
     happened.append((0.5, RaceEnded()))
-    trace = told([*RENDEZVOUS, *happened]) if isSearch else predicted(*happened)
+    trace = traceOf([*RENDEZVOUS, *happened]) if isSearch else predicted(*happened)
     many, *apart = trace.lanes[2:]
     assert many.result == "24 connected; 19 rejected"
     assert [each.title for each in apart] == [*PREDICTED[:4], PREDICTED[-1]]
@@ -525,10 +505,10 @@ def test_manyConnected(isSearch: bool) -> None:
     assert all(each.stages for each in apart)
 
 
-def test_waves() -> None:
+def test_aggregate() -> None:
     """
-    Where a lane is many's, those that begin together are one span, and it is seen how
-    long answers were awaited; renewed, they are another.
+    In an aggregate lane, connects that begin together are one span, followed by the
+    wait for their answers; when they are repeated, they are another span.
     """
     trace = predicted(
         *((6.0, ConnectEnded(each, "timed out")) for each in PREDICTED),
@@ -547,11 +527,11 @@ def test_waves() -> None:
 
 def test_others() -> None:
     """
-    Of addresses that have no lane of their own all outcomes are told, though many are
-    pending at a time; and one of them that wins is drawn.
+    For addresses that have no lane of their own all outcomes are counted, though many
+    are pending at a time; one of them that wins has its lane.
     """
     many = [f"192.0.2.1:{port}" for port in range(1, 101)]
-    trace = told(
+    trace = traceOf(
         [
             *((0.1, ConnectStarted(each)) for each in many),
             *((0.2, ConnectEnded(each, "refused")) for each in many[:99]),
@@ -569,42 +549,12 @@ def test_others() -> None:
     assert trace.verdict == f"Direct in 400 ms: connected {HOST} - {many[99]}"
 
 
-def test_relayRefused() -> None:
-    """
-    Why there is no relayed path is said, too.
-    """
-    trace = told(
-        [
-            *RENDEZVOUS,
-            (0.2, ConnectStarted(RELAY)),
-            (0.3, ConnectionRejected(RELAY, "", "relay-busy")),
-        ]
-    )
-    assert lane(trace, RELAY).result == "relay-busy"
-
-
-def test_stranger() -> None:
-    """
-    Of a connection that came in before we knew whose it is, that is said.
-    """
-    trace = told(
-        [
-            *RENDEZVOUS,
-            (0.2, ConnectionMade(PEER, "peer-reflexive", HOST, "accepted")),
-            (0.2, TLSEstablished(PEER, HOST, earlier=True)),
-        ],
-        "listener",
-    )
-    marks = [each.text for each in lane(trace, PEER).marks]
-    assert marks == ["came in earlier, known now by its pin"]
-
-
 def test_withoutRendezvous() -> None:
     """
-    Two who meet without a rendezvous, in plain text, have the lanes of their
-    addresses alone.
+    Two peers that meet without a rendezvous, in plaintext, have the lanes of their
+    addresses only.
     """
-    trace = told(
+    trace = traceOf(
         [
             (0.0, CandidateAdded(PEER, "host")),
             (0.0, ConnectStarted(PEER)),
@@ -620,135 +570,104 @@ def test_withoutRendezvous() -> None:
     assert [each.what for each in only.stages] == ["connection", "link"]
 
 
-def test_manyAttempts() -> None:
+@pytest.mark.parametrize(
+    ("outcomes", "last", "most"),
+    [
+        (["refused"], "refused", MOST_SPANS - 1),
+        (["refused", "taken", "timed out"], "various", MOST_SPANS),
+    ],
+    ids=["of one outcome", "of several outcomes"],
+)
+def test_manyAttempts(outcomes: list[str], last: str, most: int) -> None:
     """
-    Ten thousand attempts take no more room than some: those in a row with one
-    outcome are one.
+    Ten thousand attempts take no more room than some: the first are kept one by one,
+    and the others are merged.
     """
-    chronicle = MeetingRecorder("dialer", 0.0)
-    for number in range(10_000):
-        chronicle.add(number * 0.02, ConnectStarted(PEER))
-        chronicle.add(number * 0.02 + 0.01, ConnectEnded(PEER, "refused"))
-    [only] = chronicle.trace().lanes
-    assert len(only.spans) < MOST_SPANS
+    recorder = MeetingRecorder("dialer", 0.0)
+    for number, outcome in zip(range(10_000), cycle(outcomes), strict=False):
+        recorder.add(number * 0.02, CONNECT)
+        recorder.add(number * 0.02 + 0.01, ConnectEnded(PEER, outcome))
+    [only] = recorder.trace().lanes
+    assert len(only.spans) <= most
     assert sum(each.count for each in only.spans) == 10_000
     assert only.spans[-1].end == pytest.approx(199.99)
-    assert only.spans[-1].outcome == "refused"
-    # Those first are kept one by one.
+    assert only.spans[-1].outcome == last
     assert only.spans[0] == Span(0.0, 0.01, "connect", "refused")
-
-
-def test_manyOutcomes() -> None:
-    """
-    So do as many whose outcomes differ.
-    """
-    chronicle = MeetingRecorder("dialer", 0.0)
-    for number in range(10_000):
-        chronicle.add(number * 0.02, ConnectStarted(PEER))
-        outcome = ("refused", "taken", "timed out")[number % 3]
-        chronicle.add(number * 0.02 + 0.01, ConnectEnded(PEER, outcome))
-    [only] = chronicle.trace().lanes
-    assert len(only.spans) <= MOST_SPANS
-    assert sum(each.count for each in only.spans) == 10_000
-    assert only.spans[-1].outcome == "various"
 
 
 def test_manyAddresses() -> None:
     """
-    Strangers' addresses are lanes up to a bound, and then one together.
+    Strangers' addresses have lanes up to a bound, and the others have one together.
     """
-    chronicle = MeetingRecorder("listener", 0.0)
+    recorder = MeetingRecorder("listener", 0.0)
     for port in range(1, 1000):
         remote = f"192.0.2.1:{port}"
-        chronicle.add(0.0, ConnectionMade(remote, "peer-reflexive", HOST, "accepted"))
-        chronicle.add(0.1, ConnectionRejected(remote, HOST, "rejected"))
-    trace = chronicle.trace()
+        recorder.add(0.0, ConnectionMade(remote, "peer-reflexive", HOST, "accepted"))
+        recorder.add(0.1, ConnectionRejected(remote, HOST, "rejected"))
+    trace = recorder.trace()
     assert len(trace.lanes) <= MOST_LANES
     assert trace.lanes[-1].title == "others"
     assert all(len(each.marks) <= MOST_MARKS for each in trace.lanes)
 
 
-def test_timeNeverGoesBack() -> None:
+def test_rejoin() -> None:
     """
-    If the clock is set back, the picture is not.
+    A meeting for another path of a link says so; if the link does not need it any
+    more, it can be told from others.
     """
-    trace = told(
-        [
-            (1.0, ConnectStarted(PEER)),
-            (0.5, ConnectEnded(PEER, "refused")),
-        ]
-    )
-    assert trace.lanes[0].spans == (Span(1.0, 1.0, "connect", "refused"),)
-
-
-def test_reunion() -> None:
-    """
-    A meeting for a link that lives says so.
-    """
-    chronicle = MeetingRecorder("dialer", 0.0, isRejoin=True)
-    assert chronicle.trace().verdict == "For a link that lives: Not over yet"
-    assert chronicle.trace().lanes == ()
-    assert not chronicle.wasNotNeeded
-    chronicle.add(0.0, RaceEnded())
-    assert chronicle.wasNotNeeded
+    recorder = MeetingRecorder("dialer", 0.0, isRejoin=True)
+    assert recorder.trace().verdict == "For a link that lives: Not over yet"
+    assert recorder.trace().lanes == ()
+    assert not recorder.wasNotNeeded
+    recorder.add(0.0, RaceEnded())
+    assert recorder.wasNotNeeded
 
 
 remotes = st.sampled_from([PEER, HOST, RELAY])
-locals_ = st.sampled_from(["10.0.0.2:1", "10.0.0.2:2"])
-tooks = st.one_of(st.none(), st.floats(0, 10))
 words = st.sampled_from(
     ["refused", "connected", "accepted", "relayed", "direct", "predicted", ""]
 )
-anyStep = st.one_of(
-    st.sampled_from(
-        [
-            RendezvousConnecting(),
-            RendezvousConnected(),
-            DetailsSent(),
-        ]
-    ),
-    st.sampled_from(
-        [
-            AttachConfirmed(),
-            RaceEnded(),
-            TraceEvent(),
-        ]
-    ),
-    st.builds(AddressObserved, words),
-    st.builds(IntroductionReceived, words, remotes, st.floats(0, 10)),
-    st.builds(DetailsReceived, st.integers(0, 16)),
-    st.builds(PeerWithdrew, words),
-    st.builds(CandidateAdded, remotes, words),
-    st.builds(ConnectStarted, remotes),
-    st.builds(ConnectEnded, remotes, words),
-    st.builds(SearchConnectStarted, words),
-    st.builds(SearchConnectFailed, words),
-    st.builds(ConnectionMade, remotes, words, locals_, words, tooks),
-    st.builds(TLSEstablished, remotes, locals_, st.booleans()),
-    st.builds(PinVerified, remotes, locals_),
-    st.builds(ConnectionRejected, remotes, locals_, words),
-    st.builds(TraversalStarted, words),
-    st.builds(PathSelected, remotes, locals_, words, words),
-    st.builds(RaceFailed, words, words, words),
-)
+values: dict[str, st.SearchStrategy[Any]] = {
+    "candidates": st.integers(0, 16),
+    "earlier": st.booleans(),
+    "local": st.sampled_from(["10.0.0.2:1", "10.0.0.2:2"]),
+    "peer": remotes,
+    "remote": remotes,
+    "took": st.none() | st.floats(0, 10),
+    "wait": st.floats(0, 10),
+}
+"""
+What the fields of an event may be, by their names; of others, words.
+"""
+
+
+def events(kind: type[TraceEvent]) -> st.SearchStrategy[TraceEvent]:
+    """
+    Any event of a class.
+    """
+    return st.builds(kind, **{f.name: values.get(f.name, words) for f in fields(kind)})
+
+
+kinds: list[type[TraceEvent]] = [TraceEvent, *TraceEvent.__subclasses__()]
+anyEvent = st.one_of([events(each) for each in kinds])
 
 
 @given(
-    st.lists(st.tuples(st.floats(0, 100), anyStep), max_size=60),
+    st.lists(st.tuples(st.floats(0, 100), anyEvent), max_size=60),
     st.sampled_from(["dialer", "listener", "peer"]),
     st.booleans(),
 )
-def test_anySteps(
+def test_anyEvents(
     many: list[tuple[float, TraceEvent]], role: str, isRejoin: bool
 ) -> None:
     """
-    Whatever happens in whatever order, it does not raise, and can be drawn: in a lane
-    no span begins before the one before it ends, and only the last can go on.
+    Whatever happens in whatever order, it can be recorded and shown: in a lane no span
+    begins before the one before it has ended.
     """
-    chronicle = MeetingRecorder(role, 0.0, isRejoin)
+    recorder = MeetingRecorder(role, 0.0, isRejoin)
     for at, event in many:
-        chronicle.add(at, event)
-    trace = chronicle.trace()
+        recorder.add(at, event)
+    trace = recorder.trace()
     assert tracePage([[trace]])
     assert tracesFromJSON(tracesToJSON([trace]).encode())
     for each in trace.lanes:

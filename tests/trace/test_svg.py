@@ -1,7 +1,5 @@
 """
 Tests for L{punch.trace.svg}.
-
-Tests for L{punch.trace.svg}.
 """
 
 from __future__ import annotations
@@ -30,10 +28,10 @@ from tests.support.traces import (
     PEER,
     RENDEZVOUS,
     TimedEvents,
-    told,
+    traceOf,
 )
 
-NAMES = {
+LABELS = {
     0.0005: ["0 ms", "0.1 ms", "0.2 ms"],
     0.030: ["0 ms", "5 ms", "10 ms"],
     0.4: ["0 ms", "50 ms", "100 ms"],
@@ -41,19 +39,19 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("until", NAMES)
-def test_names(until: float) -> None:
+@pytest.mark.parametrize("until", LABELS)
+def test_labels(until: float) -> None:
     """
     Round times are marked, in milliseconds or seconds.
     """
     ticks = TimeAxis(until, 0.0, 100.0).ticks()
-    assert [name for _, name in ticks][:3] == NAMES[until]
+    assert [label for _, label in ticks][:3] == LABELS[until]
 
 
 @given(st.floats(1e-3, 1e10), st.floats(0, 1e10))
 def test_inside(until: float, at: float) -> None:
     """
-    All lies between the ends, and not many times are marked.
+    Every time lies between the ends, and not many times are marked.
     """
     axis = TimeAxis(until, 10.0, 20.0)
     assert 10.0 <= axis.x(at) <= 20.0
@@ -102,7 +100,7 @@ def parsed(traces: list[Trace], until: float = 0.5) -> Element:
 
 def textsOf(picture: Element) -> list[str]:
     """
-    The words that can be seen in a picture.
+    The words that are visible in a picture.
     """
     return [each.text or "" for each in picture.iter(f"{SVG}text")]
 
@@ -110,16 +108,16 @@ def textsOf(picture: Element) -> list[str]:
 @pytest.mark.parametrize("span", STYLES)
 def test_styles(span: Span) -> None:
     """
-    A span's color tells how it ended, or what it is.
+    A span's style tells how it ended, or what it is.
     """
     assert styleOf(span) == STYLES[span]
 
 
 def test_dial() -> None:
     """
-    A picture has who, what and when in words.
+    A picture says in words who did what and when.
     """
-    shown = textsOf(parsed([told(DIRECT)]))
+    shown = textsOf(parsed([traceOf(DIRECT)]))
     for words in (
         "dialer",
         "rendezvous",
@@ -142,28 +140,28 @@ def test_dial() -> None:
 
 def test_tooltips() -> None:
     """
-    What has no room for words has them as a tooltip.
+    Items that have no room for their words have a tooltip.
     """
-    titles = [each.text for each in parsed([told(DIRECT)]).iter(f"{SVG}title")]
+    titles = [each.text for each in parsed([traceOf(DIRECT)]).iter(f"{SVG}title")]
     assert "connect: refused, 170 ms to 180 ms" in titles
     assert "won, direct, 330 ms" in titles
 
 
 def test_bothSides() -> None:
     """
-    Both sides' lanes stand below each other.
+    The lanes of the two sides stand one below the other.
     """
-    both = list(merged(told(DIRECT), told(ANSWERED, "listener")))
+    both = list(merged(traceOf(DIRECT), traceOf(ANSWERED, "listener")))
     shown = textsOf(parsed(both))
     assert shown.index("dialer") < shown.index("listener")
 
 
 def test_noOverlap() -> None:
     """
-    Words of a row do not lie on each other, nor outside of the picture.
+    The words of a row do not overlap, and none are outside the picture.
     """
     manyMarks: TimedEvents = [(0.2 + n / 1000, PeerWithdrew("done")) for n in range(12)]
-    picture = parsed([told([*DIRECT, *manyMarks])])
+    picture = parsed([traceOf([*DIRECT, *manyMarks])])
     rows: dict[str, list[tuple[float, float]]] = {}
     for group in picture.iter(f"{SVG}g"):
         for text in group.findall(f"{SVG}text"):
@@ -181,9 +179,9 @@ def test_noOverlap() -> None:
 
 def test_cut() -> None:
     """
-    What lies past the end is not drawn; what goes on past it does go on.
+    What begins after the picture's end is not shown; a span that ends after it goes on.
     """
-    picture = parsed([told(DIRECT)], until=0.22)
+    picture = parsed([traceOf(DIRECT)], until=0.22)
     shown = textsOf(picture)
     assert not any("won, 330" in each for each in shown)
     assert "connecting" in shown
@@ -192,9 +190,9 @@ def test_cut() -> None:
 
 def test_later() -> None:
     """
-    A lane of which all comes after the picture is not in it.
+    A lane in which everything begins after the picture's end is not shown.
     """
-    later = told(
+    later = traceOf(
         [
             *RENDEZVOUS,
             (5.0, ConnectStarted(HOST)),
@@ -207,20 +205,20 @@ def test_later() -> None:
 
 def test_nearMarks() -> None:
     """
-    Marks that are near to each other all have their words.
+    Marks that are close to each other all have their words.
     """
     marks = ["the first of three", "the second of three", "the third of three"]
     many: TimedEvents = [
         (0.2 + n / 100, TraversalStarted(w)) for n, w in enumerate(marks)
     ]
-    shown = textsOf(parsed([told([*RENDEZVOUS, *many])]))
+    shown = textsOf(parsed([traceOf([*RENDEZVOUS, *many])]))
     assert set(marks) <= set(shown)
 
 
 def test_run() -> None:
     """
-    A run of what was done often has its number if it ends in the picture, and keeps
-    its color if it does not.
+    Merged spans have their number if they end in the picture, and keep their color if
+    they do not.
     """
     lane = Lane("x", "", (Span(0, 2, "connect", "refused", 60),))
     trace = Trace("dialer", "", 0.0, 2.0, "", "failed", (lane,))
@@ -232,9 +230,9 @@ def test_run() -> None:
 
 def test_deterministic() -> None:
     """
-    One trace is drawn one way.
+    A trace is always rendered in the same way.
     """
-    assert renderSVG([told(DIRECT)], 1.0) == renderSVG([told(DIRECT)], 1.0)
+    assert renderSVG([traceOf(DIRECT)], 1.0) == renderSVG([traceOf(DIRECT)], 1.0)
 
 
 HOSTILE = "</svg><script>alert('1')</script>\0\ud800\u202e\"'&" * 20
@@ -242,7 +240,7 @@ HOSTILE = "</svg><script>alert('1')</script>\0\ud800\u202e\"'&" * 20
 
 def test_hostile() -> None:
     """
-    Whatever another's file says is text, and not much of it.
+    Whatever stands in a file from elsewhere becomes text.
     """
     lane = Lane(HOSTILE, HOSTILE, (Span(0, 1, HOSTILE, HOSTILE),), result=HOSTILE)
     trace = Trace(HOSTILE, HOSTILE, 0.0, 1.0, HOSTILE, HOSTILE, (lane,))
@@ -264,13 +262,13 @@ def test_manyAttempts() -> None:
             (at, ConnectStarted(PEER)),
             (at + 0.01, ConnectEnded(PEER, "refused")),
         ]
-    trace = told([*RENDEZVOUS, *many])
+    trace = traceOf([*RENDEZVOUS, *many])
     assert len(renderSVG([trace], trace.length)) < 30_000
     assert "9953 x refused" in textsOf(parsed([trace], trace.length))
 
 
 def test_nothing() -> None:
     """
-    A meeting that has just begun can be drawn.
+    A meeting that has just begun can be rendered.
     """
-    assert parsed([told([])], 0.0) is not None
+    assert parsed([traceOf([])], 0.0) is not None

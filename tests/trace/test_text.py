@@ -9,7 +9,7 @@ import pytest
 from punch.trace.model import Span
 from punch.trace.text import milliseconds, shortened, spanText, traceText
 from punch.traceevents import RaceFailed
-from tests.support.traces import ANSWERED, DIRECT, HOST, PEER, told
+from tests.support.traces import ANSWERED, DIRECT, HOST, PEER, traceOf
 
 SPANS = {
     Span(0.0012, 0.02, "connect", "refused"): "connect: refused, 1.2 ms to 20 ms",
@@ -21,14 +21,14 @@ SPANS = {
 @pytest.mark.parametrize("span", SPANS)
 def test_span(span: Span) -> None:
     """
-    A span says what, how often, how it ended, and when.
+    A span's text says how many of what there were, how they ended, and when.
     """
     assert spanText(span) == SPANS[span]
 
 
 def test_milliseconds() -> None:
     """
-    Small times are told more exactly.
+    Short times have a decimal.
     """
     assert milliseconds(0.00312) == "3.1 ms"
     assert milliseconds(0.0312) == "31 ms"
@@ -43,9 +43,9 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_cut(text: str) -> None:
+def test_shortened(text: str) -> None:
     """
-    A long text is cut between words, if it has any; then it is not cut again.
+    A long text is cut between two words, if possible, and then not cut again.
     """
     short = shortened(text, 17)
     assert short == TEXTS[text]
@@ -54,10 +54,10 @@ def test_cut(text: str) -> None:
 
 def test_instant() -> None:
     """
-    What happened in one instant is told in the order in which it came.
+    What happened in one instant is in the order in which it happened.
     """
     listener = [*ANSWERED[:6], *((0.2, event) for _, event in ANSWERED[6:])]
-    said = traceText(told(listener, "listener")).splitlines()
+    said = traceText(traceOf(listener, "listener")).splitlines()
     words = [each.split(maxsplit=2)[2] for each in said if " 200 ms  " in each]
     assert words[-4:-1] == [
         "pin awaited: known, 200 ms to 200 ms",
@@ -69,17 +69,17 @@ def test_instant() -> None:
 
 def test_detail() -> None:
     """
-    What was tried is told, too.
+    The text has the detail of what was tried.
     """
-    trace = told([(1.0, RaceFailed("no-answer", "Nobody.", "tried a, b"))])
+    trace = traceOf([(1.0, RaceFailed("no-answer", "Nobody.", "tried a, b"))])
     assert traceText(trace) == "dialer: Failed (no-answer). Nobody. (tried a, b)"
 
 
 def test_trace() -> None:
     """
-    A trace is what came of it, and lane by lane what happened, in order.
+    The text says what came of the meeting, and lane by lane what happened, in order.
     """
-    assert traceText(told(DIRECT)).splitlines() == [
+    assert traceText(traceOf(DIRECT)).splitlines() == [
         f"dialer: Direct in 330 ms: connected 10.0.0.2:4040 - {PEER}",
         "  rendezvous (sees us as 198.51.100.1:4040)",
         "       0.0 ms  connect: connected, 0.0 ms to 80 ms",
