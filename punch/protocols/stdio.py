@@ -1,11 +1,9 @@
 """
-Standard input and output on a link: a netcat.
+The protocol C{stdio}: standard input and output on a link, like netcat.
 
-Twisted's C{StandardIO} would serve, but it reads 8 KiB at a time, and does not tell
-a failure from an end: a disk that is full would be a success.
-
-What can go wrong with standard input and output, while the link is well.  (As in
-L{punch.errors}, what a person reads is the docstring.)
+Twisted's C{StandardIO} reads only 8 KiB at a time, and does not tell a failure from an
+end: with it a full disk would pass for success.  As in L{punch.errors}, people read the
+docstrings of the errors here.
 """
 
 from __future__ import annotations
@@ -52,17 +50,18 @@ class OutputFailed(LinkError):
     reason = Reason.OUTPUT_FAILED
 
 
-_PIECE = 1 << 16
+_READ_SIZE = 1 << 16
 
 Ended = Callable[[str | None], None]
 """
-Told of an end, once: C{None} for the right one, else what was wrong.
+Is called once, at the end of a direction: with C{None}, or with what went wrong.
 """
 
 
-class _Standard(FileDescriptor):
+class _StandardStream(FileDescriptor):
     """
-    One direction: a descriptor that is ours to close.
+    One of the standard streams, as the reactor reads or writes it.  It owns its file
+    descriptor and closes it.
     """
 
     connected = 1
@@ -71,14 +70,14 @@ class _Standard(FileDescriptor):
         FileDescriptor.__init__(self, reactor)
         self._descriptor = descriptor
         self._ended = ended
-        self._trouble: str | None = None
-        # Others may have the same open file, and use it after us.
+        self._failure: str | None = None
+        # Other processes may have the same open file, and use it after us.
         self._wasBlocking = os.get_blocking(descriptor)
         os.set_blocking(descriptor, False)
 
     def fileno(self) -> int:
         """
-        The descriptor; C{-1} once it is closed.
+        Return the descriptor, or C{-1} once it is closed.
         """
         return self._descriptor if self.connected else -1
 
@@ -88,9 +87,9 @@ class _Standard(FileDescriptor):
         os.close(self._descriptor)
 
 
-class Input(_Standard):
+class Input(_StandardStream):
     """
-    Standard input, as a push producer.
+    Standard input as a push producer: calls a function with what it reads.
     """
 
     def __init__(
@@ -101,21 +100,23 @@ class Input(_Standard):
         ended: Ended,
     ) -> None:
         """
-        @param ended: told when there is no more, unless we have stopped.
+        @param descriptor: to read from; this closes it.
+        @param received: is called with what was read.
+        @param ended: is called at the end, unless the stream was stopped before.
         """
-        _Standard.__init__(self, reactor, descriptor, ended)
+        _StandardStream.__init__(self, reactor, descriptor, ended)
         self._received = received
 
     def doRead(self) -> Exception | None:
         """
-        From the reactor: there is something to read.
+        Read; the reactor calls this when there is something to read.
         """
         try:
-            data = os.read(self._descriptor, _PIECE)
+            data = os.read(self._descriptor, _READ_SIZE)
         except BlockingIOError:
             return None
         except OSError as error:
-            self._trouble = error.strerror
+            self._failure = error.strerror
             return ConnectionLost()
         if not data:
             return ConnectionDone()
@@ -124,40 +125,42 @@ class Input(_Standard):
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        From the reactor: no more can be read.
+        Close; the reactor calls this when no more can be read.
         """
         if not self.connected:
             return
         self._close()
-        if self._trouble is None and not reason.check(ConnectionDone):
-            self._trouble = reason.getErrorMessage()
-        self._ended(self._trouble)
+        if self._failure is None and not reason.check(ConnectionDone):
+            self._failure = reason.getErrorMessage()
+        self._ended(self._failure)
 
     def stopProducing(self) -> None:
         """
-        Read no more, whatever there is.
+        Stop reading, and close.
         """
         if self.connected:
             self._close()
 
 
-class Output(_Standard):
+class Output(_StandardStream):
     """
-    Standard output, as a consumer.
+    Standard output as a consumer: writes what it is given, and notices a lost reader.
     """
 
     def __init__(self, reactor: Any, descriptor: int, ended: Ended) -> None:
         """
-        @param ended: told when everything is written, or nothing more can be.
+        @param descriptor: to write to; this closes it.
+        @param ended: is called when everything is written, or no more can be.
         """
-        _Standard.__init__(self, reactor, descriptor, ended)
+        _StandardStream.__init__(self, reactor, descriptor, ended)
         self._complete = False
 
     def watch(self) -> None:
         """
-        Notice at once if a pipe's reader goes, even if there is nothing to write.
+        Notice at once when the reader of a pipe goes, even if there is nothing to
+        write.
         """
-        # "Readable" can mean nothing else for an end that can't be read.
+        # A write-only descriptor becomes "readable" for this reason alone.
         access = fcntl(self._descriptor, F_GETFL) & os.O_ACCMODE
         isPipe = stat.S_ISFIFO(os.fstat(self._descriptor).st_mode)
         if isPipe and access == os.O_WRONLY:
@@ -165,13 +168,13 @@ class Output(_Standard):
 
     def doRead(self) -> Exception:
         """
-        From a reactor that takes an error for something to read.
+        Fail; a reactor that reports an error as something to read calls this.
         """
         return ConnectionLost()
 
     def writeSomeData(self, data: bytes) -> int | Exception:
         """
-        From L{FileDescriptor}: write what can be written now.
+        Write what can be written now; L{FileDescriptor} calls this.
         """
         try:
             return os.write(self._descriptor, data)
@@ -180,52 +183,52 @@ class Output(_Standard):
         except BrokenPipeError:
             return ConnectionLost()
         except OSError as error:
-            self._trouble = error.strerror
+            self._failure = error.strerror
             return ConnectionLost()
 
     def finish(self) -> None:
         """
-        Close it, once everything is written.
+        Close, once everything is written.
         """
         self.unregisterProducer()
         self.loseConnection()
 
     def _postLoseConnection(self) -> Exception:
-        # From FileDescriptor: everything is written.
+        # FileDescriptor calls this when everything is written.
         self._complete = True
         return ConnectionDone()
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        From the reactor: done, or nothing more can be written.
+        Close; the reactor calls this when all is written or no more can be.
         """
         if not self.connected:
             return
-        # It is not the producer's fault.
+        # Otherwise FileDescriptor would stop the producer, which is the link.
         self.unregisterProducer()
         if stat.S_ISSOCK(os.fstat(self._descriptor).st_mode):
-            # Standard input may be the same one, and stay open.
+            # Standard input may be the same socket, and stay open.
             with suppress(OSError), socket(fileno=os.dup(self._descriptor)) as same:
                 same.shutdown(SHUT_WR)
         self._close()
-        if not self._complete and self._trouble is None:
-            self._trouble = "its reader has gone"
-        self._ended(self._trouble)
+        if not self._complete and self._failure is None:
+            self._failure = "its reader has gone"
+        self._ended(self._failure)
 
 
 @implementer(IHalfCloseableProtocol)
-class Netcat(Protocol):
+class StdioProtocol(Protocol):
     """
-    What stdin gives goes to the link, and what the link gives to stdout; each
-    direction as fast as it is taken, to its own end.
+    Sends standard input to the link, and writes to standard output what the link
+    receives.  Each direction flows as fast as its reader reads, and ends by itself.
     """
 
     transport: Any
 
     def __init__(self, reactor: Any, input: int, output: int) -> None:
         """
-        @param input: the descriptor to read, ours to close.
-        @param output: the descriptor to write, ours to close.
+        @param input: the descriptor to read from; it will be closed.
+        @param output: the descriptor to write to; it will be closed.
         """
         self._reactor = reactor
         self._input = Input(reactor, input, self._inputReceived, self._inputEnded)
@@ -236,15 +239,16 @@ class Netcat(Protocol):
 
     def whenWritten(self) -> Deferred[PunchError | None]:
         """
-        Fires when stdout has everything, or what it does not have is lost: with
-        what went wrong here, if anything did.
+        Wait until standard output has everything, or has lost the rest.
+
+        @return: fires with what went wrong on this side, or C{None}.
         """
         return self._written.wait()
 
     # The link.
 
     def connectionMade(self) -> None:
-        # A process that is stopped halfway is no clean end for the other side.
+        # When this process is stopped halfway, the other side must not see a clean end.
         self._stopping = self._reactor.addSystemEventTrigger(
             "before", "shutdown", self.transport.abortConnection
         )
@@ -258,14 +262,14 @@ class Netcat(Protocol):
 
     def readConnectionLost(self) -> None:
         """
-        The other side's stdin has ended.
+        Finish standard output: the other side's input has ended.
         """
         self._output.finish()
         self._close()
 
     def writeConnectionLost(self) -> None:
         """
-        Ours has; nothing to do.
+        Do nothing: our own input has ended.
         """
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -278,22 +282,23 @@ class Netcat(Protocol):
     def _inputReceived(self, data: bytes) -> None:
         self.transport.write(data)
 
-    def _inputEnded(self, trouble: str | None) -> None:
-        if trouble is not None:
-            self._fail(InputFailed(trouble))
+    def _inputEnded(self, failure: str | None) -> None:
+        if failure is not None:
+            self._fail(InputFailed(failure))
             return
         self.transport.unregisterProducer()
         self.transport.loseWriteConnection()
         self._close()
 
-    def _outputEnded(self, trouble: str | None) -> None:
-        if trouble is not None:
-            self._fail(OutputFailed(trouble))
+    def _outputEnded(self, failure: str | None) -> None:
+        if failure is not None:
+            self._fail(OutputFailed(failure))
         self._written.succeed(self._error)
 
     def _close(self) -> None:
         """
-        One direction has ended; with both, plain TCP waits to be closed.
+        Count a direction that has ended, and after both close the connection: plain TCP
+        does not close by itself.
         """
         self._open -= 1
         if not self._open:
@@ -307,45 +312,47 @@ class Netcat(Protocol):
 @implementer(IOutcome)
 class StdioFactory(Factory):
     """
-    Makes one L{Netcat}, for one link.
+    Makes one L{StdioProtocol}, for one link.
+
+    L{StdioPlugin<punch.protocols.simple.StdioPlugin>} makes it, and the process ends
+    with its outcome.
     """
 
     noisy = False
 
     def __init__(self, reactor: Any, input: int, output: int) -> None:
         """
-        @param input: the descriptor to read, ours to close.
-        @param output: the descriptor to write, ours to close.
+        @param input: the descriptor to read from; it will be closed.
+        @param output: the descriptor to write to; it will be closed.
         """
         self._streams = (reactor, input, output)
-        self._netcat: Netcat | None = None
+        self._protocol: StdioProtocol | None = None
 
-    def buildProtocol(self, address: IAddress | None) -> Netcat | None:
+    def buildProtocol(self, address: IAddress | None) -> StdioProtocol | None:
         """
-        The one; after it, C{None}.
+        Make the protocol; after the first time return C{None}.
         """
-        if self._netcat is not None:
+        if self._protocol is not None:
             return None
-        self._netcat = Netcat(*self._streams)
-        return self._netcat
+        self._protocol = StdioProtocol(*self._streams)
+        return self._protocol
 
     def outcome(self, error: PunchError | None) -> Deferred[PunchError | None]:
         """
-        Wait until stdout has everything (L{IOutcome}).
+        Wait until standard output has everything (L{IOutcome}).
         """
-        if self._netcat is None:
+        if self._protocol is None:
             return succeed(error)
-        return self._netcat.whenWritten().addCallback(lambda ours: ours or error)
+        return self._protocol.whenWritten().addCallback(lambda ours: ours or error)
 
 
 def takeStreams() -> tuple[int, int]:
     """
-    Take standard input and output for ourselves.
+    Take standard input and output from the rest of the process, which gets the null
+    device and standard error in their place.  So nothing else is printed among the
+    data, and standard output ends when we close it.
 
-    In their places come the null device and standard error.  So whatever else is
-    printed does not get among the data; and standard output ends when we close it.
-
-    @return: descriptors, to read and to write.
+    @return: the descriptors to read from and to write to.
     @raise BadOption: there is no standard output.
     """
     if sys.__stdout__ is None:
@@ -354,7 +361,7 @@ def takeStreams() -> tuple[int, int]:
     output = _own(1, os.O_WRONLY)
     os.dup2(2 if sys.__stderr__ is not None else null, 1)
     if sys.__stdin__ is None:
-        # Closed, and by now 0 may be anything.
+        # Standard input is closed, and by now descriptor 0 may be anything.
         return null, output
     input = _own(0, os.O_RDONLY)
     os.dup2(null, 0)
@@ -364,8 +371,8 @@ def takeStreams() -> tuple[int, int]:
 
 def _own(descriptor: int, flags: int) -> int:
     """
-    Another descriptor for the same; for a terminal one that is open apart, because
-    what we set would hold for the log and the shell as well.
+    Get another descriptor for the same file.  A terminal is opened anew: otherwise what
+    we set on it would hold for the log and the shell, too.
     """
     if os.isatty(descriptor):
         with suppress(OSError):

@@ -20,7 +20,7 @@ from zope.interface.verify import verifyObject
 from punch.errors import Aborted, BadOption, PathLost, PunchError
 from punch.interfaces import IOutcome, IStandardStreamsProtocol
 from punch.protocols.simple import StdioPlugin
-from punch.protocols.stdio import InputFailed, Netcat, OutputFailed, StdioFactory
+from punch.protocols.stdio import InputFailed, OutputFailed, StdioFactory, StdioProtocol
 from tests.support.doubles import Pair, PunchTestCase
 from tests.support.programs import HalfCloser
 
@@ -99,12 +99,12 @@ class Process:
             if each != -1:
                 os.close(each)
 
-    def start(self) -> Netcat:
+    def start(self) -> StdioProtocol:
         """
         The protocol.
         """
         self.factory = StdioFactory(self.reactor, self.stdin, self.stdout)
-        netcat: Netcat = self.factory.buildProtocol(None)
+        netcat: StdioProtocol = self.factory.buildProtocol(None)
         return netcat
 
     def says(self, data: bytes) -> None:
