@@ -25,7 +25,7 @@ from punch.cli.options import (
     peerSettings,
     readCode,
 )
-from punch.cli.rlimit import allowFiles
+from punch.cli.rlimit import roomForSearch
 from punch.errors import BadOption, Bug, LinkError, Misuse, PunchError
 from punch.eventlog import EventLog, openEvents
 from punch.forwarding.service import Ends, Forwarding
@@ -54,11 +54,6 @@ _FILES = 4096
 """
 Open files that a process wants beside those of a search: forwards have two for each of
 their connections.
-"""
-
-_LEAST_FILES = 128
-"""
-Those that a search leaves to the rest.
 """
 
 
@@ -278,24 +273,6 @@ def _completeIntroduced(options: Options, given: list[str]) -> None:
     options["parsed-code"] = readCode(code) if code else None
 
 
-def makeRoom(options: Options) -> None:
-    """
-    A search must not take the files that everything else needs.
-    """
-    settings: Settings = options["settings"]
-    wanted = _FILES + settings.search
-    allowed = allowFiles(wanted)
-    most = max(0, allowed - _LEAST_FILES)
-    if settings.search > most:
-        _log.warn(
-            "The system allows {files} open files, so a search gets {most} sockets;"
-            " see ulimit -n.",
-            files=allowed,
-            most=most,
-        )
-        options["settings"] = replace(settings, search=most)
-
-
 def makeService(options: Options) -> IService:
     """
     The service that the options ask for.  When it has nothing more to do, the
@@ -303,7 +280,7 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    makeRoom(options)
+    options["settings"] = roomForSearch(options["settings"], _FILES)
     try:
         ends = Ends(reactor, options["expose"], options["forward"])
         # First: it may take the standard streams, which --events may name.

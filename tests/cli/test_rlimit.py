@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from punch.cli import tap
+from punch.cli import rlimit
 from punch.cli.rlimit import allowFiles
 from punch.peer.settings import Settings
 
@@ -68,8 +68,5 @@ def test_search(monkeypatch: pytest.MonkeyPatch, allowed: int, search: int) -> N
     """
     A search gets what is left when everything else has its files.
     """
-    options = tap.Options()
-    options["settings"] = Settings(search=600)
-    monkeypatch.setattr(tap, "allowFiles", lambda wanted: min(wanted, allowed))
-    tap.makeRoom(options)
-    assert options["settings"].search == search
+    monkeypatch.setattr(rlimit, "allowFiles", lambda wanted: min(wanted, allowed))
+    assert rlimit.roomForSearch(Settings(search=600), 8192).search == search
