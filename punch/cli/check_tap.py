@@ -31,10 +31,10 @@ from punch.cli.options import (
     readCode,
     stopAndExit,
 )
+from punch.cli.rlimit import LEAST_FILES, limitSearch
 from punch.errors import BadOption, Bug, Misuse, PunchError
 from punch.net.address import HostPort
 from punch.peer.description import rendezvousEndpoint
-from punch.peer.settings import Settings
 from punch.signaling.secretfile import readSecret
 
 _log = Logger(namespace="punch")
@@ -254,7 +254,7 @@ def makeService(options: Options) -> IService:
         status, why = statusOf(report, result)
         stopAndExit(reactor, status, f"{PROGRAM}: {why}" if why else "")
 
-    settings: Settings = options["settings"]
+    settings = limitSearch(options["settings"], LEAST_FILES)
     try:
         rendezvous = rendezvousEndpoint(reactor, options["rendezvous"])
     except Misuse as mistake:

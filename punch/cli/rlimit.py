@@ -4,6 +4,19 @@ The limit of open files of this process, sockets included.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from twisted.logger import Logger
+
+from punch.peer.settings import Settings
+
+_log = Logger(namespace="punch")
+
+LEAST_FILES = 128
+"""
+Open files that a search leaves to the rest of the process.
+"""
+
 
 def raiseFileLimit(wanted: int) -> int:
     """
@@ -22,3 +35,23 @@ def raiseFileLimit(wanted: int) -> int:
     if soft != resource.RLIM_INFINITY and soft < allowed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     return allowed
+
+
+def limitSearch(settings: Settings, beside: int) -> Settings:
+    """
+    Ask the system for the files of a search (L{punch.nat.portsearch}) and of the rest.
+
+    @param beside: how many files the rest wants.
+    @return: the settings, with a search that leaves L{LEAST_FILES} to the rest.
+    """
+    allowed = raiseFileLimit(beside + settings.search)
+    most = max(0, allowed - LEAST_FILES)
+    if settings.search <= most:
+        return settings
+    _log.warn(
+        "The system allows {files} open files, so a search gets {most} sockets;"
+        " see ulimit -n.",
+        files=allowed,
+        most=most,
+    )
+    return replace(settings, search=most)

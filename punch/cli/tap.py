@@ -25,7 +25,7 @@ from punch.cli.options import (
     readCode,
     stopAndExit,
 )
-from punch.cli.rlimit import raiseFileLimit
+from punch.cli.rlimit import limitSearch
 from punch.errors import BadOption, Bug, LinkError, Misuse, PunchError
 from punch.eventlog import EventLog, openEvents
 from punch.forwarding.service import ForwardingService, LocalSide
@@ -54,11 +54,6 @@ _FILES = 4096
 """
 Open files that a process wants in addition to those of a search.  Each connection of a
 forward needs two.
-"""
-
-_LEAST_FILES = 128
-"""
-Open files that a search leaves to everything else.
 """
 
 
@@ -289,25 +284,6 @@ def _checkIntroduced(options: Options, given: list[str]) -> None:
     options["parsed-code"] = readCode(code) if code else None
 
 
-def limitSearch(options: Options) -> None:
-    """
-    Raise the limit of open files.  If that is not enough, allow a search fewer sockets,
-    so that it leaves files to everything else.
-    """
-    settings: Settings = options["settings"]
-    wanted = _FILES + settings.search
-    allowed = raiseFileLimit(wanted)
-    most = max(0, allowed - _LEAST_FILES)
-    if settings.search > most:
-        _log.warn(
-            "The system allows {files} open files, so a search gets {most} sockets;"
-            " see ulimit -n.",
-            files=allowed,
-            most=most,
-        )
-        options["settings"] = replace(settings, search=most)
-
-
 def makeService(options: Options) -> IService:
     """
     Make the service that the options ask for.  When it is done, the process exits, with
@@ -315,7 +291,7 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    limitSearch(options)
+    options["settings"] = limitSearch(options["settings"], _FILES)
     try:
         local = LocalSide(reactor, options["expose"], options["forward"])
         # First, since it may take the standard streams, which --events may name.

@@ -12,18 +12,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from OpenSSL import crypto
 from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
     TCP4ServerEndpoint,
     wrapClientTLS,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.internet.ssl import CertificateOptions, TLSVersion
+from twisted.internet.ssl import TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from punch.net.identity import Identity
+from tests.support.certified import certified
 
 
 class Half(Protocol):
@@ -91,22 +91,14 @@ class Accepted(Half):
         self.transport.abortConnection()
 
 
-def _options(pem: bytes) -> CertificateOptions:
-    identity = Identity.fromPEM(pem)
-    return CertificateOptions(
-        privateKey=crypto.PKey.from_cryptography_key(identity.key),
-        certificate=crypto.X509.from_cryptography(identity.certificate),
-        raiseMinimumTo=TLSVersion.TLSv1_3,
-    )
-
-
 def main(port: str, outer: str, inner: str, pem: str) -> None:
     """
     Say which port we listen on, and relay to C{port} until we are ended.
     """
     from twisted.internet import reactor
 
-    options = _options(Path(pem).read_bytes())
+    identity = Identity.fromPEM(Path(pem).read_bytes())
+    options = certified(identity, raiseMinimumTo=TLSVersion.TLSv1_3)
     onward: Any = TCP4ClientEndpoint(reactor, "127.0.0.1", int(port))
     if inner == "tls":
         onward = wrapClientTLS(options, onward)

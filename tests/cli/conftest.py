@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.forwarding import LOCAL, Pair, Serve, saying, serving
-from tests.support.processes import Program, freePort
+from tests.support.processes import FEW_FILES, Program, freePort, openFiles
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
             stack.callback(program.stop)
             return program
 
+        # They raise that themselves: there will be crowds.
+        limit = stack.enter_context(ExitStack())
+        limit.enter_context(openFiles(FEW_FILES))
         port = freePort()
         listen = f"tcp:{port}:interface=127.0.0.1"
         start("rv", "punch-rendezvous", "--listen", listen).awaitLine("listens on")
@@ -66,4 +69,5 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
             environment=code,
         )
         dialer.await_("connected")
+        limit.close()
         yield Pair(listener, dialer, serve, crowd)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import sys
 from pathlib import Path
 from signal import SIGINT, SIGTERM
 
@@ -14,7 +15,15 @@ import pytest
 
 from punch.check.report import LABELS
 from punch.cli.check_tap import Options
-from tests.support.processes import Program, Start, certificate, freePort
+from punch.nat.portsearch import DEFAULT_SOCKETS
+from tests.support.processes import (
+    FEW_FILES,
+    Program,
+    Start,
+    certificate,
+    freePort,
+    openFiles,
+)
 
 LINES = r"""likely
 IPv4 address: 127.0.0.1:(\d+) \(no NAT\)
@@ -239,6 +248,23 @@ def test_stopped(start: Start) -> None:
             program.stop()
     assert program.process.returncode != 0
     assert program.log.read_text() == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_files(start: Start) -> None:
+    """
+    It lets itself have the files that the search of a port takes.
+    """
+    import resource
+
+    with socket.create_server(("127.0.0.1", 0)) as silent, openFiles(FEW_FILES):
+        port = silent.getsockname()[1]
+        program = start("punch-check", "--rendezvous", f"tcp:127.0.0.1:{port}")
+        silent.settimeout(30.0)
+        with silent.accept()[0]:
+            pid = program.process.pid
+            soft, _ = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    assert soft > DEFAULT_SOCKETS > FEW_FILES
 
 
 def listening(start: Start, where: str) -> tuple[Program, str]:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ from punch.rendezvous.commands import Dial, Hello, Publish
 from punch.rendezvous.relaypreamble import TICKET_BYTES, encodePreamble
 from punch.rendezvous.server.amp import codecOf, readBox
 from punch.rendezvous.server.limits import Limits
-from tests.support.processes import certificate
+from tests.support.processes import FEW_FILES, certificate, freePort, openFiles
 
 TWIST = [sys.executable, "-m", "twisted", "--log-format", "text", "punch-rendezvous"]
 LOCAL = "tcp:0:interface=127.0.0.1"
@@ -202,6 +202,21 @@ def test_listen(start: Start) -> None:
     log = rendezvous.stop()
     assert "Traceback" not in log
     assert f"({LOCAL})" in log
+
+
+def test_crowd(start: Start) -> None:
+    """
+    It serves more connections than the system lets it have files at first.
+    """
+    crowd = 2 * FEW_FILES
+    with openFiles(FEW_FILES):
+        limit = f"--max-connections-per-address={crowd}"
+        place = ("127.0.0.1", start("--listen", LOCAL, limit).port())
+    with ExitStack() as stack:
+        stack.enter_context(openFiles(4 * FEW_FILES))
+        for _ in range(crowd):
+            sock = stack.enter_context(socket.create_connection(place))
+            assert b"observed" in hello(sock)
 
 
 def test_tls(start: Start, tmp_path: Path) -> None:
@@ -473,7 +488,7 @@ def test_vantages(start: Start) -> None:
     Peers are told of the port beside the first by its number alone: where it is they
     know, also where another address leads here.
     """
-    rendezvous = start("--listen", LOCAL)
+    rendezvous = start("--listen", f"tcp:{freePort()}:interface=127.0.0.1")
     first, beside = rendezvous.port(), rendezvous.port()
     assert beside == first + 1
     with socket.create_connection(("127.0.0.1", first)) as sock:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from punch.cli import tap
+from punch.cli import rlimit
 from punch.cli.rlimit import raiseFileLimit
 from punch.peer.settings import Settings
 
@@ -68,8 +68,5 @@ def test_search(monkeypatch: pytest.MonkeyPatch, allowed: int, search: int) -> N
     """
     A search gets what is left when everything else has its files.
     """
-    options = tap.Options()
-    options["settings"] = Settings(search=600)
-    monkeypatch.setattr(tap, "raiseFileLimit", lambda wanted: min(wanted, allowed))
-    tap.limitSearch(options)
-    assert options["settings"].search == search
+    monkeypatch.setattr(rlimit, "raiseFileLimit", lambda wanted: min(wanted, allowed))
+    assert rlimit.limitSearch(Settings(search=600), 8192).search == search

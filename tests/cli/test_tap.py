@@ -14,7 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import PATIENCE, Program, Start, freePort
+from tests.support.processes import (
+    FEW_FILES,
+    PATIENCE,
+    Program,
+    Start,
+    freePort,
+    openFiles,
+)
 
 HELLO = b"hello world!\n"
 
@@ -312,11 +319,13 @@ def test_strangersOnThePort(start: Start, rendezvous: str) -> None:
     A thousand silent strangers on the shared port, and rubbish, delay nothing and
     are told nothing.
     """
-    listener = start("punch", "--rendezvous", rendezvous, "--once")
-    listener.await_("waiting")
+    with openFiles(FEW_FILES):
+        listener = start("punch", "--rendezvous", rendezvous, "--once")
+        listener.await_("waiting")
     port = listener.told("listening")[0]["port"]
     code = listener.told("code")[0]["code"]
     with ExitStack() as stack:
+        stack.enter_context(openFiles(2048))
         strangers = [
             stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             for _ in range(1000)

@@ -9,7 +9,6 @@ import os
 import random
 import resource
 import socket
-from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +17,7 @@ from threading import Thread
 import pytest
 
 from tests.support.forwarding import Pair, conversation, forwarded, soon
-from tests.support.processes import Program
+from tests.support.processes import Program, openFiles
 
 SOAK = "PUNCH_SOAK" in os.environ
 
@@ -201,26 +200,15 @@ def _times(name: bytes) -> int:
     return 1 + name[0] * 10
 
 
-@pytest.fixture(scope="module", autouse=True)
-def manyFiles() -> Iterator[None]:
-    """
-    Let us have enough descriptors.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 4 * MANY
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        pytest.skip(f"needs {wanted} descriptors, the limit is {hard}")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 def test_many(pair: Pair) -> None:
     """
     A thousand connections at once, with random sizes, stalls, half-closes and
     aborts: what arrives is what was sent.
     """
-    with socket.create_server(("127.0.0.1", pair.crowd), backlog=MANY) as listening:
+    with (
+        openFiles(4 * MANY),
+        socket.create_server(("127.0.0.1", pair.crowd), backlog=MANY) as listening,
+    ):
         crowd = Aggregate(random.Random(1))
         asyncio.run(crowd.run(listening, forwarded(pair.dialer, "crowd")))
     assert crowd.whole == MANY * 0.9

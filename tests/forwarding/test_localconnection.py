@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from OpenSSL.crypto import X509, PKey
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectionDone
@@ -23,6 +22,7 @@ from punch.forwarding.localconnection import (
     StreamEnd,
 )
 from punch.net.identity import Identity
+from tests.support.certified import certified
 from tests.support.crossing import Crossing
 from tests.support.doubles import PunchTestCase
 from tests.support.programs import Recorder, Recorders
@@ -257,11 +257,7 @@ def secured() -> tuple[Crossing, Recorder, Any]:
     """
     crossing = Crossing().link()
     host, [forward] = crossing.pair.hosts[0], crossing.near.forwards
-    identity = Identity.make()
-    options = CertificateOptions(
-        privateKey=PKey.from_cryptography_key(identity.key),
-        certificate=X509.from_cryptography(identity.certificate),
-    )
+    options = certified(Identity.make())
     host.listenTCP(2223, TLSMemoryBIOFactory(options, False, forward, host))
     made = Recorders()
     trusting = TLSMemoryBIOFactory(CertificateOptions(), True, made, crossing.client)

@@ -16,6 +16,7 @@ from .eventfile import EventFile
 from .nats import DROP, NONE, RANDOM, RESET
 from .topology import PUBLIC, Laboratory
 from .topology import SECOND_ADDRESS as SECOND
+from .trial import awaitDirect, directSince
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 
@@ -137,9 +138,11 @@ def test_pair(
         assert said[2]["Peer"].startswith(PUBLIC["b"])
         assert listener.status is None, listener.tail()
         dialer = lab.a.start([*punch, str(tmp_path / "dialer.events"), "--code", code])
-        connected = events.wait({"connected"}, 15.0)
-        assert connected is not None, listener.tail()
-        assert connected["path"] == path
+        assert events.wait({"connected"}, 15.0) is not None, listener.tail()
+        if path == "direct":
+            awaitDirect(events, 15.0)
+        isDirect = directSince(events.read()) is not None
+        assert isDirect == (path == "direct"), listener.tail()
         dialer.end()
         listener.end()
 

@@ -80,12 +80,14 @@ def _dial(pair: Pair, terms: Terms, directory: Path, told: EventFile) -> Outcome
         ) as lab,
         Meeting(lab, directory, terms.timeout, options=policy) as meeting,
     ):
-        return meeting.dial(lambda: _await(told, terms.patience), policy)
+        return meeting.dial(lambda: awaitDirect(told, terms.patience), policy)
 
 
-def _await(told: EventFile, patience: float) -> None:
+def awaitDirect(told: EventFile, patience: float) -> None:
     """
-    Stay until the link is direct, or there is a verdict, for so long.
+    Wait until the link is direct or there is a verdict, for C{patience} seconds at
+    most.  The first path of a link may be relayed though a direct one is possible: the
+    relay's is there sooner if the machine is busy, and the link moves.
     """
     deadline = monotonic() + patience
     while (left := deadline - monotonic()) > 0:

@@ -10,11 +10,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -103,15 +106,47 @@ def until(condition: Callable[[], bool], program: Program) -> None:
 
 Start = Callable[..., Program]
 
+FEW_FILES = 256
+"""
+Open files that a program may have which the system gives but few.
+"""
+
+
+@contextmanager
+def openFiles(limit: int) -> Iterator[None]:
+    """
+    Let this process, and those that it starts meanwhile, have so many open files (the
+    soft limit); a test that cannot have them is skipped.
+    """
+    import resource  # Windows has none.
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < limit:
+        pytest.skip(f"needs {limit} open files, the limit is {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+_PORTS = range(20_000, 30_000, 2)
+"""
+Of these no system gives one to whoever asks for any port (L{freePort}).
+"""
+
 
 def freePort() -> int:
     """
-    A TCP port that nobody uses now.
+    A TCP port that nobody uses now, and neither does anybody the next one, which a
+    rendezvous takes, too.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        port = SystemRandom().choice(_PORTS)
+        with socket.socket() as one, socket.socket() as next_, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            next_.bind(("127.0.0.1", port + 1))
+            return port
 
 
 def certificate(folder: Path) -> Path:

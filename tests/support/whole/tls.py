@@ -10,7 +10,6 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
-from OpenSSL.crypto import X509, PKey
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import (
@@ -20,7 +19,6 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.ssl import (
     Certificate,
-    CertificateOptions,
     optionsForClientTLS,
 )
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -30,6 +28,7 @@ from punch.net.identity import Identity
 from punch.peer.description import CONNECT_TIMEOUT
 from punch.peer.peer import Rendezvous
 from punch.testing import MemoryHost
+from tests.support.certified import certified
 
 from .world import PORT, RENDEZVOUS, World
 
@@ -54,17 +53,13 @@ def _certify() -> Identity:
 
 
 _IDENTITY = _certify()
-_CERTIFICATE = X509.from_cryptography(_IDENTITY.certificate)
 
 
 def inside(factory: IProtocolFactory, host: MemoryHost) -> IProtocolFactory:
     """
     C{factory}, reached by TLS, on the host of L{NAME}.
     """
-    options = CertificateOptions(
-        privateKey=PKey.from_cryptography_key(_IDENTITY.key), certificate=_CERTIFICATE
-    )
-    return TLSMemoryBIOFactory(options, False, factory, host)
+    return TLSMemoryBIOFactory(certified(_IDENTITY), False, factory, host)
 
 
 def secure(world: World) -> None:
@@ -89,7 +84,7 @@ class TLSEndpoint:
         self, host: MemoryHost, name: str, binding: Binding | None, port: int
     ) -> None:
         self._host = host
-        trusted = Certificate(_CERTIFICATE)
+        trusted = Certificate.loadPEM(_IDENTITY.toPEM())
         self._options: Any = optionsForClientTLS(name, trustRoot=trusted)
         self._inner = HostnameEndpoint(host, NAME, port, CONNECT_TIMEOUT, binding)
 
