@@ -1,10 +1,10 @@
 """
-Errors of NATs: why two peers find no direct path, and why a STUN server did not tell our
-address.
+Errors of NATs: why two peers find no direct path, and why a STUN server did not tell
+our address.
 
 As in L{punch.errors}, people read the docstring.  Both peers come to the same
-L{NoDirectPath}, which is the verdict on the pair.  A L{STUNError} ends nothing: the dial
-goes on without the server's answer.
+L{NoDirectPath}, which is the verdict on the pair.  A L{STUNError} ends nothing: the
+dial goes on without the server's answer.
 """
 
 from __future__ import annotations

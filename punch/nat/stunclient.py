@@ -109,7 +109,8 @@ class STUNClient(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Fire the Deferred of the request that each response answers; ignore messages that answer no request.
+        Fire the Deferred of the request that each response answers; ignore messages
+        that answer no request.
         """
         try:
             for message in self._framer.feed(data):

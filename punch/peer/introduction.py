@@ -372,7 +372,7 @@ class Introduction:
         """
         self._terms.tracer(DetailsReceived(len(details.candidates)))
         self.pin = details.pin
-        self.rejoinName, self.instanceToken = details.again, details.seat
+        self.rejoinName, self.instanceToken = details.rejoinName, details.instanceToken
         if self.role is Role.DIALER:
             self._lanPreference.candidatesKnown(
                 self._ownDetails.candidates, details.candidates

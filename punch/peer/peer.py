@@ -326,8 +326,8 @@ class Peer:
             self.security.pin,
             gatherCandidates(self._ips(), port, observed, elsewhere),
             self.settings.relay.features if features is None else features,
-            again=rejoinName,
-            seat=instanceToken,
+            rejoinName=rejoinName,
+            instanceToken=instanceToken,
             behavior=self._reflexive.discovery.behavior,
         )
 

@@ -69,7 +69,7 @@ class Address(amp.Argument):
 
 class Seconds(amp.Argument):
     """
-    A duration, carried as whole microseconds.
+    A duration in seconds, carried as a decimal number of whole microseconds.
     """
 
     def toString(self, inObject: float) -> bytes:

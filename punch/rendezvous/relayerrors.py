@@ -33,7 +33,7 @@ class RelayAddressBusy(RelayError):
 
 class TicketUnknown(RelayError):
     """
-    The relay does not know our ticket: it came too late, or the meeting was over.
+    The relay does not know our ticket: it came too late, or the introduction had ended.
     """
 
     reason = Reason.TICKET_UNKNOWN

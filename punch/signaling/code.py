@@ -1,9 +1,9 @@
 """
-A code: C{7-orbit-lemon}.
+A code, such as C{7-orbit-lemon}: what people tell each other so that their peers meet.
 
-A name that the rendezvous knows, then secret words that it never sees.  The
-words are those of BIP-39's English list, whose 2,048 words differ in their first
-four letters: two of them are 22 bits.
+It is a name that the rendezvous knows, and then secret words that the rendezvous never
+sees.  The words are from BIP-39's English list, whose 2,048 words differ in their first
+four letters.  Two of them are 22 bits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from punch.errors import MalformedCode, UnknownWord
 
 WORDS = 2
 """
-How many words a new code has.
+Words in a new code.
 """
 
 _MOST_WORDS = 8
@@ -36,7 +36,7 @@ def _words() -> tuple[str, ...]:
 @dataclass(frozen=True)
 class Code:
     """
-    A name and the words that belong to it.
+    A name, and the secret words that go with it.
     """
 
     name: str
@@ -48,14 +48,14 @@ class Code:
     @property
     def secret(self) -> bytes:
         """
-        What both sides prove to know.
+        The words as the PAKE takes them.
         """
         return "-".join(self.words).encode("ascii")
 
 
 def chooseWords() -> tuple[str, ...]:
     """
-    The secret words of a new code.
+    Choose the secret words of a new code.
     """
     return tuple(secrets.choice(_words()) for _ in range(WORDS))
 
@@ -65,7 +65,7 @@ def parseCode(text: str) -> Code:
     Read a code as people type it: any case, spaces for dashes, and words
     shortened to four letters or more.
 
-    @raise MalformedCode: it has not the shape of a code.
+    @raise MalformedCode: the text is not a number and two to eight words.
     @raise UnknownWord: a word is not on the list.
     """
     name, *words = [part for part in _SEPARATORS.split(text.lower()) if part] or [""]
@@ -79,7 +79,7 @@ def parseCode(text: str) -> Code:
 
 def _complete(typed: str) -> str:
     """
-    The word on the list that was meant.
+    Find the word on the list that was meant.
     """
     words = _words()
     if typed in words:

@@ -1,13 +1,13 @@
 """
-The greeting: PAKE messages and sealed details, as they pass through the
-rendezvous.
+The greeting: the PAKE messages and sealed messages that pass through the rendezvous.
 
-  1. dialer: PAKE message (with its dial)
-  2. listener: PAKE message, then its details sealed
-  3. dialer: its details sealed
-  4. either: notes (L{punch.signaling.messages}), sealed
+  1. dialer: its PAKE message, with the dial
+  2. listener: its PAKE message, then its sealed details
+  3. dialer: its sealed details
+  4. either: sealed notes (L{punch.signaling.messages})
 
-The dialer learns from 2 whether the words are equal, the listener from 3.
+The second message tells the dialer whether the secrets are equal, and the third tells
+the listener.
 """
 
 from __future__ import annotations
@@ -26,23 +26,25 @@ from punch.signaling.pake import (
 
 class Greeting:
     """
-    What both sides have: once they know each other they send notes.
+    What both sides of a greeting can do: once the details are exchanged, send notes.
+
+    Each introduction has one.
     """
 
     _seal: Seal | None = None
 
     def writeNote(self, note: Note) -> bytes:
         """
-        Seal a note.  The details have been sealed before it.
+        Seal a note.  Our details must have been sealed before.
         """
         assert self._seal is not None
         return self._seal.seal(note.toBytes())
 
     def readNote(self, received: bytes) -> Note:
         """
-        Open a note of the other side's, whose details are here.
+        Open a note of the other side, whose details must have been opened before.
 
-        @raise BadNote: it is none.
+        @raise BadNote: the bytes are not the other side's next note.
         """
         assert self._seal is not None
         try:
@@ -53,7 +55,9 @@ class Greeting:
 
 class DialerGreeting(Greeting):
     """
-    The dialer's side.  C{message} goes out with the dial.
+    The dialer's side of a greeting.
+
+    @ivar message: the PAKE message, which goes out with the dial.
     """
 
     def __init__(self, name: str, secret: bytes) -> None:
@@ -62,10 +66,11 @@ class DialerGreeting(Greeting):
 
     def answer(self, received: bytes, own: Details) -> tuple[Details, bytes]:
         """
-        Take the listener's message.
+        Read the listener's message.
 
-        @return: the listener's details, and what to send back.
-        @raise WrongCode: the words differ.
+        @param own: our details.
+        @return: the listener's details, and the message to send back.
+        @raise WrongCode: the secrets differ.
         """
         try:
             self._seal = seal = self._exchange.finish(received[:MESSAGE_SIZE])
@@ -77,7 +82,7 @@ class DialerGreeting(Greeting):
 
 class ListenerGreeting(Greeting):
     """
-    The listener's side: to C{answer} is to give the other side a guess.
+    The listener's side of a greeting.  Each L{answer} lets the dialer test one guess.
     """
 
     def __init__(self, name: str, secret: bytes) -> None:
@@ -85,10 +90,11 @@ class ListenerGreeting(Greeting):
 
     def answer(self, received: bytes, own: Details) -> bytes:
         """
-        Take the dialer's PAKE message.
+        Read the dialer's PAKE message.
 
-        @return: what to send back.
-        @raise WrongCode: it is no such message.
+        @param own: our details.
+        @return: the message to send back.
+        @raise WrongCode: the bytes are not a PAKE message.
         """
         try:
             self._seal = self._exchange.finish(received)
@@ -98,9 +104,9 @@ class ListenerGreeting(Greeting):
 
     def finish(self, received: bytes) -> Details:
         """
-        Take the dialer's sealed details.
+        Read the dialer's sealed details.
 
-        @raise WrongCode: they are not sealed under our words, or came untimely.
+        @raise WrongCode: they are not sealed with our secret, or came before L{answer}.
         """
         if self._seal is None:
             raise WrongCode()

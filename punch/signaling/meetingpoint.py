@@ -1,6 +1,5 @@
 """
-A meeting place: the name that the rendezvous knows, the secret that it doesn't,
-and how many guesses at it are left.
+The meeting point: the name under which a listener waits, and its secret.
 """
 
 from __future__ import annotations
@@ -17,9 +16,12 @@ NAME_REFILL = 5.0
 
 class MeetingPoint:
     """
-    Where a listener waits.
+    The name that a listener publishes, the secret that goes with it, and how many
+    guesses at the secret are left.
 
-    C{isLasting}: it is a standing name, not a code.
+    Programs make one with L{coded} or L{standing}, and give it to a listener.
+
+    @ivar isLasting: whether it is a standing name; if not, it is a code's.
     """
 
     def __init__(
@@ -35,16 +37,17 @@ class MeetingPoint:
     @classmethod
     def coded(cls, code: Code) -> MeetingPoint:
         """
-        The place of a code: one wrong guess and it is dead.
+        The meeting point of a code.  One wrong guess ends it.
         """
         return cls(code.name, code.secret, GuessLimit(CODE_GUESSES), isLasting=False)
 
     @classmethod
     def standing(cls, name: str, secret: bytes) -> MeetingPoint:
         """
-        A chosen name with a strong secret: wrong guesses slow the next ones.
+        The meeting point of a chosen name with a strong secret.  Wrong guesses delay
+        the next ones.
 
-        @raise BadName: it is a number, as codes have.
+        @raise BadName: the name is a number, as a code's is.
         """
         if name.isdigit():
             raise BadName(name)
@@ -53,15 +56,15 @@ class MeetingPoint:
 
     def greeting(self) -> ListenerGreeting:
         """
-        A greeting for one dialer.
+        A new greeting, for one dialer.
         """
         spare, self._spare = self._spare, None
         return spare or ListenerGreeting(self.name, self._secret)
 
     def prepareGreeting(self) -> None:
         """
-        Have the next greeting ready: that takes milliseconds, which its dialer is
-        spared.
+        Compute the next greeting in advance.  It takes milliseconds, for which the next
+        dialer need not wait then.
         """
         if self._spare is None:
             self._spare = ListenerGreeting(self.name, self._secret)

@@ -1,13 +1,9 @@
 """
-The details that peers send each other sealed: pin, candidates, features.
+The sealed messages of an introduction: first each peer's details, then notes with what
+it learns later.
 
-JSON, so that later versions add fields; unknown fields and features are ignored.
-
-Notes: what the sides of an introduction tell each other sealed after their details,
-as they come to know it.
-
-JSON, so that later versions add fields; unknown fields are ignored, and a peer that
-knows of no notes ignores them.
+Both are JSON, so that later versions can add fields.  Unknown fields and features are
+ignored, and a peer that does not know notes ignores them.
 """
 
 from __future__ import annotations
@@ -24,17 +20,25 @@ PIN_SIZE = 32
 
 TRIAL_DIAL = "rehearsal"
 """
-The feature by which a dialer says that it wants no link: it tries how it would meet us,
-and leaves.
+The feature of a trial dial, by which a dialer says that it wants no link: it tries how
+it would reach us, and leaves.
+"""
+
+MAX_NOTES = 16
+"""
+Notes that are read in one introduction.
 """
 
 _MOST_FEATURES = 32
-_OPTIONAL = ("again", "seat")
+_OPTIONAL = {"again": "rejoinName", "seat": "instanceToken"}
+"""
+Texts that are left out when they are empty: field and attribute.
+"""
 
 
 class BadDetails(ValueError):
     """
-    These bytes are not a peer's details.
+    The bytes are not a peer's details.
     """
 
 
@@ -43,18 +47,21 @@ class Details:
     """
     What a peer tells the other about itself.
 
-    C{pin}: SHA-256 of its public key (SPKI), 32 bytes.  C{again}: the name under
-    which a listener can be dialed for another path, if there is one; nobody else
-    knows it.  C{seat}: by what a dialer is known again
-    (L{punch.peer.instancelock}); may be empty.
-    C{behavior}: what its NATs do with ports, if it knows already.
+    @ivar pin: the SHA-256 of its public key (SPKI), 32 bytes.
+    @ivar candidates: addresses of its own, beside the one that the rendezvous sees.
+    @ivar features: what it can do and wants, for versions that know the feature.
+    @ivar rejoinName: of a listener: the name under which the other side can dial it for
+        another path; nobody else knows it.  May be empty.
+    @ivar instanceToken: of a dialer: tells this process from others of its identity
+        (L{punch.peer.instancelock}).  May be empty.
+    @ivar behavior: that of its NATs, if it knows it already.
     """
 
     pin: bytes
     candidates: tuple[Candidate, ...] = ()
     features: frozenset[str] = frozenset()
-    again: str = field(default="", repr=False)
-    seat: str = field(default="", repr=False)
+    rejoinName: str = field(default="", repr=False)
+    instanceToken: str = field(default="", repr=False)
     behavior: ObservedBehavior | None = None
 
     def toBytes(self) -> bytes:
@@ -66,9 +73,9 @@ class Details:
             "candidates": [each.toText() for each in self.candidates],
             "features": sorted(self.features),
         }
-        for name in _OPTIONAL:
-            if getattr(self, name):
-                fields[name] = getattr(self, name)
+        for name, attribute in _OPTIONAL.items():
+            if getattr(self, attribute):
+                fields[name] = getattr(self, attribute)
         if self.behavior is not None:
             fields["nat"] = self.behavior.toFields()
         return json.dumps(fields, separators=(",", ":")).encode("utf-8")
@@ -76,10 +83,10 @@ class Details:
     @classmethod
     def fromBytes(cls, data: bytes) -> Details:
         """
-        Read a peer's details.  Candidates of a sort that we don't know are passed
-        over, as are those past the bound.
+        Read a peer's details.  Candidates of an unknown kind, and those past
+        L{MAX_CANDIDATES}, are ignored.
 
-        @raise BadDetails: C{data} is anything else.
+        @raise BadDetails: C{data} is not a peer's details.
         """
         try:
             fields = json.loads(data)
@@ -87,21 +94,28 @@ class Details:
             candidates = _stringsIn(fields, "candidates")
             features = _stringsIn(fields, "features")
             optional = [fields.get(name, "") for name in _OPTIONAL]
-            again, seat = _stringsIn({"optional": optional}, "optional")
+            rejoinName, instanceToken = _stringsIn({"optional": optional}, "optional")
             nat = _behaviorIn(fields)
         except (ValueError, TypeError, KeyError, RecursionError) as bad:
             raise BadDetails("not the shape of details") from bad
         if len(pin) != PIN_SIZE:
             raise BadDetails("a pin of the wrong size")
         features = features[:_MOST_FEATURES]
-        return cls(pin, _readable(candidates), frozenset(features), again, seat, nat)
+        return cls(
+            pin,
+            _readCandidates(candidates),
+            frozenset(features),
+            rejoinName,
+            instanceToken,
+            nat,
+        )
 
 
 def _stringsIn(fields: Any, name: str) -> list[str]:
     """
-    A list of texts; empty if there is none.
+    Read a list of texts; an absent one is empty.
 
-    @raise TypeError: there is something else.
+    @raise TypeError: the field is something else.
     """
     texts = fields.get(name, [])
     if not isinstance(texts, list) or not all(isinstance(t, str) for t in texts):
@@ -111,7 +125,7 @@ def _stringsIn(fields: Any, name: str) -> list[str]:
 
 def _behaviorIn(fields: dict[str, Any]) -> ObservedBehavior | None:
     """
-    What is said of NATs; C{None} if nothing is, or nothing that we understand.
+    Read the behavior of the sender's NATs; C{None} if there is none that we understand.
     """
     try:
         return ObservedBehavior.fromFields(fields["nat"]) if "nat" in fields else None
@@ -119,9 +133,9 @@ def _behaviorIn(fields: dict[str, Any]) -> ObservedBehavior | None:
         return None
 
 
-def _readable(texts: list[str]) -> tuple[Candidate, ...]:
+def _readCandidates(texts: list[str]) -> tuple[Candidate, ...]:
     """
-    The candidates that we can read, as far as they are not too many.
+    Read the candidates that we understand, at most L{MAX_CANDIDATES}.
     """
     read = []
     for text in texts[:MAX_CANDIDATES]:
@@ -132,23 +146,20 @@ def _readable(texts: list[str]) -> tuple[Candidate, ...]:
     return tuple(read)
 
 
-MAX_NOTES = 16
-"""
-Notes that are taken in one introduction.
-"""
-
-
 class BadNote(ValueError):
     """
-    These bytes are no note.
+    The bytes are not a note.
     """
 
 
 @dataclass(frozen=True)
 class Note:
     """
-    C{behavior}: what the sender's NATs do with ports.  C{candidates}: more of the
-    sender's.  C{report}: what it has seen, for the verdict.
+    What a peer tells the other after its details.
+
+    @ivar behavior: that of the sender's NATs.
+    @ivar candidates: more candidates of the sender.
+    @ivar report: what it has seen of its attempts, for the verdict.
     """
 
     behavior: ObservedBehavior | None = None
@@ -173,12 +184,14 @@ class Note:
         """
         Read a note.
 
-        @raise BadNote: C{data} is anything else.
+        @raise BadNote: C{data} is not a note.
         """
         try:
             fields = json.loads(data)
             candidates = _stringsIn(fields, "candidates")
-            return cls(_behaviorIn(fields), _readable(candidates), _reportIn(fields))
+            return cls(
+                _behaviorIn(fields), _readCandidates(candidates), _reportIn(fields)
+            )
         except (ValueError, TypeError, AttributeError, RecursionError) as bad:
             raise BadNote("not the shape of a note") from bad
 

@@ -1,12 +1,12 @@
 """
-The password-authenticated key exchange of an introduction, and the seals under
-its key.
+The password-authenticated key exchange (PAKE) of an introduction, and the messages
+sealed under its key.
 
-SPAKE2 (RFC 9382's construction, in the C{spake2} package's Ed25519 group) turns
-the words that both sides know into a key that nobody else can compute.  A party
-without the words, in the middle or at the other end, gets one guess for each
-exchange it takes part in, and nothing to test guesses against afterwards.  The
-name is bound in, so an exchange cannot be moved to another name.
+SPAKE2 (RFC 9382's construction, in the C{spake2} package's Ed25519 group) turns the
+secret that both sides know into a key that nobody else can compute.  A party without
+the secret, in the middle or at the other end, can test one guess in each exchange that
+it takes part in, and learns nothing to test guesses against later.  The name is part of
+the exchange, so an exchange cannot be moved to another name.
 """
 
 from __future__ import annotations
@@ -27,21 +27,23 @@ Bytes in a PAKE message: the side, and a group element.
 
 class BadPAKEMessage(ValueError):
     """
-    These bytes are not the other side's PAKE message.
+    The bytes are not the other side's PAKE message.
     """
 
 
 class BrokenSeal(ValueError):
     """
-    The seal does not open: the other side has another key, or it was altered.
+    The sealed bytes do not open: the other side has another key, or they were altered.
     """
 
 
 class Seal:
     """
-    Seals messages to the other side and opens theirs, in the order they were
-    sealed: ChaCha20-Poly1305 (RFC 8439), one key for each direction, counted
-    nonces.
+    Encrypts messages to the other side, and decrypts theirs, in the order in which they
+    were sealed.
+
+    L{PAKEExchange.finish} makes it.  The cipher is ChaCha20-Poly1305 (RFC 8439), with
+    one key for each direction, and nonces that count.
     """
 
     def __init__(self, key: bytes, role: Role) -> None:
@@ -62,7 +64,7 @@ class Seal:
         """
         Open the next message from the other side.
 
-        @raise BrokenSeal: it is not the next message under our key.
+        @raise BrokenSeal: the bytes are not the next message under our key.
         """
         nonce = self._opened.to_bytes(12, "big")
         try:
@@ -80,11 +82,14 @@ def _deriveKey(key: bytes, sender: Role) -> bytes:
 
 class PAKEExchange:
     """
-    Our half of one exchange.  It is used once.
+    Our half of one key exchange.  It is used once.
+
+    @ivar message: what to send to the other side.
     """
 
     def __init__(self, role: Role, name: str, secret: bytes) -> None:
         """
+        @param role: ours.
         @param name: the published name that was dialed.
         @param secret: what both sides know.
         """
@@ -99,16 +104,16 @@ class PAKEExchange:
 
     def finish(self, message: bytes) -> Seal:
         """
-        Take the other side's message; whether the secrets were equal shows when
-        the first seal opens, or doesn't.
+        Read the other side's message.  Whether the secrets are equal shows only when
+        the first sealed message opens, or does not.
 
-        @raise BadMessage: it is none.
+        @raise BadPAKEMessage: the bytes are not a PAKE message.
         """
         if len(message) != MESSAGE_SIZE:
             raise BadPAKEMessage()
         try:
             key = self._spake.finish(message)
         except Exception as bad:
-            # The package has no one base for what rubbish makes it raise.
+            # The package's errors have no common base.
             raise BadPAKEMessage() from bad
         return Seal(key, self._role)

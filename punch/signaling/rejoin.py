@@ -1,8 +1,8 @@
 """
-The reunion: the two sides of a link meet again, for another path.
+A rejoin: the two sides of a link meet again through the rendezvous, for another path.
 
-The dialer dials the same name, and says by a preface for which link.  Nobody else
-can: what the two then prove to each other is the link's own secret.
+The dialer dials the same name, and says with a preface for which link.  The secret of
+the PAKE comes from the link, so nobody else can rejoin it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ _MARK = b"\x01"
 @dataclass(frozen=True)
 class Rejoin:
     """
-    One, of the link that has this id and this secret.
+    The name and the secret of the PAKE by which two peers rejoin one link.
+
+    @ivar link: the link's id.
+    @ivar linkSecret: the secret that only the link's two sides know.
     """
 
     link: bytes
@@ -28,28 +31,29 @@ class Rejoin:
     @property
     def name(self) -> str:
         """
-        What the PAKE is made for, whatever name was dialed.
+        The name that goes into the PAKE, whatever name was dialed.
         """
         return f"reunion {self.link.hex()}"
 
     @property
     def secret(self) -> bytes:
         """
-        What the PAKE is made with.
+        The secret that goes into the PAKE.
         """
         return hmac.digest(self.linkSecret, b"punch reunion", "sha256")
 
     @property
     def preface(self) -> bytes:
         """
-        What precedes the dialer's PAKE message.
+        The bytes before the dialer's PAKE message.
         """
         return _MARK + self.link
 
 
 def splitPreface(message: bytes) -> tuple[bytes | None, bytes]:
     """
-    The link's id, C{None} if none is meant, and the PAKE message.
+    Split what a dialer sent into the id of the link that it rejoins, or C{None}, and
+    its PAKE message.
     """
     end = len(_MARK) + LINK_SIZE
     if len(message) == end + MESSAGE_SIZE and message.startswith(_MARK):

@@ -12,10 +12,10 @@ from twisted.logger import Logger
 
 from punch.errors import BadSecretFile
 
-STRONG = 16
+MINIMUM_LENGTH = 16
 """
-Characters that a secret should have at least: a name, unlike a code, may be
-guessed at for as long as it is published.
+Bytes that a secret should have at least.  Unlike a code's, the secret of a name can be
+guessed at for as long as the name is published.
 """
 
 _log = Logger()
@@ -23,10 +23,10 @@ _log = Logger()
 
 def readSecret(path: Path) -> bytes:
     """
-    The secret in the file at C{path}, without surrounding white space.  One that
-    others can read, or a short one, is warned of.
+    Read the secret from the file at C{path}, without surrounding white space.  Log a
+    warning if it is short, or if others can read the file.
 
-    @raise BadSecretFile: there is none.
+    @raise BadSecretFile: there is no secret in it, or it cannot be read.
     """
     try:
         secret = path.read_bytes().strip()
@@ -37,10 +37,10 @@ def readSecret(path: Path) -> bytes:
         raise BadSecretFile(f"{path} is empty")
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         _log.warn("Others can read {path}: chmod 600 it.", path=str(path))
-    if len(secret) < STRONG:
+    if len(secret) < MINIMUM_LENGTH:
         _log.warn(
-            "The secret in {path} is short: use {strong} characters or more.",
+            "The secret in {path} is short: use {minimum} characters or more.",
             path=str(path),
-            strong=STRONG,
+            minimum=MINIMUM_LENGTH,
         )
     return secret

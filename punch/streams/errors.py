@@ -11,7 +11,7 @@ from punch.reasons import Reason
 
 class StreamError(PunchError):
     """
-    One of a link's streams failed.
+    One of a link's streams failed, while the link went on.
     """
 
 
@@ -52,7 +52,7 @@ class StreamRefused(StreamError):
 
 class StreamReset(StreamError):
     """
-    The other side broke the stream off.
+    The other side reset the stream before both had finished.
     """
 
     reason = Reason.STREAM_RESET

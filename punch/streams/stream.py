@@ -88,6 +88,10 @@ class Carrier(Protocol):
 
 
 class _Sending(Enum):
+    """
+    How far the writing direction of a stream has come.
+    """
+
     OPEN = "open"
     LAST = "a registered producer may still write, and nobody after it"
     FINISHED = "finished"

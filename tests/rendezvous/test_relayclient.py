@@ -217,7 +217,7 @@ def test_restsTLS() -> None:
 @everyWay
 def test_aborts(way: Way) -> None:
     """
-    Who breaks off is broken off on the other side.
+    When one side aborts, the other side's connection is aborted too.
     """
     site = Site()
     relayed = both(site, way)
@@ -284,7 +284,7 @@ def test_refused(way: Way) -> None:
 @everyWay
 def test_refusedBefore(way: Way) -> None:
     """
-    Also to who takes it later than that.
+    A protocol that takes the connection later is told as well.
     """
     site = Site()
     relayed = show(site, bytes(TICKET_BYTES), way)
@@ -298,7 +298,7 @@ def test_refusedBefore(way: Way) -> None:
 @everyWay
 def test_refusedSecured(way: Way) -> None:
     """
-    Where TLS is its taker, the connection itself tells it at the least.
+    When TLS runs on it, at least the connection's C{failure} tells the refusal.
     """
     site = Site(ticketSeconds=3)
     relayed = show(site, site.tickets()[0], way)
@@ -345,7 +345,7 @@ def answering(answer: bytes) -> Any:
 
 def test_hangsUp() -> None:
     """
-    So is one that says nothing.
+    A relay that sends nothing is a rendezvous that is lost.
     """
     recorder = answering(b"")
     assert recorder.reason.check(RendezvousLost)
@@ -365,7 +365,7 @@ def test_later(answer: bytes) -> None:
 
 def test_badTicket() -> None:
     """
-    What is no ticket is sent nowhere.
+    A malformed ticket is not sent.
     """
     site = Site()
     connecting = connectRelay(site.hosts[0], byTCP(site.hosts[0]), b"short")
@@ -422,7 +422,7 @@ def test_silent(way: Way) -> None:
 )
 def test_cancelled(way: Way, instant: float) -> None:
     """
-    To cancel leaves nothing, at whatever stage it is.
+    Cancelling leaves nothing behind, at any stage.
     """
     site = Site()
     host = site.hosts[0]

@@ -36,7 +36,7 @@ PREAMBLE = encodePreamble(TICKET)
 @given(st.binary(min_size=TICKET_BYTES, max_size=TICKET_BYTES), st.binary())
 def test_preamble(ticket: bytes, rest: bytes) -> None:
     """
-    What a client sends first is read back, with what follows at once.
+    The preamble is read back, and the bytes after it.
     """
     assert readPreamble(encodePreamble(ticket) + rest) == (ticket, rest)
 

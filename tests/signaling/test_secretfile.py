@@ -11,7 +11,7 @@ import pytest
 from twisted.logger import LogLevel
 
 from punch.errors import BadSecretFile
-from punch.signaling.secretfile import STRONG, readSecret
+from punch.signaling.secretfile import MINIMUM_LENGTH, readSecret
 from tests.support.doubles import Log, watching
 
 SECRET = b"a long enough secret of ours"
@@ -87,7 +87,9 @@ def test_readable(tmp_path: Path, warnings: Log, mode: int) -> None:
     assert SECRET.decode() not in said
 
 
-@pytest.mark.parametrize(("size", "warned"), [(STRONG - 1, 1), (STRONG, 0)])
+@pytest.mark.parametrize(
+    ("size", "warned"), [(MINIMUM_LENGTH - 1, 1), (MINIMUM_LENGTH, 0)]
+)
 def test_short(tmp_path: Path, warnings: Log, size: int, warned: int) -> None:
     """
     A short one is warned of too.

@@ -87,7 +87,7 @@ class OpeningTests(MultiplexerTestCase):
 
     def test_optimistic(self) -> None:
         """
-        What is written at once arrives with the request, behind no round trip.
+        Data written at once arrives with the request, after no round trip.
         """
         made = self.streams.offer("web", Recorder)
         request = self.streams.request("web")
@@ -147,7 +147,7 @@ class OpeningTests(MultiplexerTestCase):
 
     def test_slowOffer(self) -> None:
         """
-        What arrives before the service is made, it hears first, ends included.
+        Data and ends that arrive before the service is made reach it first.
         """
         making: Deferred[IProtocol] = Deferred()
         self.streams.offers["slow"] = lambda peer: making
@@ -267,7 +267,7 @@ class EndTests(MultiplexerTestCase):
 
     def test_leave(self) -> None:
         """
-        Whoever leaves ends the link cleanly, whatever streams lived.
+        C{leave} closes the link cleanly, even if streams are open.
         """
         _, theirs = self.streams.joined()
         request = self.streams.request("service")

@@ -68,7 +68,7 @@ def test_noName(name: str) -> None:
 
 def test_emptyName() -> None:
     """
-    Who sends an empty name asks for a service that cannot be.
+    An empty name asks for a service that cannot exist.
     """
     assert ServiceNameReader().feed(b"\0abc") == ("", b"abc")
 

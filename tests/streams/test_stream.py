@@ -266,8 +266,8 @@ class ProducerTests(StreamTestCase):
 
     def test_finishesBehindProducer(self) -> None:
         """
-        Whoever registered a producer and asks for the end gets it when the producer
-        is done.
+        After C{loseWriteConnection} the stream finishes when the registered producer is
+        done.
         """
         for lose in ("loseConnection", "loseWriteConnection"):
             mine, theirs = self.streams.joined()
@@ -329,8 +329,8 @@ class EndTests(StreamTestCase):
 
     def test_lose(self) -> None:
         """
-        Who loses the connection has written all, hears no more, and is told when
-        the other has finished too.
+        After C{loseConnection} all is written and nothing more is delivered; the
+        protocol is told when the other side has finished too.
         """
         self.mine.transport.write(bytes(10 * INITIAL_WINDOW))
         self.mine.transport.loseConnection()
@@ -395,7 +395,7 @@ class EndTests(StreamTestCase):
 
     def test_abort(self) -> None:
         """
-        Who aborts ends both directions, and the other hears an error.
+        An abort ends both directions, and the other side sees an error.
         """
         self.mine.transport.write(b"lost?")
         self.mine.transport.abortConnection()
@@ -480,7 +480,7 @@ class EndTests(StreamTestCase):
 
     def test_startedLate(self) -> None:
         """
-        What happened before the protocol was started, it hears then, in order.
+        Events from before the protocol was started reach it then, in order.
         """
 
         class Speaker(Protocol):

@@ -196,7 +196,7 @@ The tag of every command that asks for an answer; there is one at a time.
 
 class UnknownCommand(Refusal):
     """
-    The rendezvous does not know this command.
+    The rendezvous does not know this command; the client may be newer.
     """
 
     reason = Reason.RENDEZVOUS_VIOLATION

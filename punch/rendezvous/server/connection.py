@@ -51,7 +51,7 @@ _FINAL = (RendezvousViolation, UnsupportedVersion)
 
 class Stage(Enum):
     """
-    How far a connection has come.
+    How far a connection has come, from accept to loss.
     """
 
     CONNECTED = "it has not said hello"

@@ -35,7 +35,7 @@ def isName(name: str) -> bool:
 @dataclass(slots=True)
 class _Entry:
     """
-    A name that somebody waits under.
+    A name that somebody waits under, and the secret of its owner.
     """
 
     owner: bytes

@@ -39,6 +39,8 @@ VALUES: dict[type[amp.Argument], st.SearchStrategy[Any]] = {
     amp.String: st.binary(max_size=500),
     amp.ListOf: st.lists(st.text(max_size=5), max_size=5),
     commands.Address: addresses,
+    amp.Boolean: st.booleans(),
+    commands.ProbeAnswer: st.sampled_from([*commands.PROBE_ANSWERS]),
     commands.Seconds: st.integers(0, 3_600_000_000).map(lambda us: us / 1e6),
 }
 COMMANDS = [
@@ -50,6 +52,7 @@ COMMANDS = [
     commands.Introduce,
     commands.Relay,
     commands.Leave,
+    commands.Probe,
     commands.Ping,
 ]
 
@@ -75,7 +78,7 @@ def only(data: bytes) -> amp.Box:
 @given(st.lists(boxes, max_size=4), st.binary(max_size=20))
 def test_takesWhatAMPWrites(written: list[dict[bytes, bytes]], before: bytes) -> None:
     """
-    What Twisted serializes is read back, box by box.
+    Boxes that Twisted serializes are read back, one by one.
     """
     data = before + b"".join(amp.Box(box).serialize() for box in written)
     at, taken = len(before), []
@@ -127,7 +130,7 @@ def test_anyBytes(data: bytes) -> None:
 )
 def test_bounds(data: bytes) -> None:
     """
-    What will never be a box of ours is refused before its end.
+    Bytes that exceed a bound are refused before the box is complete.
     """
     with pytest.raises(BadBox):
         readBox(data, 0, LONGEST)
@@ -144,6 +147,14 @@ def test_commands(command: type[amp.Command], data: st.DataObject) -> None:
     assert box.pop(amp.ASK) == b"2f"
     assert box == command.makeArguments(given, None)
     assert codecOf(command).arguments.read(box) == command.parseArguments(box, None)
+
+
+def test_badProbeAnswer() -> None:
+    """
+    A word that is no answer of a probe is refused.
+    """
+    with pytest.raises(ValueError, match="no answer of a probe"):
+        commands.ProbeAnswer().fromString(b"connected")
 
 
 @given(st.sampled_from(COMMANDS), st.data())
@@ -166,7 +177,7 @@ def test_noAnswerWanted() -> None:
 
 def test_optional() -> None:
     """
-    What is optional may be missing, the rest not.
+    Optional arguments may be missing, others may not.
     """
     arguments = codecOf(commands.Hello).arguments
     read = arguments.read({b"version": b"1", b"features": b""})
@@ -209,7 +220,7 @@ def test_refusal() -> None:
 
 class OlderDial(Dial):
     """
-    As it was before there were tickets.
+    The command as it was before there were tickets.
     """
 
     commandName = b"Dial"
@@ -218,7 +229,7 @@ class OlderDial(Dial):
 
 class OlderIntroduce(Introduce):
     """
-    The same.
+    The command as it was before there were tickets.
     """
 
     commandName = b"Introduce"
@@ -227,54 +238,35 @@ class OlderIntroduce(Introduce):
 
 class Peer(amp.AMP):
     """
-    A client made of nothing but AMP.
+    A client made of Twisted's AMP alone, which records what the server sends.
     """
 
     def __init__(self) -> None:
         amp.AMP.__init__(self)
-        self.heard: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
 
     @Introduce.responder
-    def introduced(self, **values: Any) -> dict[str, Any]:
-        """
-        Remember it.
-        """
-        self.heard.append(values)
-        return {}
-
     @Relay.responder
-    def relayed(self, **values: Any) -> dict[str, Any]:
-        """
-        Remember it.
-        """
-        self.heard.append(values)
-        return {}
-
     @Leave.responder
-    def left(self, **values: Any) -> dict[str, Any]:
+    def commandReceived(self, **values: Any) -> dict[str, Any]:
         """
-        Remember it.
+        Record the arguments of a command.
         """
-        self.heard.append(values)
+        self.received.append(values)
         return {}
 
 
-class OlderPeer(amp.AMP):
+class OlderPeer(Peer):
     """
-    One that knows the older commands.
+    A client that knows the older commands.
     """
-
-    def __init__(self) -> None:
-        amp.AMP.__init__(self)
-        self.heard: list[dict[str, Any]] = []
 
     @OlderIntroduce.responder
-    def introduced(self, **values: Any) -> dict[str, Any]:
+    def olderCommandReceived(self, **values: Any) -> dict[str, Any]:
         """
-        Remember it.
+        Record the arguments of an older command.
         """
-        self.heard.append(values)
-        return {}
+        return self.commandReceived(**values)
 
 
 class AMPTests(SynchronousTestCase):
@@ -336,7 +328,7 @@ class AMPTests(SynchronousTestCase):
         self.flush()
         amp.AMP.callRemote(dialer, Leave, introduction=meeting, reason="done")
         self.flush()
-        assert listener.heard == [
+        assert listener.received == [
             {
                 "introduction": meeting,
                 "name": name,
@@ -347,14 +339,14 @@ class AMPTests(SynchronousTestCase):
             },
             {"introduction": meeting, "reason": "done"},
         ]
-        assert dialer.heard == [{"introduction": meeting, "message": b"details"}]
-        tickets = {answer["ticket"], listener.heard[0]["ticket"]}
+        assert dialer.received == [{"introduction": meeting, "message": b"details"}]
+        tickets = {answer["ticket"], listener.received[0]["ticket"]}
         assert {len(each) for each in tickets} == {TICKET_BYTES}
         assert len(tickets) == 2
 
     def test_older(self) -> None:
         """
-        A peer that knows nothing of tickets is introduced all the same.
+        A peer that knows no tickets is introduced all the same.
         """
 
         listener, dialer = self.join(1001, OlderPeer()), self.join(1002)
@@ -363,7 +355,7 @@ class AMPTests(SynchronousTestCase):
         name = self.ask(listener, Allocate, owner=b"o" * 16)["name"]
         answer = self.ask(dialer, OlderDial, name=name, message=b"PAKE")
         assert set(answer) == {"introduction", "peer", "wait"}
-        [introduced] = listener.heard
+        [introduced] = listener.received
         assert introduced["introduction"] == answer["introduction"]
 
     def test_refusal(self) -> None:

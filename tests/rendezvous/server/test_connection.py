@@ -4,17 +4,15 @@ Tests for L{punch.rendezvous.server.connection}: hello, liveness, limits, hostil
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
-from twisted.logger import ILogObserver, globalLogPublisher
 from twisted.protocols import amp
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from punch.errors import (
     NoSuchName,
@@ -33,12 +31,13 @@ from punch.rendezvous.commands import (
     Relay,
     Withdraw,
 )
+from tests.support.doubles import watching
 from tests.support.rendezvous import OWNER, Client, Server
 
 
 class HelloTests(SynchronousTestCase):
     """
-    The first word.
+    The first command of a connection.
     """
 
     def setUp(self) -> None:
@@ -72,7 +71,7 @@ class HelloTests(SynchronousTestCase):
 
     def test_notIP(self) -> None:
         """
-        Who has no address that a peer could connect to is refused.
+        A client without an address that a peer could connect to is refused.
         """
         client = self.client(UNIXAddress("/run/somewhere"))
         with pytest.raises(RendezvousViolation):
@@ -116,7 +115,7 @@ class HelloTests(SynchronousTestCase):
 
     def test_silence(self) -> None:
         """
-        Who says no hello is dropped after a while.
+        A client that says no hello is dropped after a while.
         """
         client = self.server.connect()
         self.server.advance(9)
@@ -132,7 +131,7 @@ class LifeTests(SynchronousTestCase):
 
     def test_idle(self) -> None:
         """
-        Who neither waits nor meets anybody is shown out after a while.
+        A client without a name or an introduction is dropped after a while.
         """
         server = Server(idleSeconds=30)
         client = server.client()
@@ -143,7 +142,7 @@ class LifeTests(SynchronousTestCase):
 
     def test_idleAfterUse(self) -> None:
         """
-        The while begins when the last name or introduction is given up.
+        That time starts when the last name or introduction ends.
         """
         server = Server(idleSeconds=30)
         listener, dialer = server.listener("name"), server.client()
@@ -171,7 +170,7 @@ class LifeTests(SynchronousTestCase):
 
     def test_dead(self) -> None:
         """
-        Who does not answer a ping is dropped, and its dialer told.
+        A client that does not answer a ping is dropped, and its dialer is told.
         """
         server = Server()
         server.listener("name")
@@ -184,7 +183,7 @@ class LifeTests(SynchronousTestCase):
 
     def test_answersWithError(self) -> None:
         """
-        Who does not know pings, and says so, lives.
+        A client that answers a ping with an error is kept.
         """
         server = Server()
         listener = server.listener("name")
@@ -201,7 +200,7 @@ class LifeTests(SynchronousTestCase):
 
     def test_lingering(self) -> None:
         """
-        Who does not take our last words is cut off after a while.
+        A client that does not read our last bytes is aborted after a while.
         """
         server = Server()
         client = server.connect()
@@ -224,9 +223,9 @@ class LifeTests(SynchronousTestCase):
         assert server.clock.getDelayedCalls() == []
 
 
-class CrowdTests(SynchronousTestCase):
+class LimitTests(SynchronousTestCase):
     """
-    Too many, too fast, too slow.
+    Limits on connections and requests.
     """
 
     def test_connectionsPerAddress(self) -> None:
@@ -272,7 +271,8 @@ class CrowdTests(SynchronousTestCase):
 
     def test_refusals(self) -> None:
         """
-        Who is refused again and again is shown out, with an answer to the last.
+        A client that is refused too often is dropped, after an answer to the last
+        request.
         """
         server = Server(refusals=3)
         client = server.client()
@@ -315,7 +315,7 @@ class CrowdTests(SynchronousTestCase):
 
     def test_readsLate(self) -> None:
         """
-        Who reads in time is not dropped, however much passes.
+        A client that reads in time is not dropped, however much it is sent.
         """
         server = Server(unsentBytes=1000, messagesPerIntroduction=1000)
         listener, dialer = server.listener("name"), server.client()
@@ -368,97 +368,91 @@ unnamed = boxes.map(lambda box: amp.Box(box).serialize())
 speech = st.lists(st.one_of(st.binary(max_size=400), named, named, unnamed), max_size=8)
 
 
-class RubbishTests(SynchronousTestCase):
+HOSTILE = [
+    pytest.param(
+        b"".join(b"\0\2%2d\0\1v" % key for key in range(100)), True, id="endless keys"
+    ),
+    pytest.param(
+        b"".join(b"\0\1%d\x0f\xff%4095s" % (key, b"") for key in range(9)),
+        True,
+        id="values too large together",
+    ),
+    pytest.param(b"\0\1k\0\1v" * 10_000, True, id="the same key again"),
+    pytest.param(b"GET / HTTP/1.1\r\n", False, id="HTTP: a key too long"),
+    pytest.param(b"\x16\x03\x01\x02\x00\x01\x00", False, id="TLS: a key too long"),
+    pytest.param(b"\0\0", True, id="an empty box"),
+    pytest.param(
+        amp.Box({amp.ANSWER: b"1"}).serialize(), True, id="an answer to nothing"
+    ),
+    pytest.param(
+        amp.Box({amp.ERROR: b"77", amp.ERROR_CODE: b"x"}).serialize(),
+        True,
+        id="an error to nothing",
+    ),
+]
+
+
+class Bystanders:
     """
-    Any bytes.
+    Two honest clients of a server, who have met.
     """
 
-    def couple(self, server: Server) -> tuple[Client, Client, bytes]:
-        """
-        Two honest clients who have met.
-        """
-        listener, dialer = server.listener("honest", "198.51.100.1"), server.client()
-        meeting = dialer.ask(Dial, name="honest", message=b"")["introduction"]
-        return listener, dialer, meeting
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.listener = server.listener("honest", "198.51.100.1")
+        self.dialer = server.client()
+        answer = self.dialer.ask(Dial, name="honest", message=b"")
+        self.introduction = answer["introduction"]
 
-    def unharmed(self, server: Server, couple: tuple[Client, Client, bytes]) -> None:
+    def checkUnharmed(self) -> None:
         """
-        The honest two still speak, and others still meet.
+        See that the two still exchange messages, and that others still meet.
         """
-        listener, dialer, meeting = couple
-        dialer.send(Relay, introduction=meeting, message=b"hello")
-        assert listener.received(Relay)[-1]["message"] == b"hello"
-        server.client("198.51.100.2").ask(Dial, name="honest", message=b"PAKE")
-        assert listener.received(Introduce)[-1]["message"] == b"PAKE"
-        assert SynchronousTestCase.flushLoggedErrors(self) == []
+        message = {"introduction": self.introduction, "message": b"hello"}
+        self.dialer.send(Relay, **message)
+        assert self.listener.received(Relay)[-1]["message"] == b"hello"
+        other = self.server.client("198.51.100.2")
+        other.ask(Dial, name="honest", message=b"PAKE")
+        assert self.listener.received(Introduce)[-1]["message"] == b"PAKE"
+
+
+class TestHostileBytes:
+    """
+    Whatever a client sends, it raises nothing, and harms nobody else.
+    """
+
+    @pytest.fixture(autouse=True)
+    def _noFailures(self) -> Iterator[None]:
+        with watching() as log:
+            yield
+        assert not any("log_failure" in each for each in log.events)
 
     @settings(max_examples=150, deadline=None)
     @given(st.booleans(), speech, st.integers(1, 50))
-    def test_anyBytes(self, polite: bool, said: list[bytes], size: int) -> None:
+    def test_anyBytes(self, isPolite: bool, said: list[bytes], size: int) -> None:
         """
         Any bytes, in pieces of any size, with or without a hello, raise nothing, log
         no failure, and leave others unharmed.
         """
-        server = Server()
-        couple = self.couple(server)
-        stranger = server.client() if polite else server.connect()
+        bystanders = Bystanders(server := Server())
+        stranger = server.client() if isPolite else server.connect()
         data = b"".join(said)
         for start in range(0, len(data), size):
             stranger.write(data[start : start + size])
-        self.unharmed(server, couple)
+        bystanders.checkUnharmed()
         server.advance(70)
         assert stranger.dropped
-        assert SynchronousTestCase.flushLoggedErrors(self) == []
 
-    def drops(self, data: bytes, polite: bool = True) -> Client:
+    @pytest.mark.parametrize(("data", "isPolite"), HOSTILE)
+    def test_dropped(self, data: bytes, isPolite: bool) -> None:
         """
-        A stranger is dropped for some bytes, and nobody else is harmed.
+        Bytes that are not our AMP end the connection, and nobody else is harmed.
         """
-        server = Server()
-        couple = self.couple(server)
-        stranger = server.client() if polite else server.connect()
+        bystanders = Bystanders(server := Server())
+        stranger = server.client() if isPolite else server.connect()
         stranger.write(data)
         assert stranger.dropped
-        self.unharmed(server, couple)
-        return stranger
-
-    def test_endlessKeys(self) -> None:
-        """
-        A box without end is not kept.
-        """
-        self.drops(b"".join(b"\0\2%2d\0\1v" % key for key in range(100)))
-
-    def test_endlessValues(self) -> None:
-        """
-        Nor one whose values are together too large.
-        """
-        self.drops(b"".join(b"\0\1%d\x0f\xff%4095s" % (key, b"") for key in range(9)))
-
-    def test_sameKey(self) -> None:
-        """
-        Nor one that says the same for ever.
-        """
-        self.drops(b"\0\1k\0\1v" * 10_000)
-
-    def test_longKey(self) -> None:
-        """
-        A key longer than AMP allows, as in HTTP or TLS, is the end.
-        """
-        self.drops(b"GET / HTTP/1.1\r\n", polite=False)
-        self.drops(b"\x16\x03\x01\x02\x00\x01\x00", polite=False)
-
-    def test_emptyBox(self) -> None:
-        """
-        So is a box that says nothing.
-        """
-        self.drops(b"\0\0")
-
-    def test_answerToNothing(self) -> None:
-        """
-        So is an answer to what was not asked.
-        """
-        self.drops(amp.Box({amp.ANSWER: b"1"}).serialize())
-        self.drops(amp.Box({amp.ERROR: b"77", amp.ERROR_CODE: b"x"}).serialize())
+        bystanders.checkUnharmed()
 
     def test_answerTwice(self) -> None:
         """
@@ -474,7 +468,7 @@ class RubbishTests(SynchronousTestCase):
 
     def test_nothingAfterTheEnd(self) -> None:
         """
-        What follows a violation is not obeyed, even in the same flight.
+        Commands after a violation are ignored, even in the same flight.
         """
         server = Server()
         stranger = server.client()
@@ -529,7 +523,7 @@ class RubbishTests(SynchronousTestCase):
 
     def test_noAnswerWanted(self) -> None:
         """
-        What was not asked is not answered, nor refused aloud.
+        A command that asks for no answer gets none, and no error.
         """
         client = Server().client()
         for values in ({"name": "a"}, {"name": "a b"}):
@@ -540,21 +534,14 @@ class RubbishTests(SynchronousTestCase):
         """
         A flood of refusals is a few lines in the log, and one in the summary.
         """
-        events: list[dict[str, Any]] = []
-
-        @implementer(ILogObserver)
-        def observe(event: dict[str, Any]) -> None:
-            events.append(event)
-
-        globalLogPublisher.addObserver(observe)
-        self.addCleanup(globalLogPublisher.removeObserver, observe)
-        server = Server(connectionsPerMinute=10_000)
-        for _ in range(500):
-            server.connect().write(b"\0\0")
-        told = [each for each in events if each["log_level"].name != "debug"]
-        assert len(told) == 10
-        assert told[0]["reason"] == "rendezvous-violation"
-        server.advance(61)
-        assert events[-1]["refused"] == 500
-        server.advance(61)
-        assert events[-1]["refused"] == 500
+        with watching() as log:
+            server = Server(connectionsPerMinute=10_000)
+            for _ in range(500):
+                server.connect().write(b"\0\0")
+            told = [each for each in log.events if each["log_level"].name != "debug"]
+            assert len(told) == 10
+            assert told[0]["reason"] == "rendezvous-violation"
+            server.advance(61)
+            assert log.events[-1]["refused"] == 500
+            server.advance(61)
+            assert log.events[-1]["refused"] == 500

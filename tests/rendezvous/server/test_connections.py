@@ -51,7 +51,7 @@ class ConnectionsTests(SynchronousTestCase):
 
     def test_perOrigin(self) -> None:
         """
-        Who has too many gets no more until one has left; others do.
+        An origin with too many gets no more until one is removed; others do.
         """
         first, second, third = (Client("a") for _ in range(3))
         assert [self.connections.add(each) for each in (first, second)] == [1, 2]
@@ -73,7 +73,7 @@ class ConnectionsTests(SynchronousTestCase):
 
     def test_leaveUncounted(self) -> None:
         """
-        To forget one that was never counted changes nothing.
+        Removing one that was never counted changes nothing.
         """
         counted = Client("a")
         self.connections.add(counted)

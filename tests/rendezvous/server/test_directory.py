@@ -100,7 +100,7 @@ class MemoryDirectoryTests(SynchronousTestCase):
 
     def test_claim(self) -> None:
         """
-        Who claims a name is found under it.
+        A waiter that claims a name is found under it.
         """
         waiter = object()
         assert self.claim("name", OURS, waiter) is None
@@ -143,7 +143,7 @@ class MemoryDirectoryTests(SynchronousTestCase):
 
     def test_releaseUnknown(self) -> None:
         """
-        To give up what one does not have changes nothing.
+        Releasing a name that one does not have changes nothing.
         """
         self.release("name", "we")
         assert len(self.directory) == 0

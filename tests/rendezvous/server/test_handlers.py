@@ -89,7 +89,7 @@ class NameTests(SynchronousTestCase):
 
     def test_badName(self) -> None:
         """
-        What is no name, or too long, is refused; the connection stays.
+        A malformed or too long name is refused; the connection stays.
         """
         for name in ("", "007", "a b", "x" * 21, "ä", "a\n"):
             with pytest.raises(BadName):
@@ -237,7 +237,7 @@ class SlowDirectoryTests(SynchronousTestCase):
 
     def test_inOrder(self) -> None:
         """
-        What comes after a command waits for it; the other clients do not.
+        Commands wait for the ones before them; those of other clients do not.
         """
         first = self.client.request(Publish, name="mine", owner=OWNER)
         second = self.client.request(Withdraw, name="mine")
@@ -362,7 +362,7 @@ class MeetingTests(SynchronousTestCase):
 
     def test_stranger(self) -> None:
         """
-        Nobody speaks, or leaves, in an introduction of others.
+        A client cannot send to, or end, an introduction of others.
         """
         stranger = self.server.client()
         stranger.send(Relay, introduction=self.meeting, message=b"boo")
@@ -394,7 +394,7 @@ class MeetingTests(SynchronousTestCase):
 
     def test_lost(self) -> None:
         """
-        Who loses its connection leaves all its introductions.
+        A client that loses its connection leaves all its introductions.
         """
         another = self.server.client()
         another.ask(Dial, name="name", message=b"")
@@ -460,7 +460,7 @@ class MeetingTests(SynchronousTestCase):
 
     def test_tooManyMessages(self) -> None:
         """
-        So do too many messages.
+        Too many messages end the introduction; both are told why.
         """
         for _ in range(6):
             self.dialer.send(Relay, introduction=self.meeting, message=b"x")
@@ -558,13 +558,13 @@ class PacingTests(SynchronousTestCase):
 
     def test_clamped(self) -> None:
         """
-        Who claims to be on the moon makes nobody wait for longer than a second.
+        A huge reported round trip makes nobody wait for longer than a second.
         """
         assert self.meet(3600.0, 0.0) == (0.0, 1.0)
 
     def test_pinged(self) -> None:
         """
-        Who does not report a round trip is pinged, and it is measured.
+        A client that reports no round trip is pinged, and it is measured.
         """
         server = Server()
         waiting = server.listener("name")

@@ -174,7 +174,7 @@ def test_perAddress() -> None:
 
 def test_messages() -> None:
     """
-    So many messages pass, of a size.
+    An introduction passes only so many messages, of a limited size.
     """
     alive = introductions(messagesPerIntroduction=2, messageBytes=10)
     introduction = alive.start("name", Somebody(), Somebody(), 1.0)

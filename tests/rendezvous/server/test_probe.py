@@ -34,7 +34,7 @@ CLIENT = tcpAddress("198.51.100.7", 5000)
 
 class Site:
     """
-    Who knocks, and a host to knock at.
+    A prober, and a host to probe.
     """
 
     def __init__(self, refuses: bool = False) -> None:
@@ -76,7 +76,7 @@ class Listener(Protocol):
 
 def test_open() -> None:
     """
-    Who listens is come to, from the address that he knows us by, and told nothing.
+    A listening client is connected to from the given address, and sent nothing.
     """
     site = Site()
     Listener.came = []
@@ -101,7 +101,7 @@ def test_refused() -> None:
 
 def test_silence() -> None:
     """
-    Nobody is there: the wait for him is short.
+    A host that does not answer is given up soon.
     """
     site = Site()
     site.client.cut()
@@ -122,7 +122,7 @@ def test_notOurs() -> None:
 
 def test_most() -> None:
     """
-    So many at a time, and not one more; the end gives them up.
+    There are so many probes at a time, and no more; all can be cancelled.
     """
     site = Site()
     site.client.cut()
@@ -202,8 +202,8 @@ def test_off() -> None:
 
 def test_elsewhere() -> None:
     """
-    Who has another address knocks from that if asked to; at the same one address, and
-    counted as any knock.
+    A server with another address probes from that one if asked to; it probes the same
+    client's address, and counts it as any probe.
     """
     ours = HOST
     prober = _Recorder("2001:db8::1", ours, "192.0.2.2")
@@ -219,8 +219,7 @@ def test_elsewhere() -> None:
 @pytest.mark.parametrize("addresses", [(), (HOST,), ("2001:db8::1",)])
 def test_nowhereElse(addresses: tuple[str, ...]) -> None:
     """
-    Who has no other of the same kind says so, and does not knock from where it was not
-    asked to.
+    A server without another address of the same IP version says so, and does not probe.
     """
     prober = _Recorder(*addresses)
     client = clientOf(prober)
@@ -232,14 +231,14 @@ def test_nowhereElse(addresses: tuple[str, ...]) -> None:
 
 def test_noAddress() -> None:
     """
-    Who has no address that the client knows, as behind a proxy, has no other.
+    Without an address that the client knows, as behind a proxy, there is no other.
     """
     assert _Recorder("192.0.2.2").otherAddress("") == ""
 
 
 def test_helloFirst() -> None:
     """
-    Nobody is knocked at who has not said hello.
+    A client that has not said hello is not probed.
     """
     prober = _Recorder()
     client = clientOf(prober)

@@ -64,7 +64,7 @@ def test_burst() -> None:
 @pytest.mark.parametrize("perSecond", [1, 1000, 125_000_000])
 def test_rate(piece: int, perSecond: int) -> None:
     """
-    Who rests as he is told gets the rate, besides the first burst.
+    A user that pauses as told gets the rate, besides the first burst.
     """
     budget, now, passed = SpliceBudget(1 << 60, perSecond, 0.0), 0.0, 0
     for _ in range(2000):
@@ -79,7 +79,7 @@ def test_rate(piece: int, perSecond: int) -> None:
 
 def test_slower() -> None:
     """
-    Who is slower than the rate never rests.
+    A user that is slower than the rate never pauses.
     """
     budget = SpliceBudget(1 << 40, RATE, 0.0)
     assert all(spend(budget, 9, now / 100) == 0.0 for now in range(10_000))
@@ -101,7 +101,7 @@ class TestQuota:
 
     def test_give(self) -> None:
         """
-        What was given back can be taken again.
+        What was released can be acquired again.
         """
         quota = KeyedQuota(1, "things")
         quota.acquire("a")
@@ -139,7 +139,7 @@ class TestRate:
     @pytest.mark.parametrize("perMinute", [1, 7, 60, 6000])
     def test_lasting(self, perMinute: int) -> None:
         """
-        Who asks all the time gets what the rate says, besides the first burst.
+        A key that asks all the time gets the rate, besides the first burst.
         """
         rate, granted = KeyedRate(perMinute, "dials"), 0
         for tick in range(0, 600_000, 5):
@@ -152,7 +152,7 @@ class TestRate:
 
     def test_forgets(self) -> None:
         """
-        Who has done nothing for a minute is forgotten.
+        A key that has done nothing for a minute is forgotten.
         """
         rate = KeyedRate(2, "dials")
         rate.spend("a", 0.0)

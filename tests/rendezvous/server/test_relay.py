@@ -85,7 +85,7 @@ def test_once() -> None:
 @given(st.binary(max_size=40))
 def test_unknown(ticket: bytes) -> None:
     """
-    What was not issued is unknown.
+    A ticket that was not issued is unknown.
     """
     issued = Tickets(30.0)
     issued.issue(1.0)
@@ -152,7 +152,7 @@ def _site() -> Iterator[Site]:
 
 class TestTickets:
     """
-    Who gets tickets, and what for.
+    Introduced clients get tickets, which are good for one introduction.
     """
 
     def test_introduced(self) -> None:
@@ -168,7 +168,7 @@ class TestTickets:
 
     def test_noRelay(self) -> None:
         """
-        Where there is no relay there are none.
+        A server that is no relay gives no tickets.
         """
         server = Server(relays=False)
         listener, dialer = server.listener("name"), server.client()
@@ -177,7 +177,7 @@ class TestTickets:
 
     def test_noRelayHears(self) -> None:
         """
-        And who shows one there has said something that is no AMP.
+        There, a preamble is refused as any bytes that are not AMP.
         """
         client = Server(relays=False).connect()
         client.write(encodePreamble(bytes(TICKET_BYTES)))
@@ -186,7 +186,8 @@ class TestTickets:
 
     def test_left(self) -> None:
         """
-        When one side leaves the introduction, who waits for it waits no more.
+        When one side leaves the introduction, a peer that waits at the relay is
+        refused.
         """
         server = Server()
         server.listener("name")
@@ -215,7 +216,7 @@ class TestTickets:
 
     def test_bounded(self) -> None:
         """
-        Those that are forgotten take no room.
+        Expired tickets take no room.
         """
         server = Server(ticketSeconds=5)
         server.listener("name")
@@ -276,7 +277,7 @@ class TestFirst:
     @pytest.mark.parametrize("said", [b"RELAY2", b"RX", b"GET / HTTP/1.0\r\n\r\n"])
     def test_neither(self, site: Site, said: bytes) -> None:
         """
-        What is neither is refused as what is no AMP.
+        Bytes that are neither AMP nor a preamble are refused.
         """
         with watching() as log:
             client = site.connect()
@@ -304,7 +305,7 @@ class TestFirst:
 
     def test_hello(self, site: Site) -> None:
         """
-        Who has said hello can't become a client of the relay.
+        A client that has said hello can't become a client of the relay.
         """
         client = site.connect()
         box = codecOf(Hello).ask({"version": 1, "features": []}, b"1")
@@ -321,7 +322,7 @@ class TestSpliced:
     @everyWay
     def test_data(self, site: Site, way: int) -> None:
         """
-        What one sends the other gets, small or large.
+        Each client gets what the other sends, small or large.
         """
         clients = site.joined()
         clients[way].transport.write(b"a")
@@ -334,7 +335,7 @@ class TestSpliced:
 
     def test_atOnce(self, site: Site) -> None:
         """
-        What is sent right behind the tickets is not lost, on either side.
+        Bytes sent right after the tickets are not lost, on either side.
         """
         mine, theirs = site.tickets()
         first = site.client(mine, b"from the first")
@@ -405,7 +406,7 @@ class TestSpliced:
     @everyWay
     def test_abort(self, site: Site, way: int) -> None:
         """
-        Who breaks off is broken off on the far side: that is no clean end.
+        When one connection is aborted, the other one is too, and does not end cleanly.
         """
         clients = site.joined()
         clients[way].transport.write(b"half of a")
@@ -420,7 +421,8 @@ class TestSpliced:
     @everyWay
     def test_abortAfterEnd(self, site: Site, way: int) -> None:
         """
-        To have finished does not make it clean, if the answer can't be delivered.
+        A client that has finished does not see a clean end if the other aborts
+        afterwards.
         """
         first, second = (clients := site.joined())[way], clients[1 - way]
         first.transport.loseWriteConnection()
@@ -434,7 +436,8 @@ class TestSpliced:
     @everyWay
     def test_slowReader(self, site: Site, way: int) -> None:
         """
-        Who does not read holds up who writes to him, in bounds, and nobody else.
+        A client that does not read slows its peer down, within bounds, and nothing
+        else.
         """
         slow, other = (clients := site.joined())[way], clients[1 - way]
         slow.transport.pauseProducing()
@@ -484,12 +487,12 @@ class TestSpliced:
 
 class TestRefused:
     """
-    What the relay refuses: a byte, and the end.
+    A refusal is a status byte, and the end of the connection.
     """
 
     def refused(self, client: HalfCloser) -> bytes:
         """
-        What a client was told, whose connection has been ended.
+        The status that a refused client got; its connection was ended.
         """
         assert client.ended == ["read"]
         client.transport.loseConnection()
@@ -509,7 +512,7 @@ class TestRefused:
 
     def test_lingering(self, site: Site) -> None:
         """
-        Who does not leave when he is refused is cut off.
+        A refused client that does not close its connection is aborted.
         """
         client = site.client(bytes(TICKET_BYTES))
         site.run(4)
@@ -534,8 +537,8 @@ class TestRefused:
 
     def test_absent(self) -> None:
         """
-        Who waits for nobody is told so when the tickets are too old; the late one is
-        too.
+        A client whose peer does not come is refused when the tickets expire, and a late
+        peer too.
         """
         site = Site(ticketSeconds=10)
         mine, theirs = site.tickets()
@@ -549,7 +552,7 @@ class TestRefused:
 
     def test_absentHeld(self) -> None:
         """
-        Also who has sent more than is held: his end is noticed.
+        So is a client that has sent more than is held; its end is noticed.
         """
         site = Site(ticketSeconds=10)
         client = site.client(site.tickets()[0], bytes(200_000))
@@ -562,7 +565,7 @@ class TestRefused:
 
     def test_gone(self, site: Site) -> None:
         """
-        Who comes after the other has gone again is told at once.
+        A client is refused at once if its peer has come and gone.
         """
         mine, theirs = site.tickets()
         first = site.client(mine)
@@ -589,8 +592,8 @@ class TestRefused:
 
     def test_addressBusy(self) -> None:
         """
-        So many of one address, as first or second, others not the fewer; whom that
-        leaves alone hears that nobody comes.
+        One address has so many, as first or second; a peer that this leaves alone is
+        told that nobody comes.
         """
         site = Site(splicesPerAddress=2)
         third = site.network.host("192.0.2.3")
@@ -637,12 +640,12 @@ class TestRefused:
 
 class TestLimits:
     """
-    What ends a splice.
+    The limits that end or slow a splice.
     """
 
     def test_bytes(self) -> None:
         """
-        So many bytes, both ways together; then both are broken off.
+        A splice carries so many bytes, both ways together; then both are aborted.
         """
         site = Site(spliceBytes=1000)
         clients = site.joined()
@@ -661,7 +664,7 @@ class TestLimits:
 
     def test_bytesHeld(self) -> None:
         """
-        What is sent before the other side is there counts as well.
+        Bytes that were held for the peer count as well.
         """
         site = Site(spliceBytes=1000)
         mine, theirs = site.tickets()
@@ -675,7 +678,7 @@ class TestLimits:
 
     def test_time(self) -> None:
         """
-        So many seconds.
+        A splice lasts only so many seconds.
         """
         site = Site(spliceSeconds=100)
         clients = site.joined()
@@ -690,7 +693,7 @@ class TestLimits:
 
     def test_rate(self) -> None:
         """
-        So many bytes a second, both ways together; nothing is lost.
+        A splice carries so many bytes a second, both ways together; nothing is lost.
         """
         site = Site(spliceBytesPerSecond=100_000)
         clients = site.joined()
@@ -708,7 +711,7 @@ class TestLimits:
     @everyWay
     def test_rateEnds(self, way: int) -> None:
         """
-        While it rests, either side may finish, or break off.
+        While a splice is throttled, either side may finish or abort.
         """
         site = Site(spliceBytesPerSecond=1000)
         clients = site.joined()
@@ -727,7 +730,7 @@ class TestLimits:
 
 def test_interfaces() -> None:
     """
-    A half hears of half-closed connections, and is a producer to the other.
+    It is told of half-closed connections, and is a producer.
     """
     connection = SplicedConnection("192.0.2.1", lambda error: None, lambda: None)
     verifyObject(IHalfCloseableProtocol, connection)

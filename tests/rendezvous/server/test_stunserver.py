@@ -93,7 +93,7 @@ def isAborted(transport: StringTransport) -> bool:
 )
 def test_success(site: Site, peer: object, seen: object) -> None:
     """
-    Who asks is told where he comes from; and again, and however it is cut.
+    A client is told its address, again and again, however its request is split.
     """
     connection, transport = site.client(peer)
     connection.dataReceived(ASK[:7])
@@ -129,7 +129,7 @@ def test_unknown(site: Site) -> None:
 )
 def test_unanswered(site: Site, data: bytes) -> None:
     """
-    What asks nothing, or something else, gets no answer, and does not harm.
+    A message that is no binding request gets no answer, and does no harm.
     """
     connection, transport = site.client()
     connection.dataReceived(data)
@@ -140,7 +140,7 @@ def test_unanswered(site: Site, data: bytes) -> None:
 
 def test_notSTUN(site: Site) -> None:
     """
-    What is no STUN is cut off, and told in the log.
+    Bytes that are not STUN end the connection, and are logged.
     """
     connection, transport = site.client()
     with watching() as log:
@@ -154,7 +154,7 @@ def test_notSTUN(site: Site) -> None:
 
 def test_notIP(site: Site) -> None:
     """
-    Who comes from no IP address cannot be told one.
+    A client without an IP address is refused.
     """
     connection, transport = site.client(UNIXAddress(b"/tmp/socket"))
     connection.dataReceived(ASK)
@@ -177,7 +177,7 @@ def test_anyBytes(pieces: list[bytes]) -> None:
 
 def test_noQuestion(site: Site) -> None:
     """
-    Who says nothing has as long as for a hello.
+    A client that sends nothing is given as long as for a hello.
     """
     _, transport = site.client()
     site.run(9)
@@ -188,8 +188,8 @@ def test_noQuestion(site: Site) -> None:
 
 def test_idle(site: Site) -> None:
     """
-    Who has asked has longer; each message, be it an indication, begins it anew, but
-    for those that are discarded.
+    A client that has asked may be idle for longer; each message that is not discarded
+    starts that time anew.
     """
     connection, transport = site.client()
     connection.dataReceived(ASK)
@@ -216,7 +216,7 @@ def test_perAddress() -> None:
 
 def test_perMinute() -> None:
     """
-    And so many a minute.
+    One address connects only so often a minute.
     """
     site = Site(connectionsPerMinute=2)
     for _ in range(2):
@@ -249,8 +249,8 @@ def test_flood() -> None:
 
 def test_deaf() -> None:
     """
-    Who does not read the answers is not read from, so little is held for him, and
-    he goes when he is idle.
+    A client that does not read the answers is not read from, so little is held for it;
+    it is dropped when it is idle.
     """
     net = network()
     server, host = net.host("192.0.2.1"), net.host("192.0.2.2")
@@ -329,8 +329,8 @@ def borne(transport: StringTransport) -> int:
 @pytest.mark.parametrize(("seconds", "granted"), [(300, 300), (9999, 600), (20, 20)])
 def test_silence(seconds: int, granted: int) -> None:
     """
-    Who has asked for it may be silent for longer, within a limit, and then for as long
-    as anybody; after another question it is as before.
+    A client that has asked for it may be silent for longer, within a limit; after
+    another request it may not.
     """
     site = Site(silenceSeconds=600)
     connection, transport = site.client()
