@@ -1,11 +1,13 @@
 """
-What can go wrong, and what to say about it.
+The errors that people and programs see: the branches, and those that more than one
+package raises.
 
-Each error's docstring is the text that a person reads: whose fault it is and
-what to do next.  Its C{reason} is the code that a program reads.  Six branches say
-where the fault lies: L{Misuse}, L{RendezvousError}, L{ConnectError}, L{LinkError},
-L{punch.streams.errors.StreamError} and L{punch.nat.errors.STUNError};
-L{AuthenticationError} cuts across, for a peer that is not the one we meant.
+An error's docstring is the text that people read: whose fault it is, and what to do
+next.  Its C{reason} is the code that programs read.  Six branches say where the fault
+lies: L{Misuse}, L{RendezvousError}, L{ConnectError}, L{LinkError},
+L{punch.streams.errors.StreamError} and L{punch.nat.errors.STUNError}.  A seventh,
+L{AuthenticationError}, is for a peer that is not the one that was meant.  An error that
+only one package raises stands in that package.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ class PunchError(Exception):
 
     def __init__(self, detail: str = "") -> None:
         """
-        @param detail: what exactly: a name, an address; no secret but one mistyped.
+        @param detail: what exactly is wrong: a name or an address, for example.  It
+            holds no secret, except for a word that was mistyped.
         """
         Exception.__init__(self, detail)
         self.detail = detail
@@ -33,13 +36,13 @@ class PunchError(Exception):
     @property
     def text(self) -> str:
         """
-        The docstring, as a person reads it.
+        The docstring, on one line.
         """
         return " ".join(cleandoc(self.__doc__ or "").split())
 
     def __str__(self) -> str:
         """
-        What a person reads: the docstring, and the detail.
+        The text that people read: the docstring, and the detail.
         """
         return f"{self.text} ({self.detail})" if self.detail else self.text
 
@@ -52,7 +55,7 @@ class Bug(PunchError):
     reason = Reason.BUG
 
 
-# Ours, or our user's.
+# The fault of our own user or program.
 
 
 class Misuse(PunchError):
@@ -63,7 +66,7 @@ class Misuse(PunchError):
 
 class BadOption(Misuse):
     """
-    The options do not do; see --help.
+    The options are wrong, or do not go together; see --help.
     """
 
     reason = Reason.BAD_OPTION
@@ -182,8 +185,8 @@ class RendezvousLost(RendezvousError):
 
 class RendezvousViolation(RendezvousError):
     """
-    What answers there does not speak as a punch rendezvous does; is the address
-    right?
+    What answers at this address is not a punch rendezvous, or does not keep to its
+    protocol; check the address and the port.
     """
 
     reason = Reason.RENDEZVOUS_VIOLATION
@@ -240,7 +243,8 @@ class TooMany(Refusal):
 
 class TooFast(Refusal):
     """
-    The rendezvous asks for patience; wait a minute and try again.
+    The rendezvous had too many requests from here in a short time; wait a minute and
+    try again.
     """
 
     reason = Reason.TOO_FAST
@@ -254,12 +258,12 @@ class TooLarge(Refusal):
     reason = Reason.TOO_LARGE
 
 
-# The other peer is not who we meant.
+# The peer is not the one that was meant.
 
 
 class AuthenticationError(PunchError):
     """
-    The other side is not who we meant to reach.
+    The other side is not the peer that was meant.
     """
 
 
@@ -275,7 +279,7 @@ class WrongCode(AuthenticationError):
 class Unproven(AuthenticationError):
     """
     The other side left, or fell silent, before it proved that it knows the words.
-    It may have been a guess.
+    It may have been somebody who guessed.
     """
 
     reason = Reason.UNPROVEN
@@ -283,8 +287,8 @@ class Unproven(AuthenticationError):
 
 class WrongPin(AuthenticationError):
     """
-    Who answered does not hold the key that we trust; the connection was closed
-    before any data passed.
+    The peer that answered does not hold the key that we trust; the connection was
+    closed before any data passed.
     """
 
     reason = Reason.WRONG_PIN
@@ -295,7 +299,7 @@ class WrongPin(AuthenticationError):
 
 class ConnectError(PunchError):
     """
-    No link to the peer came about.
+    No link to the peer could be made.
     """
 
 
@@ -359,7 +363,7 @@ class NotAttached(ConnectError):
     reason = Reason.NOT_ATTACHED
 
 
-# A link that was, and ended early.
+# A link that existed has ended early.
 
 
 class LinkError(PunchError):
@@ -386,7 +390,7 @@ class PathLost(LinkError):
 
 class PathSilent(LinkError):
     """
-    The peer has not been heard for too long; the link was given up.
+    Nothing was heard from the peer for too long, so the link was given up.
     """
 
     reason = Reason.PATH_SILENT

@@ -1,5 +1,5 @@
 """
-What has, or will have, more than one provider.
+The interfaces that programs and plugins may provide.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from punch.errors import PunchError
 
 class IDirectory(Interface):
     """
-    Which name is waited under, and by whom.
+    A rendezvous' directory: who waits under which name.
 
-    A C{waiter} is opaque to the directory: what L{find} hands back.  An C{owner}
-    is a secret of the waiting process, by which it takes its name over from a
-    connection of its own that died unnoticed.  Answers are awaited, so that a
-    directory may be shared by several rendezvous servers; one in memory answers
-    without suspending.
+    A C{waiter} is any object, which L{find} hands back.  An C{owner} is a secret of the
+    waiting process.  With it the process takes its name over from an earlier connection
+    of its own that has died unnoticed.  The methods are awaited, so that several
+    rendezvous servers can share a directory; one in memory answers without suspending.
     """
 
     def allocate(owner: bytes, waiter: object) -> Awaitable[str]:
         """
         Let C{waiter} wait under a free number, a small one if possible.
+
+        @return: the number, as the name to find it by.
         """
 
     def claim(name: str, owner: bytes, waiter: object) -> Awaitable[Any]:
@@ -40,14 +41,15 @@ class IDirectory(Interface):
 
     def release(name: str, waiter: object) -> Awaitable[None]:
         """
-        C{waiter} no longer waits under C{name}; nothing happens if by now
-        somebody else does.
+        Let C{waiter} no longer wait under C{name}.  Nothing happens if somebody else
+        waits under it by now.
         """
 
     def find(name: str) -> Awaitable[Any]:
         """
-        Who waits under C{name}.
+        Find who waits under C{name}.
 
+        @return: the waiter.
         @raise punch.errors.NoSuchName: nobody does.
         """
 
@@ -60,18 +62,18 @@ class IPunchProtocol(Interface):
     provide L{twisted.plugin.IPlugin} too.
     """
 
-    name = Attribute("The C{NAME}: a string without a colon.")
+    name = Attribute("The C{NAME}, without a colon, as a string.")
 
-    help = Attribute("What it does and what its C{ARGS} are: one line.")
+    help = Attribute("One line that says what it does and what its C{ARGS} are.")
 
     def factory(reactor: Any, args: str) -> Any:
         """
-        An C{IProtocolFactory}, which may provide L{IOutcome} too; it builds a
-        protocol for each link.
+        Make an C{IProtocolFactory}, which builds a protocol for each link.  It may
+        provide L{IOutcome} and L{IFarewell} as well.
 
         @param reactor: the reactor, which does not run yet.
-        @param args: what stands after the first colon; C{""} if there is none.
-        @raise punch.errors.BadOption: these C{args} do not do.
+        @param args: the text after the first colon; C{""} if there is none.
+        @raise punch.errors.BadOption: C{args} are wrong.
         """
 
 
@@ -79,39 +81,39 @@ class IStandardStreamsProtocol(IPunchProtocol):
     """
     A protocol that has the process's standard input and output to itself.
 
-    There is one of each, so it gets one link, as by C{--once}; C{twist}'s log keeps
-    off standard output, and no code is read from standard input.
+    It gets one link only, as with C{--once}.  C{twist} does not log to standard output
+    then, and does not read a code from standard input.
     """
 
 
 class IFarewell(Interface):
     """
-    For a protocol's factory: its protocols may need some time before their links end.
+    A protocol factory whose protocols may need time before their links end.
     """
 
     def goAway() -> Awaitable[Any]:
         """
-        Begin nothing new.
+        Start nothing new, and let what is in progress finish.
 
-        @return: a C{Deferred} that fires when nothing goes on.
+        @return: a C{Deferred} that fires when nothing is in progress any more.
         """
 
     def leave() -> None:
         """
-        End the links, whatever goes on.
+        End the links now, whatever is in progress.
         """
 
 
 class IOutcome(Interface):
     """
-    For a protocol's factory: the link is not all that counts.
+    A protocol factory that decides, after the last link, how the process ends.
     """
 
     def outcome(error: PunchError | None) -> Awaitable[PunchError | None]:
         """
-        There will be no more links.
+        Finish what is left to do, now that there will be no more links.
 
-        @param error: why the last one ended early, or did not come about; L{None}
-            if it ended cleanly.
-        @return: once the rest is done too: what the process is to end with.
+        @param error: why the last link ended early, or could not be made; L{None} if it
+            ended cleanly.
+        @return: the error that the process is to end with, or L{None}.
         """

@@ -1,5 +1,5 @@
 """
-Reasons: why something failed or ended, in a word.
+The reason codes: why something failed or ended.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from enum import Enum
 
 class Reason(Enum):
     """
-    Reason codes: what scripts match on.  They are never parsed from a message.
+    The reason code of an error or of an end, for scripts to match on.
+
+    Each error that is raised has one of its own (L{punch.errors.PunchError.reason}).
     """
 
     BAD_OPTION = "bad-option"

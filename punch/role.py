@@ -1,5 +1,5 @@
 """
-The two roles in an introduction.
+The role: which of the two peers of an introduction we are.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from enum import Enum
 
 class Role(Enum):
     """
-    Who we are to the other peer.
+    Which of the two peers of an introduction we are.
 
-    The dialer is the TLS client and the only one to attach a path (ICE:
-    controlling, RFC 8445 section 6.1.1); the listener is the TLS server and
-    obeys (controlled).
+    The dialer is the TLS client.  It alone decides which path is attached (in ICE's
+    words it is controlling, RFC 8445 section 6.1.1).  The listener is the TLS server,
+    and follows the dialer (it is controlled).
     """
 
     DIALER = "dialer"

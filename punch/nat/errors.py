@@ -184,7 +184,7 @@ class STUNRefused(STUNError):
 
 class STUNViolation(STUNError):
     """
-    What answers there does not speak STUN over TCP; is the port right?
+    What answers at this address does not speak STUN over TCP; check the port.
     """
 
     reason = Reason.STUN_VIOLATION
