@@ -69,7 +69,7 @@ def test_attached(
     attached: Attached, secret: bytes, binding: bytes, link: bytes, more: bytes
 ) -> None:
     """
-    So is what was answered.
+    The same holds for ATTACHED.
     """
     payload = attached.toBytes(secret, binding, link) + more
     assert Attached.verified(payload, secret, binding, link) == attached

@@ -24,7 +24,7 @@ def actions(
     keepalive: Keepalive, until: float, roundTrip: float | None = None
 ) -> list[tuple[float, KeepaliveAction]]:
     """
-    What a path that says nothing is asked, and when.
+    What is done about a path that says nothing, and when.
     """
     found: list[tuple[float, KeepaliveAction]] = []
     while (now := keepalive.due(roundTrip)) <= until:
@@ -37,7 +37,7 @@ def actions(
 
 def ping(keepalive: Keepalive) -> float:
     """
-    Wait until it asks.
+    Wait until a PING is due.
 
     @return: when that was.
     """
@@ -110,7 +110,7 @@ def test_probed() -> None:
 
 def test_suspected() -> None:
     """
-    One that has reason to be doubted is suspected until it answers.
+    A path can be suspected at once; it is, until it answers.
     """
     keepalive = Keepalive(0.0)
     intervals(keepalive, 7)

@@ -94,7 +94,7 @@ class PathTests(PunchTestCase):
 
     def test_cancelled(self) -> None:
         """
-        Who does not want to hear it any more leaves the path as it is.
+        To wait no longer for the attachment leaves the path as it is.
         """
         attached = self.listeners.whenAttached()
         attached.cancel()
@@ -154,7 +154,8 @@ class PathTests(PunchTestCase):
 
     def test_usedAtOnce(self) -> None:
         """
-        Also to a link that uses the path at the moment of the ATTACH.
+        They are delivered once, too, to a link that uses the path at the moment of the
+        ATTACH.
         """
         attached = self.listeners.whenAttached().addCallback(_Handler)
         data = encodeHeader(Type.DATA, 4) + b"data"
@@ -189,7 +190,7 @@ class PathTests(PunchTestCase):
 
     def test_aborted(self) -> None:
         """
-        And of one that was not.
+        The handler hears of an end that was no purpose, once.
         """
         self.attach()
         self.dialers.abort()

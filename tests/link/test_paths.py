@@ -41,13 +41,13 @@ class PathsTestCase(PunchTestCase):
 
     def setUp(self) -> None:
         """
-        Link.
+        Make a link.
         """
         self.make()
 
     def make(self, **options: Any) -> None:
         """
-        Link anew.
+        Make another link.
         """
         self.couple = Couple(**options)
         self.dialers, self.listeners = self.couple.links
@@ -64,7 +64,7 @@ class PathsTestCase(PunchTestCase):
 
     def assertKinds(self, *kinds: type[Exception]) -> None:
         """
-        See how the two ends have ended, and that nothing is left after a while.
+        See how both ends have ended, and that nothing is left after a while.
         """
         assert [type(each) for each in self.couple.ends()] == list(kinds)
         self.couple.findsPaths = False
@@ -73,7 +73,7 @@ class PathsTestCase(PunchTestCase):
 
     def assertContent(self, made: list[Talker]) -> None:
         """
-        See that two who talked heard all, once, in order.
+        See that both sides received all that the other sent, once, in order.
         """
         self.assertClean()
         assert [each.hasHeardAll for each in made] == [True, True]
@@ -101,19 +101,19 @@ class PathsTestCase(PunchTestCase):
 
     def addPath(self, end: int, path: Path, kind: Kind = Kind.HOST) -> Deferred[bool]:
         """
-        Give it to one end.
+        Give a path to one end.
         """
         return self.couple.links[end].addPath(self.couple.pair.selected(path, kind))
 
 
 class ResumeTests(PathsTestCase):
     """
-    Paths that die, one after another.
+    A link goes on when its path dies.
     """
 
     def test_broken(self) -> None:
         """
-        However and whenever a path breaks in the midst of transfers both ways: on
+        Wherever and whenever a path breaks in the midst of transfers both ways: on
         another all goes on, and arrives once, in order, to a clean end.
         """
         for seed in range(48):
@@ -130,7 +130,7 @@ class ResumeTests(PathsTestCase):
 
     def test_cut(self) -> None:
         """
-        The same for paths that fall silent, for a short or a long time.
+        All goes on, too, if a path falls silent for a short or a long time.
         """
         for seed in range(16):
             self.make()
@@ -141,9 +141,9 @@ class ResumeTests(PathsTestCase):
             with self.subTest(seed=seed):
                 self.assertContent(made)
 
-    def test_told(self) -> None:
+    def test_events(self) -> None:
         """
-        Who has lost its path says so, why, and when it goes on.
+        A side that has lost its path says so, why, and when it goes on.
         """
         self.couple.start()
         self.advance()
@@ -159,8 +159,8 @@ class ResumeTests(PathsTestCase):
 
     def test_silent(self) -> None:
         """
-        A path that is used and does not answer is doubted within a second or so, and
-        dead in less than ten; by both ends.
+        A path that is used and does not answer is suspected within a second or so, and
+        dead in less than ten; at both ends.
         """
         dialer, _ = self.couple.start()
         self.advance(300)
@@ -180,7 +180,7 @@ class ResumeTests(PathsTestCase):
 
     def test_silentIdle(self) -> None:
         """
-        One that is not used is missed later, but is.
+        A path that is not used is found dead as well, but later.
         """
         self.couple.start()
         self.advance(300)
@@ -192,7 +192,7 @@ class ResumeTests(PathsTestCase):
 
     def test_probe(self) -> None:
         """
-        Who has reason to doubt can ask at once.
+        A path can be probed at once.
         """
         self.couple.start()
         self.advance(300)
@@ -207,9 +207,9 @@ class ResumeTests(PathsTestCase):
         assert self.couple.named(0) == ["suspended"]
         self.dialers.probe(False)
 
-    def test_probeDoubtful(self) -> None:
+    def test_probeSuspected(self) -> None:
         """
-        Who has much reason looks for another at once, until the path answers.
+        A path that is suspected at once is replaced, unless it answers before.
         """
         self.couple.start()
         self.couple.findsPaths = False
@@ -223,7 +223,7 @@ class ResumeTests(PathsTestCase):
     def test_measured(self) -> None:
         """
         The round trip is that of each question and its own answer, even if the next
-        question is older than that; nobody can give answers without a question.
+        question is older than that; an answer without a question means nothing.
         """
         self.couple.findsPaths = False
         sequencing = self.listeners._paths._sequencing
@@ -237,9 +237,9 @@ class ResumeTests(PathsTestCase):
         assert 3.19 < sequencing.roundTrip < 3.3
         assert self.couple.ends() == [..., ...]
 
-    def test_doubted(self) -> None:
+    def test_suspected(self) -> None:
         """
-        Beside a path that is only doubted another is taken; the old one is ended
+        While a path is only suspected another is taken; the old one is ended
         once nothing is missing.
         """
         dialer, listener = self.couple.start()
@@ -262,7 +262,7 @@ class ResumeTests(PathsTestCase):
 
     def test_answersAgain(self) -> None:
         """
-        A path that answers again is doubted no more.
+        A path that answers again is suspected no more.
         """
         dialer, listener = self.couple.start()
         self.advance()
@@ -276,7 +276,7 @@ class ResumeTests(PathsTestCase):
         assert listener.received == b"x"
         assert self.couple.events == ([], [])
 
-    def test_half(self) -> None:
+    def test_halfClosed(self) -> None:
         """
         A direction that has ended stays so.
         """
@@ -506,7 +506,7 @@ class UpgradeTests(PathsTestCase):
 
     def test_bothWays(self) -> None:
         """
-        Also until all has come that the other side sent on it.
+        The old path lives, too, until all has come that the other side sent on it.
         """
         dialer, listener = self.couple.start()
         old = self.couple.current(0)
@@ -638,7 +638,7 @@ class EndTests(PathsTestCase):
 
     def test_silentAtTheEnd(self) -> None:
         """
-        The same if it falls silent for a while.
+        The end is clean, too, if the path falls silent for a while.
         """
         for step in range(30):
             self.make()
@@ -651,8 +651,8 @@ class EndTests(PathsTestCase):
 
     def test_neverAgain(self) -> None:
         """
-        If there is no path ever after, who is complete ends cleanly, after a while,
-        and the other by an error; but none of them too early.
+        If there is never another path, a side that is complete ends cleanly, after a
+        while, and the other one by an error; but neither of them too early.
         """
         found = set()
         for step in range(0, 40, 2):
@@ -692,7 +692,7 @@ class EndTests(PathsTestCase):
 
     def test_joinedAtTheEnd(self) -> None:
         """
-        And be attached from whatever step on; the end does not take longer.
+        A better path may be attached at whatever step; the end does not take longer.
         """
         for step in range(50):
             self.make(kind=Kind.RELAYED)
@@ -794,7 +794,7 @@ class EndTests(PathsTestCase):
 
     def test_abortedSuspended(self) -> None:
         """
-        Who aborts without a path can't tell the peer, who waits for another.
+        A side that aborts without a path can't tell the peer, which waits for another.
         """
         self.couple.start()
         self.couple.findsPaths = False
@@ -811,8 +811,8 @@ class EndTests(PathsTestCase):
 
     def test_leftSuspended(self) -> None:
         """
-        Who loses the connection without a path, with something left to say, says
-        it when there is one; however long that takes.
+        A side that loses the connection without a path still sends what was written,
+        when there is one; however long that takes.
         """
         for seconds in (1.0, 20.0, 3 * LINGER):
             self.make()
@@ -846,7 +846,7 @@ class EndTests(PathsTestCase):
 
     def test_endsWhileAdopting(self) -> None:
         """
-        One that ends while a path is being attached ends that too.
+        A link that ends while a path is being attached ends that path, too.
         """
         self.couple.start()
         self.advance()
@@ -918,7 +918,7 @@ class ViolationTests(PathsTestCase):
 
     def test_fromListener(self) -> None:
         """
-        The same for what the listener answers.
+        A wrong answer of the listener's ends its path alone, too.
         """
         for answer in (
             encode(Type.ATTACHED, bytes(60)),
@@ -982,7 +982,7 @@ class _Puller:
 
     def resumeProducing(self) -> None:
         """
-        Once more.
+        Write once, and finish after the last time.
         """
         self.consumer.write(bytes(1000))
         self.count -= 1
@@ -992,14 +992,14 @@ class _Puller:
 
     def stopProducing(self) -> None:
         """
-        Never again.
+        Write no more.
         """
         self.count = 0
 
 
 class _Meter(Recorder):
     """
-    Counts what it gets.
+    Counts the bytes that it receives.
     """
 
     def __init__(self) -> None:
@@ -1008,14 +1008,14 @@ class _Meter(Recorder):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Count it.
+        Count the bytes.
         """
         self.count += len(data)
 
 
 class _Echo(_Meter):
     """
-    Sends back what it gets, and reads no more while it may not write.
+    Sends back what it receives, and reads no more while it may not write.
     """
 
     def __init__(self) -> None:
@@ -1027,27 +1027,27 @@ class _Echo(_Meter):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Send it back.
+        Send the bytes back.
         """
         _Meter.dataReceived(self, data)
         self.transport.write(data)
 
     def pauseProducing(self) -> None:
         """
-        Take no more.
+        Read no more.
         """
         self.pauses += 1
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """
-        Take more.
+        Read on.
         """
         self.transport.resumeProducing()
 
     def stopProducing(self) -> None:
         """
-        Nobody wants it.
+        There is nothing to stop.
         """
 
 
@@ -1056,12 +1056,12 @@ implementer(IPushProducer)(_Echo)
 
 class FlowTests(PathsTestCase):
     """
-    What is kept, and who is slowed.
+    What is kept, and which producers are paused.
     """
 
     def test_pull(self) -> None:
         """
-        A producer that has to be asked is asked over several paths.
+        A pull producer is asked for more over several paths.
         """
         self.dialers.start(Recorder())
         self.listeners.start(listener := _Meter())
@@ -1074,7 +1074,7 @@ class FlowTests(PathsTestCase):
 
     def test_push(self) -> None:
         """
-        One that pushes is paused while too much is kept, and goes on afterwards.
+        A push producer is paused while too much is kept, and goes on afterwards.
         """
         self.dialers.start(Recorder())
         self.listeners.start(listener := _Meter())
@@ -1097,7 +1097,7 @@ class FlowTests(PathsTestCase):
 
     def test_pushedAtOnce(self) -> None:
         """
-        Who writes without being asked has all of it kept.
+        What is written at once is kept, however much it is.
         """
         _, listener = self.couple.start(Recorder)
         self.couple.findsPaths = False
@@ -1135,8 +1135,8 @@ class FlowTests(PathsTestCase):
 
     def test_pausedAtTheEnd(self) -> None:
         """
-        Who has paused before the last of it ends when it has heard it, by whatever
-        path.
+        A reader that has paused before the last bytes ends when it has received them,
+        on whatever path.
         """
         dialer, listener = self.couple.start(Recorder)
         listener.transport.pauseProducing()
@@ -1151,8 +1151,8 @@ class FlowTests(PathsTestCase):
 
     def test_echo(self) -> None:
         """
-        Two who send back what they get, and stop reading while they can't write,
-        do not wait for each other for ever.
+        Two sides that send back what they receive, and stop reading while they can't
+        write, do not wait for each other for ever.
         """
         echoes = [_Echo(), _Echo()]
         for link, echo in zip(self.couple.links, echoes, strict=True):
@@ -1169,7 +1169,7 @@ class FlowTests(PathsTestCase):
 
     def test_brokenEcho(self) -> None:
         """
-        Nor do they over several paths.
+        The same two do not wait for each other over several paths.
         """
         echoes = [_Echo(), _Echo()]
         for link, echo in zip(self.couple.links, echoes, strict=True):

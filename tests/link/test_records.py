@@ -83,7 +83,7 @@ def test_roundTrip(sent: list[Record], cuts: list[int]) -> None:
 @given(records)
 def test_byteByByte(sent: list[Record]) -> None:
     """
-    Even one by one.
+    The same come out if the bytes arrive one by one.
     """
     decoder = Decoder()
     received: list[Record] = []

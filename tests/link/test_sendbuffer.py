@@ -280,7 +280,7 @@ def test_acknowledgedAhead() -> None:
 
 def test_restartAhead() -> None:
     """
-    And then the next path may begin where the current one never came to.
+    After that, the next path may begin beyond what the current one ever sent.
     """
     buffer = SendBuffer(TINY)
     for digit in b"0123":
@@ -463,7 +463,7 @@ def test_growth(pace: float, roundTrip: float | None, expected: list[int]) -> No
 
 def test_growthOnlyIfHeldBack() -> None:
     """
-    Who never has to wait for the bound needs no larger one, however quick.
+    A sender that never has to wait for the bound gets no larger one, however quick.
     """
     buffer = SendBuffer()
     for number in range(1, 1000):

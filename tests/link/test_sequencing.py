@@ -1,6 +1,6 @@
 """
 Tests for L{punch.link.sequencing}: what it does, case by case.  (Whether bytes can get
-lost is what the model looks for, C{test_continuity_model}.)
+lost is what the model looks for, C{test_sequencing_model}.)
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def test_firstAnsweredLate() -> None:
 
 def test_firstOvertaken() -> None:
     """
-    But not when a later one is: then it is dropped like any other.
+    The first path's ATTACHED is dropped if a later path is attached already.
     """
     dialer, listener = newSides()
     first, asked = dialer.attach(b"first")
@@ -514,7 +514,7 @@ def test_endElsewhere(misbehave: Callable[[Sequencing], object], said: str) -> N
 
 def test_endEarlier() -> None:
     """
-    Nor can it be before what has come.
+    An ATTACHED cannot begin before what ATTACH named as received.
     """
     dialer, listener = linked()
     joined(dialer, listener)

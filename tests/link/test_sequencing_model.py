@@ -627,7 +627,7 @@ class Meeting(RuleBasedStateMachine):
     @invariant()
     def complete(self) -> None:
         """
-        Who believes to be complete is right about both directions.
+        A side that is complete is right about both directions.
         """
         for role, side in self.sides.items():
             if side.sequencing.isComplete:

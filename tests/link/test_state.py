@@ -33,7 +33,7 @@ def answers(inputs: tuple[str, ...]) -> list[LinkAction]:
 
 class Model:
     """
-    The same, told otherwise: three things that are so or not.
+    The same machine, made of three booleans.
     """
 
     def __init__(self) -> None:
@@ -62,14 +62,14 @@ class Model:
 
     def end(self) -> LinkAction:
         """
-        There is nothing after it.
+        Nothing happens after the end.
         """
         self.hasEnded = True
         return LinkAction.REPORT_CLEAN if self.isComplete else LinkAction.REPORT_LOST
 
     def complete(self) -> LinkAction:
         """
-        That can be only on a path: the last word has to be told.
+        A link is complete only on a path, as the last ACK has to be sent.
         """
         if self.isComplete or not self.hasPath:
             return LinkAction.NOTHING
@@ -78,7 +78,7 @@ class Model:
 
     def attach(self) -> LinkAction:
         """
-        Whoever is complete ends each path.
+        A complete link ends each path.
         """
         had, self.hasPath = self.hasPath, True
         if self.isComplete:
@@ -134,14 +134,14 @@ def test_everySequence() -> None:
 )
 def test_examples(inputs: tuple[str, ...], last: LinkAction) -> None:
     """
-    The cases that one thinks of first.
+    Single transitions.
     """
     assert answers(inputs)[-1] is last
 
 
 def test_apart() -> None:
     """
-    One link's machine knows nothing of another's.
+    The machines of two links are independent.
     """
     newLinkState().gaveUp()
     assert newLinkState().pathDied() is LinkAction.SUSPEND

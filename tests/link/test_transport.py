@@ -45,12 +45,12 @@ INTERVAL = DEFAULT_LIMITS.interval
 
 class _Pauser(HalfCloser):
     """
-    Takes one thing at a time.
+    Pauses after each piece that it receives.
     """
 
     def dataReceived(self, data: bytes) -> None:
         """
-        This one.
+        Take it, and pause.
         """
         HalfCloser.dataReceived(self, data)
         self.transport.pauseProducing()
@@ -63,7 +63,7 @@ class LinkTestCase(PunchTestCase):
 
     def setUp(self) -> None:
         """
-        Link.
+        Make a link.
         """
         self.pair = Pair()
         self.advance = self.pair.run
@@ -90,7 +90,7 @@ class LinkTestCase(PunchTestCase):
 
     def assertEnded(self, link: Link, kind: type[LinkError]) -> None:
         """
-        See how an end reports its end.
+        See how a side reports its end.
         """
         assert type(self.successResultOf(link.whenEnded())) is kind
 
@@ -157,7 +157,7 @@ class TransportTests(LinkTestCase):
 
     def test_bulk(self) -> None:
         """
-        Many bytes are as good as few.
+        Many bytes pass as well as few.
         """
         dialer, listener = self.started()
         sent = b"".join(n.to_bytes(4, "big") for n in range(750_000))
@@ -167,7 +167,7 @@ class TransportTests(LinkTestCase):
 
     def test_smallSegments(self) -> None:
         """
-        However the network cuts them.
+        Bytes pass however the network cuts them.
         """
         self.pair = Pair(segmentSize=7)
         self.links = self.dialers, self.listeners = self.pair.links()
@@ -235,7 +235,7 @@ class TransportTests(LinkTestCase):
 
     def test_goodbyeWhilePaused(self) -> None:
         """
-        A reader who pauses with something still to hear hears all of it, and a clean
+        A reader that pauses with something still to hear hears all of it, and a clean
         end, though the other side has long ended the path.
         """
 
@@ -250,7 +250,7 @@ class TransportTests(LinkTestCase):
 
     def test_abortedAfterGoodbye(self) -> None:
         """
-        Who has paused then, and wants no more, can still abort.
+        A reader that has paused at that point can still abort.
         """
 
         self.pausedAtGoodbye()
@@ -321,26 +321,6 @@ class DeliveryTests(LinkTestCase):
         self.advance()
         assert pauser.received == b"data"
 
-    def test_notReentrant(self) -> None:
-        """
-        C{dataReceived} is never called while it runs, even if it pauses and
-        resumes.
-        """
-
-        class _Restless(Recorder):
-            def dataReceived(self, data: bytes) -> None:
-                self.transport.pauseProducing()
-                self.transport.resumeProducing()
-                Recorder.dataReceived(self, data)
-
-        for each in (b"1", b"2", b"3"):
-            self.dialers.write(each)
-        self.advance()
-        restless = _Restless()
-        self.listeners.start(restless)
-        self.advance()
-        assert restless.received == b"123"
-
     def test_pausedInBetween(self) -> None:
         """
         A protocol that pauses gets nothing more, not even of what had come already.
@@ -353,6 +333,23 @@ class DeliveryTests(LinkTestCase):
             assert (pauser.received, self.taken()) == (expected, taken)
             pauser.transport.resumeProducing()
         assert pauser.ended == ["read"]
+
+    def test_notReentrant(self) -> None:
+        """
+        C{dataReceived} is never called while it runs, even if it pauses and
+        resumes.
+        """
+
+        class _Restless(Recorder):
+            def dataReceived(self, data: bytes) -> None:
+                self.transport.pauseProducing()
+                self.transport.resumeProducing()
+                Recorder.dataReceived(self, data)
+
+        self.arrived(b"1", b"2", b"3")
+        self.listeners.start(restless := _Restless())
+        self.advance()
+        assert restless.received == b"123"
 
     def test_arrivesFromWithin(self) -> None:
         """
@@ -371,6 +368,22 @@ class DeliveryTests(LinkTestCase):
         self.arrived(b"one")
         self.listeners.start(reader := _Reader())
         assert reader.received == b"onetwo"
+
+    def test_nothingAfterAbort(self) -> None:
+        """
+        A protocol that aborts receives no more, not even what had come already.
+        """
+
+        class _Quitter(Recorder):
+            def dataReceived(self, data: bytes) -> None:
+                Recorder.dataReceived(self, data)
+                self.transport.abortConnection()
+
+        self.arrived(b"1", b"2", b"3")
+        self.listeners.start(quitter := _Quitter())
+        self.advance()
+        assert quitter.received == b"1"
+        assert not quitter.isOpen
 
     def test_failed(self) -> None:
         """
@@ -484,8 +497,8 @@ class EndTests(LinkTestCase):
 
     def test_linger(self) -> None:
         """
-        Who loses the connection does not wait for ever for a peer that does not:
-        as long as there is progress, and then between one and two periods.
+        A side that loses the connection does not wait for ever for a peer that does
+        not: as long as there is progress, and then between one and two periods.
         """
         dialer, listener = self.started(HalfCloser)
         dialer.transport.loseConnection()
@@ -501,25 +514,6 @@ class EndTests(LinkTestCase):
         self.assertEnded(self.listeners, PathLost)
         assert not listener.isOpen
         self.assertNothingLeft()
-
-    def test_nothingAfterAbort(self) -> None:
-        """
-        Who aborts gets no more, not even what had come already.
-        """
-
-        class _Quitter(Recorder):
-            def dataReceived(self, data: bytes) -> None:
-                Recorder.dataReceived(self, data)
-                self.transport.abortConnection()
-
-        for each in (b"1", b"2", b"3"):
-            self.dialers.write(each)
-        self.advance()
-        quitter = _Quitter()
-        self.listeners.start(quitter)
-        self.advance()
-        assert quitter.received == b"1"
-        assert not quitter.isOpen
 
     def test_notCounted(self) -> None:
         """
@@ -572,13 +566,13 @@ class EndTests(LinkTestCase):
 
 class ViolationTests(LinkTestCase):
     """
-    Peers that don't keep to the rules.
+    Peers that break the rules in ways that C{test_ends} does not show.
     """
 
     def test_tooMuch(self) -> None:
         """
-        Who goes on sending what a reader that has paused does not take is stopped,
-        before it fills our memory.
+        A peer that goes on sending to a reader that has paused is stopped before it
+        fills our memory.
         """
         _, listener = self.started()
         listener.transport.pauseProducing()
@@ -661,7 +655,7 @@ class ProducerTests(LinkTestCase):
 
     def test_unstarted(self) -> None:
         """
-        So does a link that nobody has started.
+        A link that nobody has started stops the other side's producer, too.
         """
         self.dialers.start(Recorder())
         pusher = Pusher(self.pair.network.clock, self.dialers)
@@ -691,7 +685,7 @@ class ProducerTests(LinkTestCase):
 
     def test_loseWriteConnectionWaits(self) -> None:
         """
-        So does C{loseWriteConnection}.
+        C{loseWriteConnection} waits for the registered producer.
         """
         dialer, listener = self.started(HalfCloser)
         assert isinstance(listener, HalfCloser)
@@ -729,7 +723,7 @@ class ProducerTests(LinkTestCase):
 
     def test_registeredLate(self) -> None:
         """
-        Also one that registers after the end.
+        A producer that registers after the end is stopped at once.
         """
         self.started()
         self.dialers.abortConnection()
@@ -786,7 +780,7 @@ class KeepaliveTests(LinkTestCase):
 
     def test_idleUnstarted(self) -> None:
         """
-        So does one that nobody has started, on either side.
+        A link that nobody has started, on either side, lives on as well.
         """
         self.advance(3600)
         for link in self.links:
@@ -829,7 +823,7 @@ class KeepaliveTests(LinkTestCase):
 
     def test_cutForAWhile(self) -> None:
         """
-        One that is mended in time goes on.
+        A path that answers again in time goes on.
         """
         dialer, listener = self.started()
         self.pair.hosts[0].cut()
@@ -842,7 +836,7 @@ class KeepaliveTests(LinkTestCase):
 
     def test_cutWhileLeaving(self) -> None:
         """
-        Who loses the connection over a path that is cut hears an error.
+        A side that loses the connection over a path that is cut hears an error.
         """
         dialer, _ = self.started()
         self.pair.hosts[0].cut()

@@ -1,6 +1,6 @@
 """
-A durable link in memory: two hosts, and seekers who find another path between them
-whenever the dialer's end wants one.
+A link in memory that outlives its paths: two hosts, and a path finder that makes
+another path between them whenever the dialer's end wants one.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ Seconds from one try to the next.
 
 class Couple:
     """
-    The two ends of a durable link.
+    The two ends of a link that outlives its paths.
 
-    C{findsPaths}: whether its seekers find anything.  C{events}: what each end told.
+    @ivar findsPaths: whether the path finder finds anything.
+    @ivar events: what each end told.
     """
 
     def __init__(
@@ -130,14 +131,14 @@ class Couple:
 
     def joined(self, kind: Kind = Kind.HOST) -> bool:
         """
-        The same, waited for.
+        L{join}, waited for.
         """
         result: bool = self.pair.spin(self.join(kind))
         return result
 
     def another(self, kind: Kind) -> None:
         """
-        The same, if it can be, in a while.
+        L{join}, in a while, if that can be.
         """
         joining = Deferred.fromCoroutine(self.join(kind))
         joining.addErrback(lambda failure: failure.trap(Exception))
@@ -227,8 +228,8 @@ class Couple:
 
 class Talker(HalfCloser):
     """
-    Says what it has to say, as fast as it may or a little at a time, and hears what
-    it is to hear.
+    Sends a text, a little at a time or as fast as it may, and compares what it receives
+    with another.
 
     C{isPrefix}: whether what it heard is how that begins.
     """
@@ -261,19 +262,19 @@ class Talker(HalfCloser):
 
     def pauseProducing(self) -> None:
         """
-        Not now.
+        Send no more for now.
         """
         self._next.clear()
 
     def resumeProducing(self) -> None:
         """
-        Again.
+        Send on.
         """
         self._next.set(0, self._say)
 
     def stopProducing(self) -> None:
         """
-        Never again.
+        Send no more.
         """
         self._next.clear()
 
@@ -301,7 +302,7 @@ def talkers(
     couple: Couple, random: Random, least: int, most: int, piece: int = 20_000
 ) -> list[Talker]:
     """
-    Let both ends talk at once.
+    Let both ends send at once.
     """
     texts = [random.randbytes(random.randint(least, most)) for _ in range(2)]
     made = [
