@@ -357,7 +357,7 @@ class Path(Protocol):
 
     def _closeTCP(self) -> None:
         """
-        Wait for the other side's goodbye no longer: TCP alone delivers what was
+        Wait for the other side's close_notify no longer: TCP alone delivers what was
         written, for as long again.
         """
         self._closeTimer.set(FAREWELL, self.abort)

@@ -198,9 +198,9 @@ class TransportTests(LinkTestCase):
         Bytes that come in one piece with the ATTACH are delivered once.
         """
         self.pair = Pair()
-        stranger = Recorder()
+        rawDialer = Recorder()
         dialers, securedListeners = self.pair.secured()
-        dialers.handOver(stranger)
+        dialers.handOver(rawDialer)
         listeners = Path(self.pair.network.clock, securedListeners)
         protocol = Recorder()
         made: list[Link] = []
@@ -214,7 +214,7 @@ class TransportTests(LinkTestCase):
         _, attach = Sequencing(Role.DIALER, listeners.link, listeners.secret).attach(
             listeners.binding
         )
-        stranger.transport.write(encode(Type.ATTACH, attach) + data)
+        rawDialer.transport.write(encode(Type.ATTACH, attach) + data)
         self.pair.run()
         assert protocol.received == b"once"
         assert made[0].received == 4

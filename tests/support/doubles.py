@@ -318,7 +318,7 @@ class Pair:
 
     def link(self, role: Role, path: Path) -> Link:
         """
-        Let a link ride on a path.
+        Make a link on a path.
         """
         own = (DIALER_ID if role is Role.DIALER else LISTENER_ID).pin
         return Link(self.network.clock, role, own, self.selected(path))

@@ -174,7 +174,7 @@ class Couple:
 
     def truncate(self, end: int) -> None:
         """
-        One end's TCP ends (FIN) without a goodbye of TLS.
+        One end's TCP ends (FIN) without close_notify of TLS.
         """
         current = self.current(end)
         if current is not None:
