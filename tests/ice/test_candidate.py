@@ -18,12 +18,7 @@ from punch.ice.candidate import (
     usableCandidates,
 )
 from punch.net.address import parseAddresses, tcpAddress
-
-candidates = st.builds(
-    Candidate,
-    st.sampled_from([each for each in Kind if each is not Kind.RELAYED]),
-    st.builds(tcpAddress, st.ip_addresses().map(str), st.integers(1, 65535)),
-)
+from tests.support.strategies import candidates
 
 
 def host(ip: str, port: int = 4040) -> Candidate:
@@ -31,33 +26,6 @@ def host(ip: str, port: int = 4040) -> Candidate:
     A host candidate.
     """
     return Candidate(Kind.HOST, tcpAddress(ip, port))
-
-
-@given(candidates)
-def test_roundTrip(candidate: Candidate) -> None:
-    """
-    What is written is read back as the same candidate.
-    """
-    assert Candidate.fromText(candidate.toText()) == candidate
-
-
-@given(
-    st.text()
-    | st.from_regex(
-        r"candidate:\w* 1 TCP \d* [0-9a-f.:]* \d* typ (host|srflx|prflx|relay)"
-        r" tcptype (so|active)( .*)?",
-        fullmatch=True,
-    )
-)
-def test_anyText(text: str) -> None:
-    """
-    Any text is a candidate or L{BadCandidate}.
-    """
-    try:
-        candidate = Candidate.fromText(text)
-    except BadCandidate:
-        return
-    assert Candidate.fromText(candidate.toText()) == candidate
 
 
 def test_text() -> None:

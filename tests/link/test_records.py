@@ -4,8 +4,6 @@ Tests for L{punch.link.records}.
 
 from __future__ import annotations
 
-import struct
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,15 +21,7 @@ from punch.link.records import (
     encodeHeader,
     encodeOffset,
 )
-
-CONTROLS = [each for each in Type if each is not Type.DATA]
-HEADER = 5
-
-records = st.lists(
-    st.binary(max_size=300)
-    | st.builds(Control, st.sampled_from(CONTROLS), st.binary(max_size=50)),
-    max_size=12,
-)
+from tests.support.strategies import joinedRecords
 
 
 def onTheWire(record: Record) -> bytes:
@@ -41,80 +31,6 @@ def onTheWire(record: Record) -> bytes:
     if isinstance(record, bytes):
         return encodeHeader(Type.DATA, len(record)) + record
     return encode(record.type, record.payload)
-
-
-def joined(received: list[Record]) -> list[Record]:
-    """
-    Records with neighboring pieces of data put together.
-    """
-    whole: list[Record] = []
-    for each in received:
-        if isinstance(each, Control):
-            whole.append(each)
-        elif whole and isinstance(whole[-1], bytes):
-            whole[-1] += each
-        elif each:
-            whole.append(each)
-    return whole
-
-
-def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
-    """
-    C{data} cut into pieces.
-    """
-    found = []
-    for cut in cuts:
-        found.append(data[:cut])
-        data = data[cut:]
-    return [*found, data]
-
-
-@given(records, st.lists(st.integers(0, 60)))
-def test_roundTrip(sent: list[Record], cuts: list[int]) -> None:
-    """
-    However the bytes are cut, the same data and controls come out, in order.
-    """
-    wire = b"".join(map(onTheWire, sent))
-    decoder = Decoder()
-    received = [each for piece in pieces(wire, cuts) for each in decoder.feed(piece)]
-    assert joined(received) == joined(sent)
-
-
-@given(records)
-def test_byteByByte(sent: list[Record]) -> None:
-    """
-    The same come out if the bytes arrive one by one.
-    """
-    decoder = Decoder()
-    received: list[Record] = []
-    for number in b"".join(map(onTheWire, sent)):
-        received += decoder.feed(bytes([number]))
-    assert joined(received) == joined(sent)
-
-
-@given(
-    st.lists(
-        st.binary()
-        | st.builds(
-            struct.Struct("!BI").pack,
-            st.integers(0, 10),
-            st.integers(0, 2 * MAXIMUM_CONTROL)
-            | st.integers(MAXIMUM_DATA - 1, MAXIMUM_DATA + 1),
-        )
-    )
-)
-def test_anyBytes(fed: list[bytes]) -> None:
-    """
-    Any bytes are records or a L{ProtocolViolation}, and never more is held than
-    one control record.
-    """
-    decoder = Decoder()
-    for each in fed:
-        try:
-            decoder.feed(each)
-        except ProtocolViolation:
-            return
-        assert len(decoder._partial) < HEADER + MAXIMUM_CONTROL
 
 
 def test_dataPasses() -> None:
@@ -139,7 +55,7 @@ def test_memory() -> None:
         for _ in range(4):
             decoder.feed(bytes(MAXIMUM_DATA // 4))
         decoder.feed(encode(Type.PING, bytes(MAXIMUM_CONTROL))[:-1])
-        assert len(decoder._partial) == HEADER + MAXIMUM_CONTROL - 1
+        assert len(decoder._partial) == 5 + MAXIMUM_CONTROL - 1
         decoder.feed(b"\0")
         assert len(decoder._partial) == 0
 
@@ -174,7 +90,7 @@ def test_largest() -> None:
         Control(Type.CLOSE),
     ]
     received = Decoder().feed(b"".join(map(onTheWire, sent)))
-    assert joined(received) == sent
+    assert joinedRecords(received) == sent
 
 
 def test_wire() -> None:

@@ -99,27 +99,10 @@ def test_wholeRange() -> None:
         assert behaviorFromPorts(PORT, ports).ports == ALL_PORTS
 
 
-@given(behaviors)
-def test_roundTrip(behavior: ObservedBehavior) -> None:
-    """
-    What one side writes the other reads.
-    """
-    assert ObservedBehavior.fromFields(behavior.toFields()) == behavior
-
-
-@given(jsons)
-def test_anything(fields: Any) -> None:
-    """
-    Anything is a translation or L{BadBehavior}.
-    """
-    with suppress(BadBehavior):
-        ObservedBehavior.fromFields(fields)
-
-
 @given(behaviors, st.sampled_from(["mapping", "allocation", "step", "ports"]), jsons)
 def test_oneWrong(behavior: ObservedBehavior, name: str, value: Any) -> None:
     """
-    So it is where one field is not what it should be.
+    A field that is not what it should be gives a value or L{BadBehavior}.
     """
     with suppress(BadBehavior):
         ObservedBehavior.fromFields({**behavior.toFields(), name: value})

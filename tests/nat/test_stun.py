@@ -25,6 +25,7 @@ from punch.nat.stun import (
     decode,
 )
 from punch.net.address import Address, tcpAddress
+from tests.support.strategies import stunMessages
 
 ID = bytes(range(TRANSACTION_BYTES))
 V4 = tcpAddress("192.0.2.1", 32853)
@@ -48,26 +49,6 @@ RFC5769_V6 = bytes.fromhex(
     "00200014 0002a1470113a9faa5d3f179bc25f4b5bed2b9d9"
     "00080014 a382954e4be67bf11784c97c8292c275bfe3ed41"
     "80280004 c8fb0b4c"
-)
-
-ids = st.binary(min_size=TRANSACTION_BYTES, max_size=TRANSACTION_BYTES)
-addresses = st.builds(
-    tcpAddress, st.ip_addresses().map(str), st.integers(min_value=1, max_value=65535)
-)
-unknown = st.lists(
-    st.integers(min_value=0x4000, max_value=0x7FFF), max_size=9, unique=True
-).map(tuple)
-messages: st.SearchStrategy[Message] = st.one_of(
-    st.builds(BindingRequest, ids),
-    st.builds(BindingIndication, ids),
-    st.builds(BindingSuccess, ids, addresses),
-    st.builds(
-        BindingError,
-        ids,
-        st.integers(min_value=300, max_value=699),
-        st.text(max_size=60),
-        unknown,
-    ),
 )
 
 
@@ -96,29 +77,13 @@ def test_vectors(data: bytes, address: Address) -> None:
     assert decode(data) == BindingSuccess(RFC5769_ID, address)
 
 
-@given(messages)
-def test_roundTrip(message: Message) -> None:
+@given(stunMessages)
+def test_aioice(message: Message) -> None:
     """
-    What is sent is what is read; and aioice reads it too.
+    aioice reads what is sent.
     """
-    data = message.toBytes()
-    assert decode(data) == message
-    assert stun.parse_message(data).transaction_id == message.transaction
-
-
-@given(st.binary(max_size=200))
-def test_anyBytes(data: bytes) -> None:
-    """
-    Any bytes are a message, or none.
-    """
-    with suppress(NotSTUN):
-        decode(data)
-    framer = STUNFramer()
-    try:
-        for message in framer.feed(data):
-            assert message
-    except NotSTUN:
-        pass
+    read = stun.parse_message(message.toBytes())
+    assert read.transaction_id == message.transaction
 
 
 known = st.sampled_from([entry[0] for entry in stun.ATTRIBUTES])
@@ -152,7 +117,7 @@ def test_anyAttributes(
         assert decode(answer.toBytes()) == answer
 
 
-@given(messages, st.data())
+@given(stunMessages, st.data())
 def test_damaged(message: Message, data: st.DataObject) -> None:
     """
     A message with some bytes changed is another one, or none.
@@ -163,20 +128,6 @@ def test_damaged(message: Message, data: st.DataObject) -> None:
         damaged[where] = data.draw(st.integers(min_value=0, max_value=255))
     with suppress(NotSTUN):
         decode(bytes(damaged))
-
-
-@given(st.lists(messages, max_size=6), st.data())
-def test_framing(sent: list[Message], data: st.DataObject) -> None:
-    """
-    However a stream is cut into pieces, its messages are the same.
-    """
-    stream = b"".join(message.toBytes() for message in sent)
-    framer, got = STUNFramer(), list[Message]()
-    while stream:
-        size = data.draw(st.integers(min_value=1, max_value=len(stream)))
-        piece, stream = stream[:size], stream[size:]
-        got += map(decode, framer.feed(piece))
-    assert got == sent
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ from punch.nat import errors
 from punch.nat.behavior import Allocation, Mapping, ObservedBehavior
 from punch.nat.errors import NoDirectPath
 from punch.nat.verdict import AttemptReport, BadReport, verdictFor
-from punch.net.outcome import Outcome
-from tests.support.strategies import behaviors, jsons
+from tests.support.strategies import jsons, reports
 
 KEEPS = ObservedBehavior(Mapping.ENDPOINT_INDEPENDENT)
 NEXT = ObservedBehavior(Mapping.ADDRESS_AND_PORT_DEPENDENT, Allocation.SEQUENTIAL, 1)
@@ -36,16 +35,6 @@ def dark(outcomes: frozenset[str]) -> AttemptReport:
     The account of one that came to the rendezvous, and to none of its other vantages.
     """
     return AttemptReport(None, outcomes, isBlocked=True)
-
-
-reports = st.builds(
-    AttemptReport,
-    st.none() | behaviors,
-    st.frozensets(st.sampled_from([each.value for each in Outcome])),
-    st.booleans(),
-    st.booleans(),
-    st.booleans(),
-)
 
 
 @pytest.mark.parametrize(
@@ -154,27 +143,10 @@ def test_sides() -> None:
             assert len(names) == 1 or names == sides
 
 
-@given(reports)
-def test_roundTrip(report: AttemptReport) -> None:
-    """
-    What one side writes the other reads.
-    """
-    assert AttemptReport.fromFields(report.toFields()) == report
-
-
-@given(jsons)
-def test_anything(fields: Any) -> None:
-    """
-    Anything is an account or L{BadReport}.
-    """
-    with suppress(BadReport):
-        AttemptReport.fromFields(fields)
-
-
 @given(reports, st.sampled_from(["outcomes", "searches", "thorough", "nat"]), jsons)
 def test_oneWrong(report: AttemptReport, name: str, value: Any) -> None:
     """
-    So it is where one field is not what it should be.
+    A field that is not what it should be gives a value or L{BadReport}.
     """
     with suppress(BadReport):
         AttemptReport.fromFields({**report.toFields(), name: value})

@@ -16,35 +16,12 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from punch.net.address import (
     Address,
     BadAddress,
-    formatAddress,
     ipOf,
     leavesLink,
     parseAddress,
     tcpAddress,
 )
-
-addresses = st.builds(tcpAddress, st.ip_addresses().map(str), st.integers(1, 65535))
-
-
-@given(addresses)
-def test_roundTrip(address: Address) -> None:
-    """
-    What is formatted is read back as the same address.
-    """
-    assert parseAddress(formatAddress(address)) == address
-
-
-@given(st.text() | st.from_regex(r"\[?[0-9a-f.:]*\]?:[0-9]*", fullmatch=True))
-def test_anyText(text: str) -> None:
-    """
-    Any text is an address or L{BadAddress}.
-    """
-    try:
-        address = parseAddress(text)
-    except BadAddress:
-        return
-    assert 0 < address.port < 65536
-    assert parseAddress(formatAddress(address)) == address
+from tests.support.strategies import addresses
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,13 @@ Tests for L{punch.peer.description}.
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import Clock
 from twisted.internet.tcp import makeBinding
 
 from punch.errors import BadEndpoint, BadOption
-from punch.net.address import HostPort, splitHostPort
+from punch.net.address import HostPort
 from punch.peer.description import (
     CONNECT_TIMEOUT,
     peerEndpoint,
@@ -99,19 +97,6 @@ def test_badRendezvous(description: str) -> None:
     """
     with pytest.raises(BadEndpoint):
         rendezvousEndpoint(object(), description)
-
-
-@given(st.text())
-def test_anyText(text: str) -> None:
-    """
-    Any text is host and port, or C{ValueError}.
-    """
-    try:
-        host, port = splitHostPort(text)
-    except ValueError:
-        return
-    assert host
-    assert 0 < port < 65536
 
 
 @pytest.mark.parametrize("host", ["a..b", "exa mple", "x" * 64 + ".org", "-"])

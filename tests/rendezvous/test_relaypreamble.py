@@ -33,14 +33,6 @@ TICKET = Random(1).randbytes(TICKET_BYTES)
 PREAMBLE = encodePreamble(TICKET)
 
 
-@given(st.binary(min_size=TICKET_BYTES, max_size=TICKET_BYTES), st.binary())
-def test_preamble(ticket: bytes, rest: bytes) -> None:
-    """
-    The preamble is read back, and the bytes after it.
-    """
-    assert readPreamble(encodePreamble(ticket) + rest) == (ticket, rest)
-
-
 @pytest.mark.parametrize("size", range(len(PREAMBLE)))
 def test_incomplete(size: int) -> None:
     """

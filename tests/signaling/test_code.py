@@ -9,29 +9,12 @@ from itertools import pairwise
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
-from mnemonic import Mnemonic
 
 from punch.errors import MalformedCode, UnknownWord
 from punch.signaling.code import WORDS, Code, chooseWords, parseCode
-
-WORDLIST = Mnemonic("english").wordlist
+from tests.support.strategies import WORDLIST, codes
 
 ORBIT = Code("7", ("orbit", "lemon"))
-
-codes = st.builds(
-    Code,
-    st.integers(0, 999_999_999).map(str),
-    st.lists(st.sampled_from(WORDLIST), min_size=2, max_size=8).map(tuple),
-)
-
-
-@given(codes)
-def test_roundTrip(code: Code) -> None:
-    """
-    A code that is read aloud and typed is the same code.
-    """
-    assert parseCode(str(code)) == code
 
 
 @given(codes)
@@ -41,24 +24,6 @@ def test_shortened(code: Code) -> None:
     """
     typed = " ".join([code.name, *(word[:4].upper() for word in code.words)])
     assert parseCode(typed) == code
-
-
-@given(
-    st.text()
-    | st.lists(
-        st.text() | st.sampled_from(WORDLIST) | st.integers().map(str), max_size=10
-    ).map("-".join)
-)
-def test_anyText(text: str) -> None:
-    """
-    Any text is a code, L{MalformedCode} or L{UnknownWord}.
-    """
-    try:
-        code = parseCode(text)
-    except (MalformedCode, UnknownWord):
-        return
-    assert parseCode(str(code)) == code
-    assert set(code.words) <= set(WORDLIST)
 
 
 @pytest.mark.parametrize(

@@ -5,35 +5,17 @@ Tests for L{punch.signaling.messages}, and how L{punch.signaling.greeting} seals
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from punch.ice.candidate import MAX_CANDIDATES, Candidate, Kind
 from punch.net.address import tcpAddress
 from punch.signaling.greeting import DialerGreeting, ListenerGreeting
 from punch.signaling.messages import PIN_SIZE, BadDetails, BadNote, Details, Note
-from tests.support.strategies import behaviors, jsons
 
 PIN = bytes(range(PIN_SIZE))
 HOST = Candidate(Kind.HOST, tcpAddress("192.0.2.1", 4040))
-
-candidates = st.builds(
-    Candidate,
-    st.sampled_from([each for each in Kind if each is not Kind.RELAYED]),
-    st.builds(tcpAddress, st.ip_addresses().map(str), st.integers(1, 65535)),
-)
-everyDetails = st.builds(
-    Details,
-    st.binary(min_size=PIN_SIZE, max_size=PIN_SIZE),
-    st.lists(candidates, max_size=MAX_CANDIDATES).map(tuple),
-    st.frozensets(st.text(), max_size=8),
-    st.text(),
-    st.text(),
-)
 
 
 def encoded(**fields: Any) -> bytes:
@@ -41,45 +23,6 @@ def encoded(**fields: Any) -> bytes:
     Details with some fields as given.
     """
     return json.dumps({"pin": PIN.hex(), **fields}).encode()
-
-
-@given(everyDetails)
-def test_roundTrip(details: Details) -> None:
-    """
-    What is written is read back as the same details.
-    """
-    assert Details.fromBytes(details.toBytes()) == details
-
-
-@given(st.binary())
-def test_anyBytes(data: bytes) -> None:
-    """
-    Any bytes are details or L{BadDetails}.
-    """
-    try:
-        details = Details.fromBytes(data)
-    except BadDetails:
-        return
-    assert Details.fromBytes(details.toBytes()) == details
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(["pin", "candidates", "features", "later"]),
-        jsons | st.just(PIN.hex()) | st.lists(candidates.map(Candidate.toText)),
-    )
-    | jsons
-)
-def test_anyJSON(value: Any) -> None:
-    """
-    Any JSON is details or L{BadDetails}.
-    """
-    try:
-        details = Details.fromBytes(json.dumps(value).encode())
-    except BadDetails:
-        return
-    assert len(details.pin) == PIN_SIZE
-    assert len(details.candidates) <= MAX_CANDIDATES
 
 
 @pytest.mark.parametrize("levels", [900, 100_000])
@@ -176,36 +119,6 @@ def test_bad(data: bytes) -> None:
 
 
 PREDICTED = Candidate(Kind.PREDICTED, tcpAddress("198.51.100.1", 5001))
-
-notes = st.builds(
-    Note,
-    st.none() | behaviors,
-    st.lists(
-        st.builds(
-            Candidate,
-            st.just(Kind.PREDICTED),
-            st.builds(tcpAddress, st.ip_addresses().map(str), st.integers(1, 65535)),
-        ),
-        max_size=MAX_CANDIDATES,
-    ).map(tuple),
-)
-
-
-@given(notes)
-def test_roundTripOfNotes(note: Note) -> None:
-    """
-    What is written is read back.
-    """
-    assert Note.fromBytes(note.toBytes()) == note
-
-
-@given(st.binary() | jsons.map(lambda value: json.dumps(value).encode()))
-def test_anyBytesAsNotes(data: bytes) -> None:
-    """
-    Any bytes are a note or L{BadNote}.
-    """
-    with suppress(BadNote):
-        Note.fromBytes(data)
 
 
 @pytest.mark.parametrize(

@@ -75,27 +75,6 @@ def test_fresh() -> None:
     assert one.seal(b"plain") != other.seal(b"plain")
 
 
-@settings(max_examples=50, deadline=None)
-@given(
-    st.sampled_from(Role),
-    st.binary(max_size=MESSAGE_SIZE + 2)
-    | st.builds(
-        bytes.__add__,
-        st.sampled_from([b"A", b"B", b"S"]),
-        st.binary(min_size=32, max_size=32),
-    ),
-)
-def test_anyBytes(role: Role, message: bytes) -> None:
-    """
-    Any bytes finish the exchange or are L{BadPAKEMessage}.
-    """
-    try:
-        PAKEExchange(role, "7", b"otter").finish(message)
-    except BadPAKEMessage:
-        return
-    assert len(message) == MESSAGE_SIZE
-
-
 SMALL_ORDER = [
     bytes(32),
     b"\x01" + bytes(31),
