@@ -31,7 +31,7 @@ class TrialResult:
 
     @ivar peer: the peer's address, as the rendezvous sees it; empty if we were not
         introduced.
-    @ivar translation: what the peer's NATs do, as far as the peer has told.
+    @ivar behavior: what the peer's NATs do, as far as the peer has told.
     @ivar path: the direct path, described for a person; empty if there was none.
     @ivar why: why there was none.
     @ivar evidence: what was tried, and what came of it.

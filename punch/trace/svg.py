@@ -336,55 +336,46 @@ def _marks(marks: Sequence[Mark], axis: TimeAxis) -> Iterator[_Item]:
             yield _Item(x - 4, x + 4, shape, mark.text, tip)
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """
-    An item, and its words as markup, placed where there is room; else empty.
-    """
-
-    item: _Item
-    words: str
+_Row = list[tuple[_Item, str]]
+"""
+Items, each with its words as markup, which are empty if there is no room for them.
+"""
 
 
-def _placed(items: Iterable[_Item]) -> list[_Placed]:
+def _placed(items: Iterable[_Item]) -> _Row:
     """
     A row of items, with each item's words inside it or beside it.
     """
-    row, free = list(items), float(_LEFT)
-    placed = []
-    for number, item in enumerate(row):
-        following = row[number + 1].start if number + 1 < len(row) else _RIGHT
+    items, free, row = list(items), float(_LEFT), []
+    ends = [*(each.start for each in items[1:]), float(_RIGHT)]
+    for item, following in zip(items, ends, strict=False):
         words, free = _place(item, free, following)
-        placed.append(_Placed(item, words))
-    return placed
+        row.append((item, words))
+    return row
 
 
-def _rows(items: list[_Item]) -> list[list[_Placed]]:
+def _rows(items: list[_Item]) -> list[_Row]:
     """
     As many rows as it takes for all items to have their words, but no more than
     L{_MOST_ROWS}.
     """
-    rows: list[list[_Placed]] = []
+    rows: list[_Row] = []
     while items and len(rows) < _MOST_ROWS - 1:
         kept: list[_Item] = []
         later: list[_Item] = []
         for item in items:
-            fits = all(each.words for each in _placed([*kept, item]))
+            fits = all(words for _, words in _placed([*kept, item]))
             (kept if fits or not kept else later).append(item)
         rows.append(_placed(kept))
         items = later
     return [*rows, _placed(items)]
 
 
-def _row(row: list[_Placed], y: float) -> Iterator[str]:
-    for each in row:
-        yield element(
-            "g",
-            element("title", escaped(each.item.tip)),
-            each.item.shape,
-            each.words,
-            transform=f"translate(0 {y:.1f})",
-        )
+def _row(row: _Row, y: float) -> Iterator[str]:
+    for item, words in row:
+        tip = element("title", escaped(item.tip))
+        place = f"translate(0 {y:.1f})"
+        yield element("g", tip, item.shape, words, transform=place)
 
 
 def _place(item: _Item, free: float, following: float) -> tuple[str, float]:

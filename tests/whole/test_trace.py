@@ -1,5 +1,5 @@
 """
-Meetings are drawn as they were, on both sides.
+Traces of whole meetings: they show on both sides what happened.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from tests.support.whole.world import T, World, pair
 RELAYING: dict[str, Any] = {"relay": RelayPolicy.FALLBACK, "resumeFor": 600.0}
 
 
-class Album:
+class Tracing:
     """
-    Draws all meetings of a world (L{punch.traceevents.TracerFactory}).
+    Records all meetings of a world (a L{punch.traceevents.TracerFactory}).
     """
 
     def __init__(self, world: World) -> None:
         self._clock = world.clock
-        self.chronicles: list[tuple[str, MeetingRecorder]] = []
+        self.recorders: list[tuple[str, MeetingRecorder]] = []
 
     def __call__(self, role: str, isRejoin: bool) -> Tracer:
         """
-        One more.
+        Record one more meeting.
         """
         began = self._clock.seconds()
-        chronicle = MeetingRecorder(role, began, isRejoin)
-        self.chronicles.append((role, chronicle))
+        recorder = MeetingRecorder(role, began, isRejoin)
+        self.recorders.append((role, recorder))
 
         def tracer(event: TraceEvent) -> None:
-            chronicle.add(self._clock.seconds() - began, event)
+            recorder.add(self._clock.seconds() - began, event)
 
         return tracer
 
     def first(self, role: str) -> Trace:
         """
-        The first meeting of a role.
+        The trace of the first meeting of a role.
         """
-        return next(each.trace() for name, each in self.chronicles if name == role)
+        return next(each.trace() for name, each in self.recorders if name == role)
 
     def both(self) -> tuple[Trace, Trace]:
         """
-        The first meeting, both sides; they can be drawn in one picture.
+        Both sides of the first meeting; they can be rendered in one picture.
         """
         both = merged(self.first("dialer"), self.first("listener"))
         assert tracePage([both])
@@ -65,14 +65,14 @@ def winner(trace: Trace) -> Lane:
     return lane
 
 
-def drawn(world: World, **settings: Any) -> Album:
+def traced(world: World, **settings: Any) -> Tracing:
     """
-    A meeting, and its pictures.
+    A meeting, and its traces.
     """
-    album = Album(world)
-    world.meet(trace=album, **settings)
+    tracing = Tracing(world)
+    world.meet(trace=tracing, **settings)
     world.run(1.0)
-    return album
+    return tracing
 
 
 def test_direct() -> None:
@@ -81,7 +81,7 @@ def test_direct() -> None:
     the dialer attaches.
     """
     world = pair()
-    dialers, listeners = drawn(world).both()
+    dialers, listeners = traced(world).both()
     [connected] = world.dialer.told(Connected)
     assert dialers.won == pytest.approx(connected.elapsed, abs=0.001)
     assert dialers.start == pytest.approx(2 * T, abs=0.001)
@@ -111,12 +111,12 @@ def test_direct() -> None:
 
 def test_refused() -> None:
     """
-    Of connects that a NAT refuses for seconds the first are there one by one, and all
-    are counted.
+    If a NAT refuses connects for seconds, the first are shown one by one, and all are
+    counted.
     """
     world = pair("reset", "random")
-    album = drawn(world, timeout=8.0)
-    lane = album.first("dialer").lanes[2]
+    tracing = traced(world, timeout=8.0)
+    lane = tracing.first("dialer").lanes[2]
     refused = [each for each in lane.spans if each.outcome == "refused"]
     assert refused[0].count == 1
     assert refused[0].end - refused[0].start == pytest.approx(T, abs=0.002)
@@ -128,11 +128,11 @@ def test_refused() -> None:
 
 def test_failed() -> None:
     """
-    Why there is no path is said on both sides, and for each address.
+    Both sides' traces say why there is no path, and what came of each address.
     """
     world = pair("random", "random")
-    album = drawn(world, timeout=8.0)
-    for trace in album.both():
+    tracing = traced(world, timeout=8.0)
+    for trace in tracing.both():
         assert trace.state == "failed"
         assert trace.verdict.startswith("Failed (no-answer).")
         results = [each.result for each in trace.lanes[2:]]
@@ -143,18 +143,17 @@ def test_failed() -> None:
 
 def test_better() -> None:
     """
-    The direct path that came after a relayed one is in the picture of the meeting
-    that it came of.
+    A direct path that comes after a relayed one is in the trace of the same meeting.
     """
     world = pair()
-    album = Album(world)
+    tracing = Tracing(world)
     world.network.block("203.0.113.1", "203.0.113.2")
-    world.meet(trace=album, **RELAYING)
+    world.meet(trace=tracing, **RELAYING)
     world.run(0.5)
     world.network.unblock("203.0.113.1", "203.0.113.2")
     assert world.until(lambda: world.dialer.told(PathChanged), 30.0)
     world.run(2.0)
-    for trace in album.both():
+    for trace in tracing.both():
         assert trace.verdict.startswith("Relayed in ")
         assert "; then direct in " in trace.verdict
         [relay] = [each for each in trace.lanes if each.title == "relay"]
@@ -165,26 +164,26 @@ def test_better() -> None:
     world.end()
 
 
-def searching(**settings: Any) -> tuple[World, Album]:
+def searching(**settings: Any) -> tuple[World, Tracing]:
     """
     A meeting of two of whom one's NAT maps at random, and the other's keeps its port.
     """
     world = World(2)
     world.rendezvous.look()
     world.cast(behind(world, RANDOM), behind(world, KEEPS))
-    album = Album(world)
-    world.meet(trace=album, relay=RelayPolicy.NEVER, **settings)
-    return world, album
+    tracing = Tracing(world)
+    world.meet(trace=tracing, relay=RelayPolicy.NEVER, **settings)
+    return world, tracing
 
 
 @pytest.mark.parametrize("program", [0, 1], ids=["listener", "dialer"])
 def test_searchFailed(program: int) -> None:
     """
-    A search that found nothing is in the picture, in the reason of the failure, and in
+    A search that found nothing is in the trace, in the detail of the failure, and in
     one event.
     """
-    world, album = searching(timeout=12.0, search=20)
-    trace = album.first(("listener", "dialer")[program])
+    world, tracing = searching(timeout=12.0, search=20)
+    trace = tracing.first(("listener", "dialer")[program])
     [lane] = [each for each in trace.lanes if each.title == "search"]
     begun = sum(each.count for each in lane.spans if each.outcome == "begun")
     assert begun >= 20
@@ -200,12 +199,12 @@ def test_searchFailed(program: int) -> None:
 
 def test_searchWon() -> None:
     """
-    Of a search that has found the other side, the winner is drawn apart, and the lane
-    of connects from the shared port tells of these alone.
+    If a search finds the other side, the winner has a lane of its own, and the lane of
+    connects from the shared port shows only these.
     """
-    world, album = searching(timeout=30.0)
+    world, tracing = searching(timeout=30.0)
     world.run(1.0)
-    for trace in (album.first("listener"), album.first("dialer")):
+    for trace in (tracing.first("listener"), tracing.first("dialer")):
         lane = winner(trace)
         [connect] = lane.spans
         assert connect.outcome == "connected"
@@ -221,11 +220,11 @@ def test_searchWon() -> None:
 
 def test_noSearch() -> None:
     """
-    Where no search is to be made none is begun, and nothing says that it is.
+    If no search is to be made none is begun, and no trace says that one is.
     """
-    world, album = searching(timeout=8.0, search=0)
+    world, tracing = searching(timeout=8.0, search=0)
     for role, program in zip(("listener", "dialer"), world.programs, strict=True):
-        trace = album.first(role)
+        trace = tracing.first(role)
         assert "search" not in [each.title for each in trace.lanes]
         marks = [each.text for each in trace.lanes[1].marks]
         assert not any(each.startswith("connect from") for each in marks)
@@ -235,14 +234,14 @@ def test_noSearch() -> None:
 
 def test_noRendezvous() -> None:
     """
-    If even the rendezvous is not there, that is all there is to be seen.
+    If the rendezvous cannot be reached, the trace shows only that.
     """
     world = pair()
-    album = Album(world)
+    tracing = Tracing(world)
     world.rendezvous.stop()
-    world.dial("7-zoo-zoo", trace=album)
+    world.dial("7-zoo-zoo", trace=tracing)
     assert world.until(lambda: world.dialer.ended)
-    trace = album.first("dialer")
+    trace = tracing.first("dialer")
     assert trace.verdict.startswith("Failed (rendezvous-")
     assert [each.title for each in trace.lanes] == ["rendezvous"]
     world.end()
@@ -250,17 +249,17 @@ def test_noRendezvous() -> None:
 
 def test_cancelled() -> None:
     """
-    A dial that is given up has an end.
+    The trace of a dial that is given up has an end.
     """
     world = pair()
-    album = Album(world)
+    tracing = Tracing(world)
     world.listen()
     world.run(2.0)
-    world.dial(trace=album)
+    world.dial(trace=tracing)
     world.run(1.1 * T)
     world.dialer.end()
     world.run(1.0)
-    trace = album.first("dialer")
+    trace = tracing.first("dialer")
     assert trace.state == "failed"
     assert trace.verdict == "Given up before there was a path"
     world.end()
