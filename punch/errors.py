@@ -1,13 +1,13 @@
 """
-The errors that people and programs see: the branches, and those that more than one
-package raises.
+The errors that people and programs see: the branches, and the errors of peers, links
+and the rendezvous.  Errors of NATs, relays, streams, resumption and forwarding stand in
+those packages.
 
 An error's docstring is the text that people read: whose fault it is, and what to do
 next.  Its C{reason} is the code that programs read.  Six branches say where the fault
 lies: L{Misuse}, L{RendezvousError}, L{ConnectError}, L{LinkError},
 L{punch.streams.errors.StreamError} and L{punch.nat.errors.STUNError}.  A seventh,
-L{AuthenticationError}, is for a peer that is not the one that was meant.  An error that
-only one package raises stands in that package.
+L{AuthenticationError}, is for a peer that is not the one that was meant.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from punch import errors
 from punch.events import Attempted, Event, Searched
 from punch.ice.candidate import Candidate, Kind
 from punch.ice.checklist import Checklist
-from punch.ice.race import Race
+from punch.ice.race import Race, Verify
 from punch.ice.selected import SelectedPath
 from punch.net.address import Address, formatAddress, tcpAddress
 from punch.net.connection import Connection, Origin
@@ -143,7 +143,10 @@ class _Racing:
     """
 
     def __init__(
-        self, connects: dict[Address, Steps], verifications: dict[Address, Steps]
+        self,
+        connects: dict[Address, Steps],
+        verifications: dict[Address, Steps],
+        verify: Verify[Address] | None = None,
     ) -> None:
         self.clock = Clock()
         self.network = _Network(self.clock, connects, verifications)
@@ -152,15 +155,15 @@ class _Racing:
             self.clock,
             Checklist(Random(1)),
             self.network.connect,
-            self.network.verify,
+            verify or self.network.verify,
             self.events.append,
         )
-        self.wonAt: float | None = None
+        self.selectedAt: float | None = None
         self.result: list[SelectedPath[Address] | Failure] = []
         self.race.selected.addBoth(self._ended)
 
     def _ended(self, result: SelectedPath[Address] | Failure) -> None:
-        self.wonAt = self.clock.seconds()
+        self.selectedAt = self.clock.seconds()
         self.result.append(result)
 
     def accept(self, remote: Address) -> Deferred[None]:
@@ -390,12 +393,112 @@ def test_scenario(scenario: Scenario) -> None:
             Origin.CONNECTED,
             OURS,
         )
-        assert racing.wonAt is not None
-        assert scenario.earliest - 1e-9 <= racing.wonAt <= scenario.latest + 1e-9
+        assert racing.selectedAt is not None
+        assert scenario.earliest - 1e-9 <= racing.selectedAt <= scenario.latest + 1e-9
     racing.assertNothingLeft()
     made = len(racing.network.attempts)
     racing.run(10.0)
     assert len(racing.network.attempts) == made
+
+
+def racing(connects: Steps = NEVER, verifications: Steps = NEVER) -> _Racing:
+    """
+    A race to the peer.
+    """
+    raced = _Racing(
+        steps((PEER, connects)),
+        {**steps((PEER, verifications)), STRANGER: list(verifications)},
+    )
+    raced.race.add(PEER)
+    return raced
+
+
+@pytest.mark.parametrize(
+    ("remote", "kind"),
+    [(PEER.address, PEER.kind), (STRANGER, Kind.PEER_REFLEXIVE)],
+    ids=["a candidate's", "an unknown one"],
+)
+def test_accepted(remote: Address, kind: Kind) -> None:
+    """
+    A connection that came in is verified and selected, whatever its address.
+    """
+    raced = racing(verifications=[(0.1, "valid")])
+    raced.run(0.5)
+    concluded: list[None] = []
+    raced.accept(remote).addCallback(concluded.append)
+    assert not concluded
+    raced.run(0.2)
+    assert concluded == [None]
+    selected = raced.selected
+    assert (selected.remote, selected.kind) == (remote, kind)
+    assert selected.how is Origin.ACCEPTED
+    raced.assertNothingLeft()
+
+
+def test_tooLate() -> None:
+    """
+    After the race, connections are closed at once, candidates are not tried, and a
+    failure changes nothing.
+    """
+    raced = racing([(0.1, "connected")], [(0.1, "valid")])
+    raced.run(1.0)
+    selected = raced.selected
+    concluded: list[None] = []
+    raced.accept(PEER.address).addCallback(concluded.append)
+    assert concluded == [None]
+    assert raced.network.transports[-1].aborted
+    raced.race.add(HOST)
+    assert len(raced.network.attempts) == 1
+    raced.race.fail(errors.PeerLeft())
+    assert raced.selected is selected
+    raced.assertNothingLeft()
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.05, 0.15, 0.25, 0.35, 1.0])
+def test_cancelled(moment: float) -> None:
+    """
+    Cancelled at whatever moment, a race leaves nothing.
+    """
+    raced = racing([(0.1, "refused"), (0.1, "connected")], [(0.1, "invalid")])
+    raced.accept(STRANGER)
+    raced.run(moment)
+    raced.race.selected.cancel()
+    assert isinstance(raced.error, CancelledError)
+    raced.assertNothingLeft()
+
+
+def test_failed() -> None:
+    """
+    The first failure ends the race; later ones change nothing.
+    """
+    raced = racing([(0.1, "connected")])
+    raced.run(0.2)
+    raced.race.fail(errors.PeerLeft())
+    raced.race.fail(errors.WrongCode())
+    raced.race.timeOut()
+    assert isinstance(raced.error, errors.PeerLeft)
+    raced.assertNothingLeft()
+
+
+@pytest.mark.parametrize(
+    ("connects", "kind"),
+    [
+        ([], errors.NoAnswer),
+        ([(0.1, "refused")] * 500, errors.Refused),
+        ([(0.1, "unreachable")] * 500, errors.Unreachable),
+        ([(0.1, "connected")], errors.NotAttached),
+    ],
+    ids=["silence", "refused", "unreachable", "connected"],
+)
+def test_timeOut(connects: Steps, kind: type[errors.ConnectError]) -> None:
+    """
+    When time is up, the reason is the checklist's.
+    """
+    raced = racing(connects)
+    raced.run(30.0)
+    raced.race.timeOut()
+    assert type(raced.error) is kind
+    raced.assertNothingLeft()
 
 
 class RaceTests(PunchTestCase):
@@ -403,53 +506,17 @@ class RaceTests(PunchTestCase):
     One race.
     """
 
-    def racing(self, connects: Steps = NEVER, verifications: Steps = NEVER) -> _Racing:
-        """
-        A race to the peer.
-        """
-        racing = _Racing(
-            steps((PEER, connects)),
-            {**steps((PEER, verifications)), STRANGER: list(verifications)},
-        )
-        racing.race.add(PEER)
-        return racing
-
-    def test_accepted(self) -> None:
-        """
-        A connection that came in races with the others.
-        """
-        racing = self.racing(verifications=[(0.1, "valid")])
-        racing.run(0.5)
-        concluded = racing.accept(PEER.address)
-        self.waiting(concluded)
-        racing.run(0.2)
-        self.successResultOf(concluded)
-        assert racing.selected.how is Origin.ACCEPTED
-        assert racing.selected.kind is Kind.SERVER_REFLEXIVE
-        racing.assertNothingLeft()
-
-    def test_acceptedFromElsewhere(self) -> None:
-        """
-        Even from an address that nobody told us of.
-        """
-        racing = self.racing(verifications=[(0.1, "valid")])
-        racing.accept(STRANGER)
-        racing.run(0.2)
-        assert racing.selected.remote == STRANGER
-        assert racing.selected.kind is Kind.PEER_REFLEXIVE
-        racing.assertNothingLeft()
-
     def test_rejected(self) -> None:
         """
-        One that is not the peer's is out, and its end is told.
+        A connection that is not the peer's is rejected, and that is told.
         """
-        racing = self.racing(verifications=[(0.1, "invalid")])
-        concluded = racing.accept(STRANGER)
-        racing.run(0.2)
+        raced = racing(verifications=[(0.1, "invalid")])
+        concluded = raced.accept(STRANGER)
+        raced.run(0.2)
         self.successResultOf(concluded)
-        assert racing.result == []
-        assert racing.network.transports[0].aborted
-        assert racing.events[-1] == Attempted(
+        assert raced.result == []
+        assert raced.network.transports[0].aborted
+        assert raced.events[-1] == Attempted(
             formatAddress(STRANGER), "peer-reflexive", "wrong pin"
         )
 
@@ -458,113 +525,39 @@ class RaceTests(PunchTestCase):
         While a connection with a candidate is being verified, no attempt is made on
         it: its four-tuple is taken.
         """
-        racing = self.racing(connects=[(0.1, "taken")])
-        racing.accept(PEER.address)
-        racing.run(30.0)
-        assert len(racing.network.attempts) == 1
-
-    def test_acceptedTooLate(self) -> None:
-        """
-        After the race, connections are closed at once.
-        """
-        racing = self.racing([(0.1, "connected")], [(0.1, "valid")])
-        racing.run(1.0)
-        assert racing.selected
-        self.successResultOf(racing.accept(PEER.address))
-        assert racing.network.transports[-1].aborted
-        racing.assertNothingLeft()
-
-    def test_addedTooLate(self) -> None:
-        """
-        And candidates are not tried.
-        """
-        racing = self.racing([(0.1, "connected")], [(0.1, "valid")])
-        racing.run(1.0)
-        racing.race.add(HOST)
-        assert len(racing.network.attempts) == 1
-        racing.assertNothingLeft()
+        raced = racing(connects=[(0.1, "taken")])
+        raced.accept(PEER.address)
+        raced.run(30.0)
+        assert len(raced.network.attempts) == 1
 
     def test_addedLater(self) -> None:
         """
         A candidate that comes during the race is tried at once, and an address
         once.
         """
-        racing = self.racing()
-        racing.run(3.0)
-        racing.race.add(HOST)
-        racing.race.add(Candidate(Kind.SERVER_REFLEXIVE, HOST.address))
-        assert racing.network.attempts == [(0.0, PEER.address), (3.0, HOST.address)]
+        raced = racing()
+        raced.run(3.0)
+        raced.race.add(HOST)
+        raced.race.add(Candidate(Kind.SERVER_REFLEXIVE, HOST.address))
+        assert raced.network.attempts == [(0.0, PEER.address), (3.0, HOST.address)]
 
     def test_pendingIsRenewed(self) -> None:
         """
         A pending connect is left alone for as long as the kernel takes for three
         SYNs and their answers; then a fresh one replaces it with no gap.
         """
-        racing = self.racing()
-        racing.run(1000.0)
-        starts = [at for at, _ in racing.network.attempts]
+        raced = racing()
+        raced.run(1000.0)
+        starts = [at for at, _ in raced.network.attempts]
         assert starts[0] == 0.0
         assert all(6.0 <= b - a <= 6.9 for a, b in pairwise(starts))
-        assert racing.network.pending == 1
-
-    def test_cancelled(self) -> None:
-        """
-        Cancelled at whatever moment, nothing is left.
-        """
-        for moment in (0.0, 0.05, 0.15, 0.25, 0.35, 1.0):
-            racing = self.racing(
-                [(0.1, "refused"), (0.1, "connected")], [(0.1, "invalid")]
-            )
-            racing.accept(STRANGER)
-            racing.run(moment)
-            racing.race.selected.cancel()
-            assert isinstance(racing.error, CancelledError)
-            racing.assertNothingLeft()
-
-    def test_failed(self) -> None:
-        """
-        Others may end it, with a reason, once.
-        """
-        racing = self.racing([(0.1, "connected")])
-        racing.run(0.2)
-        racing.race.fail(errors.PeerLeft())
-        racing.race.fail(errors.WrongCode())
-        racing.race.timeOut()
-        assert isinstance(racing.error, errors.PeerLeft)
-        racing.assertNothingLeft()
-
-    def test_failedAfterWin(self) -> None:
-        """
-        But not once it is won.
-        """
-        racing = self.racing([(0.1, "connected")], [(0.1, "valid")])
-        racing.run(1.0)
-        racing.race.fail(errors.PeerLeft())
-        assert racing.selected
-        racing.assertNothingLeft()
-
-    def test_timeOut(self) -> None:
-        """
-        When time is up the checklist's verdict is the reason.
-        """
-        cases: list[tuple[Steps, type[errors.ConnectError]]] = [
-            ([], errors.NoAnswer),
-            ([(0.1, "refused")] * 500, errors.Refused),
-            ([(0.1, "unreachable")] * 500, errors.Unreachable),
-            ([(0.1, "connected")], errors.NotAttached),
-        ]
-        for connects, kind in cases:
-            racing = self.racing(connects)
-            racing.run(30.0)
-            racing.race.timeOut()
-            assert type(racing.error) is kind
-            racing.assertNothingLeft()
+        assert raced.network.pending == 1
 
     def test_expects(self) -> None:
         """
         It knows whom it expects.
         """
-        race = self.racing().race
+        race = racing().race
         assert race.expects(PEER.address)
         assert not race.expects(tcpAddress("192.0.2.1", 4041))
         assert race.expectsHost(tcpAddress("192.0.2.1", 4041))
@@ -574,48 +567,42 @@ class RaceTests(PunchTestCase):
         """
         Each candidate's start and each outcome is told.
         """
-        racing = self.racing([(0.1, "refused"), (0.1, "connected")], [(0.1, "valid")])
-        racing.run(1.0)
+        raced = racing([(0.1, "refused"), (0.1, "connected")], [(0.1, "valid")])
+        raced.run(1.0)
         remote = formatAddress(PEER.address)
-        assert racing.events == [
+        assert raced.events == [
             Attempted(remote, "server-reflexive", outcome)
             for outcome in ("started", "refused", "connected")
         ]
 
-    def test_wonTogether(self) -> None:
+    def test_selectedTogether(self) -> None:
         """
-        When what two connections wait for arrives (the other side's pin), one wins
-        and the other is out.
+        When the peer's pin arrives, for which two connections wait, one is selected
+        and the other is closed.
         """
-        racing = _Racing(steps((PEER, [(0.1, "connected")])), {})
         pin: SharedResult[Address] = SharedResult()
-        racing.race = Race(
-            racing.clock,
-            Checklist(Random(1)),
-            racing.network.connect,
-            lambda connection: pin.wait(),
-            racing.events.append,
+        raced = _Racing(
+            steps((PEER, [(0.1, "connected")])), {}, lambda connection: pin.wait()
         )
-        racing.race.selected.addBoth(racing._ended)
-        concluded = racing.accept(STRANGER)
-        racing.race.add(PEER)
-        racing.run(1.0)
-        assert racing.result == []
+        concluded = raced.accept(STRANGER)
+        raced.race.add(PEER)
+        raced.run(1.0)
+        assert raced.result == []
         pin.succeed(STRANGER)
-        assert racing.selected.remote == STRANGER
+        assert raced.selected.remote == STRANGER
         self.successResultOf(concluded)
 
-    def test_drawn(self) -> None:
+    def test_traced(self) -> None:
         """
-        Who draws hears of each connect, and not only of each sort of outcome; the end
-        is the last it hears.
+        A tracer hears of each connect, and not only of each new outcome; the race's end
+        is the last that it hears.
         """
         refused = [(0.1, "refused"), (0.1, "refused"), (0.1, "connected")]
-        racing = _Racing(steps((PEER, refused)), {PEER.address: [(0.1, "valid")]})
+        raced = _Racing(steps((PEER, refused)), {PEER.address: [(0.1, "valid")]})
         noted: list[TraceEvent] = []
-        racing.race._tracer = noted.append
-        racing.race.add(PEER)
-        racing.run(1.0)
+        raced.race._tracer = noted.append
+        raced.race.add(PEER)
+        raced.run(1.0)
         remote, kind = formatAddress(PEER.address), PEER.kind.value
         assert noted == [
             CandidateAdded(remote, kind),
@@ -630,7 +617,7 @@ class RaceTests(PunchTestCase):
             RaceEnded(),
         ]
 
-    def test_drawnUntilCancelled(self) -> None:
+    def test_tracedOnce(self) -> None:
         """
         Cancelled, failed or ended twice, a race is over once.
         """
@@ -639,66 +626,58 @@ class RaceTests(PunchTestCase):
             lambda race: race.fail(errors.PeerLeft()),
         ]
         for end in ends:
-            racing = self.racing()
+            raced = racing()
             noted: list[TraceEvent] = []
-            racing.race._tracer = noted.append
-            end(racing.race)
-            racing.race.stop()
+            raced.race._tracer = noted.append
+            end(raced.race)
+            raced.race.stop()
             assert noted[-1] == RaceEnded()
             assert noted.count(RaceEnded()) == 1
 
-    def test_surprised(self) -> None:
+    def test_ourMistake(self) -> None:
         """
-        A mistake of ours is the end of the race, and no outcome of the network.
+        A mistake of ours ends the race, and is no outcome of the network.
         """
-        racing = _Racing(steps((PEER, [(0.1, "connected")])), {})
 
         def verify(connection: Connection) -> Deferred[Address]:
             raise RuntimeError("a mistake")
 
-        racing.race = Race(
-            racing.clock,
-            Checklist(Random(1)),
-            racing.network.connect,
-            verify,
-            racing.events.append,
-        )
-        racing.race.selected.addBoth(racing._ended)
-        racing.race.add(HOST)
-        racing.race.add(PEER)
-        racing.run(1.0)
-        assert isinstance(racing.error, RuntimeError)
-        assert racing.clock.getDelayedCalls() == []
-        assert racing.network.pending == 0
+        raced = _Racing(steps((PEER, [(0.1, "connected")])), {}, verify)
+        raced.race.add(HOST)
+        raced.race.add(PEER)
+        raced.run(1.0)
+        assert isinstance(raced.error, RuntimeError)
+        assert raced.clock.getDelayedCalls() == []
+        assert raced.network.pending == 0
 
     def test_verifiedWithinTheCall(self) -> None:
         """
-        What is valid at once wins at once.
+        A connection that is valid at once is selected at once.
         """
-        racing = self.racing()
-        racing.race._verify = lambda connection: succeed(connection.remote)
-        racing.accept(PEER.address)
-        assert racing.selected.remote == PEER.address
-        racing.assertNothingLeft()
+        raced = racing()
+        raced.race._verify = lambda connection: succeed(connection.remote)
+        raced.accept(PEER.address)
+        assert raced.selected.remote == PEER.address
+        raced.assertNothingLeft()
 
     def test_invalidWithinTheCall(self) -> None:
         """
-        What is invalid at once is out at once.
+        A connection that is invalid at once is rejected at once.
         """
-        racing = self.racing()
-        racing.race._verify = lambda connection: fail(errors.WrongPin())
-        self.successResultOf(racing.accept(STRANGER))
-        assert racing.result == []
+        raced = racing()
+        raced.race._verify = lambda connection: fail(errors.WrongPin())
+        self.successResultOf(raced.accept(STRANGER))
+        assert raced.result == []
 
 
-class JoiningTests(PunchTestCase):
+class SearchTests(PunchTestCase):
     """
-    Connections that are made otherwise.
+    Connections that a port search makes.
     """
 
-    def test_wins(self) -> None:
+    def test_selected(self) -> None:
         """
-        One races as the others do, and is of the kind that it is said to be.
+        It can be selected like any other, and is of the kind that it is said to be.
         """
         racing = _Racing({}, {STRANGER: [(0.1, "valid")]})
         connecting: Deferred[Connection] = Deferred()
@@ -711,9 +690,9 @@ class JoiningTests(PunchTestCase):
         )
         assert racing.events == [Searched(1)]
 
-    def test_unmade(self) -> None:
+    def test_connectFailed(self) -> None:
         """
-        Of one that is not made nothing is told, and the race goes on.
+        A failed connect is not told, and the race goes on.
         """
         racing = _Racing({PEER.address: [(0.5, "connected")]}, {})
         racing.race.add(PEER)
@@ -725,8 +704,7 @@ class JoiningTests(PunchTestCase):
 
     def test_cancelled(self) -> None:
         """
-        The end of the race is the end of those that are still to be made, and it is
-        told once it has come.
+        The end of the race cancels pending connects; C{finished} fires then.
         """
         racing = _Racing({}, {})
         over: list[None] = []
@@ -738,10 +716,10 @@ class JoiningTests(PunchTestCase):
         assert connecting.called
         assert over == [None]
 
-    def test_accounted(self) -> None:
+    def test_counted(self) -> None:
         """
-        Each is drawn; how many there were is told once, at the end, and is in the
-        reason of a failure.
+        Each is traced.  Their number is told once, at the end, and is in the detail of
+        a failure.
         """
         racing = _Racing({}, {STRANGER: [(1.0, "valid")]})
         noted: list[TraceEvent] = []
@@ -768,7 +746,7 @@ class JoiningTests(PunchTestCase):
 
     def test_late(self) -> None:
         """
-        After the race there is nothing to join.
+        After the race, a connection is closed and a pending connect is cancelled.
         """
         racing = _Racing({}, {})
         racing.race.fail(errors.NoAnswer())
