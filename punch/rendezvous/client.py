@@ -185,12 +185,8 @@ class RendezvousClient(amp.AMP):
         @return: the address that the rendezvous observes us at.
         @raise punch.errors.RendezvousError: the rendezvous refused, or did not answer.
         """
-        asked = Deferred.fromCoroutine(
-            self._ask(commands.Hello, version=commands.VERSION, features=[])
-        )
-        answer = await asked.addTimeout(timeout, self._clock).addErrback(
-            translateFailure
-        )
+        hello = {"version": commands.VERSION, "features": []}
+        answer = await self._ask(commands.Hello, timeout, **hello)
         self._isGreeted = True
         observed: Address = answer["observed"]
         self._observers = answer["vantages"] or []
@@ -291,8 +287,7 @@ class RendezvousClient(amp.AMP):
             self.abort()
         elif not self._isClosed and not self._isChecking:
             self._isChecking = True
-            alive = Deferred.fromCoroutine(self._ask(commands.Ping))
-            alive.addTimeout(CHECK_TIMEOUT, self._clock)
+            alive = self._ask(commands.Ping, CHECK_TIMEOUT)
             alive.addErrback(lambda failure: self.abort())
             alive.addBoth(self._checked)
 
@@ -313,8 +308,7 @@ class RendezvousClient(amp.AMP):
         return self._lost
 
     def _checkAlive(self) -> None:
-        alive = Deferred.fromCoroutine(self._ask(commands.Ping))
-        alive.addErrback(lambda failure: self.abort())
+        self._ask(commands.Ping).addErrback(lambda failure: self.abort())
 
     def abort(self) -> None:
         """
@@ -323,10 +317,14 @@ class RendezvousClient(amp.AMP):
         if self.transport is not None:
             cast(ITCPTransport, self.transport).abortConnection()
 
-    async def _ask(self, command: type[amp.Command], **arguments: Any) -> Any:
+    def _ask(
+        self,
+        command: type[amp.Command],
+        timeout: float = ANSWER_TIMEOUT,
+        **arguments: Any,
+    ) -> Deferred[Any]:
         answer: Deferred[Any] = self.callRemote(command, **arguments)
-        answer.addTimeout(ANSWER_TIMEOUT, self._clock)
-        return await answer.addErrback(translateFailure)
+        return answer.addTimeout(timeout, self._clock).addErrback(translateFailure)
 
     def _send(self, command: type[amp.Command], **arguments: Any) -> None:
         if self.transport is not None and not self._isClosed:

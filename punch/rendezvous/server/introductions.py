@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from os import urandom
 from typing import Generic, Protocol, TypeVar
 
@@ -187,9 +188,4 @@ class Introductions(Generic[P]):
         The introductions that have lived as long as they may, the oldest first.
         """
         last = now - self._limits.introductionSeconds
-        old = []
-        for introduction in self._alive.values():
-            if introduction.started > last:
-                break
-            old.append(introduction)
-        return old
+        return list(takewhile(lambda each: each.started <= last, self._alive.values()))

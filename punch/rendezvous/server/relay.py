@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import takewhile
 from os import urandom
 
 from twisted.internet.interfaces import IReactorTime
@@ -166,13 +167,8 @@ class Relay:
         for pair in self._tickets.expire(now):
             self._refuseWaiting(pair)
         last = now - self._limits.spliceSeconds
-        old = []
-        for splice in self._splices:
-            # The first ones are the oldest.
-            if splice.started > last:
-                break
-            old.append(splice)
-        for splice in old:
+        # The first splices are the oldest.
+        for splice in list(takewhile(lambda each: each.started <= last, self._splices)):
             splice.abort(RelayTimeSpent(f"{self._limits.spliceSeconds} seconds"))
 
     def takeCarried(self) -> int:
