@@ -1,6 +1,5 @@
 """
-A listening socket as the kernel sees it: what it answers, and who waits to be
-accepted.
+The accept queue: a listening socket as its host's TCP sees it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,11 @@ from punch.testing.tcb import TCB
 
 class AcceptQueue:
     """
-    The LISTEN state of one socket.
+    Answers the SYNs that come to a listening socket, and keeps the connections that
+    wait to be accepted.  A socket makes it when it listens and closes it.
+
+    @ivar claim: the socket's hold on its local port.
+    @ivar queue: established connections that the program has not accepted yet.
     """
 
     def __init__(self, stack: Stack, claim: Claim, backlog: int, socket: Waker) -> None:
@@ -28,7 +31,7 @@ class AcceptQueue:
 
     def receive(self, segment: Segment) -> None:
         """
-        A SYN came; with a full queue it is dropped, to be sent again.
+        Answer a SYN.  If the queue is full it is dropped, and will be sent again.
         """
         if len(self.queue) + len(self._half) > self._backlog:
             return
@@ -40,7 +43,7 @@ class AcceptQueue:
 
     def complete(self, child: TCB) -> None:
         """
-        A handshake is done; the program may accept the connection.
+        Queue a connection whose handshake is done.
         """
         self._half.discard(child)
         self.queue.append(child)
@@ -48,14 +51,15 @@ class AcceptQueue:
 
     def forget(self, child: TCB) -> None:
         """
-        A connection died.  One that waits to be accepted still is, and is found
-        dead then, as in Linux.
+        Note that a connection is over.  If it waits in the queue it stays there and
+        fails when it is accepted, as in Linux.
         """
         self._half.discard(child)
 
     def close(self) -> None:
         """
-        Stop listening; who waits is reset, who was half way is left.
+        Stop listening.  Connections in the queue are reset; unfinished handshakes are
+        dropped silently.
         """
         for child in list(self._half):
             child.discard()

@@ -1,5 +1,5 @@
 """
-How a NAT behaves, in the words of RFC 4787 and RFC 5382.
+The behavior of a NAT in memory, in the words of RFC 4787 and RFC 5382.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from punch.nat.behavior import Allocation, Mapping
 
 class Filtering(Enum):
     """
-    From whom a SYN to an outside port is let in (RFC 4787 section 5).
+    Which remote addresses a SYN to an outside port may come from (RFC 4787 section 5).
     """
 
     ENDPOINT_INDEPENDENT = "endpoint-independent"
@@ -23,7 +23,7 @@ class Filtering(Enum):
 
 class Unsolicited(Enum):
     """
-    What becomes of a SYN that is not let in (RFC 5382 section 4.3).
+    What a NAT does with a SYN that it does not let in (RFC 5382 section 4.3).
     """
 
     DROP = "drop"
@@ -37,26 +37,30 @@ class Unsolicited(Enum):
 @dataclass(frozen=True)
 class NATBehavior:
     """
-    How a NAT behaves.
+    How one NAT behaves, for L{MemoryNetwork.nat<punch.testing.MemoryNetwork.nat>}.
 
-    @ivar hairpin: whether inside reaches inside by outside addresses (RFC 4787
+    @ivar mapping: for which remote addresses a host keeps its outside port.
+    @ivar filtering: from which remote addresses a SYN is let in.
+    @ivar unsolicited: what happens to a SYN that is not let in.
+    @ivar allocation: how outside ports are chosen.
+    @ivar hairpin: whether inside hosts reach each other by outside addresses (RFC 4787
         section 6).
-    @ivar simultaneousOpen: whether it lets in a SYN while one of ours is
+    @ivar simultaneousOpen: whether it lets in a SYN while a SYN from inside is
         unanswered (RFC 5382 section 4.2 demands it).
-    @ivar strict: whether it drops our SYN-ACK when its sequence number is not the
-        one of our last SYN to the same remote address, as Linux does: the answer
-        of a listener in the place of a connection attempt that has died.
-    @ivar lifetime: seconds of silence after which a mapping is forgotten (RFC 5382
-        section 5 demands 2 h 4 min).
-    @ivar transitory: the same for one that nobody has answered (RFC 5382 demands
-        4 min); L{None}: it is not shorter.
-    @ivar ports: the first and last outside port it gives.
-    @ivar crossTraffic: how many outside ports a second others behind it take, which
-        shows if the allocation is sequential.
-    @ivar poisoning: for how many seconds after it has refused a SYN nothing passes
-        between that outside port and the remote one.
-    @ivar reachable: the remote ports that can be connected to; none: all.  What goes
-        to another is answered as if it were unsolicited.
+    @ivar strict: whether it drops a SYN-ACK from inside when its sequence number is not
+        that of the last SYN to the same remote address, as Linux does.  A listener
+        sends such a SYN-ACK after a connection attempt from its port has ended.
+    @ivar lifetime: seconds without a segment after which a mapping is forgotten (RFC
+        5382 section 5 demands 2 h 4 min).
+    @ivar transitory: the same for a mapping that nothing has answered yet (RFC 5382
+        demands 4 min); L{None} if it is not shorter.
+    @ivar ports: the first and the last outside port that it allocates.
+    @ivar crossTraffic: how many outside ports per second other hosts behind it take,
+        which shows if the allocation is sequential.
+    @ivar poisoning: seconds after it has refused a SYN for which nothing passes between
+        that outside port and that remote address.
+    @ivar reachable: the remote ports that hosts behind it can connect to; empty for
+        all.  A SYN to another port is answered as if it were unsolicited.
     """
 
     mapping: Mapping = Mapping.ENDPOINT_INDEPENDENT
@@ -87,5 +91,6 @@ NAT_KINDS: AbstractMapping[str, NATBehavior | None] = {
     ),
 }
 """
-The kinds of the namespaces laboratory, by name; C{"none"} is a public address.
+The kinds of NAT that the namespaces laboratory has too, by name; C{"none"} is a public
+address.
 """

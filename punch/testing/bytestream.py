@@ -1,9 +1,9 @@
 """
-The bytes of a connection, one class for each direction.
+The byte stream of a connection, one class for each direction.
 
-Acknowledgments are not sent: whoever drops a segment on its way tells the sender,
-which resends it as if an acknowledgment had failed to come.  What is sent is how
-much has been read, for flow control, once in half a window.
+No acknowledgments are sent.  The network tells the sender of a lost segment, which
+sends it again as if an acknowledgment had not come.  For flow control an ACK tells how
+much the program has read, once in half a window.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from punch.testing.timeline import Timer
 
 WINDOW = 65536
 """
-Bytes of one direction that are on their way or unread, at most.
+Bytes of one direction that may be on their way or unread.
 """
 
 RETRANSMISSION_TIMEOUT = 0.2
@@ -28,7 +28,9 @@ Seconds: Linux's floor and ceiling (TCP_RTO_MIN and TCP_RTO_MAX).
 
 class SendingHalf:
     """
-    What one end sends.
+    The bytes that one end of a connection sends.
+
+    @ivar isFinal: whether a FIN was sent.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -42,7 +44,7 @@ class SendingHalf:
     @property
     def room(self) -> int:
         """
-        How many bytes may be pushed now.
+        How many bytes may be sent now.
         """
         return self._limit - self._sent
 
@@ -50,7 +52,7 @@ class SendingHalf:
         """
         Send as much as the window admits.
 
-        @return: how many bytes that was.
+        @return: how many bytes were sent.
         """
         taken = min(len(data), self.room)
         size = self._connection.stack.network.segmentSize
@@ -62,20 +64,20 @@ class SendingHalf:
 
     def finish(self) -> None:
         """
-        Send a FIN: nothing follows.
+        Send a FIN.
         """
         self.isFinal = True
         self._send(b"")
 
     def allow(self, consumed: int) -> None:
         """
-        The other end has read C{consumed} bytes of the stream so far.
+        Open the window: the other end has read C{consumed} bytes so far.
         """
         self._limit = max(self._limit, consumed + WINDOW)
 
     def stop(self) -> None:
         """
-        The connection is dead: resend nothing.
+        Send nothing again: the connection is over.
         """
         self._stopped = True
         for timer in self._resending.values():
@@ -102,7 +104,7 @@ class SendingHalf:
 
     def lost(self, segment: Segment) -> None:
         """
-        Resend, later each time it is lost again, and give up at last.
+        Send a lost segment again, later each time, until the connection gives up.
         """
         if self._stopped or self._connection.isSuperseded(segment):
             return
@@ -125,7 +127,11 @@ class SendingHalf:
 
 class ReceivingHalf:
     """
-    What one end receives, in order.
+    The bytes that one end of a connection receives, put in order.
+
+    @ivar advertised: bytes of which the other end knows that they were read.
+    @ivar unread: bytes that the program can read.
+    @ivar isFinal: whether the FIN has come, and all before it.
     """
 
     def __init__(self) -> None:
@@ -139,7 +145,7 @@ class ReceivingHalf:
 
     def insert(self, segment: Segment) -> None:
         """
-        Take a segment of data; what came too early waits for what is missing.
+        Take a segment of data.  One that is early waits for those before it.
         """
         self._early[segment.offset] = segment
         while (following := self._early.pop(self._expected, None)) is not None:
@@ -168,7 +174,7 @@ class ReceivingHalf:
 
     def windowToAdvertise(self) -> int | None:
         """
-        How much has been read so far, if it is time to tell.
+        How many bytes have been read so far; L{None} if it is too early to tell.
         """
         if self.isFinal or self._consumed - self.advertised < WINDOW // 2:
             return None

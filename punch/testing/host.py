@@ -1,6 +1,6 @@
 """
-One machine of a L{MemoryNetwork}: a node of the network, and the reactor of the
-programs that run on it.
+A host of a network in memory: a node of the network, and the reactor of the programs
+that run on it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from punch.testing.wire import WiredNode
 
 _DUPLICATE_DELAY = 0.001
 """
-Seconds by which the second copy of a segment comes later.
+Seconds after the first copy of a segment until the second arrives.
 """
 
 
 def canonicalIP(host: str) -> str:
     """
-    The one text form of an IP address that this network uses.
+    The canonical text form of an IP address, without a zone.
 
     @raise ValueError: C{host} is not an IP address.
     """
@@ -34,11 +34,14 @@ def canonicalIP(host: str) -> str:
 
 class MemoryHost(MemoryReactor, WiredNode):
     """
-    A machine with one or more addresses on one wire.
+    A host with one or more addresses on one wire, and the reactor of its programs.
+    L{MemoryNetwork.host<punch.testing.MemoryNetwork.host>} makes it.
 
-    The addresses C{127.0.0.1} and, with any IPv6 address, C{::1} are its own too.
+    It also has the address C{127.0.0.1} and, with any IPv6 address, C{::1}.
 
+    @ivar addresses: its addresses, in their canonical form.
     @ivar duplicates: the probability that its wire delivers a SYN or SYN-ACK twice.
+    @ivar stack: its TCP.
     """
 
     isHost = True
@@ -50,7 +53,7 @@ class MemoryHost(MemoryReactor, WiredNode):
         realms: tuple[Realm, Realm],
     ) -> None:
         """
-        @param realms: where its IPv4 and where its IPv6 address is reached.
+        @param realms: the realms of its IPv4 and of its IPv6 addresses.
         """
         MemoryReactor.__init__(self, network)
         WiredNode.__init__(self, network.random)
@@ -65,23 +68,23 @@ class MemoryHost(MemoryReactor, WiredNode):
         for each in self.addresses:
             self._realm(each).attach(each, self)
 
-    # What people do to it.
+    # What tests do to it.
 
     def cut(self) -> None:
         """
-        Pull the plug: whatever goes over the wire vanishes, silently.
+        Cut the wire: segments in both directions are lost without notice.
         """
         self._isCut = True
 
     def mend(self) -> None:
         """
-        Put the plug back.
+        Connect the wire again after L{cut}.
         """
         self._isCut = False
 
     def reset(self) -> None:
         """
-        Break every connection; both ends hear of it.
+        Reset every connection of this host, so that both ends learn of it.
         """
         for tcb in self.stack.connections():
             tcb.reset()
@@ -91,13 +94,13 @@ class MemoryHost(MemoryReactor, WiredNode):
 
     def isLocal(self, host: str) -> bool:
         """
-        Is this an address of its own?
+        Whether C{host} is an address of this host.
         """
         return host in self._local or host.startswith("127.")
 
     def mayBind(self, host: str) -> bool:
         """
-        Could a socket listen on, or connect from, this address?
+        Whether a socket can listen on, or connect from, this address.
         """
         if host in WILDCARDS:
             return ":" not in host or "::1" in self._local
@@ -105,14 +108,16 @@ class MemoryHost(MemoryReactor, WiredNode):
 
     def destination(self, host: str) -> str:
         """
-        Where a connection to an address goes; no address is loopback.
+        The address to which a connection to C{host} goes: the unspecified address
+        means loopback.
         """
         host = canonicalIP(host)
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
     def sourceFor(self, destination: str) -> str | None:
         """
-        The address from which it would reach another, if it has one.
+        The address from which this host reaches another; L{None} if it has none of
+        that family.
         """
         if self.isLocal(destination):
             return destination
@@ -125,7 +130,7 @@ class MemoryHost(MemoryReactor, WiredNode):
 
     def receive(self, segment: Segment) -> Step | None:
         """
-        A segment has come over its wire.
+        Take a segment that has come over the wire.
         """
         if self._isCut:
             self.network.drop(segment)
@@ -140,10 +145,10 @@ class MemoryHost(MemoryReactor, WiredNode):
 
     def _emit(self, segment: Segment) -> None:
         """
-        Send a segment off.
+        Send a segment.
 
-        On loopback it arrives within the call, as in a kernel: two connects that
-        cross there never meet.
+        On loopback it arrives within the call, as in a kernel.  So two connects in
+        opposite directions never cross there.
         """
         self.network.record("sent", segment)
         destination = segment.destination[0]

@@ -1,6 +1,6 @@
 """
-What a NAT remembers: which outside port stands for which inside address, and which
-remote addresses it has sessions with.
+The mapping table of a NAT: which outside port stands for which inside address, and the
+sessions of each mapping.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ _Key: TypeAlias = (
 
 class NoFreePort(Exception):
     """
-    Every outside port stands for somebody.
+    Every outside port is in use.
     """
 
 
 class NATSession:
     """
-    One connection, or attempt, that a NAT has let through.
+    One connection, or attempt to connect, that a NAT has let through.
 
-    @ivar sequence: of the last SYN that went out; L{None} if none did.
-    @ivar isAnswered: a SYN or SYN-ACK came back since.
-    @ivar expiresAt: when it is forgotten, unless a segment passes.
+    @ivar sequence: the sequence number of the last SYN that went out; L{None} if none
+        did.
+    @ivar isAnswered: whether a SYN or SYN-ACK came back since then.
+    @ivar expiresAt: the time at which it is forgotten unless a segment passes.
     """
 
     __slots__ = ("expiresAt", "isAnswered", "sequence")
@@ -46,10 +47,14 @@ class NATSession:
 
 class PortMapping:
     """
-    One outside port, standing for one inside address and port.
+    One outside port that stands for one inside address and port.
 
-    @ivar key: what it was made for.
-    @ivar keys: that, and what else goes out by it: answers to what came in.
+    @ivar key: the key for which it was made.
+    @ivar keys: that key, and those of the answers to what came in by it.
+    @ivar internal: the inside address.
+    @ivar port: the outside port.
+    @ivar expiresAt: the time at which it is forgotten unless a segment passes.
+    @ivar sessions: by remote address.
     """
 
     def __init__(self, key: _Key, internal: SocketAddress, port: int) -> None:
@@ -63,7 +68,7 @@ class PortMapping:
 
 class MappingTable:
     """
-    The mappings of one NAT.
+    The mappings of one NAT and their sessions.  Each NAT's translator has one.
     """
 
     def __init__(
@@ -88,13 +93,14 @@ class MappingTable:
         self, internal: SocketAddress, remote: SocketAddress
     ) -> PortMapping | None:
         """
-        The mapping that a segment from inside passes by.
+        The mapping of segments from an inside address to a remote one; L{None} if there
+        is none.
         """
         return self._alive(self._byKey.get(self._key(internal, remote)))
 
     def inbound(self, port: int) -> PortMapping | None:
         """
-        The mapping that a segment from outside is for.
+        The mapping of an outside port; L{None} if there is none.
         """
         return self._alive(self._byPort.get(port))
 
@@ -112,7 +118,7 @@ class MappingTable:
 
     def session(self, mapping: PortMapping, remote: SocketAddress) -> NATSession | None:
         """
-        The session of a mapping with one remote address, if it is remembered.
+        The session of a mapping with a remote address; L{None} if there is none.
         """
         session = mapping.sessions.get(remote)
         if session is not None and self._isOld(session.expiresAt):
@@ -122,7 +128,7 @@ class MappingTable:
 
     def openSession(self, mapping: PortMapping, remote: SocketAddress) -> NATSession:
         """
-        A session begins.  If it came from outside, its answers go out by the mapping
+        Open a session.  If it came from outside, its answers go out by the mapping
         that it came in by.
         """
         session = mapping.sessions[remote] = NATSession()
@@ -134,7 +140,7 @@ class MappingTable:
 
     def refresh(self, mapping: PortMapping, session: NATSession) -> None:
         """
-        A segment passes.
+        Extend the lifetime of a session and its mapping: a segment passes.
         """
         lasts = self._behavior.lifetime if session.isAnswered else self._transitory
         session.expiresAt = self._seconds() + lasts
@@ -142,8 +148,8 @@ class MappingTable:
 
     def closeSession(self, mapping: PortMapping, remote: SocketAddress) -> None:
         """
-        A session was reset.  A mapping that depends on the remote end goes with
-        its last session.
+        Close a session that was reset.  A mapping that depends on the remote address
+        is forgotten with its last session.
         """
         mapping.sessions.pop(remote, None)
         if self._behavior.mapping is Mapping.ENDPOINT_INDEPENDENT:
@@ -158,7 +164,7 @@ class MappingTable:
 
     def admits(self, mapping: PortMapping, remote: SocketAddress) -> bool:
         """
-        May this stranger's SYN come in?
+        Whether the filtering lets a SYN from this remote address in.
         """
         filtering = self._behavior.filtering
         if filtering is Filtering.ENDPOINT_INDEPENDENT:
@@ -172,7 +178,8 @@ class MappingTable:
 
     def clear(self, kept: str = "") -> None:
         """
-        Forget everything, but for the sessions with one remote address.
+        Forget all sessions but those with the remote IP address C{kept}, and all
+        mappings without a session.
         """
         for mapping in list(self._byPort.values()):
             for remote in [each for each in mapping.sessions if each[0] != kept]:
@@ -224,7 +231,7 @@ class MappingTable:
 
     def _foreignAllocations(self) -> int:
         """
-        How many ports others have taken since the last time.
+        How many ports other hosts have taken since the last call.
         """
         count, now = 0, self._seconds()
         while self._nextForeign <= now:

@@ -1,7 +1,7 @@
 """
-A NAT between two address realms.
+A NAT in memory, between two address realms.
 
-It works on segments as a kernel's does; its rules are L{Translator}'s.
+It carries segments from one realm to the other; its rules are those of L{Translator}.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from punch.testing.wire import WiredNode
 
 class MemoryNAT(WiredNode):
     """
-    A NAT with one outside address, and a wire outside.
+    A NAT with one outside address, on a wire of its own.
+    L{MemoryNetwork.nat<punch.testing.MemoryNetwork.nat>} makes it.
 
-    @ivar inside: the realm behind it.
+    @ivar address: the outside address.
+    @ivar behavior: how it behaves.
+    @ivar inside: the realm of the hosts behind it.
     """
 
     isHost = False
@@ -47,23 +50,23 @@ class MemoryNAT(WiredNode):
     @property
     def mappings(self) -> MappingTable:
         """
-        What it remembers.
+        Its mappings.
         """
         return self._translation.mappings
 
     def reset(self) -> None:
         """
-        Restart: it has forgotten everything.
+        Restart: forget all mappings.
         """
         self._translation.forget()
 
     def forward(self, segment: Segment) -> Step | None:
         """
-        A segment goes out.
+        Send a segment from inside out.
         """
         if segment.destination[0] == self.address:
             verdict = self._translation.hairpin(segment)
-            return self._admit(segment, verdict, isFromInside=True)
+            return self._letIn(segment, verdict, isFromInside=True)
         verdict = self._translation.outbound(segment)
         if verdict is not FilterVerdict.PASS:
             self._refuse(segment, verdict, isFromInside=True)
@@ -76,18 +79,18 @@ class MemoryNAT(WiredNode):
 
     def receive(self, segment: Segment) -> Step | None:
         """
-        A segment comes in.
+        Take a segment from outside in.
         """
         verdict = self._translation.inbound(segment)
-        return self._admit(segment, verdict, isFromInside=False)
+        return self._letIn(segment, verdict, isFromInside=False)
 
     def drop(self, segment: Segment) -> None:
         """
-        A segment is lost inside.
+        Note that a segment is lost inside.
         """
         self._network.drop(segment)
 
-    def _admit(
+    def _letIn(
         self, segment: Segment, verdict: FilterVerdict, isFromInside: bool
     ) -> Step | None:
         if verdict is FilterVerdict.PASS:

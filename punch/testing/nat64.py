@@ -1,5 +1,5 @@
 """
-The NAT64 (RFC 6146): a NAT whose inside has IPv6 alone.
+A NAT64 in memory (RFC 6146): a NAT for hosts that have IPv6 alone.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from punch.testing.segment import Segment
 
 class MemoryNAT64(MemoryNAT):
     """
-    A NAT64 with one outside address.  IPv6 itself passes both ways.
+    A NAT64 with one outside address.  IPv6 itself passes in both directions.
+    L{MemoryNetwork.nat64<punch.testing.MemoryNetwork.nat64>} makes it.
 
-    @ivar prefix: with which IPv4 addresses are seen inside.
+    @ivar prefix: the prefix by which inside hosts reach IPv4 addresses.
     """
 
     def __init__(
@@ -34,13 +35,13 @@ class MemoryNAT64(MemoryNAT):
 
     def synthesized(self, address: str) -> str:
         """
-        The IPv6 address at which an IPv4 address is seen inside.
+        The IPv6 address by which inside hosts reach an IPv4 address.
         """
         return str(self.prefix.synthesized(IPv4Address(address)))
 
     def forward(self, segment: Segment) -> Step | None:
         """
-        A segment goes out.
+        Send a segment from inside out; translate it if it is for an IPv4 address.
         """
         host, port = segment.destination
         embedded = self.prefix.embedded(IPv6Address(host))
@@ -64,7 +65,7 @@ class MemoryNAT64(MemoryNAT):
 
     def _translateSource(self, segment: Segment) -> None:
         """
-        What goes in seems to come from IPv6.
+        Replace the source of a segment that goes in by an IPv6 address.
         """
         host, port = segment.source
         segment.source = (self.synthesized(host), port)

@@ -1,5 +1,5 @@
 """
-The network: hosts and NATs under one clock.
+The network in memory: hosts and NATs under one clock.
 """
 
 from __future__ import annotations
@@ -24,25 +24,26 @@ from punch.testing.timeline import Timeline
 
 _FIRST_DESCRIPTOR = 1_000_000
 """
-Beyond what the process can have, so that nobody takes them for its own.
+The first socket number, higher than any file descriptor of the process.
 """
 
 
 class MemoryNetwork:
     """
-    Hosts and NATs in memory, under one clock; what happens depends on the seed and
-    on nothing else (but programs that use TLS bring randomness of their own).
+    Hosts and NATs in memory, under one clock.  A test makes it and adds the hosts and
+    NATs.  What happens depends only on the seed; programs that use TLS have randomness
+    of their own.
 
-    Let time pass by L{run}, L{runUntil} or L{spin<punch.testing.spin>}.  Advancing the
-    clock by hand works, but all that is due within one step happens at its end.
+    Let time pass by L{run}, L{runUntil} or L{spin<punch.testing.spin>}.  If you advance
+    the clock yourself, all that is due within one step happens at its end.
 
-    @ivar clock: the time of all.
-    @ivar random: the chance of all.
-    @ivar names: what the hosts' resolvers know.
-    @ivar segmentSize: bytes that a segment carries at most.  With few, protocols
-        get their bytes in small pieces.
-    @ivar refusesUnknown: whether an address that nobody has is answered with an
-        ICMP network unreachable, instead of silence.
+    @ivar clock: the time of all hosts.
+    @ivar random: the randomness of the network.
+    @ivar names: the addresses of the names that the hosts' resolvers know.
+    @ivar segmentSize: bytes that a segment carries at most.  With a small size
+        protocols get their bytes in small pieces.
+    @ivar refusesUnknown: whether a SYN to an address that no host has is answered with
+        an ICMP network unreachable, instead of silence.
     """
 
     def __init__(
@@ -77,9 +78,15 @@ class MemoryNetwork:
         duplicates: float = 0.0,
     ) -> MemoryHost:
         """
-        Add a host; IPv6 addresses are public even behind a NAT.
+        Add a host.  Its IPv6 addresses are public even behind a NAT.
 
-        @raise ValueError: an address is another host's, or none.
+        @param addresses: its IP addresses.
+        @param behind: the NAT in front of it; L{None} for a public host.
+        @param latency: seconds that a segment takes over its wire, one way.
+        @param loss: the probability that its wire loses a segment.
+        @param jitter: seconds that a segment takes longer at most, at random.
+        @param duplicates: the probability that a SYN or SYN-ACK arrives twice.
+        @raise ValueError: another host has an address, or it is no IP address.
         """
         inner = self._public if behind is None else behind.inside
         is64 = isinstance(behind, MemoryNAT64)
@@ -107,13 +114,16 @@ class MemoryNetwork:
         """
         Add a NAT, perhaps behind another.
 
-        Where the latency is matters: a session lives from the SYN that passes out
-        until the refusal that passes in, and that is as long as the wires outside
-        are.  Real NATs are near their hosts.
+        A session lives from the SYN that passes out until the refusal that passes in,
+        so it matters on which side of the NAT the latency is.  Real NATs are near their
+        hosts.
 
         @param address: its outside address.
-        @param latency: seconds over its outer wire, one way.
-        @raise ValueError: the address is another's, or none.
+        @param latency: seconds that a segment takes over its outside wire, one way.
+        @param behind: the NAT in front of this one.
+        @param loss: the probability that its outside wire loses a segment.
+        @param jitter: seconds that a segment takes longer at most, at random.
+        @raise ValueError: another node has the address, or it is no IP address.
         """
         outside = self._public if behind is None else behind.inside
         nat = MemoryNAT(self, canonicalIP(address), behavior, outside)
@@ -131,12 +141,14 @@ class MemoryNetwork:
         prefix: str = "64:ff9b::/96",
     ) -> MemoryNAT64:
         """
-        Add a NAT64, for hosts that have IPv6 alone.  It is no DNS64: say what a name
+        Add a NAT64, for hosts that have IPv6 alone.  It is no DNS64: set what a name
         resolves to inside with L{name} and L{MemoryNAT64.synthesized}.
 
         @param address: its outside address.
-        @param prefix: with which IPv4 addresses are seen inside.
-        @raise ValueError: the address is another's, or none; or this is no prefix.
+        @param latency: seconds that a segment takes over its outside wire, one way.
+        @param prefix: the prefix by which inside hosts reach IPv4 addresses.
+        @raise ValueError: another node has the address, or it is no IP address, or the
+            prefix is none.
         """
         network = IPv6Network(prefix)
         nat = MemoryNAT64(self, canonicalIP(address), behavior, self._public, network)
@@ -145,7 +157,7 @@ class MemoryNetwork:
 
     def name(self, name: str, *addresses: str) -> None:
         """
-        Let the hosts' resolvers know a name; without addresses, forget it.
+        Set the addresses of a host name; without addresses, forget the name.
         """
         self.names[name.lower()] = tuple(canonicalIP(each) for each in addresses)
 
@@ -153,19 +165,19 @@ class MemoryNetwork:
 
     def block(self, one: str, other: str) -> None:
         """
-        From now on everything between two public addresses vanishes, silently.
+        From now on lose all segments between two public addresses, without notice.
         """
         self._public.blocked.add(frozenset((one, other)))
 
     def unblock(self, one: str, other: str) -> None:
         """
-        No longer.
+        Undo L{block}.
         """
         self._public.blocked.discard(frozenset((one, other)))
 
     def run(self, seconds: float) -> None:
         """
-        Let time pass, stopping at each delayed call.
+        Let C{seconds} seconds pass, and make each delayed call at its time.
         """
         self.runUntil(lambda: False, seconds)
 
@@ -191,24 +203,24 @@ class MemoryNetwork:
 
     def openSockets(self) -> list[Socket]:
         """
-        What the programs have not closed: listening ports, connections, and
-        connections that are being made.
+        The sockets that the programs have not closed: listening ports, connections, and
+        attempts to connect.
         """
         return [socket for host in self._hosts for socket in host.sockets()]
 
     def delayedCalls(self) -> Sequence[IDelayedCall]:
         """
-        What the programs have yet to do; the network's own call is left out.
+        The delayed calls of the programs, without the network's own.
         """
         wake = self.timeline.wake
         return [call for call in self.clock.getDelayedCalls() if call is not wake]
 
     def trace(self) -> list[str]:
         """
-        Begin to record what passes.
+        Start to record the segments.
 
-        @return: the record: a list to which each segment that is sent, received
-            and dropped adds a line.
+        @return: a list to which each segment that is sent, received or dropped adds a
+            line.
         """
         if self._trace is None:
             self._trace = []
@@ -218,17 +230,17 @@ class MemoryNetwork:
 
     def record(self, event: str, segment: Segment) -> None:
         """
-        Add a line to the record, if anybody wants one.
+        Add a line to the trace, if there is one.
         """
         if self._trace is not None:
             self._trace.append(f"{self.clock.seconds():.6f} {event} {segment}")
 
     def carry(self, segment: Segment, delay: float, hop: Hop) -> None:
         """
-        Bring a segment where it is in C{delay} seconds, and farther.
+        Bring a segment to a hop in C{delay} seconds, and on from there.
 
-        Handshakes and resets meet each NAT at the instant that they are there: who
-        was first decides.  The others go the whole way in one step.
+        Handshake segments and resets pass each NAT at the time at which they arrive
+        there, since their order decides.  The others go the whole way in one step.
         """
         if not segment.isExpress:
             self.timeline.after(delay, self._pass, segment, hop)
@@ -248,7 +260,7 @@ class MemoryNetwork:
 
     def forward(self, segment: Segment) -> Step | None:
         """
-        A segment is for an address that nobody has.
+        Drop a segment for an address that no node has, or answer it.
         """
         self.drop(segment)
         if self.refusesUnknown and segment.kind is SegmentKind.SYN:
@@ -257,7 +269,7 @@ class MemoryNetwork:
 
     def drop(self, segment: Segment) -> None:
         """
-        A segment is lost; who sent it learns, if it is one that is resent.
+        Note that a segment is lost, and tell its sender if that resends it.
         """
         self.record("dropped", segment)
         if segment.sender is not None:

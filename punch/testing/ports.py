@@ -1,9 +1,8 @@
 """
-Which sockets of a host hold which local ports, by Linux's rules.
+The local ports of a host, which its sockets hold by Linux's rules.
 
-SO_REUSEADDR on both lets two sockets share a port as long as neither listens;
-SO_REUSEPORT on both lets them share it whatever they do.  IPv4 and IPv6 are apart,
-as if every socket had IPV6_V6ONLY.
+Two sockets may share a port if both have SO_REUSEADDR and neither listens, or if both
+have SO_REUSEPORT.  IPv4 and IPv6 are apart, as if every socket had IPV6_V6ONLY.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from random import Random
 
 EPHEMERAL = (32768, 60999)
 """
-The first and last port that is given to who does not ask for one (Linux's
+The first and the last port that is given to a socket which asks for any (Linux's
 ip_local_port_range).
 """
 
@@ -32,7 +31,7 @@ def socketError(number: int) -> OSError:
 @dataclass(eq=False)
 class Claim:
     """
-    One socket's hold on a local address and port.
+    One socket's hold on a local address and port, with the socket's options.
     """
 
     host: str
@@ -43,7 +42,7 @@ class Claim:
 
     def overlaps(self, other: Claim) -> bool:
         """
-        Do both stand for one local address?
+        Whether both are for one local address, on whatever port.
         """
         if (":" in self.host) != (":" in other.host):
             return False
@@ -53,7 +52,7 @@ class Claim:
 
     def conflicts(self, other: Claim) -> bool:
         """
-        Does C{other}, which was there before, keep this one out?
+        Whether C{other}, which was there before, keeps this one out.
         """
         if not self.overlaps(other) or (self.reusePort and other.reusePort):
             return False
@@ -62,7 +61,7 @@ class Claim:
 
 class PortTable:
     """
-    The claims of one host.
+    The claims of one host's sockets and connections.
     """
 
     def __init__(self, random: Random) -> None:
@@ -83,7 +82,7 @@ class PortTable:
 
     def listen(self, claim: Claim) -> None:
         """
-        Begin to listen on a claim, which may conflict where it did not before.
+        Start to listen on a claim, which may conflict where it did not before.
 
         @raise OSError: C{EADDRINUSE}.
         """
@@ -96,7 +95,7 @@ class PortTable:
 
     def share(self, claim: Claim, host: str) -> Claim:
         """
-        What an accepted connection holds: its listener's port and options.
+        Make the claim of an accepted connection: its listener's port and options.
         """
         child = Claim(host, claim.port, claim.reuseAddress, claim.reusePort)
         self._claims.setdefault(child.port, []).append(child)
@@ -104,7 +103,7 @@ class PortTable:
 
     def release(self, claim: Claim) -> None:
         """
-        Let go; harmless if it has been let go.
+        Release a claim.  It does nothing if the claim was released before.
         """
         claims = self._claims.get(claim.port, [])
         if claim in claims:

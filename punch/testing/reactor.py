@@ -1,8 +1,8 @@
 """
-A host's reactor: Twisted's own TCP transports over memory sockets.
+The reactor of a host: Twisted's own TCP transports over sockets in memory.
 
-Everything between a protocol and the socket calls (write buffers, producers,
-half-close, TLS, the errors that connecting ends with) is thereby the real thing.
+So everything between a protocol and the socket calls is Twisted's own code: write
+buffers, producers, half-close, TLS, and the errors with which connecting ends.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _Descriptor: TypeAlias = IReadDescriptor | IWriteDescriptor
 
 class _Client(tcp.Client):
     """
-    Twisted's connecting transport, with a socket of its connector's host.
+    Twisted's client transport, over a socket of its connector's host.
     """
 
     def createInternetSocket(self) -> MemorySocket:
@@ -62,7 +62,7 @@ class _Client(tcp.Client):
 
 class _Port(tcp.Port):
     """
-    Twisted's listening port, with a socket of its host.
+    Twisted's listening port, over a socket of its host.
     """
 
     # Twisted's own L{createInternetSocket} reads these too.
@@ -83,7 +83,7 @@ class _Port(tcp.Port):
 
 class _Connector(tcp.Connector):
     """
-    Twisted's connector, of memory transports.
+    Twisted's connector, which makes L{_Client} transports.
     """
 
     def _makeTransport(self) -> _Client:
@@ -93,7 +93,7 @@ class _Connector(tcp.Connector):
 @implementer(IHostResolution)
 class _Resolution:
     """
-    The look-up of one name; it takes no time but is never finished at once.
+    The resolution of one name.  It ends in the next turn of the reactor.
     """
 
     def __init__(self, name: str) -> None:
@@ -111,7 +111,7 @@ class _Resolution:
 @implementer(IHostnameResolver)
 class _Resolver:
     """
-    Knows IP addresses, C{localhost} and the names of its network.
+    Resolves IP addresses, C{localhost} and the names of its network.
     """
 
     def __init__(self, reactor: MemoryReactor) -> None:
@@ -154,7 +154,10 @@ class _Resolver:
 @implementer(IReactorTime, IReactorTCP, IReactorFDSet, IReactorPluggableNameResolver)
 class MemoryReactor:
     """
-    What programs on one host use as their reactor.
+    The reactor of the programs on one host.  L{MemoryHost<punch.testing.MemoryHost>} is
+    one.
+
+    @ivar network: the network that the host is on.
     """
 
     def __init__(self, network: Network) -> None:
@@ -180,8 +183,8 @@ class MemoryReactor:
 
     def getDelayedCalls(self) -> Sequence[IDelayedCall]:
         """
-        What the programs of all hosts have yet to do; what the network itself has
-        (segments on their way, retransmissions) is left out.
+        The delayed calls of the programs on all hosts, without the network's own for
+        segments and retransmissions.
         """
         return self.network.delayedCalls()
 
@@ -236,7 +239,7 @@ class MemoryReactor:
 
     def lookUp(self, name: str) -> Sequence[str]:
         """
-        The addresses of a name, as this host knows them.
+        The addresses of a name; none if it is unknown.
         """
         if isIPAddress(name) or isIPv6Address(name):
             return [name]
@@ -306,9 +309,9 @@ class MemoryReactor:
 
     def openSocket(self, opened: Socket) -> int:
         """
-        A program has opened a socket.
+        Register a socket that a program opened.
 
-        @return: its number.
+        @return: the socket's number.
         """
         number = self.network.descriptor()
         self._sockets[number] = opened
@@ -316,20 +319,20 @@ class MemoryReactor:
 
     def closeSocket(self, closed: Socket) -> None:
         """
-        A program has closed a socket.
+        Forget a socket that a program closed.
         """
         closed.reader = closed.writer = None
         del self._sockets[closed.fileno()]
 
     def sockets(self) -> list[Socket]:
         """
-        Those that are open.
+        The sockets that are open.
         """
         return list(self._sockets.values())
 
     def poll(self, polled: Socket) -> None:
         """
-        Tell a socket's descriptors what it is ready for.
+        Tell the reader and the writer of a socket if it is ready for them.
         """
         if polled.reader is not None and polled.isReadable:
             self._do(polled.reader, polled.reader.doRead, True)
@@ -340,7 +343,7 @@ class MemoryReactor:
         self, descriptor: _Descriptor, do: Callable[[], object], isRead: bool
     ) -> None:
         """
-        What every reactor does with a ready descriptor (see
+        Call a ready descriptor as every reactor does (see
         C{twisted.internet.posixbase}).
         """
         why: object

@@ -10,9 +10,10 @@ from punch.testing.segment import Segment
 
 class Realm:
     """
-    Nodes that reach each other by address.
+    The nodes that reach each other by address.  The network has one for the public
+    addresses, and each NAT one for those inside.
 
-    @ivar blocked: pairs of addresses between which everything vanishes.
+    @ivar blocked: pairs of addresses between which all segments are lost.
     """
 
     isHost = False
@@ -26,7 +27,7 @@ class Realm:
         """
         Give a node an address.
 
-        @raise ValueError: it is another's.
+        @raise ValueError: another node has it.
         """
         if address in self._nodes:
             raise ValueError(f"{address} is taken")
@@ -34,7 +35,7 @@ class Realm:
 
     def receive(self, segment: Segment) -> Step | None:
         """
-        Route a segment to its node, or out.
+        Route a segment to the node that has its destination, or out.
         """
         node = self._nodes.get(segment.destination[0])
         if node is None:

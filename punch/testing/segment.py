@@ -1,6 +1,6 @@
 """
-What passes on the wires of a L{MemoryNetwork}: TCP segments, and the one ICMP
-message that matters to a connection attempt.
+The segments of a network in memory: those of TCP, and the one ICMP message that
+matters to a connection attempt.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ An IP address in its canonical text form, and a port.
 
 class SegmentKind(Enum):
     """
-    The kinds of segment, valued as tcpdump abbreviates their flags.
+    The kinds of segment.  Their values are tcpdump's abbreviations of the flags.
     """
 
     SYN = "S"
@@ -29,24 +29,24 @@ class SegmentKind(Enum):
 
 class Retransmitter(Protocol):
     """
-    Who must hear when a segment is lost, because it resends.
+    The sender of a segment, if it sends it again when it is lost.
     """
 
     def lost(self, segment: Segment) -> None:
         """
-        This segment did not arrive and never will.
+        Note that a segment is lost.
         """
 
 
 class Segment:
     """
-    One segment on its way; NATs rewrite its addresses in place.
+    One segment on its way.  NATs rewrite its addresses in place.
 
-    Sequence numbers are reduced to what tells one connection from another of
-    the same four-tuple: C{sequence} is the initial sequence number of the end
-    that sends (L{None} in a RST that answers a SYN), C{acknowledgment} the one
-    of the end it speaks to.
+    Sequence numbers only tell one connection from another of the same four-tuple.
 
+    @ivar sequence: the initial sequence number of the sending end; L{None} in a RST
+        that answers a SYN.
+    @ivar acknowledgment: the initial sequence number of the other end.
     @ivar offset: where in the sender's stream C{payload} begins.
     @ivar final: a FIN follows the payload.
     @ivar window: in an ACK, how many bytes of the stream have been consumed.
@@ -96,15 +96,15 @@ class Segment:
     @property
     def isExpress(self) -> bool:
         """
-        Of an established connection: nothing that it meets on its way depends on
-        the instant, so it travels in one step.
+        Whether it is of an established connection.  Nothing that happens to it on its
+        way depends on the time, so it travels in one step.
         """
         return self.kind is SegmentKind.DATA or self.kind is SegmentKind.ACK
 
     @property
     def isHandshake(self) -> bool:
         """
-        One of the segments that a link with duplicates delivers twice.
+        Whether it is one of those that a wire with duplicates delivers twice.
         """
         return self.kind is SegmentKind.SYN or self.kind is SegmentKind.SYN_ACK
 

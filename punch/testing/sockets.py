@@ -1,6 +1,6 @@
 """
-A socket as a program holds it: what L{twisted.internet.tcp} asks of a
-C{socket.socket}, over a L{TCPStack} instead of a kernel.
+The socket of a program: what L{twisted.internet.tcp} uses of C{socket.socket}, over the
+TCP of a host in memory instead of a kernel's.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ _LINGER = struct.Struct("ii")
 
 class MemorySocket:
     """
-    A non-blocking TCP socket of a L{MemoryHost}.
+    A non-blocking TCP socket of a host.  Twisted's transports on that host make it and
+    close it.
 
-    @ivar reader: who waits for it to be readable.
-    @ivar writer: who waits for it to be writable.
+    @ivar reader: what waits for it to be readable.
+    @ivar writer: what waits for it to be writable.
     """
 
     reader: IReadDescriptor | None = None
@@ -59,20 +60,20 @@ class MemorySocket:
 
     def fileno(self) -> int:
         """
-        What the host's reactor knows it by; no file descriptor of the process.
+        The number that the host's reactor gave it; no file descriptor of the process.
         """
         return self._number
 
     def setblocking(self, blocking: bool) -> None:
         """
-        It never blocks.
+        Do nothing: it never blocks.
         """
 
     # Options.
 
     def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
         """
-        Set an option; those that change nothing here are just remembered.
+        Set an option.  Those that change nothing here are only kept.
         """
         if isinstance(value, bytes):
             if (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER):
@@ -82,7 +83,7 @@ class MemorySocket:
 
     def getsockopt(self, level: int, option: int) -> int:
         """
-        Get an option; C{SO_ERROR} is why a connection failed.
+        Get an option.  C{SO_ERROR} is the C{errno} with which a connection failed.
         """
         if (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR):
             return self._error
@@ -100,7 +101,7 @@ class MemorySocket:
         if (":" in host) != self._isIPv6:
             raise socketError(EAFNOSUPPORT)
         if not self._host.mayBind(host):
-            # Twisted drops it, and what nobody has the system closes.
+            # Twisted drops the socket, and the system closes what is not referred to.
             self.close()
             raise socketError(EADDRNOTAVAIL)
         self._claim = self._stack.ports.claim(self._newClaim(host, name[1]))
@@ -129,7 +130,7 @@ class MemorySocket:
 
     def listen(self, backlog: int) -> None:
         """
-        Begin to listen.
+        Start to listen.
 
         @raise OSError: C{EADDRINUSE}.
         """
@@ -142,7 +143,7 @@ class MemorySocket:
 
     def accept(self) -> tuple[MemorySocket, SocketName]:
         """
-        Take a connection that has come in.
+        Accept a connection.
 
         @raise OSError: C{EWOULDBLOCK}, C{EINVAL}.
         """
@@ -159,7 +160,7 @@ class MemorySocket:
 
     def connect_ex(self, name: SocketName) -> int:
         """
-        Begin to connect, or tell how it goes.
+        Start to connect, or tell whether that goes on.
 
         @return: an C{errno}.
         """
@@ -222,7 +223,7 @@ class MemorySocket:
 
     def close(self) -> None:
         """
-        Let go of it.
+        Close the socket, and what it listens on or is connected to.
         """
         if self._isClosed:
             return
@@ -240,7 +241,7 @@ class MemorySocket:
     @property
     def isReadable(self) -> bool:
         """
-        Would reading, or accepting, tell something?
+        Whether a read, or an accept, would answer something.
         """
         if self._tcb is not None:
             incoming = self._tcb.incoming
@@ -250,7 +251,7 @@ class MemorySocket:
     @property
     def isWritable(self) -> bool:
         """
-        Would writing get anywhere, or has connecting?
+        Whether a write would take something, or a connect has ended.
         """
         tcb = self._tcb
         if tcb is None:
@@ -261,7 +262,7 @@ class MemorySocket:
 
     def wake(self) -> None:
         """
-        Something happened: if it is waited for, have it told in the next turn.
+        Have the reactor tell in its next turn, if something waits for what happened.
         """
         if (self.reader is not None and self.isReadable) or (
             self.writer is not None and self.isWritable
@@ -270,14 +271,14 @@ class MemorySocket:
 
     def poll(self) -> None:
         """
-        Tell who waits.
+        Tell the reader and the writer, and again while the socket stays ready.
         """
         self._host.poll(self)
         self.wake()
 
     def __repr__(self) -> str:
         """
-        For the people who read what a test left open.
+        Describe the socket for the message about what a test left open.
         """
         host, port = self.getsockname()[:2]
         line = f"{host} port {port}"

@@ -1,6 +1,6 @@
 """
-The TCP of one host: which connection or listener a segment is for, and the RST for
-those that are for none.
+The TCP of a host: it finds the connection or listener that a segment is for, and
+answers others with a RST.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from punch.testing.segment import Segment, SegmentKind, SocketAddress
 
 class TCPStack:
     """
-    A host's connections and listeners.
+    The connections and listeners of one host, which makes it.
+
+    @ivar network: the network that the host is on.
+    @ivar emit: sends a segment off.
+    @ivar ports: which sockets hold which local ports.
     """
 
     def __init__(self, network: Network, emit: Callable[[Segment], None]) -> None:
@@ -31,25 +35,25 @@ class TCPStack:
 
     def isTaken(self, local: SocketAddress, remote: SocketAddress) -> bool:
         """
-        Is there a connection, in whatever state, on this four-tuple?
+        Whether there is a connection, in whatever state, on this four-tuple.
         """
         return (local, remote) in self._connections
 
     def connections(self) -> list[Connection]:
         """
-        All that are under way.
+        The connections that are not over.
         """
         return list(self._connections.values())
 
     def add(self, connection: Connection) -> None:
         """
-        A connection begins.
+        Add a connection.
         """
         self._connections[connection.addresses] = connection
 
     def remove(self, connection: Connection) -> None:
         """
-        A connection is over; its four-tuple and port are free.
+        Remove a connection that is over, and free its four-tuple and port.
         """
         if self._connections.get(connection.addresses) is connection:
             del self._connections[connection.addresses]
@@ -57,20 +61,20 @@ class TCPStack:
 
     def remember(self, connection: Connection) -> None:
         """
-        A connection ended well: what still comes for it is ignored, not refused.
+        Ignore, instead of refusing, what still comes for a connection that ended well.
         That much of TIME-WAIT is needed.
         """
         self._finished[connection.addresses] = connection.sequence
 
     def listen(self, listener: Listener) -> None:
         """
-        A listener begins.
+        Add a listener.
         """
         self._listeners.setdefault(listener.claim.port, []).append(listener)
 
     def stopListening(self, listener: Listener) -> None:
         """
-        A listener is closed.
+        Remove a listener that is closed, and free its port.
         """
         listeners = self._listeners[listener.claim.port]
         listeners.remove(listener)
@@ -80,7 +84,7 @@ class TCPStack:
 
     def receive(self, segment: Segment) -> None:
         """
-        A segment came for this host.
+        Take a segment for this host.
         """
         addresses = (segment.destination, segment.source)
         connection = self._connections.get(addresses)
@@ -99,15 +103,15 @@ class TCPStack:
 
     def refuse(self, segment: Segment) -> None:
         """
-        Answer with a RST; should that be lost, what was refused will come again.
+        Answer a segment with a RST.  If that is lost, the segment comes again.
         """
         self.emit(segment.refusal())
         self.network.drop(segment)
 
     def _listener(self, segment: Segment) -> Listener | None:
         """
-        Who gets this SYN: the most specific, and among those that share one
-        address and port the one that the four-tuple's hash says.
+        The listener for a SYN: one on its very address before one on any address.
+        Among those that share address and port the hash of the four-tuple decides.
         """
         host, port = segment.destination
         found = self._listeners.get(port, ())

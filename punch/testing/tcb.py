@@ -1,10 +1,10 @@
 """
-The transmission control block (RFC 9293): one end of a TCP connection, from the
-first SYN to the last FIN.
+The transmission control block (RFC 9293): one end of a TCP connection, from the first
+SYN to the last FIN.
 
-The handshake is a kernel's, segment by segment, with real simultaneous open.
-TIME-WAIT is not: a connection that both ends have finished frees its four-tuple at
-once, as connect() does where TCP timestamps are on.
+The handshake is that of a kernel, segment by segment, simultaneous open included.
+There is no TIME-WAIT: a connection that both ends have finished frees its four-tuple at
+once, as it does for connect() where TCP timestamps are on.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ tcp_fin_timeout).
 RETRANSMISSION_LIMIT = 900.0
 ORPHAN_LIMIT = 100.0
 """
-Seconds for which what is lost is sent again, and if nobody holds the socket any more
-(about what Linux's tcp_retries2 and tcp_orphan_retries come to).
+Seconds for which a lost segment is sent again, with and without a socket (about what
+Linux's tcp_retries2 and tcp_orphan_retries come to).
 """
 
 
 class TCPState(Enum):
     """
-    States of the handshake; how each direction ends is known to its stream.
+    The states of the handshake.  How far each direction has ended is known to its half.
     """
 
     SYN_SENT = "SYN-SENT"
@@ -74,11 +74,14 @@ class Acceptor(Protocol):
 
 class TCB:
     """
-    One end of a connection.
+    One end of a connection.  A socket makes it to connect, an accept queue for a SYN.
 
     @ivar socket: the program's socket; L{None} before accept() and after close().
-    @ivar listener: who accepted it, until the program does.
+    @ivar listener: the accept queue that it is in, until the program accepts it.
+    @ivar addresses: the local and the remote address.
     @ivar error: the C{errno} that ended it, or 0.
+    @ivar incoming: what it has received.
+    @ivar outgoing: what it sends.
     """
 
     socket: Waker | None = None
@@ -105,7 +108,7 @@ class TCB:
     @property
     def sequence(self) -> int:
         """
-        The initial sequence number: which of all connections this one is.
+        The initial sequence number, which no other connection has.
         """
         return self._sequence
 
@@ -128,7 +131,7 @@ class TCB:
 
     def finish(self) -> None:
         """
-        Send a FIN after what has been sent; the other direction goes on.
+        Send a FIN after what has been sent.  The other direction goes on.
         """
         if self.state is TCPState.SYN_SENT:
             self.discard()
@@ -138,8 +141,10 @@ class TCB:
 
     def close(self, abruptly: bool) -> None:
         """
-        The program lets go of its socket.  With unread bytes that is a reset, as
-        in Linux.
+        Close: the program closed its socket.  With unread bytes that is a reset, as in
+        Linux.
+
+        @param abruptly: whether it is a reset in any case.
         """
         self.socket = None
         if self.state is TCPState.CLOSED or self.state is TCPState.SYN_SENT:
@@ -154,7 +159,7 @@ class TCB:
 
     def reset(self) -> None:
         """
-        Kill the connection and tell the other end.
+        End the connection at once and tell the other end.
         """
         if self.state is not TCPState.CLOSED:
             self.discard()
@@ -162,7 +167,7 @@ class TCB:
 
     def discard(self) -> None:
         """
-        Be gone, silently.
+        End the connection at once and tell nobody.
         """
         self.state = TCPState.CLOSED
         self.outgoing.stop()
@@ -172,7 +177,7 @@ class TCB:
 
     def fail(self, error: int) -> None:
         """
-        The connection is dead; the program hears why.
+        End the connection at once and tell the program this C{errno}.
         """
         self.error = error
         self.discard()
@@ -180,20 +185,21 @@ class TCB:
 
     def expire(self, silence: float) -> bool:
         """
-        What was sent has gone unanswered for C{silence} seconds.
+        Fail if a segment was lost again and again for too long.
 
+        @param silence: seconds since it was first lost.
         @return: whether that is too long.
         """
-        patience = ORPHAN_LIMIT if self.socket is None else RETRANSMISSION_LIMIT
-        if silence > patience:
+        limit = ORPHAN_LIMIT if self.socket is None else RETRANSMISSION_LIMIT
+        if silence > limit:
             self.fail(ETIMEDOUT)
-        return silence > patience
+        return silence > limit
 
     # What the network does (RFC 9293 section 3.10.7).
 
     def receive(self, segment: Segment) -> None:
         """
-        A segment came on this four-tuple.
+        Take a segment that came on this four-tuple.
         """
         kind = segment.kind
         if kind is SegmentKind.RST:
@@ -235,7 +241,7 @@ class TCB:
 
     def _receiveSYN(self, segment: Segment) -> None:
         """
-        The first SYN of the other end: to a listener, or at once with our own.
+        Take the other end's first SYN: to a listener, or crossing our own.
         """
         self.state = TCPState.SYN_RECEIVED
         self._peer = segment.sequence
@@ -243,9 +249,9 @@ class TCB:
 
     def _receiveAnotherSYN(self, segment: Segment) -> None:
         """
-        The first one again: answer again.  The SYN of a newer connection: a
-        challenge ACK, so that the newer resets us if it is real (RFC 5961
-        section 4).
+        Answer the first SYN again.  Answer the SYN of a newer connection with a
+        challenge ACK, so that the newer connection resets this one if it is real (RFC
+        5961 section 4).
         """
         if self.state is TCPState.SYN_RECEIVED and segment.sequence == self._peer:
             self._send(SegmentKind.SYN_ACK)
@@ -254,7 +260,7 @@ class TCB:
 
     def _receiveStray(self, segment: Segment) -> None:
         """
-        Of another connection on the same four-tuple.
+        Take a segment of another connection on the same four-tuple.
         """
         if self.state is TCPState.SYN_RECEIVED:
             self.stack.refuse(segment)
@@ -293,7 +299,7 @@ class TCB:
 
     def isSuperseded(self, segment: Segment) -> bool:
         """
-        A lost ACK need not be resent once a later one was sent.
+        Whether a lost segment is an ACK after which a later one was sent.
         """
         return (
             segment.kind is SegmentKind.ACK
@@ -302,7 +308,7 @@ class TCB:
 
     def acknowledge(self) -> None:
         """
-        The program has read; tell the other end now and then.
+        Tell the other end, now and then, how much the program has read.
         """
         consumed = self.incoming.windowToAdvertise()
         if consumed is not None and self.state is not TCPState.CLOSED:
@@ -314,7 +320,7 @@ class TCB:
 
     def _expectFIN(self) -> None:
         """
-        With nobody to read, the other end's FIN is all there is to wait for.
+        Wait for the other end's FIN no longer than L{FIN_TIMEOUT}: there is no socket.
         """
         if self.state is TCPState.ESTABLISHED and not self._isFinished:
             self._setTimer(FIN_TIMEOUT, self.discard)
@@ -346,7 +352,7 @@ class TCB:
         self, kind: SegmentKind, intervals: tuple[float, ...], attempt: int
     ) -> None:
         """
-        Send a SYN or SYN-ACK until it is answered, or often enough.
+        Send a SYN or SYN-ACK until it is answered, or fail after the last interval.
         """
         if attempt == len(intervals):
             self.fail(ETIMEDOUT)

@@ -1,9 +1,9 @@
 """
-When things happen on a L{MemoryNetwork}: segments arriving, retransmission timers,
-and the turns in which programs are told that their sockets are ready.
+The timeline of a network in memory: arrivals of segments, retransmissions, and the
+turns in which programs are told that their sockets are ready.
 
-A L{Clock} sorts all its calls for each new one, so the network keeps its own heap
-and never has more than one call in the clock.
+A L{Clock} sorts all its calls for each new one, so the network keeps a heap of its own
+and has at most one call in the clock.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from twisted.internet.task import Clock
 
 class Pollable(Protocol):
     """
-    What may be ready for its program.
+    A socket that may be ready for its program.
     """
 
     def poll(self) -> None:
@@ -30,7 +30,7 @@ class Pollable(Protocol):
 
 class Timer:
     """
-    One thing that will happen, unless it is cancelled.
+    One call on a timeline, which can be cancelled.
     """
 
     __slots__ = ("_timeline", "arguments", "call")
@@ -47,7 +47,7 @@ class Timer:
 
     def cancel(self) -> None:
         """
-        It will not happen; harmless if it has happened.
+        Cancel the call.  It does nothing if the call was made.
         """
         self.call = None
         self.arguments = ()
@@ -56,7 +56,10 @@ class Timer:
 
 class Timeline:
     """
-    What is going to happen on one network, in order.
+    The calls of one network, in the order of their times.
+
+    @ivar clock: the clock on which the calls are made.
+    @ivar wake: the one call in the clock; L{None} if nothing is to happen.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -70,7 +73,7 @@ class Timeline:
 
     def after(self, delay: float, call: Callable[..., object], *args: object) -> Timer:
         """
-        Call something C{delay} seconds from now.
+        Make a call C{delay} seconds from now.
         """
         timer = Timer(self, call, args)
         instant = self.clock.seconds() + delay
@@ -81,7 +84,7 @@ class Timeline:
 
     def markReady(self, pollable: Pollable) -> None:
         """
-        Poll this in the next turn, which is now, but never inside the caller.
+        Poll a socket in the next turn, which comes at once but after this call.
         """
         self._ready[pollable] = None
         if not self._turning:
@@ -89,14 +92,14 @@ class Timeline:
 
     def cancelled(self) -> None:
         """
-        A timer was cancelled: if it was the next, there is nothing to wake for.
+        Note that a timer was cancelled.  If it was the next one, wake later.
         """
         if not self._turning and self._heap and self._heap[0][2].call is None:
             self._reschedule()
 
     def _reschedule(self) -> None:
         """
-        Have exactly one call in the clock if anything is to happen, else none.
+        Have one call in the clock if anything is to happen, else none.
         """
         while self._heap and self._heap[0][2].call is None:
             heappop(self._heap)
@@ -118,7 +121,7 @@ class Timeline:
 
     def _runTurn(self) -> None:
         """
-        What is due happens; then the programs hear of it.
+        Make the calls that are due, and then tell the programs of ready sockets.
         """
         self.wake = None
         self._turning = True

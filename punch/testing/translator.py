@@ -1,13 +1,14 @@
 """
-The rules of a NAT: what becomes of a segment that leaves, and of one that comes.
+The translator of a NAT: the rules for a segment that goes out, and for one that comes
+in.
 
-What goes out is given an outside port and opens a session, what comes in must belong
-to a session or be let in by the filter.
+A segment that goes out gets an outside port and opens a session.  One that comes in has
+to belong to a session, or the filtering has to let it in.
 
-A RST that passes ends its session, so that a later SYN from there is unsolicited
-again; the mapping stays if it is endpoint-independent.  A RST that answers a SYN
-counts only if it answers the last one, and nothing else has come back.  A session
-ends by silence too; a FIN does not end it.
+A RST that passes ends its session, so that a later SYN from there is unsolicited again.
+An endpoint-independent mapping stays.  A RST that answers a SYN counts only if it
+answers the last one and nothing else has come back.  A session also ends by silence; a
+FIN does not end it.
 """
 
 from __future__ import annotations
@@ -26,32 +27,32 @@ _Flow: TypeAlias = tuple[int, SocketAddress]
 
 class FilterVerdict(Enum):
     """
-    What becomes of a segment.
+    What a NAT does with a segment.
     """
 
     PASS = auto()
     """
-    Translated, it goes on.
+    It is translated and goes on.
     """
 
     DROP = auto()
     RESET = auto()
     """
-    Dropped, and answered with RST.
+    It is dropped and answered with a RST.
     """
 
     REJECT = auto()
     """
-    Dropped, and answered with an ICMP port unreachable.
+    It is dropped and answered with an ICMP port unreachable.
     """
 
 
 class Translator:
     """
-    What one NAT does with segments, whose addresses it rewrites in place.
+    Applies the rules of one NAT to segments, and rewrites their addresses in place.
 
-    @ivar address: the outside one.
-    @ivar mappings: what it remembers.
+    @ivar address: the outside address.
+    @ivar mappings: the mappings and sessions.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Translator:
 
     def outbound(self, segment: Segment) -> FilterVerdict:
         """
-        A segment from inside, for outside: its source becomes an outside one.
+        Translate the source of a segment from inside.
         """
         reachable = self._behavior.reachable
         if reachable and segment.destination[1] not in reachable:
@@ -78,7 +79,7 @@ class Translator:
 
     def inbound(self, segment: Segment) -> FilterVerdict:
         """
-        A segment for an outside address: its destination becomes an inside one.
+        Translate the destination of a segment to the outside address.
         """
         remote, port = segment.source, segment.destination[1]
         if self._isPoisoned(port, remote):
@@ -100,7 +101,7 @@ class Translator:
 
     def hairpin(self, segment: Segment) -> FilterVerdict:
         """
-        A segment from inside, for an outside address of the same NAT.
+        Translate a segment from inside to the outside address.
         """
         if not self._behavior.hairpin:
             return self._refuse(segment)
@@ -108,7 +109,7 @@ class Translator:
 
     def forget(self, kept: str = "") -> None:
         """
-        Forget everything, but for the sessions with one remote address.
+        Forget everything but the sessions with the remote IP address C{kept}.
         """
         self.mappings.clear(kept)
         self._poisoned.clear()
@@ -142,9 +143,9 @@ class Translator:
 
     def _followSequence(self, session: NATSession, segment: Segment) -> bool:
         """
-        Follow the sequence numbers of what goes out.
+        Follow the sequence numbers of segments that go out.
 
-        @return: whether this may.
+        @return: whether this one may go out.
         """
         if segment.kind is SegmentKind.SYN and segment.sequence != session.sequence:
             session.sequence = segment.sequence
@@ -155,7 +156,8 @@ class Translator:
 
     def _session(self, mapping: PortMapping, segment: Segment) -> NATSession | None:
         """
-        The session that a segment from outside belongs to, or begins.
+        The session that a segment from outside belongs to or opens; L{None} if it is
+        not let in.
         """
         session = self.mappings.session(mapping, segment.source)
         if session is not None or segment.kind is not SegmentKind.SYN:
@@ -175,7 +177,7 @@ class Translator:
 
     def _refuse(self, segment: Segment) -> FilterVerdict:
         """
-        A segment is not let through.
+        Decide what to do with a segment that is not let through.
         """
         how, kind = self._behavior.unsolicited, segment.kind
         if how is Unsolicited.RESET and kind not in (
@@ -189,7 +191,7 @@ class Translator:
 
     def _poison(self, port: int, refused: Segment) -> None:
         """
-        A SYN from outside is about to be refused.
+        Poison the outside port for the sender of a SYN that is refused.
         """
         if self._behavior.poisoning and refused.kind is SegmentKind.SYN:
             until = self._seconds() + self._behavior.poisoning

@@ -1,5 +1,5 @@
 """
-Waiting in a test: letting a network's time pass until something has happened.
+Waiting in a test: the network's time passes until a result is there.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from random import Random
 
 class WiredNode:
     """
-    What hangs on a wire.
+    The base of nodes that have a wire: a host or a NAT.
 
     @ivar latency: seconds that a segment takes over it, one way.
     @ivar jitter: at most how many seconds more, at random.
@@ -22,7 +22,7 @@ class WiredNode:
 
     def wireDelay(self) -> float | None:
         """
-        How long a segment takes over the wire this time; L{None} if it is lost.
+        Draw the seconds that a segment takes over the wire; L{None} if it is lost.
         """
         if self.loss and self._random.random() < self.loss:
             return None
