@@ -25,102 +25,129 @@ SILENT = frozenset({"timed out"})
 REFUSED = frozenset({"refused"})
 NO_ROUTE = frozenset({"unreachable"})
 
-LONG_KEEPS = AttemptReport(KEEPS, SILENT, isThorough=True)
-LONG_NEXT = AttemptReport(NEXT, SILENT, isThorough=True)
-LONG_ANY = AttemptReport(ANY, SILENT, isThorough=True)
+KEPT = AttemptReport(KEEPS)
+KEPT_SILENT = AttemptReport(KEEPS, SILENT)
+KEPT_REFUSED = AttemptReport(KEEPS, REFUSED)
+KEPT_CONNECTED = AttemptReport(KEEPS, frozenset({"connected"}))
+KEPT_NO_ROUTE = AttemptReport(KEEPS, NO_ROUTE)
+SEQUENTIAL = AttemptReport(NEXT)
+RANDOM = AttemptReport(ANY)
+UNKNOWN = AttemptReport(None)
+LONG_KEPT = AttemptReport(KEEPS, SILENT, isThorough=True)
+LONG_REFUSED = AttemptReport(KEEPS, REFUSED, isThorough=True)
+LONG_SEQUENTIAL = AttemptReport(NEXT, SILENT, isThorough=True)
+LONG_RANDOM = AttemptReport(ANY, SILENT, isThorough=True)
+LONG_NO_SEARCH = AttemptReport(KEEPS, SILENT, maySearch=False, isThorough=True)
+RANDOM_NO_SEARCH = AttemptReport(ANY, maySearch=False)
 
 
-def dark(outcomes: frozenset[str]) -> AttemptReport:
+def blocked(*outcomes: str) -> AttemptReport:
     """
-    The account of one that came to the rendezvous, and to none of its other vantages.
+    The report of a peer that reached the rendezvous, and no other observer.
     """
-    return AttemptReport(None, outcomes, isBlocked=True)
+    return AttemptReport(None, frozenset(outcomes), isBlocked=True)
+
+
+VERDICTS: dict[str, tuple[AttemptReport, AttemptReport, str | None]] = {
+    "random, random": (RANDOM, RANDOM, "both-random-mapping"),
+    "random, sequential": (RANDOM, SEQUENTIAL, "random-against-sequential"),
+    "sequential, random": (SEQUENTIAL, RANDOM, "random-against-sequential"),
+    "random, kept": (RANDOM, KEPT, "search-failed"),
+    "kept, random that may not search": (KEPT, RANDOM_NO_SEARCH, "no-search"),
+    "kept that may not search, random": (
+        AttemptReport(KEEPS, maySearch=False),
+        RANDOM,
+        "no-search",
+    ),
+    "sequential, kept": (SEQUENTIAL, KEPT, "prediction-failed"),
+    "sequential, sequential": (SEQUENTIAL, SEQUENTIAL, "prediction-failed"),
+    "both silent": (KEPT_SILENT, KEPT_SILENT, "no-simultaneous-open"),
+    "both untried": (KEPT, KEPT, "no-simultaneous-open"),
+    "a long search, silent": (LONG_RANDOM, LONG_KEPT, "no-simultaneous-open"),
+    "a long prediction, silent": (
+        LONG_SEQUENTIAL,
+        LONG_KEPT,
+        "no-simultaneous-open",
+    ),
+    "long on one side": (LONG_SEQUENTIAL, KEPT_SILENT, "prediction-failed"),
+    "a long prediction, refused": (
+        LONG_SEQUENTIAL,
+        LONG_REFUSED,
+        "prediction-failed",
+    ),
+    "long, but no search": (LONG_RANDOM, LONG_NO_SEARCH, "no-search"),
+    "one refused": (KEPT_REFUSED, KEPT_SILENT, None),
+    "one connected": (KEPT_CONNECTED, KEPT, None),
+    "listener blocked, refused": (
+        blocked("refused"),
+        KEPT_SILENT,
+        "listener-blocks-outbound",
+    ),
+    "listener blocked, silent": (
+        blocked("timed out"),
+        KEPT_SILENT,
+        "listener-blocks-outbound",
+    ),
+    "dialer blocked": (RANDOM, blocked("refused"), "dialer-blocks-outbound"),
+    "unknown, refused": (AttemptReport(None, REFUSED), KEPT_SILENT, None),
+    "both blocked": (blocked("refused"), blocked("refused"), None),
+    "blocked, yet connected": (blocked("connected"), KEPT, None),
+    "blocked, untried": (blocked(), KEPT, None),
+    "no route, random": (AttemptReport(ANY, NO_ROUTE), KEPT_NO_ROUTE, None),
+    "no route, blocked": (blocked("unreachable"), KEPT_NO_ROUTE, None),
+    "no route on one side": (
+        AttemptReport(ANY, NO_ROUTE),
+        KEPT_SILENT,
+        "search-failed",
+    ),
+    "unknown, silent": (AttemptReport(None, SILENT), KEPT_SILENT, None),
+    "unknown, untried": (UNKNOWN, KEPT, None),
+    "both unknown": (
+        AttemptReport(None, REFUSED),
+        AttemptReport(None, REFUSED),
+        None,
+    ),
+}
 
 
 @pytest.mark.parametrize(
-    ("listener", "dialer", "verdict"),
-    [
-        (AttemptReport(ANY), AttemptReport(ANY), "both-random-mapping"),
-        (AttemptReport(ANY), AttemptReport(NEXT), "random-against-sequential"),
-        (AttemptReport(NEXT), AttemptReport(ANY), "random-against-sequential"),
-        (AttemptReport(ANY), AttemptReport(KEEPS), "search-failed"),
-        (AttemptReport(KEEPS), AttemptReport(ANY, maySearch=False), "no-search"),
-        (AttemptReport(KEEPS, maySearch=False), AttemptReport(ANY), "no-search"),
-        (AttemptReport(NEXT), AttemptReport(KEEPS), "prediction-failed"),
-        (AttemptReport(NEXT), AttemptReport(NEXT), "prediction-failed"),
-        (
-            AttemptReport(KEEPS, SILENT),
-            AttemptReport(KEEPS, SILENT),
-            "no-simultaneous-open",
-        ),
-        (AttemptReport(KEEPS), AttemptReport(KEEPS), "no-simultaneous-open"),
-        (LONG_ANY, LONG_KEEPS, "no-simultaneous-open"),
-        (LONG_NEXT, LONG_KEEPS, "no-simultaneous-open"),
-        (LONG_NEXT, AttemptReport(KEEPS, SILENT), "prediction-failed"),
-        (LONG_NEXT, AttemptReport(KEEPS, REFUSED, True, True), "prediction-failed"),
-        (LONG_ANY, AttemptReport(KEEPS, SILENT, False, True), "no-search"),
-        (AttemptReport(KEEPS, REFUSED), AttemptReport(KEEPS, SILENT), None),
-        (AttemptReport(KEEPS, frozenset({"connected"})), AttemptReport(KEEPS), None),
-        (dark(REFUSED), AttemptReport(KEEPS, SILENT), "listener-blocks-outbound"),
-        (dark(SILENT), AttemptReport(KEEPS, SILENT), "listener-blocks-outbound"),
-        (AttemptReport(ANY), dark(REFUSED), "dialer-blocks-outbound"),
-        (AttemptReport(None, REFUSED), AttemptReport(KEEPS, SILENT), None),
-        (dark(REFUSED), dark(REFUSED), None),
-        (dark(frozenset({"connected"})), AttemptReport(KEEPS), None),
-        (dark(frozenset()), AttemptReport(KEEPS), None),
-        (AttemptReport(ANY, NO_ROUTE), AttemptReport(KEEPS, NO_ROUTE), None),
-        (dark(NO_ROUTE), AttemptReport(KEEPS, NO_ROUTE), None),
-        (AttemptReport(ANY, NO_ROUTE), AttemptReport(KEEPS, SILENT), "search-failed"),
-        (AttemptReport(None, SILENT), AttemptReport(KEEPS, SILENT), None),
-        (AttemptReport(None), AttemptReport(KEEPS), None),
-        (AttemptReport(None, REFUSED), AttemptReport(None, REFUSED), None),
-    ],
+    ("listener", "dialer", "verdict"), VERDICTS.values(), ids=VERDICTS
 )
-def test_judged(
+def test_verdict(
     listener: AttemptReport, dialer: AttemptReport, verdict: str | None
 ) -> None:
     """
-    What can be told apart has its own name, and what can't has none.
+    Each cause that can be told apart has its own verdict; the others have none.
     """
     found = verdictFor(listener, dialer)
     assert (found and found.reason.value) == verdict
 
 
+SAME_NAT: dict[str, tuple[AttemptReport, AttemptReport, str | None]] = {
+    "both silent": (KEPT_SILENT, KEPT_SILENT, "no-hairpin"),
+    "both refused": (KEPT_REFUSED, KEPT_REFUSED, "no-hairpin"),
+    "unreachable": (KEPT_NO_ROUTE, KEPT, "no-hairpin"),
+    "rejected": (AttemptReport(KEEPS, frozenset({"rejected"})), KEPT_SILENT, None),
+    "connected": (KEPT_SILENT, KEPT_CONNECTED, None),
+    "a long prediction": (LONG_SEQUENTIAL, LONG_REFUSED, "no-hairpin"),
+    "a long search": (LONG_RANDOM, LONG_KEPT, "no-hairpin"),
+    "a short search": (LONG_RANDOM, KEPT_SILENT, "search-failed"),
+    "no search": (RANDOM_NO_SEARCH, LONG_KEPT, "no-search"),
+    "random, random": (LONG_RANDOM, LONG_RANDOM, "both-random-mapping"),
+    "unknown": (UNKNOWN, KEPT, None),
+    "blocked": (blocked("refused"), KEPT, "listener-blocks-outbound"),
+}
+
+
 @pytest.mark.parametrize(
-    ("listener", "dialer", "verdict"),
-    [
-        (AttemptReport(KEEPS, SILENT), AttemptReport(KEEPS, SILENT), "no-hairpin"),
-        (AttemptReport(KEEPS, REFUSED), AttemptReport(KEEPS, REFUSED), "no-hairpin"),
-        (
-            AttemptReport(KEEPS, frozenset({"unreachable"})),
-            AttemptReport(KEEPS),
-            "no-hairpin",
-        ),
-        (
-            AttemptReport(KEEPS, frozenset({"rejected"})),
-            AttemptReport(KEEPS, SILENT),
-            None,
-        ),
-        (
-            AttemptReport(KEEPS, SILENT),
-            AttemptReport(KEEPS, frozenset({"connected"})),
-            None,
-        ),
-        (LONG_NEXT, AttemptReport(KEEPS, REFUSED, True, True), "no-hairpin"),
-        (LONG_ANY, LONG_KEEPS, "no-hairpin"),
-        (LONG_ANY, AttemptReport(KEEPS, SILENT), "search-failed"),
-        (AttemptReport(ANY, maySearch=False), LONG_KEEPS, "no-search"),
-        (LONG_ANY, LONG_ANY, "both-random-mapping"),
-        (AttemptReport(None), AttemptReport(KEEPS), None),
-        (dark(REFUSED), AttemptReport(KEEPS), "listener-blocks-outbound"),
-    ],
+    ("listener", "dialer", "verdict"), SAME_NAT.values(), ids=SAME_NAT
 )
-def test_behindOne(
+def test_sameNAT(
     listener: AttemptReport, dialer: AttemptReport, verdict: str | None
 ) -> None:
     """
-    Of two whom the rendezvous sees at one address it is said that the NAT there leads
-    nothing back, if nothing came back, and nothing else would have kept them apart.
+    Of two peers that the rendezvous sees at one address, the verdict is that the NAT
+    does not hairpin, if nothing came through and no other cause explains it.
     """
     for first, second in ((listener, dialer), (dialer, listener)):
         found = verdictFor(first, second, isBehindSameNAT=True)
