@@ -231,6 +231,6 @@ def test_trusted(first: str, other: str, isTrusted: bool) -> None:
 
 def test_trustedNobody() -> None:
     """
-    A rendezvous whose own address has a zone has no vantages that we could name.
+    A rendezvous whose own address has a zone has no observers that we could name.
     """
     assert trustedAddresses(parseAddresses([":4040", ":4041"], "fe80::1%eth0")) == []

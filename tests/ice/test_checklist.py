@@ -156,7 +156,7 @@ def test_easing() -> None:
 @pytest.mark.parametrize("outcome", [Outcome.TIMED_OUT, Outcome.TAKEN])
 def test_easingAnew(outcome: Outcome) -> None:
     """
-    Any other outcome in between, and the three seconds begin anew.
+    After any other outcome the three seconds start again.
     """
     checklist = listing(PEER)
     refusals(checklist, until=EASE_AFTER - 0.1)
@@ -176,8 +176,8 @@ def test_easingAnew(outcome: Outcome) -> None:
 @pytest.mark.parametrize(("took", "most"), [(0.1, 0.1), (1.2, EASED[1])])
 def test_shift(took: float, most: float) -> None:
     """
-    A second of nothing but refusals, each of which takes as long as the last, and
-    pauses follow, up to as long as that, but not for ever.
+    After a second of nothing but slow refusals, random pauses follow each, at most as
+    long as the refusal took and as the pauses of an eased address.
     """
     checklist, now, pauses = listing(PEER), 0.0, []
     checklist.conclude(PEER.address, Outcome.REFUSED, 0.0)
@@ -209,8 +209,8 @@ def test_easingApart() -> None:
 
 def test_noLockStep() -> None:
     """
-    Two sides that begin at one instant and are refused in one rhythm drift apart;
-    one side alone is the same for the same chance.
+    Two sides that start together and are refused with one period drift apart.  The
+    same seed gives the same times.
     """
     one, other, again = (refusals(listing(PEER, seed=seed), 1.0) for seed in (1, 2, 1))
     assert one == again
@@ -221,8 +221,8 @@ def test_noLockStep() -> None:
 
 def test_held() -> None:
     """
-    While a connection with an address exists no attempt is made on it; when it
-    ends unchosen, one is, after a while.
+    While a connection with an address exists, no attempt is made at it.  After it is
+    rejected one is made, with a pause.
     """
     checklist = listing(PEER)
     checklist.conclude(PEER.address, Outcome.REFUSED, 0.0)
@@ -252,7 +252,7 @@ def test_heldTwice() -> None:
 
 def test_rejectedAgain() -> None:
     """
-    The pause grows with each connection that ends unchosen, to a bound.
+    The pause grows with each rejected connection, up to a bound.
     """
     checklist, now, pauses = listing(PEER), 0.0, []
     for _ in range(12):
@@ -311,11 +311,11 @@ def test_questions() -> None:
         ([Outcome.REFUSED, Outcome.CONNECTED], [], NotAttached),
     ],
 )
-def test_verdict(
+def test_failure(
     peer: list[Outcome], other: list[Outcome], failure: type[ConnectError]
 ) -> None:
     """
-    What happened to all the addresses decides what a person is told.
+    The outcomes at all addresses decide the reason.
     """
     checklist = listing(PEER, OTHER)
     for outcome in peer:
@@ -326,9 +326,9 @@ def test_verdict(
 
 
 @pytest.mark.parametrize("released", [False, True])
-def test_verdictHeld(released: bool) -> None:
+def test_failureHeld(released: bool) -> None:
     """
-    A connection that came in and was not chosen is told of too.
+    A connection that came in and was not selected counts, too.
     """
     checklist = listing(PEER)
     checklist.hold(PEER.address)
@@ -337,7 +337,7 @@ def test_verdictHeld(released: bool) -> None:
     assert isinstance(checklist.failure(), NotAttached)
 
 
-def test_verdictNames() -> None:
+def test_failureDetail() -> None:
     """
     The addresses that were tried are named.
     """
@@ -356,9 +356,9 @@ def test_verdictNames() -> None:
         ([5000], 600, ", predicted port 5000, 600 connects of a search"),
     ],
 )
-def test_verdictMany(ports: list[int], searched: int, said: str) -> None:
+def test_failureCounts(ports: list[int], searched: int, said: str) -> None:
     """
-    Of what is many that is said, and not each of it.
+    Predicted ports and searched connects are counted, not listed.
     """
     host = PEER.address.host
     predicted = [Candidate(Kind.PREDICTED, tcpAddress(host, each)) for each in ports]
@@ -366,10 +366,10 @@ def test_verdictMany(ports: list[int], searched: int, said: str) -> None:
     assert detail == f"tried 192.0.2.1:4040 (server-reflexive){said}"
 
 
-def test_rest() -> None:
+def test_stopTrying() -> None:
     """
-    A candidate of a kind that rests is tried no more, whatever comes of the attempt
-    that goes on; others are.
+    Candidates of a stopped kind are not tried again, whatever comes of a pending
+    attempt; others are.
     """
     checklist = Checklist(Random(1))
     seen = Candidate(Kind.SERVER_REFLEXIVE, tcpAddress("192.0.2.1", 4040))
@@ -390,8 +390,8 @@ def test_rest() -> None:
 @given(st.integers(1, 48), st.floats(0.0, 0.02), st.integers(0, 99))
 def test_predictedPace(ports: int, took: float, seed: int) -> None:
     """
-    However many ports are predicted, and however fast they refuse, together they are
-    tried anew two hundred times a second.
+    However many ports are predicted, and however fast they refuse, all together are
+    retried at most two hundred times a second.
     """
     addresses = [tcpAddress("192.0.2.1", 5000 + each) for each in range(ports)]
     candidates = [Candidate(Kind.PREDICTED, each) for each in addresses]
@@ -413,9 +413,9 @@ def test_predictedPace(ports: int, took: float, seed: int) -> None:
     assert attempts <= 201
 
 
-def test_isNews() -> None:
+def test_isNewOutcome() -> None:
     """
-    What comes again as it was is told once; until it is otherwise.
+    An outcome is new if it differs from the last at its address.
     """
     checklist = listing(PEER, OTHER)
     outcomes = ["started", "refused", "refused", "timed out", "refused"]

@@ -22,14 +22,14 @@ ELSEWHERE = tcpAddress("192.0.2.5", 3478)
 
 def us(port: int) -> Address:
     """
-    We, as somebody sees us.
+    Our address as an observer sees it.
     """
     return tcpAddress("198.51.100.1", port)
 
 
 class _Observers:
     """
-    What those who look say, one after another; nothing after that.
+    A discovery, and the answers of its observers, one after another; then none.
     """
 
     def __init__(self, *answers: Any) -> None:
@@ -43,7 +43,7 @@ class _Observers:
 
     def request(self, observer: Address, isShared: bool) -> Deferred[Address]:
         """
-        See L{punch.nat.discovery.Look}.
+        See L{punch.nat.discovery.RequestMappedAddress}.
         """
         self.asked.append((observer, isShared))
         if not self.answers:
@@ -54,14 +54,15 @@ class _Observers:
 
     def start(self, *observers: Address) -> None:
         """
-        Begin, the rendezvous seeing us at port 5000.
+        Start, with the rendezvous seeing us at port 5000.
         """
         self.discovery.start(RENDEZVOUS, us(5000), observers)
 
 
-def test_kept() -> None:
+def test_endpointIndependent() -> None:
     """
-    A port that looks the same from two addresses is kept, and nobody asks further.
+    If two observers see one port the mapping is endpoint-independent, and no more
+    requests are made.
     """
     asked = _Observers(us(5000))
     asked.start(OBSERVER)
@@ -77,7 +78,7 @@ def test_kept() -> None:
 )
 def test_changes(step: int, allocation: Allocation) -> None:
     """
-    One that does not is asked for in other ports' company.
+    If they do not, samples from other ports tell the allocation.
     """
     asked = _Observers(*[us(5000 + step * n) for n in range(1, SAMPLES + 2)])
     asked.start(OBSERVER)
@@ -90,7 +91,7 @@ def test_changes(step: int, allocation: Allocation) -> None:
 @pytest.mark.parametrize("observers", [(), (OBSERVER,)])
 def test_nobody(observers: tuple[Address, ...]) -> None:
     """
-    Where nobody else looks, nothing is known.
+    Without a second observer nothing is known.
     """
     asked = _Observers(STUNSilent())
     asked.start(*observers)
@@ -100,7 +101,7 @@ def test_nobody(observers: tuple[Address, ...]) -> None:
 
 def test_silence() -> None:
     """
-    Who does not answer is not waited for.
+    An observer that does not answer is not waited for.
     """
     asked = _Observers()
     asked.start(OBSERVER)
@@ -112,7 +113,7 @@ def test_silence() -> None:
 
 def test_someSilent() -> None:
     """
-    The answers that there are do.
+    Some observers' answers are enough.
     """
     asked = _Observers(us(6000), us(7000), STUNSilent(), us(8000), *[STUNSilent()] * 9)
     asked.start(OBSERVER)
@@ -121,9 +122,9 @@ def test_someSilent() -> None:
     assert found.isRandom
 
 
-def test_ended() -> None:
+def test_stopped() -> None:
     """
-    A survey that is ended leaves nothing; those who wait hear that nothing is known.
+    A discovery that is stopped leaves nothing, and finds C{None}.
     """
     asked = _Observers()
     asked.start(OBSERVER)
@@ -133,18 +134,18 @@ def test_ended() -> None:
     assert all(each.called for each in asked.pending)
 
 
-def test_endedUnbegun() -> None:
+def test_stoppedUnstarted() -> None:
     """
-    Nor does one that was never begun.
+    So does one that was never started.
     """
     asked = _Observers()
     asked.discovery.stop()
     assert asked.found == [None]
 
 
-def test_ahead() -> None:
+def test_newMapping() -> None:
     """
-    Which port comes next is told by a connection that is made now.
+    A new connection tells which port the NAT allocates now.
     """
     asked = _Observers(us(5000), us(6001))
     asked.start(OBSERVER)
@@ -154,9 +155,9 @@ def test_ahead() -> None:
     assert asked.asked[-1] == (OBSERVER, False)
 
 
-def test_aheadUnknown() -> None:
+def test_newMappingUnknown() -> None:
     """
-    If nobody tells, it is not known.
+    Without observers that is not known.
     """
     asked = _Observers()
     asked.start()
@@ -166,10 +167,9 @@ def test_aheadUnknown() -> None:
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_elsewhere(again: bool) -> None:
+def test_monitored(again: bool) -> None:
     """
-    What others have seen by then is heeded; and counts once, if they are where we have
-    looked ourselves.
+    What the STUN monitor knows by then counts, and counts once for each server.
     """
     asked = _Observers(us(5000), *[us(6000 + 777 * n) for n in range(SAMPLES)])
     others = [(ELSEWHERE, us(5777))] * (2 if again else 1)
@@ -179,10 +179,10 @@ def test_elsewhere(again: bool) -> None:
     assert found.mapping is Mapping.ADDRESS_DEPENDENT
 
 
-def test_elsewhereAlone() -> None:
+def test_monitoredAlone() -> None:
     """
-    Two that see us at one port each, at two addresses, tell not whether it depends on
-    the port too, however often they are asked.
+    Two observers with an address each do not tell whether the mapping depends on the
+    port, too, so the worse is assumed.
     """
     asked = _Observers(*[us(6000 + 777 * n) for n in range(SAMPLES)])
     others = [(ELSEWHERE, us(5777))] * 2
@@ -206,7 +206,7 @@ def test_isBlocked(
     observers: tuple[Address, ...], answers: tuple[Any, ...], isBlocked: bool
 ) -> None:
     """
-    Whoever came to the rendezvous, and to nobody else who would look, is blocked.
+    A peer that reaches the rendezvous, but no other observer, is blocked.
     """
     asked = _Observers(*answers)
     asked.start(*observers)

@@ -45,18 +45,18 @@ ANY = ObservedBehavior(Mapping.ADDRESS_DEPENDENT, Allocation.RANDOM)
         (ANY, None, Strategy.NONE),
     ],
 )
-def test_parts(
+def test_strategies(
     own: ObservedBehavior, other: ObservedBehavior, strategy: Strategy
 ) -> None:
     """
-    Each has a part, if there is a way.
+    Each pair of behaviors has its strategy.
     """
     assert strategyFor(own, other) is strategy
 
 
 def test_partners() -> None:
     """
-    Nobody guesses where nobody spreads, and the other way round.
+    One side searches to many ports exactly if the other searches from many.
     """
     for own, other in product((KEEPS, NEXT, ANY, None), repeat=2):
         assert (strategyFor(own, other) is Strategy.SEARCH_TO_MANY) is (
@@ -82,7 +82,7 @@ def test_following() -> None:
 
 def test_skipping() -> None:
     """
-    The same with a port left out after each two.
+    The same ports with one left out after each two.
     """
     assert portsAfterSkipping(NEXT, 5000, 0)[:5] == [5002, 5004, 5008, 5010, 5014]
 
@@ -118,15 +118,15 @@ def test_meeting(ours: int, theirs: int) -> None:
 @pytest.mark.parametrize("port", [1, 65535])
 def test_edges(port: int) -> None:
     """
-    What is no port is not tried.
+    Numbers that are not ports are left out.
     """
     for each in (*portsAround(NEXT, port, 9), *portsAfterSkipping(NEXT, port, 9)):
         assert 0 < each < 65536
 
 
-def test_drawn() -> None:
+def test_shuffledPorts() -> None:
     """
-    Each port is drawn once, in an order that chance makes.
+    Each port comes once, in random order.
     """
     ports = list(shuffledPorts((1000, 1999), Random(1)))
     assert sorted(ports) == list(range(1000, 2000))

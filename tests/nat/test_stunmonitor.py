@@ -1,5 +1,5 @@
 """
-Tests for L{punch.nat.stunmonitor} and L{punch.net.address}.
+Tests for L{punch.nat.stunmonitor}.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ELSEWHERE = HostPort("192.0.2.77", PORT)
 
 class Watched(STUNSite):
     """
-    A site whose client is observers.
+    A site with a STUN monitor.
     """
 
     def __init__(self, *servers: HostPort, behavior: NATBehavior | None = None) -> None:
@@ -34,7 +34,7 @@ class Watched(STUNSite):
 
     def begin(self, seconds: float = 1.0) -> None:
         """
-        Ask, and let time pass.
+        Start to ask, and let time pass.
         """
         self.monitor.start(self.shared.binding)
         self.network.run(seconds)
@@ -48,7 +48,7 @@ class Watched(STUNSite):
 
     def close(self) -> None:
         """
-        End, and see that nothing is left.
+        Stop, and see that nothing is left.
         """
         spin(self.monitor.stop(), self.network)
         self.end()
@@ -63,7 +63,7 @@ def _site() -> Iterator[Watched]:
 
 def test_observed(site: Watched) -> None:
     """
-    What a server sees is told, once, and known from then on.
+    The address that a server sees is told once, and is known from then on.
     """
     site.serve(STUNFactory(site.server))
     assert site.seen == []
@@ -77,8 +77,8 @@ def test_observed(site: Watched) -> None:
 
 def test_kept() -> None:
     """
-    The connection stays, and lives: through a NAT that forgets what is idle we are
-    seen as the same for as long as the shared port is open.
+    The connection stays open and in use, so a NAT that forgets idle mappings keeps our
+    mapping for as long as the shared port is open.
     """
     site = Watched(THERE, behavior=NATBehavior(lifetime=1.5 * KEEPALIVE))
     site.serve(STUNFactory(site.server))
@@ -94,7 +94,7 @@ def test_kept() -> None:
 
 def test_moved(site: Watched) -> None:
     """
-    Another address is told, too.
+    When the address changes, the new one is told.
     """
     port = 1
 
@@ -136,7 +136,7 @@ def test_nobody(site: Watched) -> None:
 
 def test_refused(site: Watched) -> None:
     """
-    Nor is a refusal an address.
+    An error response is logged, and is not an address.
     """
     site.script(lambda id: BindingError(id, 401, "Unauthenticated").toBytes())
     with watching() as log:
@@ -168,7 +168,7 @@ def test_hangsUp(site: Watched) -> None:
 
 def test_several() -> None:
     """
-    Each is asked, and those that see the same need not be told twice.
+    Each server is asked; an address that several see is listed once.
     """
     site = Watched(ELSEWHERE, THERE, HostPort(SERVER, PORT + 1), HostPort("x", 1))
     site.serve(STUNFactory(site.server))
@@ -194,9 +194,9 @@ def test_otherPort(site: Watched) -> None:
 
 @pytest.mark.parametrize("after", [0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 1.0, 9.0])
 @pytest.mark.parametrize("kind", ["answers", "silent", "nobody", "dark", "no name"])
-def test_ended(kind: str, after: float) -> None:
+def test_stopped(kind: str, after: float) -> None:
     """
-    They can be ended at any instant, and leave nothing.
+    The monitor can be stopped at any instant, and leaves nothing.
     """
     server = {"dark": ELSEWHERE, "no name": HostPort("stun.example", 1)}
     site = Watched(server.get(kind, THERE))
@@ -208,9 +208,9 @@ def test_ended(kind: str, after: float) -> None:
     site.close()
 
 
-def test_endedByEvent() -> None:
+def test_stoppedByEvent() -> None:
     """
-    Even by whom they tell.
+    It can be stopped even by whom it tells.
     """
     site = Watched(THERE)
 
@@ -222,11 +222,3 @@ def test_endedByEvent() -> None:
     site.begin(100.0)
     assert site.monitor.addresses == []
     site.close()
-
-
-@pytest.mark.parametrize("text", ["stun.example.org:3478", "[2001:db8::1]:1"])
-def test_hostPort(text: str) -> None:
-    """
-    The text form is read and written.
-    """
-    assert str(HostPort.parse(text)) == text

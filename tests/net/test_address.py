@@ -16,6 +16,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from punch.net.address import (
     Address,
     BadAddress,
+    HostPort,
     ipOf,
     leavesLink,
     parseAddress,
@@ -133,3 +134,11 @@ def test_isOutward(address: str, leads: bool) -> None:
     Loopback and link-local addresses lead nowhere.
     """
     assert leavesLink(address) is leads
+
+
+@pytest.mark.parametrize("text", ["stun.example.org:3478", "[2001:db8::1]:1"])
+def test_hostPort(text: str) -> None:
+    """
+    The text form is read and written.
+    """
+    assert str(HostPort.parse(text)) == text
