@@ -116,7 +116,7 @@ async def discoverPrefix(reactor: Any) -> Prefix | None:
 
 
 @implementer(IResolutionReceiver)
-class _Receiver:
+class _ResolutionFilter:
     """
     Wraps a resolution receiver and holds back the addresses until all are found.
     Subclasses say in C{resolutionComplete} which addresses, in what order, to hand on.
@@ -149,7 +149,7 @@ def _isFar(address: Any) -> bool:
     return leavesLink(address.host)
 
 
-class _Sorter(_Receiver):
+class _Sorter(_ResolutionFilter):
     """
     Hands on IPv4 addresses before IPv6 addresses.
     """
@@ -158,14 +158,14 @@ class _Sorter(_Receiver):
         self._tell(sorted(self._found, key=_isSix))
 
 
-class _Synthesizer(_Receiver):
+class _Synthesizer(_ResolutionFilter):
     """
     Hands on what was found.  If that is only IPv4, it hands on the IPv6 addresses by
     which a NAT64 reaches them, where there is one.
     """
 
     def __init__(self, receiver: IResolutionReceiver, reactor: Any) -> None:
-        _Receiver.__init__(self, receiver)
+        _ResolutionFilter.__init__(self, receiver)
         self._reactor = reactor
 
     def resolutionComplete(self) -> None:

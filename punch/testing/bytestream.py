@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from punch.testing.interfaces import Connection
+from punch.testing.interfaces import ConnectionEnd
 from punch.testing.segment import Segment, SegmentKind
 from punch.testing.timeline import Timer
 
@@ -33,7 +33,7 @@ class SendingHalf:
     @ivar isFinal: whether a FIN was sent.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: ConnectionEnd) -> None:
         self._connection = connection
         self._sent = 0
         self._limit = WINDOW

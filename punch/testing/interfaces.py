@@ -137,7 +137,7 @@ class Network(Protocol):
         """
 
 
-class Connection(Protocol):
+class ConnectionEnd(Protocol):
     """
     One end of a TCP connection, for the stack and the byte streams that it has.
 
@@ -193,7 +193,7 @@ class Connection(Protocol):
         """
 
 
-class Listener(Protocol):
+class ListeningEnd(Protocol):
     """
     A listening socket, for the stack that it is on.
 
@@ -226,27 +226,27 @@ class Stack(Protocol):
         Whether there is a connection on this four-tuple.
         """
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: ConnectionEnd) -> None:
         """
         A connection begins.
         """
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: ConnectionEnd) -> None:
         """
         A connection is over.
         """
 
-    def remember(self, connection: Connection) -> None:
+    def remember(self, connection: ConnectionEnd) -> None:
         """
         A connection ended well: ignore what still comes for it.
         """
 
-    def listen(self, listener: Listener) -> None:
+    def listen(self, listener: ListeningEnd) -> None:
         """
         A listener begins.
         """
 
-    def stopListening(self, listener: Listener) -> None:
+    def stopListening(self, listener: ListeningEnd) -> None:
         """
         A listener is closed.
         """

@@ -45,7 +45,7 @@ class NATSession:
         self.expiresAt = 0.0
 
 
-class PortMapping:
+class NATMapping:
     """
     One outside port that stands for one inside address and port.
 
@@ -77,8 +77,8 @@ class MappingTable:
         self._behavior = behavior
         self._seconds = seconds
         self._random = random
-        self._byKey: dict[_Key, PortMapping] = {}
-        self._byPort: dict[int, PortMapping] = {}
+        self._byKey: dict[_Key, NATMapping] = {}
+        self._byPort: dict[int, NATMapping] = {}
         first, last = behavior.ports
         self._previous = random.randint(first, last)
         self._nextForeign = self._nextForeignAfter(seconds())
@@ -91,32 +91,32 @@ class MappingTable:
 
     def outbound(
         self, internal: SocketAddress, remote: SocketAddress
-    ) -> PortMapping | None:
+    ) -> NATMapping | None:
         """
         The mapping of segments from an inside address to a remote one; L{None} if there
         is none.
         """
         return self._alive(self._byKey.get(self._key(internal, remote)))
 
-    def inbound(self, port: int) -> PortMapping | None:
+    def inbound(self, port: int) -> NATMapping | None:
         """
         The mapping of an outside port; L{None} if there is none.
         """
         return self._alive(self._byPort.get(port))
 
-    def create(self, internal: SocketAddress, remote: SocketAddress) -> PortMapping:
+    def create(self, internal: SocketAddress, remote: SocketAddress) -> NATMapping:
         """
         Make a mapping.
 
         @raise NoFreePort: there is no port for it.
         """
         key = self._key(internal, remote)
-        mapping = PortMapping(key, internal, self._allocate(internal[1]))
+        mapping = NATMapping(key, internal, self._allocate(internal[1]))
         mapping.expiresAt = self._seconds() + self._transitory
         self._byKey[key] = self._byPort[mapping.port] = mapping
         return mapping
 
-    def session(self, mapping: PortMapping, remote: SocketAddress) -> NATSession | None:
+    def session(self, mapping: NATMapping, remote: SocketAddress) -> NATSession | None:
         """
         The session of a mapping with a remote address; L{None} if there is none.
         """
@@ -126,7 +126,7 @@ class MappingTable:
             return None
         return session
 
-    def openSession(self, mapping: PortMapping, remote: SocketAddress) -> NATSession:
+    def openSession(self, mapping: NATMapping, remote: SocketAddress) -> NATSession:
         """
         Open a session.  If it came from outside, its answers go out by the mapping
         that it came in by.
@@ -138,7 +138,7 @@ class MappingTable:
             mapping.keys.add(key)
         return session
 
-    def refresh(self, mapping: PortMapping, session: NATSession) -> None:
+    def refresh(self, mapping: NATMapping, session: NATSession) -> None:
         """
         Extend the lifetime of a session and its mapping: a segment passes.
         """
@@ -146,7 +146,7 @@ class MappingTable:
         session.expiresAt = self._seconds() + lasts
         mapping.expiresAt = max(mapping.expiresAt, session.expiresAt)
 
-    def closeSession(self, mapping: PortMapping, remote: SocketAddress) -> None:
+    def closeSession(self, mapping: NATMapping, remote: SocketAddress) -> None:
         """
         Close a session that was reset.  A mapping that depends on the remote address
         is forgotten with its last session.
@@ -162,7 +162,7 @@ class MappingTable:
             mapping.keys.remove(key)
             del self._byKey[key]
 
-    def admits(self, mapping: PortMapping, remote: SocketAddress) -> bool:
+    def admits(self, mapping: NATMapping, remote: SocketAddress) -> bool:
         """
         Whether the filtering lets a SYN from this remote address in.
         """
@@ -194,7 +194,7 @@ class MappingTable:
             return (internal, remote[0])
         return (internal, remote)
 
-    def _alive(self, mapping: PortMapping | None) -> PortMapping | None:
+    def _alive(self, mapping: NATMapping | None) -> NATMapping | None:
         if mapping is not None and self._isOld(mapping.expiresAt):
             self._forget(mapping)
             return None
@@ -208,7 +208,7 @@ class MappingTable:
         transitory = self._behavior.transitory
         return self._behavior.lifetime if transitory is None else transitory
 
-    def _forget(self, mapping: PortMapping) -> None:
+    def _forget(self, mapping: NATMapping) -> None:
         for key in mapping.keys:
             del self._byKey[key]
         del self._byPort[mapping.port]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from zlib import crc32
 
-from punch.testing.interfaces import Connection, Listener, Network
+from punch.testing.interfaces import ConnectionEnd, ListeningEnd, Network
 from punch.testing.ports import WILDCARDS, PortTable
 from punch.testing.segment import Segment, SegmentKind, SocketAddress
 
@@ -29,9 +29,9 @@ class TCPStack:
         self.network = network
         self.emit = emit
         self.ports = PortTable(network.random)
-        self._connections: dict[tuple[SocketAddress, SocketAddress], Connection] = {}
+        self._connections: dict[tuple[SocketAddress, SocketAddress], ConnectionEnd] = {}
         self._finished: dict[tuple[SocketAddress, SocketAddress], int] = {}
-        self._listeners: dict[int, list[Listener]] = {}
+        self._listeners: dict[int, list[ListeningEnd]] = {}
 
     def isTaken(self, local: SocketAddress, remote: SocketAddress) -> bool:
         """
@@ -39,19 +39,19 @@ class TCPStack:
         """
         return (local, remote) in self._connections
 
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[ConnectionEnd]:
         """
         The connections that are not over.
         """
         return list(self._connections.values())
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: ConnectionEnd) -> None:
         """
         Add a connection.
         """
         self._connections[connection.addresses] = connection
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: ConnectionEnd) -> None:
         """
         Remove a connection that is over, and free its four-tuple and port.
         """
@@ -59,20 +59,20 @@ class TCPStack:
             del self._connections[connection.addresses]
         self.ports.release(connection.claim)
 
-    def remember(self, connection: Connection) -> None:
+    def remember(self, connection: ConnectionEnd) -> None:
         """
         Ignore, instead of refusing, what still comes for a connection that ended well.
         That much of TIME-WAIT is needed.
         """
         self._finished[connection.addresses] = connection.sequence
 
-    def listen(self, listener: Listener) -> None:
+    def listen(self, listener: ListeningEnd) -> None:
         """
         Add a listener.
         """
         self._listeners.setdefault(listener.claim.port, []).append(listener)
 
-    def stopListening(self, listener: Listener) -> None:
+    def stopListening(self, listener: ListeningEnd) -> None:
         """
         Remove a listener that is closed, and free its port.
         """
@@ -108,7 +108,7 @@ class TCPStack:
         self.emit(segment.refusal())
         self.network.drop(segment)
 
-    def _listener(self, segment: Segment) -> Listener | None:
+    def _listener(self, segment: Segment) -> ListeningEnd | None:
         """
         The listener for a SYN: one on its very address before one on any address.
         Among those that share address and port the hash of the four-tuple decides.

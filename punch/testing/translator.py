@@ -19,7 +19,7 @@ from random import Random
 from typing import TypeAlias
 
 from punch.testing.behavior import NATBehavior, Unsolicited
-from punch.testing.mappings import MappingTable, NATSession, NoFreePort, PortMapping
+from punch.testing.mappings import MappingTable, NATMapping, NATSession, NoFreePort
 from punch.testing.segment import Segment, SegmentKind, SocketAddress
 
 _Flow: TypeAlias = tuple[int, SocketAddress]
@@ -132,7 +132,7 @@ class Translator:
             self.mappings.closeSession(mapping, remote)
         return True
 
-    def _mapping(self, segment: Segment) -> PortMapping | None:
+    def _mapping(self, segment: Segment) -> NATMapping | None:
         mapping = self.mappings.outbound(segment.source, segment.destination)
         if mapping is None and segment.kind is SegmentKind.SYN:
             try:
@@ -154,7 +154,7 @@ class Translator:
             return session.sequence in (None, segment.sequence)
         return True
 
-    def _session(self, mapping: PortMapping, segment: Segment) -> NATSession | None:
+    def _session(self, mapping: NATMapping, segment: Segment) -> NATSession | None:
         """
         The session that a segment from outside belongs to or opens; L{None} if it is
         not let in.
