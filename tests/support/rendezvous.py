@@ -1,5 +1,5 @@
 """
-A rendezvous in memory, and clients who speak AMP to it by Twisted's own means.
+A rendezvous server in memory, and clients that speak Twisted's AMP to it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OWNER = b"an owner's secret"
 
 class Client:
     """
-    One connection to the rendezvous.
+    One client of the server, which reads and answers with Twisted's AMP.
 
     @ivar commands: what the rendezvous has sent unasked: names and arguments.
     """
@@ -60,7 +60,7 @@ class Client:
 
     def disconnect(self) -> None:
         """
-        Hang up.
+        Lose the connection.
         """
         self._isLost = True
         self.protocol.connectionLost(Failure(ConnectionDone()))
@@ -141,10 +141,17 @@ class Client:
         name = command.commandName.decode("ascii")
         return [arguments for each, arguments in self.commands if each == name]
 
+    @property
+    def leaveReasons(self) -> list[str]:
+        """
+        The reasons of the introductions that the server said were ended.
+        """
+        return [each["reason"] for each in self.received(commands.Leave)]
+
 
 class RelayClient:
     """
-    A connection on which there is no AMP.
+    A client of the relay, which sends and receives bytes and no AMP.
     """
 
     def __init__(self, factory: RendezvousFactory, peer: IAddress) -> None:
@@ -169,7 +176,7 @@ class RelayClient:
 
 class Server:
     """
-    A rendezvous with its clock.
+    A rendezvous server with its clock, and its clients.
     """
 
     def __init__(
@@ -185,7 +192,7 @@ class Server:
 
     def connect(self, host: str = "192.0.2.1") -> Client:
         """
-        A client who has said nothing yet.
+        A client that has said nothing yet.
         """
         client = Client(self.factory, IPv4Address("TCP", host, next(self._ports)))
         self._clients.append(client)
@@ -193,7 +200,7 @@ class Server:
 
     def client(self, host: str = "192.0.2.1", **values: object) -> Client:
         """
-        A client who has said hello.
+        A client that has said hello.
         """
         client = self.connect(host)
         client.hello(**values)
@@ -201,7 +208,7 @@ class Server:
 
     def listener(self, name: str, host: str = "192.0.2.1", **values: object) -> Client:
         """
-        A client who waits under a name.
+        A client that waits under a name.
         """
         client = self.client(host, **values)
         client.ask(commands.Publish, name=name, owner=OWNER)
@@ -209,7 +216,7 @@ class Server:
 
     def relayClient(self) -> RelayClient:
         """
-        A client of the relay who has not shown his ticket yet.
+        A client of the relay that has not sent its ticket yet.
         """
         return RelayClient(
             self.factory, IPv4Address("TCP", "192.0.2.1", next(self._ports))

@@ -177,8 +177,7 @@ class LifeTests(SynchronousTestCase):
         dialer = server.client()
         dialer.ask(Dial, name="name", message=b"")
         server.advance(21)
-        (left,) = dialer.received(Leave)
-        assert left["reason"] == "peer-left"
+        assert dialer.leaveReasons == ["peer-left"]
         assert not dialer.dropped
 
     def test_answersWithError(self) -> None:
@@ -310,8 +309,7 @@ class LimitTests(SynchronousTestCase):
         listener.transport.clear()
         server.advance(1)
         assert listener.dropped
-        (left,) = dialer.received(Leave)
-        assert left["reason"] == "peer-left"
+        assert dialer.leaveReasons == ["peer-left"]
 
     def test_readsLate(self) -> None:
         """
