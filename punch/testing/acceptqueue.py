@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections import deque
 
-from punch.testing.interfaces import Stack, Waker
+from punch.testing.interfaces import Waker
 from punch.testing.ports import Claim
 from punch.testing.segment import Segment
+from punch.testing.stack import TCPStack
 from punch.testing.tcb import TCB
 
 
@@ -21,7 +22,9 @@ class AcceptQueue:
     @ivar queue: established connections that the program has not accepted yet.
     """
 
-    def __init__(self, stack: Stack, claim: Claim, backlog: int, socket: Waker) -> None:
+    def __init__(
+        self, stack: TCPStack, claim: Claim, backlog: int, socket: Waker
+    ) -> None:
         self.claim = claim
         self._stack = stack
         self._backlog = backlog

@@ -55,7 +55,7 @@ class SendingHalf:
         @return: how many bytes were sent.
         """
         taken = min(len(data), self.room)
-        size = self._connection.stack.network.segmentSize
+        size = self._connection.network.segmentSize
         for start in range(0, taken, size):
             if self._stopped:
                 break
@@ -108,7 +108,7 @@ class SendingHalf:
         """
         if self._stopped or self._connection.isSuperseded(segment):
             return
-        timeline = self._connection.stack.network.timeline
+        timeline = self._connection.network.timeline
         now = timeline.clock.seconds()
         if segment.attempts == 0:
             segment.lostAt = now

@@ -1,8 +1,8 @@
 """
 What the parts of a L{MemoryNetwork<punch.testing.MemoryNetwork>} call on each other.
 
-Each module of this package needs others that need it in turn: a socket its host, a host
-its network, a network its hosts.  They all import these interfaces instead.
+Hosts, NATs, connections and sockets need the network, which is made of them.  So the
+modules below import these interfaces and not each other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.task import Clock
 
-from punch.testing.ports import Claim, PortTable
+from punch.testing.ports import Claim
 from punch.testing.segment import Segment, SocketAddress
 from punch.testing.timeline import Timeline
 
@@ -149,9 +149,9 @@ class ConnectionEnd(Protocol):
     claim: Claim
 
     @property
-    def stack(self) -> Stack:
+    def network(self) -> Network:
         """
-        The TCP of its host.
+        The network that its host is on.
         """
 
     @property
@@ -208,55 +208,6 @@ class ListeningEnd(Protocol):
         """
 
 
-class Stack(Protocol):
-    """
-    The TCP of one host, for connections, listeners and sockets.
-
-    @ivar network: the network that the host is on.
-    @ivar ports: who holds which local port.
-    @ivar emit: sends a segment off.
-    """
-
-    network: Network
-    ports: PortTable
-    emit: Callable[[Segment], None]
-
-    def isTaken(self, local: SocketAddress, remote: SocketAddress) -> bool:
-        """
-        Whether there is a connection on this four-tuple.
-        """
-
-    def add(self, connection: ConnectionEnd) -> None:
-        """
-        A connection begins.
-        """
-
-    def remove(self, connection: ConnectionEnd) -> None:
-        """
-        A connection is over.
-        """
-
-    def remember(self, connection: ConnectionEnd) -> None:
-        """
-        A connection ended well: ignore what still comes for it.
-        """
-
-    def listen(self, listener: ListeningEnd) -> None:
-        """
-        A listener begins.
-        """
-
-    def stopListening(self, listener: ListeningEnd) -> None:
-        """
-        A listener is closed.
-        """
-
-    def refuse(self, segment: Segment) -> None:
-        """
-        Answer a segment with a RST.
-        """
-
-
 class Waker(Protocol):
     """
     What a connection or listener tells of news: the socket that it belongs to.
@@ -299,59 +250,4 @@ class Socket(Waker, Protocol):
     def isWritable(self) -> bool:
         """
         Whether a write would take something, or a connect has ended.
-        """
-
-
-class Host(Protocol):
-    """
-    What a socket needs of its host.
-    """
-
-    @property
-    def stack(self) -> Stack:
-        """
-        The host's TCP.
-        """
-
-    @property
-    def network(self) -> Network:
-        """
-        The network that the host is on.
-        """
-
-    def isLocal(self, host: str) -> bool:
-        """
-        Whether an address is the host's own.
-        """
-
-    def mayBind(self, host: str) -> bool:
-        """
-        Whether a socket may have this local address.
-        """
-
-    def destination(self, host: str) -> str:
-        """
-        The address to which a connection to C{host} goes.
-        """
-
-    def sourceFor(self, destination: str) -> str | None:
-        """
-        The host's address from which it reaches another; L{None} if it cannot.
-        """
-
-    def openSocket(self, opened: Socket) -> int:
-        """
-        Register a socket.
-
-        @return: its number.
-        """
-
-    def closeSocket(self, closed: Socket) -> None:
-        """
-        Forget a socket.
-        """
-
-    def poll(self, polled: Socket) -> None:
-        """
-        Tell the readers and writers of a socket what it is ready for.
         """

@@ -19,16 +19,73 @@ from errno import (
     EPIPE,
     EWOULDBLOCK,
 )
+from typing import Protocol
 
 from twisted.internet.interfaces import IReadDescriptor, IWriteDescriptor
 
 from punch.testing.acceptqueue import AcceptQueue
-from punch.testing.interfaces import Host, SocketName
+from punch.testing.interfaces import Network, Socket, SocketName
 from punch.testing.ports import WILDCARDS, Claim, socketError
 from punch.testing.segment import SocketAddress
+from punch.testing.stack import TCPStack
 from punch.testing.tcb import TCB, TCPState
 
 _LINGER = struct.Struct("ii")
+
+
+class Host(Protocol):
+    """
+    What a socket needs of its host.
+    """
+
+    @property
+    def stack(self) -> TCPStack:
+        """
+        The host's TCP.
+        """
+
+    @property
+    def network(self) -> Network:
+        """
+        The network that the host is on.
+        """
+
+    def isLocal(self, host: str) -> bool:
+        """
+        Whether an address is the host's own.
+        """
+
+    def mayBind(self, host: str) -> bool:
+        """
+        Whether a socket may have this local address.
+        """
+
+    def destination(self, host: str) -> str:
+        """
+        The address to which a connection to C{host} goes.
+        """
+
+    def sourceFor(self, destination: str) -> str | None:
+        """
+        The host's address from which it reaches another; L{None} if it cannot.
+        """
+
+    def openSocket(self, opened: Socket) -> int:
+        """
+        Register a socket.
+
+        @return: its number.
+        """
+
+    def closeSocket(self, closed: Socket) -> None:
+        """
+        Forget a socket.
+        """
+
+    def poll(self, polled: Socket) -> None:
+        """
+        Tell the readers and writers of a socket what it is ready for.
+        """
 
 
 class MemorySocket:

@@ -15,9 +15,10 @@ from errno import ECONNREFUSED, ECONNRESET, EPIPE, ETIMEDOUT
 from typing import Protocol
 
 from punch.testing.bytestream import ReceivingHalf, SendingHalf
-from punch.testing.interfaces import Stack, Waker
+from punch.testing.interfaces import Waker
 from punch.testing.ports import Claim
 from punch.testing.segment import Segment, SegmentKind, SocketAddress
+from punch.testing.stack import TCPStack
 from punch.testing.timeline import Timer
 
 SYN_INTERVALS = (1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -89,19 +90,20 @@ class TCB:
 
     def __init__(
         self,
-        stack: Stack,
+        stack: TCPStack,
         local: SocketAddress,
         remote: SocketAddress,
         claim: Claim,
     ) -> None:
         self.stack = stack
+        self.network = stack.network
         self.addresses = (local, remote)
         self.claim = claim
         self.state = TCPState.CLOSED
         self.error = 0
         self.incoming = ReceivingHalf()
         self.outgoing = SendingHalf(self)
-        self._sequence = stack.network.initialSequence()
+        self._sequence = self.network.initialSequence()
         self._peer: int | None = None
         self._timer: Timer | None = None
 
@@ -237,7 +239,7 @@ class TCB:
             self._establish()
             self._send(SegmentKind.ACK)
         else:
-            self.stack.network.drop(segment)
+            self.network.drop(segment)
 
     def _receiveSYN(self, segment: Segment) -> None:
         """
@@ -265,7 +267,7 @@ class TCB:
         if self.state is TCPState.SYN_RECEIVED:
             self.stack.refuse(segment)
         else:
-            self.stack.network.drop(segment)
+            self.network.drop(segment)
 
     def _receiveOurs(self, segment: Segment) -> None:
         if self.state is TCPState.SYN_RECEIVED:
@@ -369,7 +371,7 @@ class TCB:
         self, delay: float, call: Callable[..., object], *args: object
     ) -> None:
         self._cancelTimer()
-        self._timer = self.stack.network.timeline.after(delay, call, *args)
+        self._timer = self.network.timeline.after(delay, call, *args)
 
     def _cancelTimer(self) -> None:
         if self._timer is not None:
