@@ -78,7 +78,7 @@ def test_pasted(space: str) -> None:
 )
 def test_malformed(text: str) -> None:
     """
-    What has not the shape of a code is no code.
+    Text of another shape is not a code.
     """
     with pytest.raises(MalformedCode):
         parseCode(text)
@@ -97,7 +97,7 @@ def test_malformed(text: str) -> None:
 )
 def test_unknownWord(text: str, hint: str) -> None:
     """
-    A word that is on no list is told, with what it may have been.
+    A word that is not on the list is named, with words that may have been meant.
     """
     with pytest.raises(UnknownWord) as caught:
         parseCode(text)
@@ -107,7 +107,7 @@ def test_unknownWord(text: str, hint: str) -> None:
 
 def test_exactFirst() -> None:
     """
-    A word that begins a longer one means itself.
+    A word that is the beginning of a longer one means itself.
     """
     ordered = sorted(WORDLIST)
     pairs = [
@@ -128,7 +128,7 @@ def test_wordsDiffer() -> None:
 
 def test_chosen() -> None:
     """
-    Chosen words are on the list, two of them, and others each time.
+    Two words from the list are chosen, others each time.
     """
     chosen = [chooseWords() for _ in range(200)]
     assert {len(words) for words in chosen} == {WORDS} == {2}
@@ -146,7 +146,7 @@ def test_secret() -> None:
 
 def test_discreet() -> None:
     """
-    The words do not slip into a log by C{repr}.
+    C{repr} does not show the words, so they do not get into a log.
     """
     assert "orbit" not in repr(ORBIT)
     assert str(ORBIT) == "7-orbit-lemon"

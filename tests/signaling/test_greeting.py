@@ -54,7 +54,7 @@ def test_wrongCode(listeners: bytes, name: str) -> None:
 
 def test_guessed() -> None:
     """
-    A dialer with other words that goes on regardless is found out.
+    A dialer with other words that goes on regardless is refused.
     """
     _, listener = pair()
     guess = PAKEExchange(Role.DIALER, "7", b"guess")
@@ -81,7 +81,7 @@ def test_secretsStayInside() -> None:
 )
 def test_rubbish(rubbish: bytes) -> None:
     """
-    What is no message of a greeting is as good as a wrong code.
+    Bytes that are not a message of a greeting count as a wrong code.
     """
     dialer, listener = pair()
     with pytest.raises(WrongCode):
@@ -93,7 +93,7 @@ def test_rubbish(rubbish: bytes) -> None:
 @pytest.mark.parametrize("rubbish", [b"", b"x" * 100])
 def test_rubbishSealed(rubbish: bytes) -> None:
     """
-    So are sealed details that don't open.
+    So do sealed details that do not open.
     """
     dialer, listener = pair()
     answer = listener.answer(dialer.message, LISTENERS)

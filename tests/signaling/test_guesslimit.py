@@ -16,7 +16,7 @@ REFILL = 5.0
 
 class _Guessing(RuleBasedStateMachine):
     """
-    Strangers and friends that come, prove themselves, fail, or take their time.
+    A guess limit, and peers that ask for answers, prove to know the secret, or do not.
     """
 
     allowed = 3
@@ -24,55 +24,55 @@ class _Guessing(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         RuleBasedStateMachine.__init__(self)
-        self.guesses = GuessLimit(self.allowed, self.refill)
+        self.limit = GuessLimit(self.allowed, self.refill)
         self.now = 1000.0
         self.outstanding = 0
-        self.spendToken = 0
+        self.spent = 0
 
     @rule(seconds=st.floats(0, 20))
     def wait(self, seconds: float) -> None:
         """
-        Time passes.
+        Let time pass.
         """
         self.now += seconds
 
     @rule()
     def come(self) -> None:
         """
-        Somebody wants an answer.
+        A peer asks for an answer.
         """
-        if self.guesses.takeToken(self.now):
+        if self.limit.takeToken(self.now):
             self.outstanding += 1
 
     @precondition(lambda self: self.outstanding)
-    @rule(returnToken=st.booleans())
-    def conclude(self, returnToken: bool) -> None:
+    @rule(isRight=st.booleans())
+    def conclude(self, isRight: bool) -> None:
         """
-        Somebody proves to know the secret, or does not.
+        A peer proves to know the secret, or does not.
         """
         self.outstanding -= 1
-        if returnToken:
-            self.guesses.returnToken()
+        if isRight:
+            self.limit.returnToken()
         else:
-            self.spendToken += 1
-            self.guesses.spendToken()
+            self.spent += 1
+            self.limit.spendToken()
 
     @invariant()
     def bounded(self) -> None:
         """
-        There are never more guesses than were allowed and have grown since.
+        There are never more guesses than were allowed and have come back since.
         """
         grown = (self.now - 1000.0) / self.refill if self.refill else 0.0
-        assert self.spendToken + self.outstanding <= self.allowed + grown + 1e-6
+        assert self.spent + self.outstanding <= self.allowed + grown + 1e-6
         assert self.outstanding <= self.allowed
 
     @invariant()
     def patient(self) -> None:
         """
-        C{exhausted} is for ever, and then only.
+        The limit is exhausted exactly if no token can ever come back.
         """
-        dead = not self.refill and self.spendToken == self.allowed
-        assert self.guesses.exhausted is dead
+        dead = not self.refill and self.spent == self.allowed
+        assert self.limit.exhausted is dead
 
 
 class _Refilled(_Guessing):
@@ -88,82 +88,82 @@ TestRefilled.settings = settings(deadline=None, max_examples=60)
 
 def test_code() -> None:
     """
-    A code: one wrong guess and it is dead.
+    After one wrong guess a code's limit is exhausted.
     """
-    guesses = GuessLimit(1)
-    assert guesses.takeToken(0.0)
-    assert not guesses.takeToken(0.0)
-    assert not guesses.exhausted
-    guesses.spendToken()
-    assert guesses.exhausted
-    assert not guesses.takeToken(1e9)
+    limit = GuessLimit(1)
+    assert limit.takeToken(0.0)
+    assert not limit.takeToken(0.0)
+    assert not limit.exhausted
+    limit.spendToken()
+    assert limit.exhausted
+    assert not limit.takeToken(1e9)
 
 
 def test_right() -> None:
     """
-    Who proves to know the secret gives the token back, again and again.
+    A peer that proves to know the secret returns its token, again and again.
     """
-    guesses = GuessLimit(1)
+    limit = GuessLimit(1)
     for _ in range(10):
-        assert guesses.takeToken(0.0)
-        guesses.returnToken()
-    assert not guesses.exhausted
+        assert limit.takeToken(0.0)
+        limit.returnToken()
+    assert not limit.exhausted
 
 
 def test_refill() -> None:
     """
-    A lost token grows again in its time, and no more than were allowed.
+    A spent token comes back in its time, but never more than were allowed.
     """
-    guesses = GuessLimit(2, REFILL)
+    limit = GuessLimit(2, REFILL)
     for _ in range(2):
-        assert guesses.takeToken(0.0)
-        guesses.spendToken()
-    assert not guesses.takeToken(4.9)
-    assert guesses.takeToken(5.1)
-    guesses.spendToken()
-    assert [guesses.takeToken(1000.0) for _ in range(3)] == [True, True, False]
+        assert limit.takeToken(0.0)
+        limit.spendToken()
+    assert not limit.takeToken(4.9)
+    assert limit.takeToken(5.1)
+    limit.spendToken()
+    assert [limit.takeToken(1000.0) for _ in range(3)] == [True, True, False]
 
 
 def test_aRightOneIsNoRefill() -> None:
     """
-    While answers are outstanding their tokens do not grow.
+    While answers are outstanding their tokens do not come back.
     """
-    guesses = GuessLimit(2, REFILL)
-    assert guesses.takeToken(0.0)
-    assert guesses.takeToken(0.0)
-    assert not guesses.takeToken(1000.0)
-    guesses.returnToken()
-    assert [guesses.takeToken(1000.0) for _ in range(2)] == [True, False]
+    limit = GuessLimit(2, REFILL)
+    assert limit.takeToken(0.0)
+    assert limit.takeToken(0.0)
+    assert not limit.takeToken(1000.0)
+    limit.returnToken()
+    assert [limit.takeToken(1000.0) for _ in range(2)] == [True, False]
 
 
 def test_nextAt() -> None:
     """
-    One can ask when to come back.
+    The limit says when the next token will be there.
     """
-    guesses = GuessLimit(1, REFILL)
-    assert guesses.nextAt(10.0) == 10.0
-    assert guesses.takeToken(10.0)
-    guesses.spendToken()
-    assert guesses.nextAt(10.0) == 15.0
-    assert guesses.nextAt(12.0) == pytest.approx(15.0)
+    limit = GuessLimit(1, REFILL)
+    assert limit.nextAt(10.0) == 10.0
+    assert limit.takeToken(10.0)
+    limit.spendToken()
+    assert limit.nextAt(10.0) == 15.0
+    assert limit.nextAt(12.0) == pytest.approx(15.0)
 
 
 def test_nextNever() -> None:
     """
-    Without refill, only a token that comes back helps.
+    Without refill there is no such time: a token must be returned.
     """
-    guesses = GuessLimit(1)
-    assert guesses.takeToken(0.0)
-    assert guesses.nextAt(0.0) is None
+    limit = GuessLimit(1)
+    assert limit.takeToken(0.0)
+    assert limit.nextAt(0.0) is None
 
 
 def test_nextOutstanding() -> None:
     """
-    Nor does refill help while every token is outstanding.
+    With refill neither, while every token is outstanding.
     """
-    guesses = GuessLimit(1, REFILL)
-    assert guesses.takeToken(0.0)
-    assert guesses.nextAt(0.0) is None
+    limit = GuessLimit(1, REFILL)
+    assert limit.takeToken(0.0)
+    assert limit.nextAt(0.0) is None
 
 
 @given(
@@ -173,19 +173,19 @@ def test_nextOutstanding() -> None:
 )
 def test_comingBack(now: float, refill: float, pauses: list[float]) -> None:
     """
-    Who comes back when it was told gets a token, or is told a later instant: nobody
-    is asked to come back now and sent away again.
+    At the time that the limit gave there is a token, or the limit gives a later time:
+    nobody who comes in time is told to come now again.
     """
-    guesses = GuessLimit(1, refill)
-    assert guesses.takeToken(now)
-    guesses.spendToken()
+    limit = GuessLimit(1, refill)
+    assert limit.takeToken(now)
+    limit.spendToken()
     later = now
     for pause in pauses:
         now += pause
-        told = guesses.nextAt(now)
+        told = limit.nextAt(now)
         assert told is not None
         later = told
-    if not guesses.takeToken(later):
-        told = guesses.nextAt(later)
+    if not limit.takeToken(later):
+        told = limit.nextAt(later)
         assert told is not None
         assert told > later

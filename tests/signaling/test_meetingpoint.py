@@ -18,11 +18,11 @@ CODE = parseCode("7-orbit-lemon")
 OURS, THEIRS = Details(b"o" * 32), Details(b"t" * 32)
 
 
-def meets(place: MeetingPoint, name: str, secret: bytes) -> bool:
+def meets(meetingPoint: MeetingPoint, name: str, secret: bytes) -> bool:
     """
-    Whether a dialer with a name and a secret gets to meet who waits at a place.
+    Whether a dialer with a name and a secret completes a greeting.
     """
-    listener, dialer = place.greeting(), DialerGreeting(name, secret)
+    listener, dialer = meetingPoint.greeting(), DialerGreeting(name, secret)
     answer = listener.answer(dialer.message, OURS)
     try:
         learned, last = dialer.answer(answer, THEIRS)
@@ -35,31 +35,31 @@ def meets(place: MeetingPoint, name: str, secret: bytes) -> bool:
 
 def test_coded() -> None:
     """
-    A code's place has its number for a name, and one guess for ever.
+    A code's meeting point has the code's number as its name, and one guess for ever.
     """
-    place = MeetingPoint.coded(CODE)
-    assert (place.name, place.isLasting) == ("7", False)
-    assert meets(place, "7", CODE.secret)
-    assert not meets(place, "7", b"orbit-lemons")
-    assert place.guessLimit.takeToken(0.0)
-    assert not place.guessLimit.takeToken(1e9)
-    place.guessLimit.spendToken()
-    assert place.guessLimit.exhausted
+    meetingPoint = MeetingPoint.coded(CODE)
+    assert (meetingPoint.name, meetingPoint.isLasting) == ("7", False)
+    assert meets(meetingPoint, "7", CODE.secret)
+    assert not meets(meetingPoint, "7", b"orbit-lemons")
+    assert meetingPoint.guessLimit.takeToken(0.0)
+    assert not meetingPoint.guessLimit.takeToken(1e9)
+    meetingPoint.guessLimit.spendToken()
+    assert meetingPoint.guessLimit.exhausted
 
 
 def test_standing() -> None:
     """
-    A standing name's place has some guesses, which come again.
+    A standing name's meeting point has some guesses, which come back.
     """
-    place = MeetingPoint.standing("office", b"strong secret")
-    assert (place.name, place.isLasting) == ("office", True)
-    assert meets(place, "office", b"strong secret")
-    taken = [place.guessLimit.takeToken(0.0) for _ in range(NAME_GUESSES + 1)]
+    meetingPoint = MeetingPoint.standing("office", b"strong secret")
+    assert (meetingPoint.name, meetingPoint.isLasting) == ("office", True)
+    assert meets(meetingPoint, "office", b"strong secret")
+    taken = [meetingPoint.guessLimit.takeToken(0.0) for _ in range(NAME_GUESSES + 1)]
     assert taken == [True] * NAME_GUESSES + [False]
     for _ in range(NAME_GUESSES):
-        place.guessLimit.spendToken()
-    assert not place.guessLimit.exhausted
-    assert place.guessLimit.takeToken(NAME_REFILL + 0.01)
+        meetingPoint.guessLimit.spendToken()
+    assert not meetingPoint.guessLimit.exhausted
+    assert meetingPoint.guessLimit.takeToken(NAME_REFILL + 0.01)
 
 
 @pytest.mark.parametrize("times", [2, 5])
@@ -67,8 +67,8 @@ def test_greetings(times: int) -> None:
     """
     Each dialer gets a greeting of its own.
     """
-    place = MeetingPoint.coded(CODE)
-    greetings = [place.greeting() for _ in range(times)]
+    meetingPoint = MeetingPoint.coded(CODE)
+    greetings = [meetingPoint.greeting() for _ in range(times)]
     assert len(set(map(id, greetings))) == times
     dialer = DialerGreeting("7", CODE.secret)
     answers = {each.answer(dialer.message, OURS)[:33] for each in greetings}
@@ -77,13 +77,13 @@ def test_greetings(times: int) -> None:
 
 def test_prepared() -> None:
     """
-    The arithmetic of a greeting is done before it is wanted, and not while it is.
+    The next greeting is computed in advance, and not when it is asked for.
     """
-    place = MeetingPoint.coded(CODE)
+    meetingPoint = MeetingPoint.coded(CODE)
     with patch("punch.signaling.meetingpoint.ListenerGreeting") as made:
-        first = place.greeting()
+        first = meetingPoint.greeting()
         assert not made.called
-    place.prepareGreeting()
+    meetingPoint.prepareGreeting()
     with patch("punch.signaling.meetingpoint.ListenerGreeting") as made:
-        assert place.greeting() is not first
+        assert meetingPoint.greeting() is not first
         assert not made.called

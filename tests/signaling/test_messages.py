@@ -29,7 +29,7 @@ def encoded(**fields: Any) -> bytes:
 @pytest.mark.parametrize("inside", ["later", "pin", "features"])
 def test_deep(inside: str, levels: int) -> None:
     """
-    JSON nested as deeply as one likes does no harm.
+    JSON nested to any depth does no harm.
     """
     nested = "[" * levels + "]" * levels
     data = f'{{"pin": "{PIN.hex()}", "{inside}": {nested}}}'.encode()
@@ -63,7 +63,7 @@ def test_unknownFields() -> None:
 
 def test_unknownFeatures() -> None:
     """
-    Features are kept as they are said, up to a bound.
+    Unknown features are kept, up to a bound.
     """
     details = Details.fromBytes(encoded(features=["a", "later"]))
     assert details.features == {"a", "later"}
@@ -73,8 +73,7 @@ def test_unknownFeatures() -> None:
 
 def test_unknownCandidates() -> None:
     """
-    Candidates of a sort that we don't know are passed over, as are those past the
-    bound.
+    Candidates of an unknown kind are ignored, as are those past the bound.
     """
     later = HOST.toText().replace("tcptype so", "tcptype quic")
     details = Details.fromBytes(encoded(candidates=[later, "rubbish", HOST.toText()]))
@@ -112,7 +111,7 @@ def test_unknownCandidates() -> None:
 )
 def test_bad(data: bytes) -> None:
     """
-    What has not the shape of details is refused.
+    Bytes that are not details are refused.
     """
     with pytest.raises(BadDetails):
         Details.fromBytes(data)
@@ -132,7 +131,7 @@ PREDICTED = Candidate(Kind.PREDICTED, tcpAddress("198.51.100.1", 5001))
 )
 def test_unknown(fields: dict[str, Any]) -> None:
     """
-    What a later version says is passed over.
+    What only a later version knows is ignored.
     """
     assert Note.fromBytes(json.dumps(fields).encode()) == Note()
 
@@ -152,7 +151,7 @@ def test_sealed() -> None:
 
 def test_forged() -> None:
     """
-    What the rendezvous makes up is no note, and does not spoil the next.
+    A note that the rendezvous forges is refused, and the next one still opens.
     """
     dialer, listener = DialerGreeting("7", b"words"), ListenerGreeting("7", b"words")
     details = Details(b"d" * 32)

@@ -96,8 +96,7 @@ def test_smallOrder(element: bytes) -> None:
 @pytest.mark.parametrize("role", Role)
 def test_reflected(role: Role) -> None:
     """
-    One's own message comes back from nobody who knows anything, whichever side it
-    says it is of.
+    Our own message, sent back to us, is refused, whichever side it claims to be of.
     """
     exchange = PAKEExchange(role, "7", b"otter")
     with pytest.raises(BadPAKEMessage):
@@ -126,7 +125,7 @@ class TestSeal:
 
     def setup_method(self) -> None:
         """
-        Exchange.
+        Exchange keys.
         """
         self.dialer, self.listener = seals()
 
@@ -140,7 +139,7 @@ class TestSeal:
 
     def test_outOfOrder(self) -> None:
         """
-        In another order they don't; the next one still does.
+        A message out of order does not open, and the next one still does.
         """
         first, second = self.dialer.seal(b"1"), self.dialer.seal(b"2")
         with pytest.raises(BrokenSeal):
@@ -158,7 +157,7 @@ class TestSeal:
 
     def test_reflected(self) -> None:
         """
-        What one has sealed does not open to oneself.
+        A side cannot open what it has sealed itself.
         """
         with pytest.raises(BrokenSeal):
             self.dialer.open(self.dialer.seal(b"mirror"))

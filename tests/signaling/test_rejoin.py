@@ -18,7 +18,7 @@ _pakes = st.binary(min_size=MESSAGE_SIZE, max_size=MESSAGE_SIZE)
 @given(_links, st.binary(), _pakes)
 def test_preface(link: bytes, secret: bytes, pake: bytes) -> None:
     """
-    The listener reads for which link it is, and the PAKE message behind that.
+    The listener reads the id of the link, and the PAKE message after it.
     """
     assert splitPreface(Rejoin(link, secret).preface + pake) == (link, pake)
 
@@ -34,7 +34,7 @@ def test_fresh(pake: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_anything(message: bytes) -> None:
     """
-    Whatever comes is read as one or the other, and nothing of it is lost.
+    Any bytes are read as one or the other, and none of them is lost.
     """
     link, pake = splitPreface(message)
     assert message.endswith(pake)

@@ -20,7 +20,7 @@ SECRET = b"a long enough secret of ours"
 @pytest.fixture
 def warnings() -> Iterator[Log]:
     """
-    What is warned of.
+    The log while a test runs.
     """
     with watching() as log:
         yield log
@@ -29,7 +29,7 @@ def warnings() -> Iterator[Log]:
 
 def written(folder: Path, content: bytes, mode: int = 0o600) -> Path:
     """
-    A file.
+    Write a secret file.
     """
     path = folder / "secret"
     path.write_bytes(content)
@@ -42,8 +42,8 @@ def written(folder: Path, content: bytes, mode: int = 0o600) -> Path:
 )
 def test_read(tmp_path: Path, warnings: Log, content: bytes) -> None:
     """
-    The secret is what is in the file, without the white space around it, and a
-    good one is nothing to talk about.
+    The secret is the file's content without the white space around it, and nothing is
+    logged of a good one.
     """
     assert readSecret(written(tmp_path, content)) == SECRET
     assert warnings.sentences == []
@@ -77,7 +77,7 @@ def test_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o606, 0o620])
 def test_readable(tmp_path: Path, warnings: Log, mode: int) -> None:
     """
-    One that others can read or change is warned of, and serves.
+    A file that others can read or change is warned of, and used.
     """
     path = written(tmp_path, SECRET, mode)
     assert readSecret(path) == SECRET
@@ -92,7 +92,7 @@ def test_readable(tmp_path: Path, warnings: Log, mode: int) -> None:
 )
 def test_short(tmp_path: Path, warnings: Log, size: int, warned: int) -> None:
     """
-    A short one is warned of too.
+    A short secret is warned of, too.
     """
     assert readSecret(written(tmp_path, b"x" * size)) == b"x" * size
     assert len([each for each in warnings.sentences if "short" in each]) == warned
