@@ -40,16 +40,12 @@ if not TYPE_CHECKING:  # A type checker has them from above.
     __getattr__, __dir__ = lazyNames(
         __name__,
         {
-            "Link": "link.transport",
-            "PunchAddress": "net.address",
-            "PunchClientEndpoint": "endpoints.endpoints",
-            "PunchError": "errors",
-            "PunchServerEndpoint": "endpoints.endpoints",
-            "Reason": "reasons",
-            "Settings": "peer.settings",
-            "dial": "api",
-            "dialName": "api",
-            "listen": "api",
-            "listenName": "api",
+            "api": "dial dialName listen listenName",
+            "endpoints": "PunchClientEndpoint PunchServerEndpoint",
+            "errors": "PunchError",
+            "link.transport": "Link",
+            "net.address": "PunchAddress",
+            "peer.settings": "Settings",
+            "reasons": "Reason",
         },
     )

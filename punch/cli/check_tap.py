@@ -32,7 +32,7 @@ from punch.cli.options import (
     stopAndExit,
 )
 from punch.cli.rlimit import LEAST_FILES, limitSearch
-from punch.errors import BadOption, Bug, Misuse, PunchError
+from punch.errors import Bug, Misuse, PunchError
 from punch.net.address import HostPort
 from punch.peer.description import rendezvousEndpoint
 from punch.signaling.secretfile import readSecret
@@ -111,7 +111,7 @@ class Options(CommandOptions):
         """
         where = self["rendezvous"] or os.environ.get("PUNCH_RENDEZVOUS")
         if not where:
-            raise UsageError("--rendezvous (or $PUNCH_RENDEZVOUS) says whom to ask")
+            raise UsageError("--rendezvous (or $PUNCH_RENDEZVOUS) says where to ask")
         self["rendezvous"] = where
         self["settings"] = peerSettings(
             port=self["port"],
@@ -124,7 +124,7 @@ class Options(CommandOptions):
         if self["longest"] is not None and not 0 < self["longest"] <= MOST_SECONDS:
             raise UsageError(f"--longest takes seconds, 1 to {MOST_SECONDS}")
         try:
-            self["whom"] = _trialPeer(self)
+            self["trial-peer"] = _trialPeer(self)
         except Misuse as mistake:
             raise UsageError(str(mistake)) from mistake
         self.logToStandardError()
@@ -141,17 +141,10 @@ def _trialPeer(options: Options) -> tuple[str, bytes] | None:
     @return: C{None} if there is to be no trial.
     @raise Misuse: the options do not fit together.
     """
-    for each in ("code", "name", "secret-file"):
-        if options[each] == "":
-            raise BadOption(f"--{each} is empty")
-    name, file = options["name"], options["secret-file"]
-    if options["code"] and name:
-        raise BadOption("--code and --name: one of them only")
-    if name and file:
-        return name, readSecret(Path(file))
-    if name or file:
-        given, needed = ("name", "secret-file") if name else ("secret-file", "name")
-        raise BadOption(f"--{given} needs --{needed}")
+    needs = {"name": "secret-file", "secret-file": "name"}
+    options.checkTogether(("code", *needs), ("code", "name"), needs)
+    if options["name"]:
+        return options["name"], readSecret(Path(options["secret-file"]))
     text = options["code"] or os.environ.get("PUNCH_CODE")
     if not text:
         return None
@@ -259,13 +252,13 @@ def makeService(options: Options) -> IService:
         rendezvous = rendezvousEndpoint(reactor, options["rendezvous"])
     except Misuse as mistake:
         exitNow(PROGRAM, str(mistake))
-    place = HostPort.parse(options["rendezvous"].partition(":")[2].replace("\\:", ":"))
+    _, _, address = options["rendezvous"].replace("\\:", ":").partition(":")
     idle = None
     if options["longest"] is not None:
         idle = partial(measureIdleTimeout, reactor, longest=options["longest"])
-    check = CheckRun(reactor, rendezvous, place, settings, idle)
+    check = CheckRun(reactor, rendezvous, HostPort.parse(address), settings, idle)
     trial = None
-    if options["whom"] is not None:
-        name, secret = options["whom"]
+    if options["trial-peer"] is not None:
+        name, secret = options["trial-peer"]
         trial = TrialDial(reactor, rendezvous, name, secret, settings)
     return CheckService(check, trial, ended)

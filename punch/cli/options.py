@@ -8,7 +8,7 @@ import atexit
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, NoReturn
 
@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IReactorCore
 from twisted.logger import LogLevel, textFileLogObserver
 from twisted.python import usage
 
+from punch.errors import BadOption
 from punch.peer.settings import BadSetting, Settings
 from punch.signaling.code import Code, parseCode
 
@@ -138,6 +139,30 @@ class CommandOptions(usage.Options):
         """
         if args:
             raise usage.UsageError(f"unexpected argument {args[0]!r}; see --help")
+
+    def checkTogether(
+        self,
+        values: Sequence[str],
+        alternatives: Sequence[str],
+        needs: Mapping[str, str],
+    ) -> None:
+        """
+        Check which options are given together.
+
+        @param values: those that may be left out, but not empty.
+        @param alternatives: those of which one may be given.
+        @param needs: for an option, another one that has to be given, too.
+        @raise BadOption: they are not.
+        """
+        for each in values:
+            if self[each] == "":
+                raise BadOption(f"--{each} is empty")
+        given = [each for each in alternatives if self[each]]
+        if len(given) > 1:
+            raise BadOption(f"--{given[0]} and --{given[1]}: one of them only")
+        for option, needed in needs.items():
+            if self[option] and not self[needed]:
+                raise BadOption(f"--{option} needs --{needed}")
 
     def logsToTerminal(self) -> bool:
         """

@@ -178,15 +178,8 @@ def _checkOptions(options: Options) -> None:
 
     @raise Misuse: a value is wrong, or two options do not fit together.
     """
-    for each in ("code", "name", "peer", "secret-file", "identity", "trust"):
-        if options[each] == "":
-            raise BadOption(f"--{each} is empty")
-    given = [each for each in ("code", "name", "peer") if options[each]]
-    if len(given) > 1:
-        raise BadOption(f"--{given[0]} and --{given[1]}: one of them only")
-    for option, needed in _NEEDS.items():
-        if options[option] and not options[needed]:
-            raise BadOption(f"--{option} needs --{needed}")
+    values = ("code", "name", "peer", "secret-file", "identity", "trust")
+    options.checkTogether(values, ("code", "name", "peer"), _NEEDS)
     options["settings"] = peerSettings(
         port=options["port"],
         interface=options["interface"],
@@ -201,7 +194,7 @@ def _checkOptions(options: Options) -> None:
     if options["show-pin"] or options["peer"]:
         _checkDirect(options)
     else:
-        _checkIntroduced(options, given)
+        _checkIntroduced(options)
 
 
 def _checkProtocol(options: Options) -> None:
@@ -269,7 +262,7 @@ def _checkTrust(options: Options) -> None:
             raise BadOption("--trust: a pin has 64 hexadecimal digits") from bad
 
 
-def _checkIntroduced(options: Options, given: list[str]) -> None:
+def _checkIntroduced(options: Options) -> None:
     """
     Check the options for a rendezvous, and read the code or the secret.
     """
@@ -280,7 +273,9 @@ def _checkIntroduced(options: Options, given: list[str]) -> None:
         raise BadOption("--rendezvous (or $PUNCH_RENDEZVOUS) says where to meet")
     if options["name"]:
         options["secret"] = readSecret(Path(options["secret-file"]))
-    code = options["code"] or (None if given else os.environ.get("PUNCH_CODE"))
+    code = options["code"]
+    if not (code or options["name"]):
+        code = os.environ.get("PUNCH_CODE")
     options["parsed-code"] = readCode(code) if code else None
 
 
@@ -366,8 +361,8 @@ def _serviceFor(
             once,
             lasting=bool(options["dial"]),
         )
-    place = MeetingPoint.standing(name, secret) if name else None
-    return ListeningService(peer, rendezvous, place, factory, once)
+    meetingPoint = MeetingPoint.standing(name, secret) if name else None
+    return ListeningService(peer, rendezvous, meetingPoint, factory, once)
 
 
 def _direct(reactor: Any, peer: Peer, options: Options) -> Callable[[], Any]:

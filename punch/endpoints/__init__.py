@@ -27,10 +27,8 @@ if not TYPE_CHECKING:  # A type checker has them from above.
     __getattr__, __dir__ = lazyNames(
         __name__,
         {
-            "BadEndpointString": "strings",
-            "PunchClientEndpoint": "endpoints",
-            "PunchServerEndpoint": "endpoints",
-            "ServiceAddress": "server",
-            "ServicePort": "server",
+            "endpoints": "PunchClientEndpoint PunchServerEndpoint",
+            "server": "ServiceAddress ServicePort",
+            "strings": "BadEndpointString",
         },
     )

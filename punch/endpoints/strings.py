@@ -74,8 +74,8 @@ def clientEndpoint(
     """
     with _asBadString():
         values = _checked(args, kwargs, _CLIENT)
-        whom = _nameAndSecret(values) or _code(values)
-        return PunchClientEndpoint(reactor, **whom, **_common(values))
+        peer = _nameAndSecret(values) or _code(values)
+        return PunchClientEndpoint(reactor, **peer, **_common(values))
 
 
 @contextmanager

@@ -15,4 +15,4 @@ if TYPE_CHECKING:
 __all__ = ["SimpleProtocol"]
 
 if not TYPE_CHECKING:  # A type checker has it from above.
-    __getattr__, __dir__ = lazyNames(__name__, {"SimpleProtocol": "simple"})
+    __getattr__, __dir__ = lazyNames(__name__, {"simple": "SimpleProtocol"})

@@ -9,14 +9,16 @@ from importlib import import_module
 
 
 def lazyNames(
-    package: str, homes: Mapping[str, str]
+    package: str, modules: Mapping[str, str]
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """
     Make the C{__getattr__} and the C{__dir__} of a package.
 
     @param package: its full name.
-    @param homes: for each public name, the module below the package that has it.
+    @param modules: for each module below the package, the public names that it has,
+        with spaces between.
     """
+    homes = {name: each for each, names in modules.items() for name in names.split()}
 
     def getLazily(name: str) -> object:
         home = homes.get(name)
