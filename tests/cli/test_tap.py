@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from punch.cli.tap import Options
 from tests.support.processes import (
     FEW_FILES,
     PATIENCE,
@@ -39,12 +40,8 @@ def boundSocket(port: int) -> Iterator[socket.socket]:
         yield made
 
 
-MISTAKES = {
+OPTION_MISTAKES = {
     "nothing to do": ([], "--rendezvous"),
-    "no endpoint": (["--rendezvous", "nonsense"], "not an endpoint"),
-    "another kind": (["--rendezvous", "udp:localhost:1"], "not an endpoint"),
-    "refused": (["--rendezvous", "tcp:localhost:1"], "refuses connections"),
-    "not found": (["--rendezvous", "tcp:nobody.invalid:1"], "name is not known"),
     "malformed code": (["--rendezvous", "tcp:h:1", "--code", "7"], "not a code"),
     "unknown word": (["--rendezvous", "tcp:h:1", "--code", "7-zoo-zoz"], "in no code"),
     "plaintext alone": (["--rendezvous", "tcp:h:1", "--plaintext"], "needs --peer"),
@@ -64,7 +61,6 @@ MISTAKES = {
         ["--peer", "h:1", "--port", "2", "--identity", "i", "--trust", "xyz"],
         "64 hexadecimal digits",
     ),
-    "no such option": (["--nonsense"], "--nonsense"),
     "no such protocol": (["--rendezvous", "tcp:h:1", "--protocol", "x"], "hello"),
     "no number": (["--rendezvous", "tcp:h:1", "--port", "x"], "takes a number"),
     "no sockets": (["--rendezvous", "tcp:h:1", "--search", "-1"], "--search"),
@@ -72,9 +68,43 @@ MISTAKES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("options", "text"), OPTION_MISTAKES.values(), ids=OPTION_MISTAKES
+)
+def test_optionMistake(
+    options: list[str],
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """
+    Each mistake in the options gets one line that says what to do, and a status other
+    than 0.
+    """
+    monkeypatch.chdir(tmp_path)
+    for name in ("PUNCH_RENDEZVOUS", "PUNCH_CODE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SystemExit) as ended:
+        Options().parseOptions(options)
+    assert ended.value.code not in (0, None)
+    error = capsys.readouterr().err
+    assert text in error
+    assert len(error.splitlines()) == 1
+
+
+MISTAKES = {
+    "no endpoint": (["--rendezvous", "nonsense"], "not an endpoint"),
+    "another kind": (["--rendezvous", "udp:localhost:1"], "not an endpoint"),
+    "refused": (["--rendezvous", "tcp:localhost:1"], "refuses connections"),
+    "not found": (["--rendezvous", "tcp:nobody.invalid:1"], "name is not known"),
+    "no such option": (["--nonsense"], "--nonsense"),
+}
+
+
 def test_mistakes(start: Start) -> None:
     """
-    Each mistake gets one line that says what to do, and a status other than 0.
+    So does each that is found later, and in a real process.
     """
     running = {name: start("punch", *args) for name, (args, _) in MISTAKES.items()}
     for name, program in running.items():
