@@ -299,7 +299,7 @@ class VerifyTests(PunchTestCase):
                 verify(security, connection, role, lambda pin=pin: succeed(pin))  # type: ignore[misc]
             )
             for security, connection, role, pin in zip(
-                self.pair.securities,
+                self.pair.authenticators,
                 self.connections,
                 (Role.DIALER, Role.LISTENER),
                 pins,

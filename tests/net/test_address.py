@@ -129,7 +129,7 @@ def test_ipOfZoned() -> None:
         ("fe80::1", False),
     ],
 )
-def test_isOutward(address: str, leads: bool) -> None:
+def test_leavesLink(address: str, leads: bool) -> None:
     """
     Loopback and link-local addresses lead nowhere.
     """

@@ -109,12 +109,12 @@ class ConnectionTests(PunchTestCase):
         """
         self.here.transport.write(b"early ")
         self.pair.run()
-        taker = self.taken(self.there, Recorder())
+        receiver = self.taken(self.there, Recorder())
         self.pair.run()
-        assert taker.received == b"early "
+        assert receiver.received == b"early "
         self.here.transport.write(b"late")
         self.pair.run()
-        assert taker.received == b"early late"
+        assert receiver.received == b"early late"
 
     def test_heldBounded(self) -> None:
         """
@@ -131,22 +131,22 @@ class ConnectionTests(PunchTestCase):
         self.there.dataReceived(b"one ")
         self.there.dataReceived(b"two ")
         self.here.transport.write(b"three")
-        taker = self.taken(self.there, Recorder())
+        receiver = self.taken(self.there, Recorder())
         self.pair.run()
-        assert taker.received == b"one two three"
+        assert receiver.received == b"one two three"
 
-    def test_takenPaused(self) -> None:
+    def test_handedOverPaused(self) -> None:
         """
         Who pauses when it takes the connection gets nothing until it resumes.
         """
         self.here.transport.write(b"later")
         self.pair.run()
-        taker = self.taken(self.there, _Pauser())
+        receiver = self.taken(self.there, _Pauser())
         self.pair.run()
-        assert taker.received == b""
-        taker.transport.resumeProducing()
+        assert receiver.received == b""
+        receiver.transport.resumeProducing()
         self.pair.run()
-        assert taker.received == b"later"
+        assert receiver.received == b"later"
 
     def test_write(self) -> None:
         """
@@ -162,17 +162,17 @@ class ConnectionTests(PunchTestCase):
         """
         The taker hears of the end, and so does who asked.
         """
-        taker = self.taken(self.there, Recorder())
+        receiver = self.taken(self.there, Recorder())
         self.waiting(self.there.whenLost)
         self.taken(self.here, Recorder()).transport.loseConnection()
         self.pair.run()
-        assert taker.reason is not None
-        taker.reason.trap(ConnectionDone)
+        assert receiver.reason is not None
+        receiver.reason.trap(ConnectionDone)
         self.successResultOf(self.there.whenLost)
         self.successResultOf(self.here.whenLost)
         assert self.pair.network.openSockets() == []
 
-    def test_takenTooLate(self) -> None:
+    def test_handedOverTooLate(self) -> None:
         """
         Who takes a connection that has ended hears what had arrived, and its end.
         """
@@ -180,21 +180,21 @@ class ConnectionTests(PunchTestCase):
         self.there.abort()
         self.pair.run()
         self.successResultOf(self.there.whenLost)
-        taker = self.taken(self.there, Recorder())
-        assert taker.received == b"last words"
-        assert not taker.isOpen
+        receiver = self.taken(self.there, Recorder())
+        assert receiver.received == b"last words"
+        assert not receiver.isOpen
 
     def test_abort(self) -> None:
         """
         What nobody takes is told nothing.
         """
-        taker = self.taken(self.there, Recorder())
+        receiver = self.taken(self.there, Recorder())
         self.here.transport.write(b"secret")
         self.here.abort()
         self.pair.run()
-        assert taker.received == b""
-        assert taker.reason is not None
-        taker.reason.trap(ConnectionLost)
+        assert receiver.received == b""
+        assert receiver.reason is not None
+        receiver.reason.trap(ConnectionLost)
 
     def test_halfClosed(self) -> None:
         """
@@ -213,18 +213,18 @@ class ConnectionTests(PunchTestCase):
         self.pair.run()
         assert not one.isOpen or one.ended == ["write", "read"]
 
-    def test_otherTakersHaveNoHalves(self) -> None:
+    def test_noHalfCloseForOtherProtocols(self) -> None:
         """
         For others the end of one direction is the end.
         """
-        taker = self.taken(self.there, Recorder())
+        receiver = self.taken(self.there, Recorder())
         half: Any = self.here.transport
         half.loseWriteConnection()
         self.pair.run()
-        assert not taker.isOpen
+        assert not receiver.isOpen
 
 
-def test_ownReason() -> None:
+def test_copyReason() -> None:
     """
     Why a connection was lost is its own to raise: Twisted has one failure for all.
     """
@@ -232,11 +232,11 @@ def test_ownReason() -> None:
     kept = []
     for _ in range(2):
         connection, _ = connectionWith(OURS, Origin.ACCEPTED)
-        taker = Recorder()
-        connection.handOver(taker)
+        receiver = Recorder()
+        connection.handOver(receiver)
         connection.connectionLost(shared)
-        assert taker.reason is not None
-        kept.append(taker.reason.value)
+        assert receiver.reason is not None
+        kept.append(receiver.reason.value)
     assert all(isinstance(each, ConnectionLost) for each in kept)
     assert len({id(each) for each in (*kept, shared.value)}) == 3
 

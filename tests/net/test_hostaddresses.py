@@ -48,7 +48,7 @@ def test_bothFamilies(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(hostAddresses()) == ["127.0.0.1", "::1", "fe80::1", "192.0.2.1"]
 
 
-def test_retired(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_unusable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """
     What is offered last is what no connection comes from: an address of a day that is
     over, or one that may be somebody else's.

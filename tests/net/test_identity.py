@@ -160,7 +160,7 @@ class TestFile:
 
     def test_folder(self, tmp_path: Path) -> None:
         """
-        So is one that cannot be read.
+        A file that cannot be read is a bad identity.
         """
         with pytest.raises(BadIdentity, match="directory"):
             loadOrMakeIdentity(tmp_path)

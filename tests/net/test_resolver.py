@@ -151,7 +151,7 @@ class ResolveTests(PunchTestCase):
 
     def test_useless(self) -> None:
         """
-        What can't be dialed is passed over: zones, and no port.
+        Addresses that cannot be dialed are passed over: with a zone, or without a port.
         """
         good = IPv4Address("TCP", "192.0.2.9", 1)
         zoned = IPv6Address("TCP", "fe80::1%eth0", 1)
@@ -160,7 +160,7 @@ class ResolveTests(PunchTestCase):
 
     def test_cancelled(self) -> None:
         """
-        To cancel is to wait no longer; what is found then is nobody's.
+        Cancelling ends the wait; what is found after that is ignored.
         """
         resolver = _Resolver(IPv4Address("TCP", "192.0.2.9", 1))
         resolver.atOnce = False
@@ -173,9 +173,9 @@ class ResolveTests(PunchTestCase):
 
 
 @implementer(IHostnameResolver)
-class _Mute:
+class _SilentResolver:
     """
-    Never answers.
+    A resolver that never answers.
     """
 
     def resolveHostName(
@@ -187,7 +187,7 @@ class _Mute:
         return IHostResolution(self, None)
 
 
-class PrefixBetweenTests(PunchTestCase):
+class PrefixTowardsTests(PunchTestCase):
     """
     Tests for L{prefixTowards}.
     """
@@ -211,7 +211,7 @@ class PrefixBetweenTests(PunchTestCase):
 
     def test_none(self) -> None:
         """
-        Who is seen by the family over which he came is behind no NAT64.
+        If both addresses are of one family there is no NAT64.
         """
         for rendezvous, observed in [
             ("192.0.2.1", "198.51.100.1"),
@@ -250,7 +250,7 @@ class PrefixBetweenTests(PunchTestCase):
         """
         A resolver that does not answer is not waited for, beyond a second.
         """
-        self.host.installNameResolver(_Mute())
+        self.host.installNameResolver(_SilentResolver())
         found = self.found("2001:db8:64::1", "198.51.100.1")
         self.waiting(found)
         self.network.run(DISCOVERY_TIMEOUT)

@@ -89,7 +89,7 @@ class HandshakeTests(PunchTestCase):
         shaken = [
             security.handshake(connection, role)
             for security, connection, role in zip(
-                self.pair.securities,
+                self.pair.authenticators,
                 connections,
                 (Role.DIALER, Role.LISTENER),
                 strict=True,
@@ -102,7 +102,7 @@ class HandshakeTests(PunchTestCase):
         """
         Begin a handshake that has to fail.
         """
-        security = self.pair.securities[role is Role.LISTENER]
+        security = self.pair.authenticators[role is Role.LISTENER]
         return security.handshake(connection, role)
 
     def assertGone(self) -> None:
@@ -157,12 +157,12 @@ class HandshakeTests(PunchTestCase):
         dialer, listener = self.handshakes()
         dialer.transport.write(b"early ")
         self.pair.run()
-        taker = Recorder()
-        listener.handOver(taker)
+        protocol = Recorder()
+        listener.handOver(protocol)
         self.pair.run()
         dialer.transport.write(b"late")
         self.pair.run()
-        assert taker.received == b"early late"
+        assert protocol.received == b"early late"
 
     def test_inOnePiece(self) -> None:
         """
@@ -195,41 +195,41 @@ class HandshakeTests(PunchTestCase):
         assert recorder.received == bytes(400_000)
         assert recorder.chunks == 2
 
-    def test_goodbye(self) -> None:
+    def test_closeNotify(self) -> None:
         """
         An end that the other side has said is a clean one.
         """
         dialer, listener = self.handshakes()
-        takers = [Recorder(), Recorder()]
-        dialer.handOver(takers[0])
-        listener.handOver(takers[1])
-        takers[0].transport.loseConnection()
+        protocols = [Recorder(), Recorder()]
+        dialer.handOver(protocols[0])
+        listener.handOver(protocols[1])
+        protocols[0].transport.loseConnection()
         self.pair.run()
-        for each in takers:
+        for each in protocols:
             assert each.reason is not None
             each.reason.trap(ConnectionDone)
         self.assertGone()
 
-    def test_goodbyeToProducer(self) -> None:
+    def test_closeNotifyToProducer(self) -> None:
         """
         Also to who has more to say than passes, and would never end.
         """
         for isTruncated in (False, True):
             self.setUp()
             dialer, listener = self.handshakes()
-            takers = [Recorder(), Recorder()]
-            dialer.handOver(takers[0])
-            listener.handOver(takers[1])
-            pusher = Pusher(self.pair.network.clock, takers[0].transport)
+            protocols = [Recorder(), Recorder()]
+            dialer.handOver(protocols[0])
+            listener.handOver(protocols[1])
+            pusher = Pusher(self.pair.network.clock, protocols[0].transport)
             self.pair.run(0.01)
             assert pusher.isPaused
             if isTruncated:
                 self.listeners.transport.loseWriteConnection()
             else:
-                takers[1].transport.loseConnection()
+                protocols[1].transport.loseConnection()
             self.pair.run()
-            assert takers[0].reason is not None
-            isClean = takers[0].reason.check(ConnectionDone) is not None
+            assert protocols[0].reason is not None
+            isClean = protocols[0].reason.check(ConnectionDone) is not None
             assert isClean is not isTruncated
             self.assertGone()
 
@@ -238,25 +238,25 @@ class HandshakeTests(PunchTestCase):
         The end of TCP alone is none: anybody between us could have made it.
         """
         dialer, listener = self.handshakes()
-        taker = Recorder()
-        listener.handOver(taker)
+        protocol = Recorder()
+        listener.handOver(protocol)
         self.dialers.transport.loseConnection()
         self.pair.run()
         assert dialer
-        assert taker.reason is not None
-        assert not taker.reason.check(ConnectionDone)
+        assert protocol.reason is not None
+        assert not protocol.reason.check(ConnectionDone)
 
     def test_aborted(self) -> None:
         """
         Nor is an abort.
         """
         dialer, listener = self.handshakes()
-        taker = Recorder()
-        listener.handOver(taker)
+        protocol = Recorder()
+        listener.handOver(protocol)
         dialer.abort()
         self.pair.run()
-        assert taker.reason is not None
-        assert not taker.reason.check(ConnectionDone)
+        assert protocol.reason is not None
+        assert not protocol.reason.check(ConnectionDone)
         self.assertGone()
 
     def test_silence(self) -> None:
@@ -363,11 +363,11 @@ class MeetTests(PunchTestCase):
         """
         self.pair = Pair()
         self.dialers, self.listeners = self.pair.connections()
-        shaken = self.pair.securities[1].handshake(self.listeners, Role.LISTENER)
+        shaken = self.pair.authenticators[1].handshake(self.listeners, Role.LISTENER)
         shaken.addErrback(lambda _: None)
         self.pin: Deferred[bytes] = Deferred()
         self.meeting = Deferred.fromCoroutine(
-            self.pair.securities[0].authenticate(
+            self.pair.authenticators[0].authenticate(
                 self.dialers, Role.DIALER, lambda: self.pin
             )
         )
@@ -431,7 +431,7 @@ class MeetTests(PunchTestCase):
 
 
 @pytest.mark.parametrize("role", Role)
-def test_ourselves(role: Role) -> None:
+def test_sameIdentity(role: Role) -> None:
     """
     Whoever connects to itself meets its own pin, which is not the one it means.
     """
@@ -439,7 +439,9 @@ def test_ourselves(role: Role) -> None:
     connections = pair.connections()
     meetings = [
         Deferred.fromCoroutine(
-            pair.securities[0].authenticate(each, as_, lambda: succeed(LISTENER_ID.pin))
+            pair.authenticators[0].authenticate(
+                each, as_, lambda: succeed(LISTENER_ID.pin)
+            )
         )
         for each, as_ in zip(connections, (role, role.other), strict=True)
     ]

@@ -211,7 +211,7 @@ class Pair:
         self.ports = tuple(
             SharedPort(each, self.accepted.append, probe=noProbe) for each in self.hosts
         )
-        self.securities = (
+        self.authenticators = (
             PeerAuthenticator(self.network.clock, DIALER_ID),
             PeerAuthenticator(self.network.clock, LISTENER_ID),
         )
@@ -272,7 +272,7 @@ class Pair:
                 [
                     security.handshake(connection, role)
                     for security, connection, role in zip(
-                        self.securities, made, Role, strict=True
+                        self.authenticators, made, Role, strict=True
                     )
                 ],
                 consumeErrors=True,
@@ -295,8 +295,8 @@ class Pair:
         """
         dialers, listeners = self.connections()
         shaken = (
-            self.securities[0].handshake(dialers, Role.DIALER),
-            self.securities[1].handshake(listeners, Role.LISTENER),
+            self.authenticators[0].handshake(dialers, Role.DIALER),
+            self.authenticators[1].handshake(listeners, Role.LISTENER),
         )
         return self.spin(shaken[0]), self.spin(shaken[1])
 

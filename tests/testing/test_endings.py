@@ -1,5 +1,5 @@
 """
-How connections end, well or not.
+Tests for how connections on a network in memory end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.support.programs import Conversation, HalfCloser, Recorder, loggedErr
 
 class EndTests(SynchronousTestCase):
     """
-    How connections end.
+    Connections that end because of what the programs do.
     """
 
     def assertEnded(self, protocol: Recorder, kind: type[Exception]) -> None:
@@ -47,7 +47,7 @@ class EndTests(SynchronousTestCase):
 
     def test_bothClosed(self) -> None:
         """
-        Or both.
+        A connection that both ends close at once ends well at both.
         """
         talk = Conversation()
         talk.client.transport.loseConnection()
@@ -59,7 +59,7 @@ class EndTests(SynchronousTestCase):
 
     def test_closedUnread(self) -> None:
         """
-        Who closes with bytes unread resets the connection, as Linux does.
+        To close with bytes unread resets the connection, as on Linux.
         """
         talk = Conversation(kind=HalfCloser)
         transport: Any = talk.client.transport
@@ -91,7 +91,7 @@ class EndTests(SynchronousTestCase):
 
     def test_aborted(self) -> None:
         """
-        An abort is heard as a lost connection.
+        An abort is a lost connection at the other end, and drops what was written.
         """
         talk = Conversation()
         talk.client.transport.write(b"dropped")
@@ -104,7 +104,7 @@ class EndTests(SynchronousTestCase):
 
     def test_halfClosed(self) -> None:
         """
-        One direction ends, the other goes on, to protocols that care.
+        One direction ends and the other goes on, for half-closeable protocols.
         """
         talk = Conversation(kind=HalfCloser)
         client, server = talk.client, talk.server
@@ -126,9 +126,9 @@ class EndTests(SynchronousTestCase):
         talk.network.run(1)
         self.assertNothingLeft(talk)
 
-    def test_halfClosedToWhoDoesNotCare(self) -> None:
+    def test_halfCloseOfOtherProtocols(self) -> None:
         """
-        To others the end of one direction is the end.
+        For other protocols the end of one direction ends the connection.
         """
         talk = Conversation()
         tcp(talk.client).loseWriteConnection()
@@ -164,12 +164,12 @@ class EndTests(SynchronousTestCase):
 
 class CutTests(SynchronousTestCase):
     """
-    A host whose plug is pulled.
+    A host whose wire is cut.
     """
 
     def setUp(self) -> None:
         """
-        Connect, and cut.
+        Connect, and cut the client's wire.
         """
         self.talk = Conversation()
         self.network = self.talk.network
@@ -177,7 +177,7 @@ class CutTests(SynchronousTestCase):
 
     def test_silent(self) -> None:
         """
-        Nobody hears anything, for hours, if nobody writes.
+        Without a write neither end notices for hours.
         """
         self.network.run(10_000)
         assert self.talk.client.isOpen
@@ -185,8 +185,8 @@ class CutTests(SynchronousTestCase):
 
     def test_mended(self) -> None:
         """
-        What was written meanwhile comes when the plug is back, at the latest in
-        the time for which it was out.
+        What was written meanwhile arrives after the wire is mended, within as many
+        seconds as it was cut.
         """
         self.talk.client.transport.write(b"one")
         self.talk.server.transport.write(b"two")
@@ -199,7 +199,7 @@ class CutTests(SynchronousTestCase):
 
     def test_underway(self) -> None:
         """
-        What is under way when the plug is pulled is lost as well, and sent again.
+        What is on its way when the wire is cut is lost too, and sent again.
         """
         self.talk.hosts[0].mend()
         self.talk.client.transport.write(b"out")
@@ -215,7 +215,7 @@ class CutTests(SynchronousTestCase):
 
     def test_givenUp(self) -> None:
         """
-        Who writes hears after about a quarter of an hour that it was in vain.
+        A write fails after about a quarter of an hour.
         """
         self.talk.client.transport.write(b"hello?")
         self.network.run(600)
@@ -227,7 +227,7 @@ class CutTests(SynchronousTestCase):
 
     def test_aborted(self) -> None:
         """
-        An abort frees everything on its side at once.
+        An abort frees everything on its own side at once.
         """
         self.talk.client.transport.write(b"hello?")
         self.network.run(1)
@@ -242,8 +242,8 @@ class CutTests(SynchronousTestCase):
 
     def test_closed(self) -> None:
         """
-        A socket closed over a dead link is the program's no more, and forgotten in
-        a minute.
+        A socket that is closed over a cut wire is no longer the program's, and its
+        connection is forgotten within a minute.
         """
         self.talk.client.transport.write(b"hello?")
         self.talk.client.transport.loseConnection()

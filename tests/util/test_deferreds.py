@@ -10,94 +10,93 @@ from punch.util.deferreds import SharedResult, gatherAll, shield
 from tests.support.doubles import PunchTestCase
 
 
-class ArrivalTests(PunchTestCase):
+class SharedResultTests(PunchTestCase):
     """
-    A value that arrives once.
+    Tests for L{SharedResult}.
     """
 
     def setUp(self) -> None:
         """
-        Nothing is here yet.
+        Make one that is not settled.
         """
-        self.arrival: SharedResult[int] = SharedResult()
+        self.shared: SharedResult[int] = SharedResult()
 
     def test_before(self) -> None:
         """
-        Those who wait get the value when it is there.
+        Those who wait get the value when it is settled.
         """
-        waiting = [self.arrival.wait() for _ in range(3)]
+        waiting = [self.shared.wait() for _ in range(3)]
         for each in waiting:
             self.waiting(each)
-        assert not self.arrival.settled
-        self.arrival.succeed(7)
-        assert self.arrival.settled
+        assert not self.shared.settled
+        self.shared.succeed(7)
+        assert self.shared.settled
         assert [self.successResultOf(each) for each in waiting] == [7, 7, 7]
 
     def test_after(self) -> None:
         """
         Those who come later get it at once.
         """
-        self.arrival.succeed(7)
-        assert self.successResultOf(self.arrival.wait()) == 7
-        assert self.successResultOf(self.arrival.wait()) == 7
+        self.shared.succeed(7)
+        assert self.successResultOf(self.shared.wait()) == 7
+        assert self.successResultOf(self.shared.wait()) == 7
 
     def test_failed(self) -> None:
         """
-        If it won't come, all hear why.
+        Those who wait, before and after, get the failure.
         """
-        before = self.arrival.wait()
-        self.arrival.fail(ValueError("never"))
+        before = self.shared.wait()
+        self.shared.fail(ValueError("never"))
         self.failed(before, ValueError)
-        self.failed(self.arrival.wait(), ValueError)
+        self.failed(self.shared.wait(), ValueError)
 
     def test_failedUnheard(self) -> None:
         """
-        If nobody waits, nobody has to hear of it.
+        A failure that nobody waits for is not logged.
         """
-        self.arrival.fail(ValueError("never"))
-        del self.arrival
+        self.shared.fail(ValueError("never"))
+        del self.shared
         assert not self.logged()
 
     def test_cancelled(self) -> None:
         """
-        To cancel ends one wait and no other.
+        Cancelling ends one wait and no other.
         """
-        one, other = self.arrival.wait(), self.arrival.wait()
+        one, other = self.shared.wait(), self.shared.wait()
         one.cancel()
         self.failed(one, CancelledError)
         self.waiting(other)
-        self.arrival.succeed(7)
+        self.shared.succeed(7)
         assert self.successResultOf(other) == 7
 
     def test_cancelledMeanwhile(self) -> None:
         """
-        Whoever gets the value first may cancel the others' waits, as the winner of
-        a race does.
+        A callback may cancel another wait.
         """
-        one, other = self.arrival.wait(), self.arrival.wait()
+        one, other = self.shared.wait(), self.shared.wait()
         one.addCallback(lambda _: other.cancel())
-        self.arrival.succeed(7)
+        self.shared.succeed(7)
         self.successResultOf(one)
         self.failed(other, CancelledError)
 
     def test_anotherMeanwhile(self) -> None:
         """
-        Whoever gets it may ask for it again.
+        A callback may wait again.
         """
         again: list[int] = []
-        first = self.arrival.wait()
-        first.addCallback(lambda _: self.arrival.wait().addCallback(again.append))
-        self.arrival.succeed(7)
+        first = self.shared.wait()
+        first.addCallback(lambda _: self.shared.wait().addCallback(again.append))
+        self.shared.succeed(7)
         self.successResultOf(first)
         assert again == [7]
 
     def test_chained(self) -> None:
         """
-        What one makes of the value does not reach the others.
+        What one waiter's callbacks return does not reach the other waiters.
         """
-        one, other = self.arrival.wait(), self.arrival.wait()
+        one, other = self.shared.wait(), self.shared.wait()
         one.addCallback(lambda value: value + 1)
-        self.arrival.succeed(7)
+        self.shared.succeed(7)
         assert self.successResultOf(one) == 8
         assert self.successResultOf(other) == 7
 
@@ -151,32 +150,32 @@ class ShieldTests(PunchTestCase):
         assert not self.logged()
 
 
-def test_together() -> None:
+def test_gatherAll() -> None:
     """
     What all come to; or the first failure as it is, and the others go unheard.
     """
     first: Deferred[int] = Deferred()
     second: Deferred[int] = Deferred()
-    came: list[object] = []
-    gatherAll([first, second]).addCallback(came.append)
+    results: list[object] = []
+    gatherAll([first, second]).addCallback(results.append)
     second.callback(2)
     first.callback(1)
-    assert came == [[1, 2]]
+    assert results == [[1, 2]]
     third: Deferred[int] = Deferred()
     both = gatherAll([third, fail(ValueError("x"))])
-    both.addErrback(lambda why: came.append(why.type))
-    assert came[1:] == [ValueError]
+    both.addErrback(lambda why: results.append(why.type))
+    assert results[1:] == [ValueError]
     third.errback(KeyError())
 
 
-def test_togetherCancelled() -> None:
+def test_gatherAllCancelled() -> None:
     """
     To cancel cancels all of them.
     """
     waits: list[Deferred[int]] = [Deferred(), Deferred()]
-    came: list[object] = []
+    results: list[object] = []
     both = gatherAll(waits)
-    both.addErrback(lambda why: came.append(why.type))
+    both.addErrback(lambda why: results.append(why.type))
     both.cancel()
-    assert came == [CancelledError]
+    assert results == [CancelledError]
     assert all(each.called for each in waits)

@@ -1,7 +1,5 @@
 """
 Tests for L{punch.util.timers}.
-
-Tests for L{punch.util.timers}.
 """
 
 from __future__ import annotations
@@ -13,39 +11,39 @@ from twisted.internet.task import Clock
 from punch.util.timers import InterruptibleSleep, RestartableTimer
 
 
-def made() -> tuple[Clock, RestartableTimer, list[str]]:
+def makeTimer() -> tuple[Clock, RestartableTimer, list[str]]:
     """
-    An alarm, and a list of what it has called.
+    A clock, a timer on it, and a list for what the timer calls.
     """
     clock = Clock()
     return clock, RestartableTimer(clock), []
 
 
-def test_goesOff() -> None:
+def test_calls() -> None:
     """
-    It goes off when it is due, once.
+    A timer calls once, when it is due.
     """
-    clock, alarm, called = made()
-    assert not alarm.isSet
-    alarm.set(2, lambda: called.append("one"))
-    assert alarm.isSet
+    clock, timer, called = makeTimer()
+    assert not timer.isSet
+    timer.set(2, lambda: called.append("one"))
+    assert timer.isSet
     clock.advance(1.9)
     assert called == []
     clock.advance(0.1)
     assert called == ["one"]
-    assert not alarm.isSet
+    assert not timer.isSet
     clock.advance(10)
     assert called == ["one"]
 
 
-def test_putOff() -> None:
+def test_setAgain() -> None:
     """
-    What it is set to instead is called instead.
+    A timer that is set again forgets what it was set to before.
     """
-    clock, alarm, called = made()
-    alarm.set(2, lambda: called.append("one"))
+    clock, timer, called = makeTimer()
+    timer.set(2, lambda: called.append("one"))
     clock.advance(1)
-    alarm.set(2, lambda: called.append("two"))
+    timer.set(2, lambda: called.append("two"))
     clock.advance(1)
     assert called == []
     clock.advance(1)
@@ -54,14 +52,14 @@ def test_putOff() -> None:
 
 def test_cleared() -> None:
     """
-    One that is cleared calls nothing, and leaves nothing; it can be cleared twice,
-    and before it was ever set.
+    A timer that is cleared calls nothing and leaves no delayed call.  It can be cleared
+    twice, and before it was ever set.
     """
-    clock, alarm, called = made()
-    alarm.clear()
-    alarm.set(2, lambda: called.append("one"))
-    alarm.clear()
-    alarm.clear()
+    clock, timer, called = makeTimer()
+    timer.clear()
+    timer.set(2, lambda: called.append("one"))
+    timer.clear()
+    timer.clear()
     assert clock.getDelayedCalls() == []
     clock.advance(10)
     assert called == []
@@ -69,18 +67,18 @@ def test_cleared() -> None:
 
 def test_fromWithin() -> None:
     """
-    What it calls can set it again, and clear it.
+    What a timer calls can set the timer again, and clear it.
     """
-    clock, alarm, called = made()
+    clock, timer, called = makeTimer()
 
     def again() -> None:
         called.append("again")
-        assert not alarm.isSet
-        alarm.clear()
+        assert not timer.isSet
+        timer.clear()
         if len(called) < 3:
-            alarm.set(1, again)
+            timer.set(1, again)
 
-    alarm.set(1, again)
+    timer.set(1, again)
     clock.pump([1, 1, 1, 1])
     assert len(called) == 3
     assert clock.getDelayedCalls() == []
@@ -89,57 +87,58 @@ def test_fromWithin() -> None:
 @pytest.fixture
 def clock() -> Clock:
     """
-    The time.
+    A clock for the sleeps.
     """
     return Clock()
 
 
-def asleep(nap: InterruptibleSleep, seconds: float) -> list[str]:
+def asleep(sleeper: InterruptibleSleep, seconds: float) -> list[str]:
     """
-    Sleep.
+    Start to sleep.
 
-    @return: how it ended, when it has.
+    @return: a list that gets an entry when the sleep has ended.
     """
     ended: list[str] = []
-    sleeping = Deferred.fromCoroutine(nap.sleep(seconds))
+    sleeping = Deferred.fromCoroutine(sleeper.sleep(seconds))
     sleeping.addCallback(lambda _: ended.append("awake"))
     return ended
 
 
 def test_sleeps(clock: Clock) -> None:
     """
-    A nap takes as long as it is to.
+    A sleep takes the seconds that it was given.
     """
-    nap = InterruptibleSleep(clock)
-    ended = asleep(nap, 3.0)
+    sleeper = InterruptibleSleep(clock)
+    ended = asleep(sleeper, 3.0)
     clock.advance(2.9)
-    assert nap.isAsleep
+    assert sleeper.isAsleep
     assert not ended
     clock.advance(0.1)
     assert ended == ["awake"]
-    assert not nap.isAsleep
+    assert not sleeper.isAsleep
 
 
 def test_woken(clock: Clock) -> None:
     """
-    Who is woken goes on at once, and leaves nothing behind; nobody is woken twice.
+    A sleep that is interrupted ends at once and leaves no delayed call.  To wake twice
+    does nothing.
     """
-    nap = InterruptibleSleep(clock)
-    ended = asleep(nap, 3.0)
-    nap.wake()
-    nap.wake()
+    sleeper = InterruptibleSleep(clock)
+    ended = asleep(sleeper, 3.0)
+    sleeper.wake()
+    sleeper.wake()
     assert ended == ["awake"]
     assert clock.getDelayedCalls() == []
 
 
-def test_again(clock: Clock) -> None:
+def test_sleepAgain(clock: Clock) -> None:
     """
-    One who woke may sleep again, as long as he likes.
+    After one sleep another can start, of another length.
     """
-    nap = InterruptibleSleep(clock)
-    asleep(nap, 3.0)
-    nap.wake()
-    ended = asleep(nap, 5.0)
+    sleeper = InterruptibleSleep(clock)
+    asleep(sleeper, 3.0)
+    sleeper.wake()
+    ended = asleep(sleeper, 5.0)
     clock.advance(4.0)
     assert not ended
     clock.advance(1.0)
@@ -148,10 +147,10 @@ def test_again(clock: Clock) -> None:
 
 def test_cancelled(clock: Clock) -> None:
     """
-    A nap that is cancelled leaves nothing behind.
+    A sleep that is cancelled leaves no delayed call.
     """
-    nap = InterruptibleSleep(clock)
-    sleeping = Deferred.fromCoroutine(nap.sleep(3.0))
+    sleeper = InterruptibleSleep(clock)
+    sleeping = Deferred.fromCoroutine(sleeper.sleep(3.0))
     sleeping.cancel()
     failures: list[object] = []
     sleeping.addErrback(lambda failure: failures.append(failure.trap(CancelledError)))

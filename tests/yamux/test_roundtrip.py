@@ -12,7 +12,7 @@ from punch.yamux.roundtrip import PERIOD, RoundTripMeter
 
 def measured(roundTrip: RoundTripMeter, start: float, lasted: float) -> None:
     """
-    One ping and its answer.
+    Measure one ping and its answer.
     """
     roundTrip.windowMoved(start)
     roundTrip.pingAnswered(roundTrip.startPing(start), start + lasted)
@@ -20,7 +20,7 @@ def measured(roundTrip: RoundTripMeter, start: float, lasted: float) -> None:
 
 def test_minimum() -> None:
     """
-    The shortest counts.
+    The minimum is the shortest round trip so far.
     """
     roundTrip = RoundTripMeter()
     seen = []
@@ -30,9 +30,9 @@ def test_minimum() -> None:
     assert seen == [pytest.approx(0.3), pytest.approx(0.1), pytest.approx(0.1)]
 
 
-def test_clockThatWentBack() -> None:
+def test_clockWentBack() -> None:
     """
-    No round trip is shorter than none.
+    If the clock goes back, the round trip is 0 and not less.
     """
     roundTrip = RoundTripMeter()
     measured(roundTrip, 10.0, -1.0)
@@ -58,9 +58,9 @@ def test_seldom() -> None:
     assert roundTrip.pingWanted
 
 
-def test_unasked() -> None:
+def test_wrongAnswer() -> None:
     """
-    An answer has to be the one that is waited for.
+    An answer to no ping, or with another value, is a violation.
     """
     roundTrip = RoundTripMeter()
     with pytest.raises(ProtocolViolation, match="no ping"):
