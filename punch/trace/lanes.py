@@ -11,11 +11,22 @@ lane of its own, if there is room.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import singledispatchmethod
 
 from punch.ice.candidate import Kind
 from punch.trace.aggregate import AggregateRecorder, PredictedPorts
 from punch.trace.lane import LaneRecorder
-from punch.traceevents import RELAY, ConnectionMade
+from punch.traceevents import (
+    RELAY,
+    CandidateAdded,
+    ConnectEnded,
+    ConnectionMade,
+    ConnectionRejected,
+    ConnectStarted,
+    SearchConnectFailed,
+    SearchConnectStarted,
+    TraceEvent,
+)
 
 MOST_LANES = 32
 """
@@ -38,9 +49,8 @@ class Lanes:
     """
     Records all lanes of one race, and decides what is shown in which.
 
-    A L{punch.trace.recorder.MeetingRecorder} makes and owns it, and calls the method
-    that has the trace event's name.  To iterate gives the lanes in the order in which
-    they are shown.
+    A L{punch.trace.recorder.MeetingRecorder} makes and owns it, and passes it the trace
+    events.  To iterate gives the lanes in the order in which they are shown.
     """
 
     def __init__(self) -> None:
@@ -82,26 +92,28 @@ class Lanes:
         for each in self._shown:
             each.raceEnded(at, isLost)
 
+    @singledispatchmethod
+    def record(self, event: TraceEvent, at: float) -> None:
+        """
+        Record an event in its lane; events that concern no lane are ignored.
+        """
+
     # Connects from the shared port.
 
-    def candidateAdded(self, remote: str, kind: str) -> None:
-        """
-        There is one more address to connect to.
-        """
-        if kind == Kind.PREDICTED.value and remote not in self._connects:
+    @record.register
+    def _candidateAdded(self, event: CandidateAdded, at: float) -> None:
+        remote = event.remote
+        if event.kind == Kind.PREDICTED.value and remote not in self._connects:
             self._ports.add(remote)
-        self._laneTo(remote, kind)
+        self._laneTo(remote, event.kind)
 
-    def connectStarted(self, at: float, remote: str) -> None:
-        """
-        A connect to C{remote} began.
-        """
-        self._laneTo(remote).connectStarted(at, remote)
+    @record.register
+    def _connectStarted(self, event: ConnectStarted, at: float) -> None:
+        self._laneTo(event.remote).connectStarted(at, event.remote)
 
-    def connectEnded(self, at: float, outcome: str, remote: str) -> None:
-        """
-        The connect to C{remote} ended.
-        """
+    @record.register
+    def _connectEnded(self, event: ConnectEnded, at: float) -> None:
+        remote, outcome = event.remote, event.outcome
         if outcome == "connected" and self._isAggregated(remote):
             self._takeOut(at, remote)
         self._laneTo(remote).connectEnded(at, outcome, remote)
@@ -148,19 +160,15 @@ class Lanes:
 
     # Connects of a port search.
 
-    def searchConnectStarted(self, at: float, among: str) -> None:
-        """
-        A search began one more connect.
-        """
-        self._search.about = among
+    @record.register
+    def _searchConnectStarted(self, event: SearchConnectStarted, at: float) -> None:
+        self._search.about = event.among
         self._shown.setdefault(self._search)
         self._search.connectStarted(at)
 
-    def searchConnectFailed(self, at: float, outcome: str) -> None:
-        """
-        A connect of a search ended without a connection.
-        """
-        self._search.connectEnded(at, outcome)
+    @record.register
+    def _searchConnectFailed(self, event: SearchConnectFailed, at: float) -> None:
+        self._search.connectEnded(at, event.outcome)
 
     # Connections.
 
@@ -174,7 +182,7 @@ class Lanes:
         if made.took is not None:
             self._search.connectEnded(at, "connected")
         elif remote == RELAY:
-            self.connectEnded(at, "connected", remote)
+            self._connectEnded(ConnectEnded(remote, "connected"), at)
         lane = self._connections.get((remote, local)) or self._laneFor(at, made)
         lane.local, lane.how = local, made.how
         self._connections[remote, local] = lane
@@ -226,12 +234,9 @@ class Lanes:
         """
         return self._connections.get((remote, local)) or LaneRecorder(remote)
 
-    def connectionRejected(
-        self, at: float, outcome: str, remote: str, local: str
-    ) -> None:
-        """
-        A connection ended without a path; or, if C{local} is empty, the way to one did.
-        """
+    @record.register
+    def _connectionRejected(self, event: ConnectionRejected, at: float) -> None:
+        remote, local, outcome = event.remote, event.local, event.outcome
         if not local:
             self._laneTo(remote).connectEnded(at, outcome, remote)
         lane = self.laneOf(remote, local)

@@ -15,11 +15,7 @@ from punch.trace.model import Trace
 from punch.traceevents import (
     AddressObserved,
     AttachConfirmed,
-    CandidateAdded,
-    ConnectEnded,
     ConnectionMade,
-    ConnectionRejected,
-    ConnectStarted,
     DetailsReceived,
     DetailsSent,
     IntroductionReceived,
@@ -30,8 +26,6 @@ from punch.traceevents import (
     RaceFailed,
     RendezvousConnected,
     RendezvousConnecting,
-    SearchConnectFailed,
-    SearchConnectStarted,
     TLSEstablished,
     TraceEvent,
     TraversalStarted,
@@ -138,8 +132,9 @@ class MeetingRecorder:
     @singledispatchmethod
     def _record(self, event: TraceEvent, at: float) -> None:
         """
-        An event of a kind that is not shown.
+        An event that concerns a lane of the race only.
         """
+        self._lanes.record(event, at)
 
     # The rendezvous, and the peer by way of it.
 
@@ -189,28 +184,8 @@ class MeetingRecorder:
     # The race.
 
     @_record.register
-    def _candidateAdded(self, event: CandidateAdded, at: float) -> None:
-        self._lanes.candidateAdded(event.remote, event.kind)
-
-    @_record.register
-    def _connectStarted(self, event: ConnectStarted, at: float) -> None:
-        self._lanes.connectStarted(at, event.remote)
-
-    @_record.register
-    def _connectEnded(self, event: ConnectEnded, at: float) -> None:
-        self._lanes.connectEnded(at, event.outcome, event.remote)
-
-    @_record.register
     def _traversalStarted(self, event: TraversalStarted, at: float) -> None:
         self._peer.mark(at, event.part)
-
-    @_record.register
-    def _searchConnectStarted(self, event: SearchConnectStarted, at: float) -> None:
-        self._lanes.searchConnectStarted(at, event.among)
-
-    @_record.register
-    def _searchConnectFailed(self, event: SearchConnectFailed, at: float) -> None:
-        self._lanes.searchConnectFailed(at, event.outcome)
 
     @_record.register
     def _connectionMade(self, event: ConnectionMade, at: float) -> None:
@@ -234,10 +209,6 @@ class MeetingRecorder:
         stages.end(at, "known")
         isDialer = self._role == "dialer"
         stages.start(at, "attach" if isDialer else "attach awaited")
-
-    @_record.register
-    def _connectionRejected(self, event: ConnectionRejected, at: float) -> None:
-        self._lanes.connectionRejected(at, event.outcome, event.remote, event.local)
 
     # The end.
 
