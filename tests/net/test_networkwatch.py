@@ -58,7 +58,7 @@ class Reactor(Clock):
         self.readers.discard(reader)
 
 
-class FakeNews:
+class FakeNetlinkSocket:
     """
     A socket with datagrams, or errors, to read.
     """
@@ -69,7 +69,7 @@ class FakeNews:
 
     def recv(self, size: int) -> bytes:
         """
-        The next.
+        The next datagram, or the next error.
         """
         if not self.waiting:
             raise BlockingIOError
@@ -86,7 +86,7 @@ class FakeNews:
 
     def close(self) -> None:
         """
-        It is closed.
+        Note that it is closed.
         """
         self.isClosed = True
 
@@ -98,29 +98,29 @@ class Host:
 
     def __init__(self, tells: bool = True) -> None:
         self.reactor = Reactor()
-        self.opened: list[FakeNews] = []
+        self.opened: list[FakeNetlinkSocket] = []
         self.network: Hashable = "home"
         self.failing: OSError | None = None
-        self.looks = 0
+        self.reads = 0
         self.changes: list[float] = []
         self.watch = NetworkWatch(
-            self.reactor, self.look, self.subscribe if tells else None
+            self.reactor, self.readState, self.subscribe if tells else None
         )
 
-    def look(self) -> Hashable:
+    def readState(self) -> Hashable:
         """
-        What there is to see.
+        Read the network state.
         """
-        self.looks += 1
+        self.reads += 1
         if self.failing is not None:
             raise self.failing
         return self.network
 
     def subscribe(self) -> Any:
         """
-        Open the news.
+        Open a socket that tells of changes.
         """
-        self.opened.append(FakeNews())
+        self.opened.append(FakeNetlinkSocket())
         return self.opened[-1]
 
     def changed(self) -> None:
@@ -129,9 +129,9 @@ class Host:
         """
         self.changes.append(self.reactor.seconds())
 
-    def news(self, *what: bytes | int) -> None:
+    def receive(self, *what: bytes | int) -> None:
         """
-        The kernel says something; the reactor wakes who waits for that.
+        Let datagrams or errors arrive, and the reactor wake its readers.
         """
         self.opened[-1].waiting.extend(what or [b"an address"])
         for each in list(self.reactor.readers):
@@ -144,21 +144,21 @@ class Host:
         self.reactor.pump([0.01] * round(seconds / 0.01))
 
 
-class ToldTests(PunchTestCase):
+class NetlinkTests(PunchTestCase):
     """
-    Where the kernel tells when to look.
+    Where a netlink socket tells when the network may have changed.
     """
 
     def setUp(self) -> None:
         self.host = Host()
         self.stop = self.host.watch.watch(self.host.changed)
 
-    def test_told(self) -> None:
+    def test_changed(self) -> None:
         """
-        A change is told once, as soon as a window has been quiet.
+        A change is told once, after a window without a message.
         """
         self.host.network = "café"
-        self.host.news()
+        self.host.receive()
         assert self.host.changes == []
         self.host.run(NEVER)
         [told] = self.host.changes
@@ -166,33 +166,33 @@ class ToldTests(PunchTestCase):
 
     def test_quiet(self) -> None:
         """
-        While the kernel says nothing, nothing is done.
+        Without a message nothing is compared.
         """
         self.host.network = "café"
         self.host.run(NEVER)
-        assert (self.host.looks, self.host.changes) == (1, [])
+        assert (self.host.reads, self.host.changes) == (1, [])
         assert self.host.reactor.getDelayedCalls() == []
 
     def test_nothingChanged(self) -> None:
         """
-        What leaves everything as it was is not told.
+        A message after which the state is the same is not told.
         """
-        self.host.news()
+        self.host.receive()
         self.host.run(1.0)
-        assert (self.host.looks, self.host.changes) == (2, [])
+        assert (self.host.reads, self.host.changes) == (2, [])
 
     def test_burst(self) -> None:
         """
-        Messages that follow each other closely are one change, and one look.
+        Messages that follow each other closely are one change, and one comparison.
         """
         for step in range(4):
             self.host.network = step
-            self.host.news(b"address", b"route")
+            self.host.receive(b"address", b"route")
             self.host.run(0.05)
         self.host.run(1.0)
         [told] = self.host.changes
         assert told <= 0.15 + 2 * WINDOW + 0.01
-        assert self.host.looks == 2
+        assert self.host.reads == 2
 
     def test_endless(self) -> None:
         """
@@ -202,7 +202,7 @@ class ToldTests(PunchTestCase):
         wakes = []
         for step in range(1000):
             self.host.network = step
-            self.host.news()
+            self.host.receive()
             wakes.append(len(self.host.reactor.readers))
             self.host.run(0.01)
         pauses = [
@@ -221,16 +221,16 @@ class ToldTests(PunchTestCase):
         """
         for network in ("café", "home"):
             self.host.network = network
-            self.host.news()
+            self.host.receive()
             self.host.run(1.0)
         assert len(self.host.changes) == 2
 
     def test_overrun(self) -> None:
         """
-        If the kernel had to drop messages, we look.
+        If the kernel had to drop messages, the state is compared.
         """
         self.host.network = "café"
-        self.host.news(errno.ENOBUFS, b"the last that fitted")
+        self.host.receive(errno.ENOBUFS, b"the last that fitted")
         self.host.run(1.0)
         assert len(self.host.changes) == 1
         assert self.host.opened[0].waiting == []
@@ -238,11 +238,11 @@ class ToldTests(PunchTestCase):
 
     def test_broken(self) -> None:
         """
-        If the socket breaks, we look by ourselves, at once and from then on; what is
-        said about it is for who debugs.
+        If the socket breaks, the state is compared at once, and in intervals from then
+        on.  That is logged at the debug level.
         """
         with watching() as log:
-            self.host.news(errno.EBADF)
+            self.host.receive(errno.EBADF)
             assert self.host.opened[0].isClosed
             assert self.host.reactor.readers == set()
             self.host.network = "café"
@@ -256,9 +256,9 @@ class ToldTests(PunchTestCase):
 
     def test_brokenInBurst(self) -> None:
         """
-        The same if it breaks while we wait for quiet.
+        The same happens if the socket breaks within a burst.
         """
-        self.host.news()
+        self.host.receive()
         self.host.opened[0].waiting.append(errno.ENOMEM)
         self.host.network = "café"
         self.host.run(0.3)
@@ -267,7 +267,7 @@ class ToldTests(PunchTestCase):
 
     def test_reactorGivesUp(self) -> None:
         """
-        The same if the reactor says that the descriptor is no good.
+        The same happens if the reactor drops the descriptor.
         """
         [reader] = self.host.reactor.readers
         self.host.reactor.removeReader(reader)
@@ -277,13 +277,13 @@ class ToldTests(PunchTestCase):
         self.host.run(0.2)
         assert len(self.host.changes) == 1
 
-    def test_cannotLook(self) -> None:
+    def test_cannotRead(self) -> None:
         """
-        If we cannot look, we try again, and then go on as before.
+        If the state cannot be read, it is read again later, and all goes on as before.
         """
         self.host.failing = OSError(errno.EMFILE, "too many open files")
         self.host.network = "café"
-        self.host.news()
+        self.host.receive()
         self.host.run(1.0)
         assert self.host.changes == []
         self.host.failing = None
@@ -292,9 +292,9 @@ class ToldTests(PunchTestCase):
         assert len(self.host.reactor.readers) == 1
         assert self.host.reactor.getDelayedCalls() == []
 
-    def test_cannotLookAtFirst(self) -> None:
+    def test_cannotReadAtFirst(self) -> None:
         """
-        If we could not even look at the beginning, anything may have changed since.
+        If the first state could not be read, the next one counts as a change.
         """
         host = Host()
         host.failing = OSError(errno.EMFILE, "too many open files")
@@ -305,32 +305,32 @@ class ToldTests(PunchTestCase):
 
     def test_flood(self) -> None:
         """
-        What comes as fast as we read it keeps nobody else from work.
+        Messages that come as fast as they are read do not keep the reactor busy.
         """
         flood = self.host.opened[0].waiting
         flood.extend([b"a route"] * 10_000)
-        self.host.news()
+        self.host.receive()
         assert len(flood) > 9_000
         self.host.run(0.5)
-        assert self.host.looks == 2
+        assert self.host.reads == 2
 
     def test_stopped(self) -> None:
         """
-        After stopping nothing is left, and nothing is told; to stop twice is to stop.
+        After a stop nothing is left and nothing is told.  A second stop does nothing.
         """
         self.stop()
         self.stop()
         assert self.host.opened[0].isClosed
         assert self.host.reactor.readers == set()
         self.host.run(NEVER)
-        assert (self.host.looks, self.host.changes) == (1, [])
+        assert (self.host.reads, self.host.changes) == (1, [])
 
     def test_stoppedInBurst(self) -> None:
         """
-        The same while we wait for quiet.
+        The same holds for a stop within a burst.
         """
         self.host.network = "café"
-        self.host.news()
+        self.host.receive()
         self.stop()
         assert self.host.opened[0].isClosed
         assert self.host.reactor.getDelayedCalls() == []
@@ -345,7 +345,7 @@ class ToldTests(PunchTestCase):
         self.host.run(1.0)
         assert self.host.changes == []
         self.host.network = "train"
-        self.host.news()
+        self.host.receive()
         self.host.run(1.0)
         assert len(self.host.changes) == 1
 
@@ -370,7 +370,7 @@ class PolledTests(PunchTestCase):
         [told] = self.host.changes
         assert told == pytest.approx(2 * POLL_INTERVAL, abs=0.02)
 
-    def test_cannotLook(self) -> None:
+    def test_cannotRead(self) -> None:
         """
         A look that fails is only one missed.
         """
@@ -401,7 +401,7 @@ class PolledTests(PunchTestCase):
         def deny() -> socket.socket:
             raise PermissionError(errno.EPERM, "not in here")
 
-        watch = NetworkWatch(self.host.reactor, self.host.look, deny)
+        watch = NetworkWatch(self.host.reactor, self.host.readState, deny)
         changes: list[str] = []
         with watching() as log:
             stop = watch.watch(lambda: changes.append("changed"))
@@ -417,7 +417,7 @@ class PolledTests(PunchTestCase):
         A reactor that cannot wait for sockets is given none.
         """
         clock, host = Clock(), Host()
-        stop = NetworkWatch(clock, host.look, host.subscribe).watch(host.changed)
+        stop = NetworkWatch(clock, host.readState, host.subscribe).watch(host.changed)
         host.network = "café"
         clock.advance(POLL_INTERVAL)
         assert (len(host.changes), host.opened) == (1, [])
@@ -439,7 +439,7 @@ class ManyTests(PunchTestCase):
         The network changes, and that is noticed.
         """
         self.host.network = object()
-        self.host.news()
+        self.host.receive()
         self.host.run(1.0)
 
     def test_oneSocket(self) -> None:
@@ -453,7 +453,7 @@ class ManyTests(PunchTestCase):
         ]
         self.change()
         assert self.told == list(range(1000))
-        assert (len(self.host.opened), self.host.looks) == (1, 2)
+        assert (len(self.host.opened), self.host.reads) == (1, 2)
         for stop in stops[:-1]:
             stop()
         assert not self.host.opened[0].isClosed
@@ -533,7 +533,7 @@ class SharedTests(PunchTestCase):
         gc.collect()
         assert [each() for each in gone] == [None, None]
 
-    def test_gone(self) -> None:
+    def test_droppedWithReactor(self) -> None:
         """
         One whose owner is also who looks for it goes with that.
         """
@@ -589,8 +589,8 @@ def test_netlink() -> None:
     The kernel's news are a socket that nobody waits for by reading; what reads them
     is what a reactor expects.
     """
-    with openNetlink() as news:
-        reader = NetlinkSocket(Reactor(), news, lambda: None, print)
+    with openNetlink() as receive:
+        reader = NetlinkSocket(Reactor(), receive, lambda: None, print)
         verifyObject(IReadDescriptor, reader)
         reader.drain()
         assert reader.drain() is False

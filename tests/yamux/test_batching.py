@@ -9,7 +9,8 @@ from punch.yamux.batching import MAXIMUM, MINIMUM, TARGET_TIME, BatchSize
 
 def _taken(batch: BatchSize, *durations: float) -> int:
     """
-    Let the link take a batch in each of these times; the size after that.
+    Let the link take each of these times for a batch, and answer with the size after
+    that.
     """
     now = 0.0
     for duration in durations:
