@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from punch.events import Tell
 from punch.nat.discovery import BehaviorDiscovery
 from punch.nat.errors import STUNTaken
-from punch.nat.stunclient import requestMappedAddress
+from punch.nat.stunclient import requestPortMapping
 from punch.nat.stunmonitor import STUNMonitor
 from punch.net.address import Address, HostPort
 from punch.net.sharedport import SharedPort
@@ -79,7 +79,8 @@ class ReflexiveAddresses:
         """
         shared = self._shared()
         binding = shared.binding if isShared else shared.otherBinding
-        seen = requestMappedAddress(self._clock, self._reactor, observer, binding)
+        asked = requestPortMapping(self._clock, self._reactor, observer, binding)
+        seen = asked.addCallback(lambda mapping: mapping.externalAddress)
         return seen.addErrback(self._askMonitor, observer) if isShared else seen
 
     def _askMonitor(self, failure: Failure, observer: Address) -> Deferred[Address]:

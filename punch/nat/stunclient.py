@@ -223,25 +223,15 @@ class PortMapping:
     externalAddress: Address
 
 
-def requestMappedAddress(
+def requestPortMapping(
     clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
-) -> Deferred[Address]:
+) -> Deferred[PortMapping]:
     """
     Ask a STUN server which address it sees us at, over a connection made for that
     alone.  Cancelling leaves nothing behind.
 
     @param binding: the interface and port to connect from.
     @raise STUNError: the server does not tell.
-    """
-    seen = requestPortMapping(clock, reactor, server, binding)
-    return seen.addCallback(lambda mapping: mapping.externalAddress)
-
-
-def requestPortMapping(
-    clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
-) -> Deferred[PortMapping]:
-    """
-    As L{requestMappedAddress}, and answer with our own port as well.
     """
     return Deferred.fromCoroutine(_requestPortMapping(clock, reactor, server, binding))
 

@@ -9,12 +9,15 @@ ignored, and a peer that does not know notes ignores them.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from punch.ice.candidate import MAX_CANDIDATES, BadCandidate, Candidate
 from punch.nat.behavior import BadBehavior, ObservedBehavior
 from punch.nat.verdict import AttemptReport, BadReport
+
+T = TypeVar("T")
 
 PIN_SIZE = 32
 
@@ -91,11 +94,11 @@ class Details:
         try:
             fields = json.loads(data)
             pin = bytes.fromhex(fields["pin"])
-            candidates = _stringsIn(fields, "candidates")
+            candidates = _readCandidates(fields)
             features = _stringsIn(fields, "features")
             optional = [fields.get(name, "") for name in _OPTIONAL]
             rejoinName, instanceToken = _stringsIn({"optional": optional}, "optional")
-            nat = _behaviorIn(fields)
+            nat = _readOptional(fields, "nat", ObservedBehavior.fromFields)
         except (ValueError, TypeError, KeyError, RecursionError) as bad:
             raise BadDetails("not the shape of details") from bad
         if len(pin) != PIN_SIZE:
@@ -103,7 +106,7 @@ class Details:
         features = features[:_MOST_FEATURES]
         return cls(
             pin,
-            _readCandidates(candidates),
+            candidates,
             frozenset(features),
             rejoinName,
             instanceToken,
@@ -123,22 +126,22 @@ def _stringsIn(fields: Any, name: str) -> list[str]:
     return texts
 
 
-def _behaviorIn(fields: dict[str, Any]) -> ObservedBehavior | None:
+def _readOptional(fields: Any, name: str, read: Callable[[Any], T]) -> T | None:
     """
-    Read the behavior of the sender's NATs; C{None} if there is none that we understand.
+    Read a field; C{None} if it is absent, or if we do not understand it.
     """
     try:
-        return ObservedBehavior.fromFields(fields["nat"]) if "nat" in fields else None
-    except BadBehavior:
+        return read(fields[name]) if name in fields else None
+    except (BadBehavior, BadReport):
         return None
 
 
-def _readCandidates(texts: list[str]) -> tuple[Candidate, ...]:
+def _readCandidates(fields: Any) -> tuple[Candidate, ...]:
     """
     Read the candidates that we understand, at most L{MAX_CANDIDATES}.
     """
     read = []
-    for text in texts[:MAX_CANDIDATES]:
+    for text in _stringsIn(fields, "candidates")[:MAX_CANDIDATES]:
         try:
             read.append(Candidate.fromText(text))
         except BadCandidate:
@@ -188,18 +191,9 @@ class Note:
         """
         try:
             fields = json.loads(data)
-            candidates = _stringsIn(fields, "candidates")
-            return cls(
-                _behaviorIn(fields), _readCandidates(candidates), _reportIn(fields)
-            )
+            candidates = _readCandidates(fields)
+            nat = _readOptional(fields, "nat", ObservedBehavior.fromFields)
+            report = _readOptional(fields, "account", AttemptReport.fromFields)
+            return cls(nat, candidates, report)
         except (ValueError, TypeError, AttributeError, RecursionError) as bad:
             raise BadNote("not the shape of a note") from bad
-
-
-def _reportIn(fields: dict[str, Any]) -> AttemptReport | None:
-    try:
-        return (
-            AttemptReport.fromFields(fields["account"]) if "account" in fields else None
-        )
-    except BadReport:
-        return None
