@@ -112,7 +112,7 @@ class NetworkWatch:
         try:
             opened = self._subscribe()
         except OSError as error:
-            _log.debug("Nobody tells of network changes: {error}", error=error)
+            _log.debug("No socket tells of network changes: {error}", error=error)
         else:
             self._socket = NetlinkSocket(
                 self._reactor, opened, self._changed, self._lost
@@ -182,14 +182,16 @@ class NetworkWatch:
         """
         Compare later: the state could not be read.
         """
-        _log.debug("Cannot look at the network: {error}", error=error)
+        _log.debug("Cannot read the network state: {error}", error=error)
         self._later(POLL_INTERVAL, self._compare)
 
     def _lost(self, error: object) -> None:
         """
         Compare in intervals from now on: the socket is broken.
         """
-        _log.debug("No more news of network changes: {error}", error=error)
+        _log.debug(
+            "The socket that tells of network changes broke: {error}", error=error
+        )
         self._close()
         self._later(WINDOW, self._compare)
 
@@ -204,7 +206,7 @@ def networkWatch(
     reactor: IReactorTime, hostAddresses: HostAddresses = hostAddresses
 ) -> NetworkWatch:
     """
-    The watch that all users of a reactor share.  It lives while somebody refers to it
+    The watch that all users of a reactor share.  It lives while something refers to it
     or watches.
 
     @param hostAddresses: asks for the addresses that are compared every

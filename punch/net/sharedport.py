@@ -92,8 +92,8 @@ class SharedPort:
     One TCP port, of IPv4 and IPv6, that accepts connections and makes them.  A peer
     opens and closes it.
 
-    Behind a NAT64 whose prefix is known (L{setNAT64Prefix}) everybody who has IPv4 goes
-    by that address.
+    Behind a NAT64 whose prefix is known (L{setNAT64Prefix}) its users see and give IPv4
+    addresses, and it connects to the IPv6 addresses that reach them.
     """
 
     def __init__(

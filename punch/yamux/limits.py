@@ -12,7 +12,7 @@ from punch.yamux.window import INITIAL_WINDOW
 @dataclass(frozen=True)
 class SessionLimits:
     """
-    The limits of one session.  Who makes the session chooses them.
+    The limits of one session, chosen where the session is made.
 
     @ivar remoteStreams: streams that the peer may have open at once; more are reset.
     @ivar localStreams: streams that we may have open at once.
