@@ -14,32 +14,32 @@ from punch.forwarding.expose import CONNECT_TIMEOUT, parseExposed
 from punch.forwarding.localconnection import LocalConnections
 from punch.streams.errors import NoSuchService, StreamError, TargetRefused
 from punch.streams.outbound import OutboundRequest
-from tests.support.crossing import Crossing
 from tests.support.doubles import watching
+from tests.support.forwarded import ForwardedPair
 from tests.support.programs import HalfCloser, Service
 
 
 def asked(
-    crossing: Crossing, service: str
+    forwarded: ForwardedPair, service: str
 ) -> tuple[OutboundRequest, list[Any], HalfCloser]:
     """
     A request of the dialer's, what came of it so far, and who runs on it.
     """
-    multiplexer = crossing.near.pool.newest()
+    multiplexer = forwarded.near.pool.newest()
     assert multiplexer is not None
-    request = crossing.spin(multiplexer.open(service))
+    request = forwarded.spin(multiplexer.open(service))
     outcome: list[Any] = []
     request.whenAccepted().addBoth(outcome.append)
     request.stream.start(protocol := HalfCloser())
-    crossing.run()
+    forwarded.run()
     return request, outcome, protocol
 
 
-def refusal(crossing: Crossing, service: str) -> StreamError:
+def refusal(forwarded: ForwardedPair, service: str) -> StreamError:
     """
     How a request was refused.
     """
-    _, [failure], protocol = asked(crossing, service)
+    _, [failure], protocol = asked(forwarded, service)
     assert protocol.reason is not None
     assert protocol.reason.check(ConnectionLost)
     error: StreamError = failure.value
@@ -51,15 +51,15 @@ def test_named() -> None:
     Each name leads to its own target.
     """
     targets = ["tcp:192.0.2.4:22", "web=tcp:192.0.2.4:80", "ssh=tcp:192.0.2.4:22"]
-    crossing = Crossing(expose=targets).link()
-    web = Service(crossing.target, 80)
+    forwarded = ForwardedPair(expose=targets).link()
+    web = Service(forwarded.target, 80)
     for service, target in (
         ("web", web),
-        ("ssh", crossing.service),
-        ("default", crossing.service),
+        ("ssh", forwarded.service),
+        ("default", forwarded.service),
     ):
         before = len(target.accepted)
-        _, outcome, _ = asked(crossing, service)
+        _, outcome, _ = asked(forwarded, service)
         assert outcome == [None]
         assert len(target.accepted) == before + 1
 
@@ -71,66 +71,66 @@ def test_noSuchService(service: str) -> None:
     """
     What has no name here can't be reached.
     """
-    crossing = Crossing().link()
+    forwarded = ForwardedPair().link()
     if service:
-        assert isinstance(refusal(crossing, service), NoSuchService)
-    assert crossing.service.accepted == []
-    assert len(crossing.far.connections) == 0
+        assert isinstance(refusal(forwarded, service), NoSuchService)
+    assert forwarded.service.accepted == []
+    assert len(forwarded.far.connections) == 0
 
 
 def test_targetRefuses() -> None:
     """
     A target that refuses is a refusal there; here the log has the cause.
     """
-    crossing = Crossing().link()
-    crossing.service.listening.stopListening()
+    forwarded = ForwardedPair().link()
+    forwarded.service.listening.stopListening()
     with watching() as log:
-        assert isinstance(refusal(crossing, "default"), TargetRefused)
+        assert isinstance(refusal(forwarded, "default"), TargetRefused)
     [line] = [each for each in log.sentences if "was refused 'default'" in each]
     assert "TargetRefused" in line
     assert "Connection was refused by other side" in line
-    assert crossing.isQuiet
+    assert forwarded.isQuiet
 
 
 def test_targetSilent() -> None:
     """
     So is one that does not answer within the time it has.
     """
-    crossing = Crossing(expose=["tcp:192.0.2.4:22:timeout=9999"]).link()
-    crossing.target.cut()
-    _, outcome, _ = asked(crossing, "default")
-    crossing.run(CONNECT_TIMEOUT - 2)
+    forwarded = ForwardedPair(expose=["tcp:192.0.2.4:22:timeout=9999"]).link()
+    forwarded.target.cut()
+    _, outcome, _ = asked(forwarded, "default")
+    forwarded.run(CONNECT_TIMEOUT - 2)
     assert outcome == []
     with watching() as log:
-        crossing.run(2)
+        forwarded.run(2)
     assert isinstance(outcome[0].value, TargetRefused)
     assert "timeout" in log.sentences[-1]
-    assert crossing.isQuiet
+    assert forwarded.isQuiet
 
 
 def test_openerLeaves() -> None:
     """
     If whoever asked has gone, we don't go on to connect.
     """
-    crossing = Crossing().link()
-    crossing.target.cut()
-    request, outcome, _ = asked(crossing, "default")
+    forwarded = ForwardedPair().link()
+    forwarded.target.cut()
+    request, outcome, _ = asked(forwarded, "default")
     with watching() as log:
         request.stream.abortConnection()
-        crossing.run()
+        forwarded.run()
     assert log.sentences == []
-    crossing.target.mend()
-    crossing.run(60)
-    assert crossing.service.accepted == []
+    forwarded.target.mend()
+    forwarded.run(60)
+    assert forwarded.service.accepted == []
     assert len(outcome) == 1
-    assert crossing.isQuiet
+    assert forwarded.isQuiet
 
 
 def test_mistakes() -> None:
     """
     No endpoint, or one name twice, is a mistake.
     """
-    clock: Any = Crossing().network.clock
+    clock: Any = ForwardedPair().network.clock
     connections = LocalConnections(clock)
     with pytest.raises(BadOption, match="--expose"):
         parseExposed(clock, ["nonsense"], connections)

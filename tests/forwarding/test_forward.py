@@ -15,8 +15,8 @@ from twisted.internet.error import ConnectionDone
 from punch.errors import BadOption
 from punch.forwarding.forward import MOST_WAITING, TIMEOUT, addressText, parseForwards
 from punch.testing import MemoryNetwork
-from tests.support.crossing import FORWARD, Crossing
 from tests.support.doubles import watching
+from tests.support.forwarded import FORWARD, ForwardedPair
 from tests.support.programs import HalfCloser, Recorder, Service, connect
 
 
@@ -31,15 +31,15 @@ def test_named() -> None:
     """
     Each port leads to its own service.
     """
-    crossing = Crossing(
+    forwarded = ForwardedPair(
         expose=["web=tcp:192.0.2.4:80", "tcp:192.0.2.4:22"],
         forward=[FORWARD, "web=tcp:8080"],
     ).link()
-    web = Service(crossing.target, 80, kind=HalfCloser)
-    for port, service in ((2222, crossing.service), (8080, web)):
-        client = crossing.connect(port=port)
+    web = Service(forwarded.target, 80, kind=HalfCloser)
+    for port, service in ((2222, forwarded.service), (8080, web)):
+        client = forwarded.connect(port=port)
         client.transport.write(b"%d" % port)
-        crossing.run()
+        forwarded.run()
         assert [each.received for each in service.accepted] == [b"%d" % port]
 
 
@@ -47,14 +47,14 @@ def test_noRoundTripLost() -> None:
     """
     What the client says goes out with the request: it does not wait for an answer.
     """
-    crossing = Crossing().link()
-    started = crossing.network.clock.seconds()
+    forwarded = ForwardedPair().link()
+    started = forwarded.network.clock.seconds()
     # Its first ACK has this too: the forward begins when it arrives.
-    crossing.connect().transport.write(b"hello")
-    accepted = crossing.service.accepted
-    assert crossing.network.runUntil(lambda: accepted and accepted[0].received, 1.0)
-    trip = 2 * crossing.client.latency
-    elapsed = crossing.network.clock.seconds() - started
+    forwarded.connect().transport.write(b"hello")
+    accepted = forwarded.service.accepted
+    assert forwarded.network.runUntil(lambda: accepted and accepted[0].received, 1.0)
+    trip = 2 * forwarded.client.latency
+    elapsed = forwarded.network.clock.seconds() - started
     # SYN, SYN-ACK, data to the forward; over the link; SYN, SYN-ACK, data.
     assert elapsed <= 7 * trip + 0.001
 
@@ -63,16 +63,16 @@ def test_connectionsWait() -> None:
     """
     Connections wait for a link, unread, and are served when it comes.
     """
-    crossing = Crossing()
-    clients = [crossing.connect() for _ in range(3)]
+    forwarded = ForwardedPair()
+    clients = [forwarded.connect() for _ in range(3)]
     for number, client in enumerate(clients):
         client.transport.write(b"%d" % number)
         client.transport.loseWriteConnection()
-    crossing.run(TIMEOUT / 2)
+    forwarded.run(TIMEOUT / 2)
     assert all(each.isOpen and each.ended != ["read"] for each in clients)
-    crossing.link()
-    crossing.run()
-    assert sorted(each.received for each in crossing.service.accepted) == [
+    forwarded.link()
+    forwarded.run()
+    assert sorted(each.received for each in forwarded.service.accepted) == [
         b"0",
         b"1",
         b"2",
@@ -83,31 +83,31 @@ def test_waitEnds() -> None:
     """
     After a while they are refused, and the log has the reason.
     """
-    crossing = Crossing()
-    client = crossing.connect()
+    forwarded = ForwardedPair()
+    client = forwarded.connect()
     with watching() as log:
-        crossing.run(TIMEOUT - 2)
+        forwarded.run(TIMEOUT - 2)
         assert client.isOpen
         assert refusals(log.sentences) == []
-        crossing.run(3)
+        forwarded.run(3)
     assert not client.reason.check(ConnectionDone)
     [line] = refusals(log.sentences)
     assert "There is no link to the other side" in line
     assert "60 seconds" in line
     # Nobody's place is taken for ever.
-    crossing.link()
-    assert crossing.joined()[1].isOpen
+    forwarded.link()
+    assert forwarded.joined()[1].isOpen
 
 
 def test_tooManyWait() -> None:
     """
     Not too many may wait, in all forwards together; the next are refused at once.
     """
-    crossing = Crossing(forward=[FORWARD, "other=tcp:2223"])
-    waiting = [crossing.connect(port=2222 + n % 2) for n in range(MOST_WAITING)]
+    forwarded = ForwardedPair(forward=[FORWARD, "other=tcp:2223"])
+    waiting = [forwarded.connect(port=2222 + n % 2) for n in range(MOST_WAITING)]
     with watching() as log:
-        late = [crossing.connect(port=2222 + n) for n in range(2)]
-        crossing.run()
+        late = [forwarded.connect(port=2222 + n) for n in range(2)]
+        forwarded.run()
     assert all(each.isOpen for each in waiting)
     assert not any(each.isOpen for each in late)
     lines = refusals(log.sentences)
@@ -120,26 +120,26 @@ def test_stopped() -> None:
     """
     When a process stops, who waits waits no longer, and nothing is left.
     """
-    crossing = Crossing()
-    client = crossing.connect()
-    crossing.run()
+    forwarded = ForwardedPair()
+    client = forwarded.connect()
+    forwarded.run()
     with watching() as log:
-        crossing.near.opener.close()
-        crossing.run()
+        forwarded.near.opener.close()
+        forwarded.run()
     assert not client.reason.check(ConnectionDone)
     assert refusals(log.sentences) == []
-    assert crossing.network.clock.getDelayedCalls() == []
+    assert forwarded.network.clock.getDelayedCalls() == []
 
 
 def test_noSuchService() -> None:
     """
     A refusal is an abort for the client, and in the log a sentence.
     """
-    crossing = Crossing(forward=["web=tcp:2222"]).link()
+    forwarded = ForwardedPair(forward=["web=tcp:2222"]).link()
     with watching() as log:
-        client = crossing.connect()
+        client = forwarded.connect()
         client.transport.write(b"hello")
-        crossing.run()
+        forwarded.run()
     assert not client.reason.check(ConnectionDone)
     [line] = refusals(log.sentences)
     assert "'web'" in line
@@ -150,15 +150,15 @@ def test_clientLeaves() -> None:
     """
     That a client left before it was served is no refusal.
     """
-    crossing = Crossing().link()
-    crossing.target.cut()
+    forwarded = ForwardedPair().link()
+    forwarded.target.cut()
     with watching() as log:
-        client = crossing.connect()
-        crossing.run()
+        client = forwarded.connect()
+        forwarded.run()
         client.transport.abortConnection()
-        crossing.run()
+        forwarded.run()
     assert log.sentences == []
-    assert crossing.isQuiet
+    assert forwarded.isQuiet
 
 
 def test_noAnswer() -> None:
@@ -166,15 +166,15 @@ def test_noAnswer() -> None:
     If the other side never says whether we get the service, the client is not kept
     waiting for ever.
     """
-    crossing = Crossing()
-    [first, second] = crossing.pair.links()
-    first.start(crossing.near.pool.buildProtocol(None))
+    forwarded = ForwardedPair()
+    [first, second] = forwarded.pair.links()
+    first.start(forwarded.near.pool.buildProtocol(None))
     second.start(deaf := Recorder())
-    client = crossing.connect()
+    client = forwarded.connect()
     with watching() as log:
-        crossing.run(TIMEOUT - 2)
+        forwarded.run(TIMEOUT - 2)
         assert client.isOpen
-        crossing.run(3)
+        forwarded.run(3)
     assert deaf.received
     assert not client.reason.check(ConnectionDone)
     [line] = refusals(log.sentences)
@@ -185,10 +185,10 @@ def test_badForward() -> None:
     """
     What is no server endpoint is a mistake.
     """
-    crossing = Crossing()
-    near = crossing.near
+    forwarded = ForwardedPair()
+    near = forwarded.near
     with pytest.raises(BadOption, match="--forward"):
-        parseForwards(crossing.client, ["nonsense"], near.connections, near.opener)
+        parseForwards(forwarded.client, ["nonsense"], near.connections, near.opener)
 
 
 @pytest.mark.parametrize(
@@ -302,21 +302,21 @@ def test_aThousand() -> None:
     never looks whole.
     """
     chance = random.Random(SEED)
-    crossing = Crossing().link()
-    make: Any = partial(Talker, chance, crossing.network)
-    crossing.service.factory.kind = make
+    forwarded = ForwardedPair().link()
+    make: Any = partial(Talker, chance, forwarded.network)
+    forwarded.service.factory.kind = make
     clients: list[Any] = []
     for number in range(CLIENTS):
-        connecting = connect(crossing.client, "192.0.2.1", 2222, kind=make)
+        connecting = connect(forwarded.client, "192.0.2.1", 2222, kind=make)
         connecting.addCallback(clients.append)
         if number % 40 == 0:
             # A port's backlog is 50.
-            crossing.run(0.1)
-    crossing.run(200)
+            forwarded.run(0.1)
+    forwarded.run(200)
     assert len(clients) == CLIENTS
-    assert crossing.isQuiet
+    assert forwarded.isQuiet
     callers = {each.says[:ID]: each for each in clients}
-    accepted: Any = crossing.service.accepted
+    accepted: Any = forwarded.service.accepted
     whole = 0
     for target in accepted:
         client = callers.get(target.received[:ID])

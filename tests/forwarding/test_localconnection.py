@@ -23,8 +23,8 @@ from punch.forwarding.localconnection import (
 )
 from punch.net.identity import Identity
 from tests.support.certified import certified
-from tests.support.crossing import Crossing
 from tests.support.doubles import PunchTestCase
+from tests.support.forwarded import ForwardedPair
 from tests.support.programs import Recorder, Recorders
 
 MUCH = bytes(range(256)) * (1 << 14)
@@ -50,7 +50,7 @@ def test_interfaces() -> None:
     """
     Both ends hear of half-closed connections, and are producers to each other.
     """
-    local = LocalConnection(LocalConnections(Crossing().network.clock))
+    local = LocalConnection(LocalConnections(ForwardedPair().network.clock))
     for end in (local, StreamEnd(local)):
         verifyObject(IHalfCloseableProtocol, end)
         verifyObject(IPushProducer, end)
@@ -61,13 +61,13 @@ def test_data(way: int) -> None:
     """
     What one side sends the other gets, small or large.
     """
-    crossing = Crossing().link()
-    ends = crossing.joined()
+    forwarded = ForwardedPair().link()
+    ends = forwarded.joined()
     ends[way].transport.write(b"a")
-    crossing.run()
+    forwarded.run()
     assert ends[1 - way].received == b"a"
     ends[way].transport.write(MUCH)
-    crossing.run(60)
+    forwarded.run(60)
     assert ends[1 - way].received == b"a" + MUCH
     assert ends[way].received == b""
 
@@ -78,40 +78,40 @@ def test_end(way: int) -> None:
     The end of one direction comes after all its data, and leaves the other one open;
     the end of both leaves nothing.
     """
-    crossing = Crossing().link()
-    first, second = (ends := crossing.joined())[way], ends[1 - way]
+    forwarded = ForwardedPair().link()
+    first, second = (ends := forwarded.joined())[way], ends[1 - way]
     first.transport.write(MUCH)
     first.transport.loseWriteConnection()
-    crossing.run(60)
+    forwarded.run(60)
     assert second.received == MUCH
     assert second.ended == ["read"]
     assert first.ended == ["write"]
     second.transport.write(MUCH)
-    crossing.run(60)
+    forwarded.run(60)
     assert first.received == MUCH
     second.transport.loseConnection()
-    crossing.run()
+    forwarded.run()
     assert first.ended == ["write", "read"]
     first.transport.loseConnection()
-    crossing.run()
+    forwarded.run()
     assert isClean(first)
     assert isClean(second)
-    assert crossing.isQuiet
+    assert forwarded.isQuiet
 
 
 def test_endsAtOnce() -> None:
     """
     Both sides may finish at the same time.
     """
-    crossing = Crossing().link()
-    ends = crossing.joined()
+    forwarded = ForwardedPair().link()
+    ends = forwarded.joined()
     for each in ends:
         each.transport.write(MUCH)
         each.transport.loseWriteConnection()
-    crossing.run(60)
+    forwarded.run(60)
     assert [each.received for each in ends] == [MUCH, MUCH]
     assert [sorted(each.ended) for each in ends] == [["read", "write"]] * 2
-    assert crossing.isQuiet
+    assert forwarded.isQuiet
 
 
 @everyWay
@@ -119,15 +119,15 @@ def test_abort(way: int) -> None:
     """
     Who breaks off is broken off on the far side: that is no clean end.
     """
-    crossing = Crossing().link()
-    ends = crossing.joined()
+    forwarded = ForwardedPair().link()
+    ends = forwarded.joined()
     ends[way].transport.write(b"half of a")
-    crossing.run()
+    forwarded.run()
     ends[way].transport.abortConnection()
-    crossing.run()
+    forwarded.run()
     assert not isClean(ends[1 - way])
     assert ends[1 - way].ended == []
-    assert crossing.isQuiet
+    assert forwarded.isQuiet
 
 
 @everyWay
@@ -135,18 +135,18 @@ def test_abortAfterEnd(way: int) -> None:
     """
     To have finished does not make it clean, if the answer can't be delivered.
     """
-    crossing = Crossing().link()
-    first, second = (ends := crossing.joined())[way], ends[1 - way]
+    forwarded = ForwardedPair().link()
+    first, second = (ends := forwarded.joined())[way], ends[1 - way]
     first.transport.loseWriteConnection()
-    crossing.run()
+    forwarded.run()
     second.transport.write(b"half of a")
-    crossing.run()
+    forwarded.run()
     second.transport.abortConnection()
-    crossing.run()
+    forwarded.run()
     assert not isClean(first)
     assert first.received == b"half of a"
     assert first.ended == ["write"]
-    assert crossing.isQuiet
+    assert forwarded.isQuiet
 
 
 @pytest.mark.parametrize("way", [0, 1])
@@ -154,14 +154,14 @@ def test_linkLost(way: int) -> None:
     """
     With the link both local connections break.
     """
-    crossing = Crossing().link()
-    ends = crossing.joined()
+    forwarded = ForwardedPair().link()
+    ends = forwarded.joined()
     ends[way].transport.write(MUCH)
-    crossing.links[way].abortConnection()
-    crossing.run()
+    forwarded.links[way].abortConnection()
+    forwarded.run()
     assert not isClean(ends[0])
     assert not isClean(ends[1])
-    assert crossing.isQuiet
+    assert forwarded.isQuiet
 
 
 @pytest.mark.parametrize("way", [0, 1])
@@ -169,14 +169,14 @@ def test_linkEnded(way: int) -> None:
     """
     A link that ends cleanly does so for itself alone: its streams were not done.
     """
-    crossing = Crossing().link()
-    ends = crossing.joined()
-    [near, far] = [crossing.near.pool, crossing.far.pool]
+    forwarded = ForwardedPair().link()
+    ends = forwarded.joined()
+    [near, far] = [forwarded.near.pool, forwarded.far.pool]
     [near, far][way].leave()
-    crossing.run()
+    forwarded.run()
     assert not isClean(ends[0])
     assert not isClean(ends[1])
-    assert crossing.isQuiet
+    assert forwarded.isQuiet
 
 
 @everyWay
@@ -185,21 +185,21 @@ def test_slowReader(way: int) -> None:
     A reader that stalls stalls its writer, for as long as it likes, and loses
     nothing even if the writer has long finished; other connections go on.
     """
-    crossing = Crossing().link()
-    first, second = (ends := crossing.joined())[way], ends[1 - way]
+    forwarded = ForwardedPair().link()
+    first, second = (ends := forwarded.joined())[way], ends[1 - way]
     second.transport.pauseProducing()
     first.transport.write(MUCH)
     first.transport.loseWriteConnection()
     second.transport.loseWriteConnection()
-    crossing.run(100)
+    forwarded.run(100)
     assert len(second.received) < len(MUCH)
     assert first.ended == ["read"]
-    others = crossing.joined()
+    others = forwarded.joined()
     others[way].transport.write(b"a")
-    crossing.run()
+    forwarded.run()
     assert others[1 - way].received == b"a"
     second.transport.resumeProducing()
-    crossing.run(100)
+    forwarded.run(100)
     assert second.received == MUCH
     assert sorted(second.ended) == ["read", "write"]
 
@@ -208,12 +208,12 @@ def test_bounded() -> None:
     """
     What a stalled reader has not taken is bounded in each program on the way.
     """
-    crossing = Crossing().link()
-    client, target = crossing.joined()
+    forwarded = ForwardedPair().link()
+    client, target = forwarded.joined()
     client.transport.pauseProducing()
     target.transport.registerProducer(pusher := _Pusher(target.transport), True)
     pusher.resumeProducing()
-    crossing.run(60)
+    forwarded.run(60)
     assert not pusher.flows
     # Two sockets, a window, and what was on its way.
     assert pusher.sent < 1 << 20
@@ -251,20 +251,20 @@ class _Pusher:
         self.flows = False
 
 
-def secured() -> tuple[Crossing, Recorder, Any]:
+def secured() -> tuple[ForwardedPair, Recorder, Any]:
     """
     A client that speaks TLS to the forward, and the target.
     """
-    crossing = Crossing().link()
-    host, [forward] = crossing.pair.hosts[0], crossing.near.forwards
+    forwarded = ForwardedPair().link()
+    host, [forward] = forwarded.pair.hosts[0], forwarded.near.forwards
     options = certified(Identity.make())
     host.listenTCP(2223, TLSMemoryBIOFactory(options, False, forward, host))
     made = Recorders()
-    trusting = TLSMemoryBIOFactory(CertificateOptions(), True, made, crossing.client)
-    endpoint = TCP4ClientEndpoint(crossing.client, "192.0.2.1", 2223)
-    crossing.spin(endpoint.connect(trusting))
-    crossing.run()
-    return crossing, made.made[-1], crossing.service.accepted[-1]
+    trusting = TLSMemoryBIOFactory(CertificateOptions(), True, made, forwarded.client)
+    endpoint = TCP4ClientEndpoint(forwarded.client, "192.0.2.1", 2223)
+    forwarded.spin(endpoint.connect(trusting))
+    forwarded.run()
+    return forwarded, made.made[-1], forwarded.service.accepted[-1]
 
 
 def test_tls() -> None:
@@ -272,17 +272,17 @@ def test_tls() -> None:
     TLS can't end one direction alone: the connection ends when the far side has
     finished, with all that it had to say.
     """
-    crossing, client, target = secured()
+    forwarded, client, target = secured()
     client.transport.write(b"question")
-    crossing.run()
+    forwarded.run()
     assert target.received == b"question"
     target.transport.write(MUCH)
     target.transport.loseWriteConnection()
-    crossing.run(60)
+    forwarded.run(60)
     assert client.received == MUCH
     assert isClean(client)
     assert target.ended == ["write", "read"]
-    assert crossing.isQuiet
+    assert forwarded.isQuiet
 
 
 def test_tlsEndsFirst() -> None:
@@ -290,40 +290,40 @@ def test_tlsEndsFirst() -> None:
     When it ends first the far side hears an end, and what that still says is
     dropped.
     """
-    crossing, client, target = secured()
+    forwarded, client, target = secured()
     client.transport.write(MUCH)
     client.transport.loseConnection()
-    crossing.run(20)
+    forwarded.run(20)
     assert isClean(client)
     assert target.received == MUCH
     assert target.ended == ["read"]
     target.transport.write(b"too late")
     target.transport.loseConnection()
-    crossing.run()
+    forwarded.run()
     assert isClean(target)
-    assert crossing.isQuiet
+    assert forwarded.isQuiet
 
 
 def test_tlsAborts() -> None:
     """
     When it breaks off so does the far side, and the other way round.
     """
-    crossing, client, target = secured()
+    forwarded, client, target = secured()
     client.transport.abortConnection()
-    crossing.run()
+    forwarded.run()
     assert not isClean(target)
-    crossing, client, target = secured()
+    forwarded, client, target = secured()
     target.transport.abortConnection()
-    crossing.run()
+    forwarded.run()
     assert not isClean(client)
-    assert crossing.isQuiet
+    assert forwarded.isQuiet
 
 
 def test_noDelay() -> None:
     """
     Local TCP connections send at once, and notice if the other host is gone.
     """
-    crossing = Crossing()
+    forwarded = ForwardedPair()
     set = []
 
     class Noting(LocalConnection):
@@ -332,10 +332,10 @@ def test_noDelay() -> None:
             self.transport.setTcpKeepAlive = lambda on: set.append(("notice", on))
             LocalConnection.connectionMade(self)
 
-    factory: Any = Factory.forProtocol(lambda: Noting(crossing.near.connections))
-    crossing.pair.hosts[0].listenTCP(2223, factory)
-    crossing.connect(port=2223)
-    crossing.run()
+    factory: Any = Factory.forProtocol(lambda: Noting(forwarded.near.connections))
+    forwarded.pair.hosts[0].listenTCP(2223, factory)
+    forwarded.connect(port=2223)
+    forwarded.run()
     assert set == [("at once", True), ("notice", True)]
 
 
@@ -344,32 +344,32 @@ def test_lostBefore(clean: bool) -> None:
     """
     A local connection that was lost before it was joined says so when it is.
     """
-    crossing = Crossing().link()
+    forwarded = ForwardedPair().link()
     made: list[LocalConnection] = []
     factory: Any = Factory.forProtocol(
-        lambda: LocalConnection(crossing.near.connections, made.append)
+        lambda: LocalConnection(forwarded.near.connections, made.append)
     )
-    crossing.pair.hosts[0].listenTCP(2223, factory)
-    crossing.connect(port=2223)
-    crossing.run()
+    forwarded.pair.hosts[0].listenTCP(2223, factory)
+    forwarded.connect(port=2223)
+    forwarded.run()
     [local] = made
     assert local.isOpen
     if clean:
         local.transport.loseConnection()
     else:
         local.abort()
-    crossing.run()
+    forwarded.run()
     assert not local.isOpen
-    newest = crossing.near.pool.newest()
+    newest = forwarded.near.pool.newest()
     assert newest is not None
-    crossing.spin(newest.open("default")).stream.start(StreamEnd(local))
-    crossing.run()
+    forwarded.spin(newest.open("default")).stream.start(StreamEnd(local))
+    forwarded.run()
     if clean:
-        [target] = crossing.service.accepted
+        [target] = forwarded.service.accepted
         assert target.ended == ["read"]
         target.transport.loseConnection()
-        crossing.run()
-    assert crossing.isQuiet
+        forwarded.run()
+    assert forwarded.isQuiet
 
 
 class LocalsTests(PunchTestCase):
@@ -378,9 +378,9 @@ class LocalsTests(PunchTestCase):
     """
 
     def setUp(self) -> None:
-        self.crossing = Crossing().link()
-        self.connections = self.crossing.near.connections
-        self.client, self.target = self.crossing.joined()
+        self.forwarded = ForwardedPair().link()
+        self.connections = self.forwarded.near.connections
+        self.client, self.target = self.forwarded.joined()
 
     def end(self) -> Deferred[None]:
         """
@@ -393,10 +393,10 @@ class LocalsTests(PunchTestCase):
         Where there are none there is nothing to wait for, and no timer.
         """
         self.client.transport.abortConnection()
-        self.crossing.run()
-        before = len(self.crossing.network.clock.getDelayedCalls())
+        self.forwarded.run()
+        before = len(self.forwarded.network.clock.getDelayedCalls())
         self.successResultOf(self.end())
-        after = len(self.crossing.network.clock.getDelayedCalls())
+        after = len(self.forwarded.network.clock.getDelayedCalls())
         assert after == before
 
     def test_comeToTheirEnd(self) -> None:
@@ -407,12 +407,12 @@ class LocalsTests(PunchTestCase):
         self.target.transport.write(bytes(200_000))
         self.target.transport.loseWriteConnection()
         self.client.transport.loseWriteConnection()
-        self.crossing.run()
+        self.forwarded.run()
         ended = self.end()
-        self.crossing.run(9.0)
+        self.forwarded.run(9.0)
         self.waiting(ended)
         self.client.transport.resumeProducing()
-        self.crossing.run(0.5)
+        self.forwarded.run(0.5)
         self.successResultOf(ended)
         assert len(self.client.received) == 200_000
 
@@ -421,9 +421,9 @@ class LocalsTests(PunchTestCase):
         If it does, that is no clean end.
         """
         ended = self.end()
-        self.crossing.run(9.0)
+        self.forwarded.run(9.0)
         self.waiting(ended)
-        self.crossing.run(2.0)
+        self.forwarded.run(2.0)
         self.successResultOf(ended)
         assert not isClean(self.client)
         assert not isClean(self.target)

@@ -1,5 +1,6 @@
 """
-A client, a forward, a link, what is exposed there, and a target: all in memory.
+A pair of peers in memory, of which one forwards and the other exposes, with a client
+and a target.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ FORWARD = "tcp:2222"
 EXPOSE = "tcp:192.0.2.4:22:timeout=10"
 
 
-class Crossing:
+class ForwardedPair:
     """
-    The dialer forwards, the listener exposes.
+    Two peers: the dialer forwards to a service that the listener exposes.
 
     C{client}, C{target}: hosts.  C{service}: what runs on the target.
     C{near}, C{far}: the forward's local ends, the exposed ones.
@@ -44,7 +45,7 @@ class Crossing:
         ]
         self.links: tuple[Link, Link]
 
-    def link(self) -> Crossing:
+    def link(self) -> ForwardedPair:
         """
         Join the two sides.
         """
