@@ -33,6 +33,7 @@ from punch.peer.peer import Rendezvous
 from punch.peer.settings import Settings
 from punch.rendezvous.client import (
     ANSWER_TIMEOUT,
+    CommandReceiver,
     RendezvousClient,
     connect,
     translateFailure,
@@ -61,33 +62,6 @@ _MOST_HELD = 16
 Inbound connections that are held until the end, so that whoever made them sees that
 they were accepted.
 """
-
-
-class _NoIntroductions:
-    """
-    Ignores what the rendezvous sends unasked (a
-    L{punch.rendezvous.client.CommandReceiver}): we published no name.
-    """
-
-    def introduced(self, *introduction: object) -> None:
-        """
-        Nobody can be introduced to us.
-        """
-
-    def relayed(self, introduction: bytes, message: bytes) -> None:
-        """
-        There is no introduction.
-        """
-
-    def left(self, introduction: bytes, reason: str) -> None:
-        """
-        There is no introduction.
-        """
-
-    def rendezvousLost(self, why: RendezvousError) -> None:
-        """
-        The next request fails with the reason.
-        """
 
 
 class CheckRun:
@@ -188,7 +162,7 @@ class CheckRun:
     async def _hello(self, binding: Binding, whence: str) -> RendezvousClient:
         async def sayHello() -> Address:
             endpoint = self._rendezvous(binding)
-            client = await connect(self._clock, endpoint, _NoIntroductions())
+            client = await connect(self._clock, endpoint, CommandReceiver())
             self._clients.append(client)
             return await client.hello(ANSWER_TIMEOUT)
 

@@ -18,14 +18,14 @@ from punch.ice.selected import SelectedPath
 from punch.link.path import Path
 from punch.link.transport import Link
 from punch.nat.behavior import ObservedBehavior
-from punch.net.address import Address, formatAddress
+from punch.net.address import formatAddress
 from punch.peer.instancelock import InstanceLock
-from punch.peer.introduction import DialedIntroduction, IntroductionTerms
+from punch.peer.introduction import DialedIntroduction
 from punch.peer.peer import Peer, Rendezvous
 from punch.peer.reconnect import Reconnector
 from punch.peer.relaypolicy import RelayPolicy
 from punch.reasons import Reason
-from punch.rendezvous.client import ANSWER_TIMEOUT, RendezvousClient
+from punch.rendezvous.client import ANSWER_TIMEOUT, CommandReceiver, IntroductionTerms
 from punch.signaling.greeting import DialerGreeting
 from punch.signaling.messages import TRIAL_DIAL
 from punch.signaling.rejoin import Rejoin
@@ -42,7 +42,7 @@ from punch.traceevents import (
 )
 
 
-class Dialer:
+class Dialer(CommandReceiver):
     """
     Dials one name once: connects to the rendezvous, is introduced, races, and answers
     with the path that won or with a link on it.
@@ -87,8 +87,7 @@ class Dialer:
             if rejoin is None
             else DialerGreeting(rejoin.name, rejoin.secret)
         )
-        self._client: RendezvousClient | None = None
-        self._id = b""
+        self._terms: IntroductionTerms | None = None
         self._introduction: DialedIntroduction | None = None
         self._selected: SelectedPath[Path] | None = None
         self._tracer: Tracer = noTracer
@@ -230,8 +229,8 @@ class Dialer:
                 self._leave(reason)
 
     def _leave(self, reason: Reason) -> None:
-        if self._client is not None and self._id:
-            self._client.leave(self._id, reason)
+        if self._terms is not None:
+            self._terms.client.leave(self._terms.id, reason)
 
     async def _meet(self) -> SelectedPath[Path]:
         """
@@ -239,9 +238,7 @@ class Dialer:
         introduction that the rendezvous answers with.
         """
         self._tracer(RendezvousConnecting())
-        client = self._client = await self._peer.connect(
-            self._rendezvous, self, mayMove=True
-        )
+        client = await self._peer.connect(self._rendezvous, self, mayMove=True)
         self._tracer(RendezvousConnected())
         hello = Deferred.fromCoroutine(self._peer.sayHello(client, ANSWER_TIMEOUT))
         message = self._preface + self._greeting.message
@@ -249,22 +246,15 @@ class Dialer:
         try:
             observed = await hello
             self._tracer(AddressObserved(formatAddress(observed)))
-            self._id, peer, wait, ticket = await dialed
+            terms = self._terms = await dialed
         finally:
             dialed.addErrback(lambda failure: None)
-        self._peer.tell(Introduced(formatAddress(peer)))
-        self._tracer(IntroductionReceived(self._id.hex(), formatAddress(peer), wait))
+        peer = formatAddress(terms.peer)
+        self._peer.tell(Introduced(peer))
+        self._tracer(IntroductionReceived(terms.id.hex(), peer, terms.wait))
         self._introduction = DialedIntroduction(
-            self._peer.context(self._rendezvous, self._policy),
-            IntroductionTerms(
-                observed,
-                peer,
-                wait,
-                client.overLoopback,
-                lambda m: client.relay(self._id, m),
-                ticket,
-                self._tracer,
-            ),
+            self._peer.context(self._rendezvous, self._tracer, self._policy),
+            terms,
             self._greeting,
             partial(
                 self._peer.details,
@@ -277,31 +267,25 @@ class Dialer:
 
     # What the rendezvous says (L{punch.rendezvous.client.CommandReceiver}).
 
-    def introduced(
-        self,
-        introduction: bytes,
-        peer: Address,
-        wait: float,
-        message: bytes,
-        ticket: bytes | None,
-    ) -> None:
-        """
-        Do nothing: a dialer publishes no name, so this is the rendezvous' mistake.
-        """
-
     def relayed(self, introduction: bytes, message: bytes) -> None:
         """
         The listener sent a message through the rendezvous.
         """
-        if self._introduction is not None and introduction == self._id:
-            self._introduction.received(message)
+        met = self._met(introduction)
+        if met is not None:
+            met.received(message)
 
     def left(self, introduction: bytes, reason: str) -> None:
         """
         The listener left the introduction.
         """
-        if self._introduction is not None and introduction == self._id:
-            self._introduction.left(reason)
+        met = self._met(introduction)
+        if met is not None:
+            met.left(reason)
+
+    def _met(self, introduction: bytes) -> DialedIntroduction | None:
+        isOurs = self._terms is not None and self._terms.id == introduction
+        return self._introduction if isOurs else None
 
     def rendezvousLost(self, why: RendezvousError) -> None:
         """

@@ -32,11 +32,10 @@ from punch.peer.introduction import (
     PROOF_TIMEOUT,
     AnsweredIntroduction,
     Introduction,
-    IntroductionTerms,
 )
 from punch.peer.peer import Peer, Rendezvous
 from punch.reasons import Reason
-from punch.rendezvous.client import RendezvousClient
+from punch.rendezvous.client import CommandReceiver, IntroductionTerms, RendezvousClient
 from punch.role import Role
 from punch.signaling.greeting import ListenerGreeting
 from punch.signaling.meetingpoint import MeetingPoint
@@ -134,7 +133,7 @@ Introductions that may go on at once.
 """
 
 
-class IncomingIntroductions:
+class IncomingIntroductions(CommandReceiver):
     """
     Runs a listener's introductions, and gives out the links that come of them.
 
@@ -250,46 +249,40 @@ class IncomingIntroductions:
 
     # What the rendezvous says (L{punch.rendezvous.client.CommandReceiver}).
 
-    def introduced(
-        self,
-        introduction: bytes,
-        peer: Address,
-        wait: float,
-        message: bytes,
-        ticket: bytes | None,
-    ) -> None:
+    def introduced(self, terms: IntroductionTerms) -> None:
         """
         Somebody dialed our name, or the name for rejoining.
         """
-        client = self.client
-        if client is None:
+        if self.client is None:
             return
-        linkId, pake = splitPreface(message)
+        linkId, pake = splitPreface(terms.message)
         refusal = self._refusal(linkId)
         if refusal is not None:
-            client.leave(introduction, refusal)
+            self.client.leave(terms.id, refusal)
             return
-        self._peer.tell(Introduced(formatAddress(peer)))
-        terms = IntroductionTerms(
-            self.observed,
-            peer,
-            wait,
-            client.overLoopback,
-            lambda m: client.relay(introduction, m),
-            ticket,
-            self._openTracer(introduction, peer, wait, linkId is not None),
-        )
-        if linkId is not None:
-            self._startRejoin(introduction, terms, self._links[linkId], pake)
-        elif self.meetingPoint is not None:
-            self._meet(introduction, terms, self.meetingPoint, pake)
+        self._peer.tell(Introduced(formatAddress(terms.peer)))
+        tracer = self._openTracer(terms, linkId is not None)
+        context = self._peer.context(self._rendezvous, tracer)
+        met = AnsweredIntroduction(context, terms, self._greetingFor(linkId), pake)
+        self._introductions[terms.id] = met
+        met.whenProven().addCallback(self._proven, terms.id)
+        if linkId is None:
+            self._meet(met, terms.id)
+        else:
+            self._rejoin(met, terms.id, self._links[linkId])
 
-    def _openTracer(
-        self, introduction: bytes, peer: Address, wait: float, isRejoin: bool
-    ) -> Tracer:
+    def _greetingFor(self, linkId: bytes | None) -> ListenerGreeting:
+        if linkId is None:
+            assert self.meetingPoint is not None
+            return self.meetingPoint.greeting()
+        rejoin = Rejoin(linkId, self._links[linkId].secret)
+        return ListenerGreeting(rejoin.name, rejoin.secret)
+
+    def _openTracer(self, terms: IntroductionTerms, isRejoin: bool) -> Tracer:
         tracer = self._peer.settings.trace(AnsweredIntroduction.role.value, isRejoin)
         tracer(AddressObserved(formatAddress(self.observed)))
-        tracer(IntroductionReceived(introduction.hex(), formatAddress(peer), wait))
+        peer = formatAddress(terms.peer)
+        tracer(IntroductionReceived(terms.id.hex(), peer, terms.wait))
         return tracer
 
     def _refusal(self, linkId: bytes | None) -> Reason | None:
@@ -304,44 +297,26 @@ class IncomingIntroductions:
             return Reason.NO_SUCH_NAME
         return None
 
-    def _meet(
-        self,
-        introduction: bytes,
-        terms: IntroductionTerms,
-        meetingPoint: MeetingPoint,
-        pake: bytes,
-    ) -> None:
+    def _meet(self, met: AnsweredIntroduction, id: bytes) -> None:
         """
         Begin an introduction with a dialer that wants a new link.
         """
-        context = self._peer.context(self._rendezvous)
-        met = AnsweredIntroduction(context, terms, meetingPoint.greeting(), pake)
-        self._introductions[introduction] = met
-        self._unanswered.append((introduction, met))
-        met.whenProven().addCallback(self._proven, introduction)
+        self._unanswered.append((id, met))
         started = self._peer.clock.seconds()
-        met.selected.addCallback(self._newLink, introduction, met, started)
-        met.selected.addErrback(self._newLinkFailed, introduction, met)
+        met.selected.addCallback(self._newLink, id, met, started)
+        met.selected.addErrback(self._newLinkFailed, id, met)
         # Not at once: the first SYN goes out before the arithmetic of the PAKE.
         self._scheduleGuess(0.0)
 
-    def _startRejoin(
-        self, introduction: bytes, terms: IntroductionTerms, link: Link, pake: bytes
-    ) -> None:
+    def _rejoin(self, met: AnsweredIntroduction, id: bytes, link: Link) -> None:
         """
         Begin an introduction with the dialer of one of our links, which wants another
         path for it.
         """
-        context = self._peer.context(self._rendezvous)
-        rejoin = Rejoin(link.id, link.secret)
-        greeting = ListenerGreeting(rejoin.name, rejoin.secret)
-        met = AnsweredIntroduction(context, terms, greeting, pake)
-        self._introductions[introduction] = met
-        self._rejoins.add(introduction)
-        met.whenProven().addCallback(self._proven, introduction)
-        met.selected.addCallback(self._pathForLink, introduction, link)
-        met.selected.addErrback(self._introductionFailed, introduction)
-        self._peer.clock.callLater(0, self._answerRejoin, introduction)
+        self._rejoins.add(id)
+        met.selected.addCallback(self._pathForLink, id, link)
+        met.selected.addErrback(self._introductionFailed, id)
+        self._peer.clock.callLater(0, self._answerRejoin, id)
 
     def _answerRejoin(self, introduction: bytes) -> None:
         met = self._introductions.get(introduction)

@@ -10,7 +10,7 @@ on the listener, the dialer has attached it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -35,13 +35,14 @@ from punch.link.errors import UnknownLink
 from punch.link.path import Path, verify, verifySecured
 from punch.nat.behavior import ObservedBehavior
 from punch.nat.errors import VERDICTS, NoCommonWay, NoDirectPath
-from punch.net.address import Address, formatAddress, ipOf
+from punch.net.address import formatAddress
 from punch.net.connection import Connection
 from punch.net.tls import PeerAuthenticator, PeerPin, TLSConnection
 from punch.peer.lanpreference import LANPreference
 from punch.peer.porttraversal import PortTraversal, TraversalContext
 from punch.peer.relaypolicy import RelayPolicy
 from punch.reasons import Reason
+from punch.rendezvous.client import IntroductionTerms
 from punch.rendezvous.relayclient import RelayedConnection
 from punch.role import Role
 from punch.signaling.greeting import DialerGreeting, Greeting, ListenerGreeting
@@ -69,6 +70,7 @@ class IntroductionContext:
     @ivar policy: what the relay may be used for.
     @ivar relay: connects to the rendezvous' relay with a ticket.
     @ivar traversal: what is needed against NATs that do not keep the shared port.
+    @ivar tracer: is called with each trace event.
     """
 
     clock: IReactorTime
@@ -80,37 +82,7 @@ class IntroductionContext:
     policy: RelayPolicy
     relay: Callable[[bytes], Deferred[Any]]
     traversal: TraversalContext
-
-
-@dataclass(frozen=True)
-class IntroductionTerms:
-    """
-    What the rendezvous says of one introduction: whom we meet, when to start, and how
-    to send the other side a message.
-
-    @ivar own: our own address as the rendezvous sees it.
-    @ivar peer: the other side's address as the rendezvous sees it.
-    @ivar wait: seconds until both sides start to connect.
-    @ivar local: whether the rendezvous is on our own host, as we see it ourselves.
-    @ivar relay: sends the other side a message through the rendezvous.
-    @ivar ticket: for the rendezvous' relay; C{None} if it is none.
-    @ivar tracer: is called with each trace event.
-    """
-
-    own: Address
-    peer: Address
-    wait: float
-    local: bool
-    relay: Callable[[bytes], None]
-    ticket: bytes | None = field(default=None, repr=False)
     tracer: Tracer = noTracer
-
-    @property
-    def overLoopback(self) -> bool:
-        """
-        Whether both sides are on one host with the rendezvous.
-        """
-        return self.local and ipOf(self.peer).is_loopback
 
 
 def tracedVerify(
@@ -218,6 +190,7 @@ class Introduction:
     _ownDetails: Details
 
     def __init__(self, context: IntroductionContext, terms: IntroductionTerms) -> None:
+        self._tracer = tracer = context.tracer
         self._context = context
         self._terms = terms
         self._details: SharedResult[Details] = SharedResult()
@@ -231,7 +204,7 @@ class Introduction:
             self._verify,
             context.tell,
             context.policy.mayMeet,
-            terms.tracer,
+            tracer,
         )
         self._policy = context.policy
         self._lanPreference = LANPreference(context.clock, terms.own, terms.peer)
@@ -241,7 +214,7 @@ class Introduction:
             terms.peer,
             self.role,
             self._note,
-            terms.tracer,
+            tracer,
         )
         self._timers = [
             context.clock.callLater(terms.wait, self._start),
@@ -262,8 +235,9 @@ class Introduction:
         return self._context.timeout
 
     def _verify(self, connection: Connection) -> Deferred[Path]:
-        security, tracer = self._context.security, self._terms.tracer
-        path = tracedVerify(security, connection, self.role, self.whenPin, tracer)
+        path = tracedVerify(
+            self._context.security, connection, self.role, self.whenPin, self._tracer
+        )
         return path.addCallback(self._lanPreference.delay)
 
     def acceptSecured(self, secured: TLSConnection) -> None:
@@ -271,7 +245,7 @@ class Introduction:
         Take a connection from an unknown address, whose TLS is done, and which has
         shown the other side's pin: it races with the others.
         """
-        pin = _tracedPin(secured, self.whenPin, self._terms.tracer, earlier=True)
+        pin = _tracedPin(secured, self.whenPin, self._tracer, earlier=True)
         self.race.accept(
             secured,
             lambda _: Deferred.fromCoroutine(
@@ -339,7 +313,7 @@ class Introduction:
         @param reason: a L{Reason}'s value, unsealed: the rendezvous may have invented
             it.
         """
-        self._terms.tracer(PeerWithdrew(reason))
+        self._tracer(PeerWithdrew(reason))
         settled = reason == Reason.PEER_LEFT.value and self.proven
         if reason in _TIME_IS_UP:
             self._conclude(VERDICTS.get(reason))
@@ -370,7 +344,7 @@ class Introduction:
         """
         Take in the other side's details: it has shown that it knows the secret.
         """
-        self._terms.tracer(DetailsReceived(len(details.candidates)))
+        self._tracer(DetailsReceived(len(details.candidates)))
         self.pin = details.pin
         self.rejoinName, self.instanceToken = details.rejoinName, details.instanceToken
         if self.role is Role.DIALER:
@@ -401,7 +375,7 @@ class Introduction:
 
     def _say(self, message: bytes) -> None:
         self._terms.relay(message)
-        self._terms.tracer(DetailsSent())
+        self._tracer(DetailsSent())
 
     def _report(self) -> None:
         if self.proven and self.expectsDirect:

@@ -48,6 +48,7 @@ from punch.rendezvous.client import CommandReceiver, RendezvousClient, connect
 from punch.rendezvous.relayclient import connectRelay
 from punch.role import Role
 from punch.signaling.messages import Details
+from punch.traceevents import Tracer
 from punch.util.deferreds import SharedResult
 
 P = TypeVar("P")
@@ -126,11 +127,15 @@ class Peer:
         return other
 
     def context(
-        self, rendezvous: Rendezvous, policy: RelayPolicy | None = None
+        self,
+        rendezvous: Rendezvous,
+        tracer: Tracer,
+        policy: RelayPolicy | None = None,
     ) -> IntroductionContext:
         """
         Make what an introduction works with.
 
+        @param tracer: is called with each trace event.
         @param policy: what the relay may be used for; C{None}: as the settings say.
         """
         return IntroductionContext(
@@ -153,6 +158,7 @@ class Peer:
                 connectFromOther=self.shared.connectFromOther,
                 searches=self.settings.search > 0,
             ),
+            tracer=tracer,
         )
 
     def _ips(self) -> Iterable[str]:

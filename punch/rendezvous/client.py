@@ -8,7 +8,8 @@ of TLS and of AMP become errors of L{punch.errors} here.
 from __future__ import annotations
 
 import errno
-from typing import Any, Protocol, cast
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from OpenSSL import SSL
 from service_identity import VerificationError
@@ -55,27 +56,61 @@ Seconds between two pings.
 _MAX_OBSERVERS = 4
 
 
-class CommandReceiver(Protocol):
+@dataclass(frozen=True)
+class IntroductionTerms:
+    """
+    What the rendezvous says of one introduction: whom we meet, and when to start.
+
+    The client makes it, of the answer to our dial or of the command that introduces a
+    dialer to us.
+
+    @ivar client: the connection to the rendezvous.
+    @ivar id: names the introduction at the rendezvous.
+    @ivar peer: the other side's address, as the rendezvous observes it.
+    @ivar wait: seconds until both sides start to connect.
+    @ivar ticket: ours for the relay; C{None} if the rendezvous is no relay.
+    @ivar message: the dialer's PAKE message; empty at the dialer.
+    """
+
+    client: RendezvousClient = field(repr=False)
+    id: bytes
+    peer: Address
+    wait: float
+    ticket: bytes | None = field(repr=False)
+    message: bytes = field(default=b"", repr=False)
+
+    @property
+    def own(self) -> Address:
+        """
+        Our address, as the rendezvous observes it.
+        """
+        assert self.client.observed is not None
+        return self.client.observed
+
+    @property
+    def overLoopback(self) -> bool:
+        """
+        Whether both sides are on one host with the rendezvous.
+        """
+        return self.client.overLoopback and ipOf(self.peer).is_loopback
+
+    def relay(self, message: bytes) -> None:
+        """
+        Send the other side a message through the rendezvous.
+        """
+        self.client.relay(self.id, message)
+
+
+class CommandReceiver:
     """
     What a client calls when the rendezvous sends a command, or is lost.
+
+    Who connects passes one, usually of a subclass; this one ignores everything.
     """
 
-    def introduced(
-        self,
-        introduction: bytes,
-        peer: Address,
-        wait: float,
-        message: bytes,
-        ticket: bytes | None,
-    ) -> None:
+    def introduced(self, terms: IntroductionTerms) -> None:
         """
-        A dialer was introduced to us.
-
-        @param introduction: names the introduction.
-        @param peer: the dialer's address, as the rendezvous observes it.
-        @param wait: seconds to wait before starting.
-        @param message: the dialer's PAKE message.
-        @param ticket: our ticket for the relay; L{None} if the rendezvous is no relay.
+        A dialer was introduced to us, under a name that we have published.
         """
 
     def relayed(self, introduction: bytes, message: bytes) -> None:
@@ -147,6 +182,8 @@ class RendezvousClient(amp.AMP):
     L{abort}.  Commands that the rendezvous sends go to the receiver, and so does the
     news that the connection was lost.
 
+    @ivar observed: our address, as the rendezvous observes it; C{None} before
+        L{hello}.
     @ivar features: what this rendezvous does that not every one does; known after
         L{hello}.
     """
@@ -161,6 +198,7 @@ class RendezvousClient(amp.AMP):
         self._isGreeted = False
         self._observers: list[str] = []
         self.features: list[str] = []
+        self.observed: Address | None = None
         self._lost: Deferred[None] = Deferred()
         self._closeTimeout: IDelayedCall | None = None
 
@@ -189,6 +227,7 @@ class RendezvousClient(amp.AMP):
         answer = await self._ask(commands.Hello, timeout, **hello)
         self._isGreeted = True
         observed: Address = answer["observed"]
+        self.observed = observed
         self._observers = answer["vantages"] or []
         self.features = answer["features"]
         return observed
@@ -231,20 +270,16 @@ class RendezvousClient(amp.AMP):
         """
         await self._ask(commands.Withdraw, name=name)
 
-    async def dial(
-        self, name: str, message: bytes
-    ) -> tuple[bytes, Address, float, bytes | None]:
+    async def dial(self, name: str, message: bytes) -> IntroductionTerms:
         """
         Ask for an introduction to the listener that waits under C{name}.
 
         @param message: our PAKE message.
-        @return: the introduction's id, the peer's observed address, the seconds to
-            wait before starting, and our ticket for the relay, L{None} if the
-            rendezvous is no relay.
         @raise punch.errors.NoSuchName: nobody waits under it.
         """
         answer = await self._ask(commands.Dial, name=name, message=message)
-        return answer["introduction"], answer["peer"], answer["wait"], answer["ticket"]
+        id, peer, wait = answer["introduction"], answer["peer"], answer["wait"]
+        return IntroductionTerms(self, id, peer, wait, answer["ticket"])
 
     def relay(self, introduction: bytes, message: bytes) -> None:
         """
@@ -341,7 +376,8 @@ class RendezvousClient(amp.AMP):
         ticket: bytes | None,
     ) -> dict[str, Any]:
         if not self._isClosed:
-            self._receiver.introduced(introduction, peer, wait, message, ticket)
+            terms = IntroductionTerms(self, introduction, peer, wait, ticket, message)
+            self._receiver.introduced(terms)
         return {}
 
     @commands.Relay.responder

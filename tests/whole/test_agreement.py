@@ -4,6 +4,7 @@ Two peers agree: on what will do, and on why nothing did.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -156,8 +157,8 @@ def test_sentHome(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     dial = RendezvousClient.dial
 
     async def misled(client: RendezvousClient, name: str, message: bytes) -> Any:
-        identifier, _, wait, ticket = await dial(client, name, message)
-        return identifier, tcpAddress(host, 22), wait, ticket
+        terms = await dial(client, name, message)
+        return replace(terms, peer=tcpAddress(host, 22))
 
     monkeypatch.setattr(RendezvousClient, "dial", misled)
     world = World(1)

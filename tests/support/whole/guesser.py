@@ -8,10 +8,9 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
-from punch.errors import PunchError, RendezvousError, WrongCode
-from punch.net.address import Address
+from punch.errors import PunchError, WrongCode
 from punch.reasons import Reason
-from punch.rendezvous.client import RendezvousClient, connect
+from punch.rendezvous.client import CommandReceiver, RendezvousClient, connect
 from punch.signaling.code import parseCode
 from punch.signaling.greeting import DialerGreeting
 from punch.signaling.messages import Details
@@ -22,7 +21,7 @@ from .world import PORT, RENDEZVOUS
 WRONG_WORDS = "zebra-zoo"
 
 
-class Guesser:
+class Guesser(CommandReceiver):
     """
     One guess.
 
@@ -62,8 +61,8 @@ class Guesser:
         try:
             client = self._client = await connect(self._host, endpoint, self)
             await client.hello()
-            answer = await client.dial(self._name, self._greeting.message)
-            self._introduction = answer[0]
+            terms = await client.dial(self._name, self._greeting.message)
+            self._introduction = terms.id
         except PunchError as error:
             self.error = error
 
@@ -77,19 +76,6 @@ class Guesser:
             self._client.disconnect()
 
     # What the rendezvous says.
-
-    def introduced(
-        self,
-        introduction: bytes,
-        peer: Address,
-        wait: float,
-        message: bytes,
-        ticket: bytes | None,
-    ) -> None:
-        """
-        Nobody dials us.
-        """
-        raise NotImplementedError()
 
     def relayed(self, introduction: bytes, message: bytes) -> None:
         """
@@ -108,11 +94,6 @@ class Guesser:
         The listener left.
         """
         self.reason = reason
-
-    def rendezvousLost(self, why: RendezvousError) -> None:
-        """
-        It is over.
-        """
 
 
 def wrong(code: str) -> str:
