@@ -15,7 +15,7 @@ from punch.forwarding.localconnection import LocalConnections
 from punch.streams.errors import NoSuchService, StreamError, TargetRefused
 from punch.streams.outbound import OutboundRequest
 from tests.support.doubles import watching
-from tests.support.forwarded import ForwardedPair
+from tests.support.forwardedpair import ForwardedPair
 from tests.support.programs import HalfCloser, Service
 
 

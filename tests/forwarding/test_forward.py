@@ -16,7 +16,7 @@ from punch.errors import BadOption
 from punch.forwarding.forward import MOST_WAITING, TIMEOUT, addressText, parseForwards
 from punch.testing import MemoryNetwork
 from tests.support.doubles import watching
-from tests.support.forwarded import FORWARD, ForwardedPair
+from tests.support.forwardedpair import FORWARD, ForwardedPair
 from tests.support.programs import HalfCloser, Recorder, Service, connect
 
 

@@ -24,7 +24,7 @@ from punch.forwarding.localconnection import (
 from punch.net.identity import Identity
 from tests.support.certified import certified
 from tests.support.doubles import PunchTestCase
-from tests.support.forwarded import ForwardedPair
+from tests.support.forwardedpair import ForwardedPair
 from tests.support.programs import Recorder, Recorders
 
 MUCH = bytes(range(256)) * (1 << 14)
