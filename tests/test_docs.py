@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from pkgutil import resolve_name as resolveName
 
 import pytest
 
@@ -60,3 +61,16 @@ def test_enforced() -> None:
     for modules, tests in promises:
         assert all(isModule(each) for each in re.findall(r"``([\w.]+)``", modules))
         assert re.findall(r"``tests/", tests)
+
+
+def test_ways() -> None:
+    """
+    Each function that C{design.rst} names on its ways through the code is there.
+    """
+    text = (ROOT / "docs" / "design.rst").read_text("utf-8")
+    ways = text.partition("Four ways through the code")[2].partition("The race\n---")[0]
+    named = re.findall(r"``([a-z]\w*(?:\.\w+)+)``", ways)
+    assert len(named) > 50
+    for each in named:
+        found = resolveName(f"punch.{each}")
+        assert found is not None
