@@ -13,7 +13,7 @@ from twisted.internet.interfaces import Binding, IReactorTime
 from punch.check.report import Evidence
 from punch.errors import PunchError
 from punch.nat.errors import STUNError
-from punch.nat.stunclient import PortMapping, requestPortMapping
+from punch.nat.stunclient import MappedPort, requestMappedPort
 from punch.net.address import Address, formatAddress
 from punch.util.deferreds import gatherAll
 
@@ -70,14 +70,14 @@ class ProbeLog:
 
     async def askSTUN(
         self, server: Address, binding: Binding, whence: str
-    ) -> PortMapping | None:
+    ) -> MappedPort | None:
         """
         Ask a STUN server at which address it sees C{binding}, and record the answer.
 
         @param whence: what C{binding} is, for a person.
         @return: C{None} if the server does not tell.
         """
-        sighting = requestPortMapping(self._clock, self._reactor, server, binding)
+        sighting = requestMappedPort(self._clock, self._reactor, server, binding)
         sighting.addTimeout(STUN_TIMEOUT, self._clock)
         asked = f"STUN at {formatAddress(server)} from {whence}"
         try:
@@ -91,7 +91,7 @@ class ProbeLog:
 
     async def askAllSTUN(
         self, servers: Sequence[Address], binding: Binding, whence: str
-    ) -> list[PortMapping | None]:
+    ) -> list[MappedPort | None]:
         """
         Ask STUN servers as L{askSTUN} does, all of them at once.
         """

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from punch.events import Tell
 from punch.nat.discovery import BehaviorDiscovery
 from punch.nat.errors import STUNTaken
-from punch.nat.stunclient import requestPortMapping
+from punch.nat.stunclient import requestMappedPort
 from punch.nat.stunmonitor import STUNMonitor
 from punch.net.address import Address, HostPort
 from punch.net.sharedport import SharedPort
@@ -79,7 +79,7 @@ class ReflexiveAddresses:
         """
         shared = self._shared()
         binding = shared.binding if isShared else shared.otherBinding
-        asked = requestPortMapping(self._clock, self._reactor, observer, binding)
+        asked = requestMappedPort(self._clock, self._reactor, observer, binding)
         seen = asked.addCallback(lambda mapping: mapping.externalAddress)
         return seen.addErrback(self._askMonitor, observer) if isShared else seen
 

@@ -214,7 +214,7 @@ def _unreachable(failure: Failure) -> Failure:
 
 
 @dataclass(frozen=True)
-class PortMapping:
+class MappedPort:
     """
     An internal port of ours, and the external address at which it was seen.
     """
@@ -223,9 +223,9 @@ class PortMapping:
     externalAddress: Address
 
 
-def requestPortMapping(
+def requestMappedPort(
     clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
-) -> Deferred[PortMapping]:
+) -> Deferred[MappedPort]:
     """
     Ask a STUN server which address it sees us at, over a connection made for that
     alone.  Cancelling leaves nothing behind.
@@ -233,17 +233,17 @@ def requestPortMapping(
     @param binding: the interface and port to connect from.
     @raise STUNError: the server does not tell.
     """
-    return Deferred.fromCoroutine(_requestPortMapping(clock, reactor, server, binding))
+    return Deferred.fromCoroutine(_requestMappedPort(clock, reactor, server, binding))
 
 
-async def _requestPortMapping(
+async def _requestMappedPort(
     clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
-) -> PortMapping:
+) -> MappedPort:
     kind = TCP6ClientEndpoint if ":" in server.host else TCP4ClientEndpoint
     endpoint = kind(reactor, server.host, server.port, bindAddress=binding)
     client = await connectSTUN(clock, endpoint)
     ours: Any = client.transport.getHost()
     try:
-        return PortMapping(ours.port, await client.ask())
+        return MappedPort(ours.port, await client.ask())
     finally:
         client.abort()

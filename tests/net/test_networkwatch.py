@@ -685,7 +685,7 @@ def test_oneFamily(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_differs() -> None:
     """
-    Another address, a pulled cable, or another way out is another vantage.
+    Another address, a pulled cable, or another way out is another network state.
     """
     own = frozenset({"192.0.2.1"})
     home = NetworkState(own, own, ("192.0.2.1", ""))

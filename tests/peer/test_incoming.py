@@ -132,7 +132,7 @@ class StrangersTests(PunchTestCase):
 
     def test_noHandshake(self) -> None:
         """
-        Whose handshake fails is not in the lobby.
+        A stranger whose handshake fails does not wait.
         """
         self.next = fail(WrongPin())
         self.successResultOf(self.strangers.receive(_Secured(b"")))

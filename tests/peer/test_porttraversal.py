@@ -50,7 +50,7 @@ class _Meeting:
     """
     One side of an introduction; nothing comes of its connects.
 
-    C{seen}: as what the vantage sees us, one look after another.
+    C{seen}: as what the observer sees us, one question after another.
     """
 
     def __init__(

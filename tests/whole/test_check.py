@@ -239,7 +239,7 @@ def test_noVantage() -> None:
 
 def test_vantageSilent() -> None:
     """
-    A vantage that does not answer is told apart from one that is not there.
+    An observer that does not answer is told apart from one that is not there.
     """
     world = looking()
     world.rendezvous.factory.state.observers = [f":{PORT + 9}"]
