@@ -6,20 +6,28 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 INTEROP = .venv-interop
 
-.PHONY: demo test check docs bench starts table soak system interop clean
+.PHONY: demo test ordinary laboratory check docs bench starts table soak system interop
+.PHONY: clean
+.NOTPARALLEL:
 
 demo: $(READY) system
 	$(BIN)/python -m tests.lab --demo
 
-# Side by side, but for what needs the machine to itself: namespaces and processes.
-ALONE = $(wildcard tests/lab tests/bench tests/cli/test_tap*.py tests/*/*_processes.py)
-# Of those, what waits more than it works, four at a time.
+test: ordinary laboratory
+
+# Side by side, but for what needs the machine to itself: processes.
+ALONE = $(wildcard tests/bench tests/cli/test_tap*.py tests/*/*_processes.py)
+
+ordinary: $(READY) system
+	$(BIN)/python -m pytest -q -n auto $(addprefix --ignore=,tests/lab $(ALONE))
+	$(BIN)/python -m pytest -q $(ALONE)
+
+# Namespaces, which only root can make; what waits more than it works, four at a time.
 WAITING = tests/lab/test_check.py tests/lab/test_pairs.py
 
-test: $(READY) system
-	$(BIN)/python -m pytest -q -n auto $(addprefix --ignore=,$(ALONE))
+laboratory: $(READY) system
 	$(BIN)/python -m pytest -q -n 4 $(WAITING)
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(WAITING)) $(ALONE)
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(WAITING)) tests/lab
 
 check: $(READY)
 	$(BIN)/ruff check .

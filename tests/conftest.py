@@ -4,6 +4,7 @@ Fixtures for the tests that run C{twist} in real processes.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 
 from tests.support.processes import Program, Start, freePort
+
+# A script's jobs in the background ignore it, and so would all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
