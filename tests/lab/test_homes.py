@@ -56,7 +56,7 @@ def test_carrier(carrier: str, outcome: str) -> None:
         with closing(homes.b.socket(_PORT + 1)) as listening:
             listening.listen()
             # That does not come in, but lets the other in, if anything does.
-            assert connectError(homes.b, ours, _PORT + 1) != "connected"
+            assert connectError(homes.b, ours, _PORT + 1, True) != "connected"
             assert connectError(homes.a, theirs, _PORT) == outcome
             if outcome == "connected":
                 inbound, address = listening.accept()
@@ -151,20 +151,28 @@ def test_impersonated(tmp_path: Path) -> None:
     identity = tmp_path / "identity.pem"
     identity.write_bytes(Identity.make().toPEM())
     options = (*NEVER, "--port", str(_PORT))
+    # Each dial from another port: the last two are not free again for a minute.
+    ports = [_PORT + number for number in range(1, 7)]
     with Homes() as homes, Meeting(homes, tmp_path, options=options) as meeting:
-        alone = meeting.dial(more=(*NEVER, "--port", str(_PORT + 1)))
-        silent = Stranger(homes.neighbors["a"].socket(_PORT + 2, 60.0))
-        server = Stranger(homes.neighbors["b"].socket(_PORT, 60.0), identity)
-        # From another port: the last two are not free again for a minute.
-        outcome = meeting.dial(more=(*NEVER, "--port", str(_PORT + 2)))
-        for stranger in (silent, server):
+        neighbors = homes.neighbors
+
+        def dials(ports: list[int]) -> float:
+            outcomes = [
+                meeting.dial(more=(*NEVER, "--port", str(port))) for port in ports
+            ]
+            for each in outcomes:
+                assert each.connected, each.explanation
+                assert (each.path, each.kind) == ("direct", "server-reflexive")
+            # The least: what the machine does besides only makes it longer.
+            return min(each.elapsed or 0.0 for each in outcomes)
+
+        alone = dials(ports[:3])
+        strangers = [Stranger(neighbors["a"].socket(port, 60.0)) for port in ports[3:]]
+        strangers.append(Stranger(neighbors["b"].socket(_PORT, 60.0), identity))
+        beside = dials(ports[3:])
+        for stranger in strangers:
             stranger.end()
-    for each in (alone, outcome):
-        assert each.connected, each.explanation
-        assert (each.path, each.kind) == ("direct", "server-reflexive")
-    for stranger in (silent, server):
+    for stranger in strangers:
         assert stranger.connections >= 1
         assert stranger.received == b""
-    assert alone.elapsed is not None
-    assert outcome.elapsed is not None
-    assert outcome.elapsed < alone.elapsed + 0.1
+    assert beside < alone + 0.1

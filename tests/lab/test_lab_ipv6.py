@@ -8,7 +8,6 @@ import errno
 import os
 import socket
 from contextlib import closing
-from time import monotonic
 
 import pytest
 
@@ -16,7 +15,7 @@ from .firewalls import address6
 from .host import Host
 from .nat64 import through64
 from .nats import NONE
-from .sockets import observed
+from .sockets import observed, quickest
 from .topology import PUBLIC, Laboratory
 
 pytestmark = pytest.mark.lab
@@ -37,11 +36,13 @@ def socket6(host: Host, port: int = 0, timeout: float = 5.0) -> socket.socket:
     return made
 
 
-def connectError(host: Host, address: str, timeout: float = 0.4, hops: int = 64) -> str:
+def connectError(host: Host, address: str, silent: bool = False, hops: int = 64) -> str:
     """
     How a connect ends: with the name of an C{errno}, C{silence} or C{connected}.
+
+    @param silent: is silence expected, for which nobody waits longer than it takes?
     """
-    with closing(socket6(host, timeout=timeout)) as out:
+    with closing(socket6(host, timeout=0.4 if silent else 5.0)) as out:
         out.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
         try:
             out.connect((address, _PORT))
@@ -69,7 +70,8 @@ def test_unsolicited(kind: str, answer: str) -> None:
     with Laboratory(kind, "v6-open") as lab:
         with closing(socket6(lab.a, _PORT)) as inside:
             inside.listen()
-            assert connectError(lab.b, address6("a")) == answer
+            isSilent = answer == "silence"
+            assert connectError(lab.b, address6("a"), isSilent) == answer
         with closing(socket6(lab.b, _PORT)) as outside:
             outside.listen()
             with closing(socket6(lab.a, _PORT)) as out:
@@ -84,13 +86,13 @@ def test_wire() -> None:
     Over IPv6 the wire is as long as over IPv4, in time and in routers.
     """
     with Laboratory("v6-open", "v6-open") as lab:
-        started = monotonic()
-        assert connectError(lab.a, address6("rendezvous")) == "ECONNREFUSED"
-        assert 0.08 <= monotonic() - started < 0.12
+        far = address6("rendezvous")
+        took = quickest(lambda: connectError(lab.a, far), "ECONNREFUSED")
+        assert 0.08 <= took < 0.12
         # The router before the peer is one more.
         assert connectError(lab.a, address6("rendezvous"), hops=6) == "ECONNREFUSED"
         assert connectError(lab.a, address6("rendezvous"), hops=5) == "EHOSTUNREACH"
-        assert connectError(lab.a, "2001:db8:cafe::1") == "silence"
+        assert connectError(lab.a, "2001:db8:cafe::1", True) == "silence"
 
 
 def test_onlySix() -> None:

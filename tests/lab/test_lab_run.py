@@ -55,11 +55,10 @@ for line in os.environ[part].splitlines():
 @pytest.fixture(autouse=True)
 def players(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Programs played by the script, and less patience with them.
+    Programs played by the script, and less patience with what they do not say.
     """
     monkeypatch.setattr(run, "_TWIST", (sys.executable, "-S", "-c", _PLAYER))
     monkeypatch.setattr(run, "_GOODBYE", 0.5)
-    monkeypatch.setattr(run, "_SLACK", 0.5)
 
 
 def dial(
@@ -96,6 +95,7 @@ def test_wordless(dialer: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     """
     A dialer that ends, or stays, without an event is a failure with logs.
     """
+    monkeypatch.setattr(run, "_SLACK", 1.0)
     outcome = dial(monkeypatch, tmp_path, _FAILED, dialer)
     assert (outcome.connected, outcome.reason) == (False, "ended-without-a-word")
     assert "DIALER plays" in outcome.explanation
