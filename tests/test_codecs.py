@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from punch.errors import MalformedCode, ProtocolViolation, UnknownWord
@@ -264,7 +264,6 @@ def test_anything(name: str) -> None:
     codec = CODECS[name]
     assert codec.anything is not None
 
-    @settings(deadline=None)
     @given(codec.anything)
     def isValueOrError(read: Any) -> None:
         try:
@@ -403,7 +402,6 @@ def test_byteByByte(name: str) -> None:
     """
     codec = STREAMS[name]
 
-    @settings(deadline=None)
     @given(codec.values)
     def isReadBack(values: list[Any]) -> None:
         decoder, found = codec.decoder(), []

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -219,8 +218,9 @@ def test_stop(site: Site, who: str) -> None:
             for client in (quick, slow):
                 client.sendall(b"before")
                 assert client.recv(100) == b"before"
-            {"listener": listener, "dialer": dialer}[who].process.terminate()
-            time.sleep(0.5)  # What it does next has no event.
+            stopped = {"listener": listener, "dialer": dialer}[who]
+            stopped.process.terminate()
+            stopped.awaitLine("Received SIGTERM")
             quick.sendall(b"after")
             quick.shutdown(socket.SHUT_WR)
             assert everything(quick) == b"after"

@@ -685,7 +685,7 @@ def flipped(payload: bytes, at: int) -> bytes:
 
 
 TestMeeting = Meeting.TestCase
-TestMeeting.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
+TestMeeting.settings = settings(max_examples=80, stateful_step_count=50)
 
 
 def scenario(chance: random.Random) -> None:

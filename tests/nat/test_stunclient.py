@@ -139,7 +139,7 @@ def test_violation(site: STUNSite, answer: bytes) -> None:
     assert client.lost.settled
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.binary(max_size=100))
 def test_anyAnswer(answer: bytes) -> None:
     """

@@ -81,9 +81,9 @@ class _Refilled(_Guessing):
 
 
 TestFinite = _Guessing.TestCase
-TestFinite.settings = settings(deadline=None, max_examples=60)
+TestFinite.settings = settings(max_examples=60)
 TestRefilled = _Refilled.TestCase
-TestRefilled.settings = settings(deadline=None, max_examples=60)
+TestRefilled.settings = settings(max_examples=60)
 
 
 def test_code() -> None:

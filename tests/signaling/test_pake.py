@@ -38,7 +38,7 @@ def test_equal() -> None:
     assert dialer.open(listener.seal(b"to the dialer")) == b"to the dialer"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.binary(max_size=40), st.binary(max_size=40), st.binary(max_size=100))
 def test_secrets(one: bytes, other: bytes, plain: bytes) -> None:
     """

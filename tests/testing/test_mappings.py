@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -22,7 +22,6 @@ class MappingTableTests(SynchronousTestCase):
     The table alone.
     """
 
-    @settings(deadline=None)
     @given(
         st.builds(
             NATBehavior,

@@ -6,7 +6,7 @@ each time.
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import (
@@ -79,7 +79,6 @@ class RunTests(SynchronousTestCase):
         self.network.run(10)
         assert instants == [0.5, 3]
 
-    @settings(deadline=None)
     @given(st.lists(st.floats(1e-9, 1e6), max_size=20))
     def test_ends(self, delays: list[float]) -> None:
         """

@@ -268,7 +268,7 @@ class SimultaneousOpenTests(SynchronousTestCase):
         pair.network.run(0)
         assert pair.exchange()
 
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(
         st.integers(0, 2**32),
         st.floats(0, 0.3),

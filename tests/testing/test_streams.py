@@ -99,7 +99,7 @@ class BytesTests(SynchronousTestCase):
     Bytes arrive, in order.
     """
 
-    @settings(deadline=None, max_examples=50)
+    @settings(max_examples=50)
     @given(
         st.integers(0, 2**32),
         st.floats(0, 0.4),

@@ -216,7 +216,7 @@ def test_late(far: float) -> None:
         assert met < SHIFT_AFTER, phase
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     phase=st.floats(0.0, 2.5),
     near=st.floats(0.0002, 0.02),

@@ -325,7 +325,7 @@ limits = st.builds(
 moments = st.tuples(st.integers(0, 1), steps, st.sampled_from([0.0, 0.001, 0.1]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(limits, st.lists(moments) | st.lists(moments, min_size=40))
 def test_conversation(
     limits: SessionLimits, script: list[tuple[int, Step, float]]

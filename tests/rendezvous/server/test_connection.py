@@ -425,7 +425,7 @@ class TestHostileBytes:
             yield
         assert not any("log_failure" in each for each in log.events)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.booleans(), speech, st.integers(1, 50))
     def test_anyBytes(self, isPolite: bool, said: list[bytes], size: int) -> None:
         """

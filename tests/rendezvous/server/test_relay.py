@@ -286,7 +286,7 @@ class TestFirst:
         assert client.ended == ["read"]
         assert any("rendezvous-violation" in each for each in log.sentences)
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(st.lists(st.binary(max_size=60), max_size=4))
     def test_rubbish(self, said: list[bytes]) -> None:
         """

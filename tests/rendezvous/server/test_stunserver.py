@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.address import IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionDone
@@ -161,7 +161,6 @@ def test_notIP(site: Site) -> None:
     assert isAborted(transport)
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=60), max_size=4))
 def test_anyBytes(pieces: list[bytes]) -> None:
     """
