@@ -267,16 +267,20 @@ def test_allocate(start: Start) -> None:
     port = freePort()
     server = _serve(start, port)
     command = ["turnutils_uclient", "-t", "-c", "-n", "1", "-e", "127.0.0.1"]
-    with pytest.raises(subprocess.TimeoutExpired) as caught:
-        subprocess.run(
-            [*command, "-v", "-p", str(port), "127.0.0.1"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=2.0,
-        )
-    said = caught.value.stdout
-    assert said is not None
-    assert b"allocate sent" in said
+    with subprocess.Popen(
+        [*command, "-v", "-p", str(port), "127.0.0.1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as client:
+        assert client.stdout is not None
+        said = b""
+        while b"allocate sent" not in said:
+            said += (line := client.stdout.readline())
+            assert line, said
+        with pytest.raises(subprocess.TimeoutExpired):
+            client.wait(2.0)
+        client.kill()
+        said += client.stdout.read()
     assert b"success" not in said
     with socket.create_connection(("127.0.0.1", port)) as sock:
         sock.settimeout(PATIENCE)
