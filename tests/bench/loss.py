@@ -55,9 +55,7 @@ def waiting(seed: int) -> World:
     A listener that waits, and a dialer that does not dial yet.
     """
     world = pair(seed=seed)
-    world.listen(timeout=_PATIENCE)
-    assert world.listener.code
-    world.run(2.0)
+    world.waits(timeout=_PATIENCE)
     return world
 
 

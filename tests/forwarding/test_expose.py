@@ -23,7 +23,7 @@ def asked(
     forwarded: ForwardedPair, service: str
 ) -> tuple[OutboundRequest, list[Any], HalfCloser]:
     """
-    A request of the dialer's, what came of it so far, and who runs on it.
+    A request of the dialer's, its outcome so far, and the protocol that runs on it.
     """
     multiplexer = forwarded.near.pool.newest()
     assert multiplexer is not None

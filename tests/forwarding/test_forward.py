@@ -45,7 +45,7 @@ def test_named() -> None:
 
 def test_noRoundTripLost() -> None:
     """
-    What the client says goes out with the request: it does not wait for an answer.
+    The client's bytes are sent right behind the request: they wait for no answer.
     """
     forwarded = ForwardedPair().link()
     started = forwarded.network.clock.seconds()
@@ -90,11 +90,11 @@ def test_waitEnds() -> None:
         assert client.isOpen
         assert refusals(log.sentences) == []
         forwarded.run(3)
-    assert not client.reason.check(ConnectionDone)
+    assert client.isBroken
     [line] = refusals(log.sentences)
     assert "There is no link to the other side" in line
     assert "60 seconds" in line
-    # Nobody's place is taken for ever.
+    # It no longer counts as one that waits.
     forwarded.link()
     assert forwarded.joined()[1].isOpen
 
@@ -118,7 +118,8 @@ def test_tooManyWait() -> None:
 
 def test_stopped() -> None:
     """
-    When a process stops, who waits waits no longer, and nothing is left.
+    When a process stops, connections that wait for a link are aborted, and nothing is
+    left.
     """
     forwarded = ForwardedPair()
     client = forwarded.connect()
@@ -126,7 +127,7 @@ def test_stopped() -> None:
     with watching() as log:
         forwarded.near.opener.close()
         forwarded.run()
-    assert not client.reason.check(ConnectionDone)
+    assert client.isBroken
     assert refusals(log.sentences) == []
     assert forwarded.network.clock.getDelayedCalls() == []
 
@@ -140,7 +141,7 @@ def test_noSuchService() -> None:
         client = forwarded.connect()
         client.transport.write(b"hello")
         forwarded.run()
-    assert not client.reason.check(ConnectionDone)
+    assert client.isBroken
     [line] = refusals(log.sentences)
     assert "'web'" in line
     assert "must --expose it" in line
@@ -176,7 +177,7 @@ def test_noAnswer() -> None:
         assert client.isOpen
         forwarded.run(3)
     assert deaf.received
-    assert not client.reason.check(ConnectionDone)
+    assert client.isBroken
     [line] = refusals(log.sentences)
     assert "did not say in time" in line
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import CertificateOptions
@@ -25,7 +24,7 @@ from punch.net.identity import Identity
 from tests.support.certified import certified
 from tests.support.doubles import PunchTestCase
 from tests.support.forwardedpair import ForwardedPair
-from tests.support.programs import Recorder, Recorders
+from tests.support.programs import Pusher, Recorder, Recorders
 
 MUCH = bytes(range(256)) * (1 << 14)
 """
@@ -36,14 +35,6 @@ everyWay = pytest.mark.parametrize("way", [0, 1], ids=["to target", "to client"]
 """
 The client is first, the target second.
 """
-
-
-def isClean(protocol: Recorder) -> bool:
-    """
-    Did its connection end, and cleanly?
-    """
-    assert protocol.reason is not None
-    return protocol.reason.check(ConnectionDone) is not None
 
 
 def test_interfaces() -> None:
@@ -94,8 +85,8 @@ def test_end(way: int) -> None:
     assert first.ended == ["write", "read"]
     first.transport.loseConnection()
     forwarded.run()
-    assert isClean(first)
-    assert isClean(second)
+    assert first.isClean
+    assert second.isClean
     assert forwarded.isQuiet
 
 
@@ -117,7 +108,7 @@ def test_endsAtOnce() -> None:
 @everyWay
 def test_abort(way: int) -> None:
     """
-    Who breaks off is broken off on the far side: that is no clean end.
+    If one side aborts, the far side hears an abort: that is no clean end.
     """
     forwarded = ForwardedPair().link()
     ends = forwarded.joined()
@@ -125,7 +116,7 @@ def test_abort(way: int) -> None:
     forwarded.run()
     ends[way].transport.abortConnection()
     forwarded.run()
-    assert not isClean(ends[1 - way])
+    assert ends[1 - way].isBroken
     assert ends[1 - way].ended == []
     assert forwarded.isQuiet
 
@@ -133,7 +124,7 @@ def test_abort(way: int) -> None:
 @everyWay
 def test_abortAfterEnd(way: int) -> None:
     """
-    To have finished does not make it clean, if the answer can't be delivered.
+    An abort is no clean end for a side that had finished, either.
     """
     forwarded = ForwardedPair().link()
     first, second = (ends := forwarded.joined())[way], ends[1 - way]
@@ -143,39 +134,40 @@ def test_abortAfterEnd(way: int) -> None:
     forwarded.run()
     second.transport.abortConnection()
     forwarded.run()
-    assert not isClean(first)
+    assert first.isBroken
     assert first.received == b"half of a"
     assert first.ended == ["write"]
     assert forwarded.isQuiet
 
 
-@pytest.mark.parametrize("way", [0, 1])
+@everyWay
 def test_linkLost(way: int) -> None:
     """
-    With the link both local connections break.
+    If the link is lost, both local connections are aborted.
     """
     forwarded = ForwardedPair().link()
     ends = forwarded.joined()
     ends[way].transport.write(MUCH)
     forwarded.links[way].abortConnection()
     forwarded.run()
-    assert not isClean(ends[0])
-    assert not isClean(ends[1])
+    assert ends[0].isBroken
+    assert ends[1].isBroken
     assert forwarded.isQuiet
 
 
-@pytest.mark.parametrize("way", [0, 1])
+@everyWay
 def test_linkEnded(way: int) -> None:
     """
-    A link that ends cleanly does so for itself alone: its streams were not done.
+    If the link ends cleanly, both local connections are aborted, too: their streams
+    had not ended.
     """
     forwarded = ForwardedPair().link()
     ends = forwarded.joined()
     [near, far] = [forwarded.near.pool, forwarded.far.pool]
     [near, far][way].leave()
     forwarded.run()
-    assert not isClean(ends[0])
-    assert not isClean(ends[1])
+    assert ends[0].isBroken
+    assert ends[1].isBroken
     assert forwarded.isQuiet
 
 
@@ -211,44 +203,11 @@ def test_bounded() -> None:
     forwarded = ForwardedPair().link()
     client, target = forwarded.joined()
     client.transport.pauseProducing()
-    target.transport.registerProducer(pusher := _Pusher(target.transport), True)
-    pusher.resumeProducing()
+    pusher = Pusher(forwarded.network.clock, target.transport)
     forwarded.run(60)
-    assert not pusher.flows
+    assert pusher.isPaused
     # Two sockets, a window, and what was on its way.
-    assert pusher.sent < 1 << 20
-
-
-class _Pusher:
-    """
-    Writes whenever it may.
-    """
-
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
-        self.sent = 0
-        self.flows = False
-
-    def pauseProducing(self) -> None:
-        """
-        No more.
-        """
-        self.flows = False
-
-    def resumeProducing(self) -> None:
-        """
-        More.
-        """
-        self.flows = True
-        while self.flows and self.sent < len(MUCH):
-            self.sent += 1 << 12
-            self._transport.write(bytes(1 << 12))
-
-    def stopProducing(self) -> None:
-        """
-        Never again.
-        """
-        self.flows = False
+    assert pusher.written < 1 << 20
 
 
 def secured() -> tuple[ForwardedPair, Recorder, Any]:
@@ -280,7 +239,7 @@ def test_tls() -> None:
     target.transport.loseWriteConnection()
     forwarded.run(60)
     assert client.received == MUCH
-    assert isClean(client)
+    assert client.isClean
     assert target.ended == ["write", "read"]
     assert forwarded.isQuiet
 
@@ -294,13 +253,13 @@ def test_tlsEndsFirst() -> None:
     client.transport.write(MUCH)
     client.transport.loseConnection()
     forwarded.run(20)
-    assert isClean(client)
+    assert client.isClean
     assert target.received == MUCH
     assert target.ended == ["read"]
     target.transport.write(b"too late")
     target.transport.loseConnection()
     forwarded.run()
-    assert isClean(target)
+    assert target.isClean
     assert forwarded.isQuiet
 
 
@@ -311,11 +270,11 @@ def test_tlsAborts() -> None:
     forwarded, client, target = secured()
     client.transport.abortConnection()
     forwarded.run()
-    assert not isClean(target)
+    assert target.isBroken
     forwarded, client, target = secured()
     target.transport.abortConnection()
     forwarded.run()
-    assert not isClean(client)
+    assert client.isBroken
     assert forwarded.isQuiet
 
 
@@ -374,7 +333,7 @@ def test_lostBefore(clean: bool) -> None:
 
 class LocalsTests(PunchTestCase):
     """
-    Those that live, and their end.
+    The set of local connections, and how it waits for their end.
     """
 
     def setUp(self) -> None:
@@ -425,5 +384,5 @@ class LocalsTests(PunchTestCase):
         self.waiting(ended)
         self.forwarded.run(2.0)
         self.successResultOf(ended)
-        assert not isClean(self.client)
-        assert not isClean(self.target)
+        assert self.client.isBroken
+        assert self.target.isBroken

@@ -86,7 +86,8 @@ class StrangersTests(PunchTestCase):
 
     def test_known(self) -> None:
         """
-        Whose pin is known goes to its introduction at once, and no timer is left.
+        A connection whose pin is known goes to its introduction at once, and leaves no
+        timer.
         """
         secured = self.come(b"one")
         assert self.introductions[0].given == [secured]
@@ -94,7 +95,7 @@ class StrangersTests(PunchTestCase):
 
     def test_later(self) -> None:
         """
-        Whose details are still on their way waits for them.
+        A connection whose details are still on their way waits for them.
         """
         secured = self.come(b"two")
         self.clock.advance(PROOF_TIMEOUT / 2)
@@ -106,7 +107,7 @@ class StrangersTests(PunchTestCase):
 
     def test_nobodys(self) -> None:
         """
-        Who belongs to nobody is closed in time.
+        A connection that belongs to no introduction is closed in time.
         """
         wire: MemoryTransport = self.come(b"three").wire
         self.clock.advance(PROOF_TIMEOUT - 0.1)
@@ -116,14 +117,14 @@ class StrangersTests(PunchTestCase):
 
     def test_full(self) -> None:
         """
-        A few may wait; who comes after them is closed.
+        Only a few connections may wait; the next ones are closed.
         """
         came = [self.come(b"three").wire for _ in range(MOST_WAITING + 1)]
         assert [each.aborted for each in came] == [False] * MOST_WAITING + [True]
 
     def test_closed(self) -> None:
         """
-        When nobody is met any more, nobody waits.
+        When no introduction is in progress any more, those that wait are closed.
         """
         wire = self.come(b"three").wire
         self.strangers.close()

@@ -93,7 +93,7 @@ def test_oursAlone(runtime: Path) -> None:
 
 def test_noPlace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """
-    Where nothing can be written there is no instancelock, and nobody minds.
+    Where nothing can be written there is no lock, which is no error.
     """
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
     taken = fileInstanceLocks("home")
@@ -103,7 +103,7 @@ def test_noPlace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_noLocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Nor is there one where files can't be locked.
+    There is none either where files can't be locked.
     """
     monkeypatch.setattr(instancelock, "fcntl", None)
     assert fileInstanceLocks("home").token == b""
@@ -111,6 +111,6 @@ def test_noLocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_none() -> None:
     """
-    Who wants none has none.
+    A peer that wants no lock has none.
     """
     assert noInstanceLocks("home").token == b""

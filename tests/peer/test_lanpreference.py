@@ -28,7 +28,7 @@ THEIRS = (Candidate(Kind.HOST, tcpAddress("192.168.1.3", 5000)),)
 
 class _Path:
     """
-    One that may be lost.
+    A path that may be lost.
     """
 
     def __init__(self, remote: Address = PEER) -> None:
@@ -58,7 +58,7 @@ class _Start:
         self, ours: Sequence[Candidate] = OURS, theirs: Sequence[Candidate] = THEIRS
     ) -> _Start:
         """
-        Both know each other.
+        Both know each other's candidates.
         """
         self.headStart.candidatesKnown(ours, theirs)
         return self
@@ -102,7 +102,7 @@ def test_held() -> None:
 )
 def test_nobodyToWaitFor(start: _Start) -> None:
     """
-    Where nobody could overtake it, it wins at once.
+    If no other path could overtake it, it wins at once.
     """
     assert start.delay() is start.path
 
@@ -116,38 +116,29 @@ def test_otherPath() -> None:
     assert start.delay() is start.path
 
 
-def test_lost() -> None:
+@pytest.mark.parametrize("isLost", [True, False], ids=["lost", "overtaken"])
+def test_ended(isLost: bool) -> None:
     """
-    A path that is lost meanwhile does not win.
-    """
-    start = _Start().candidatesKnown()
-    waiting: Deferred[Path] = start.delay()
-    failed: list[Failure] = []
-    waiting.addErrback(failed.append)
-    start.path.attached.fail(ConnectionLost())
-    [failure] = failed
-    assert failure.check(ConnectionLost)
-    assert not start.clock.getDelayedCalls()
-
-
-def test_overtaken() -> None:
-    """
-    One that is overtaken ends, and nothing is left of it.
+    A path that is lost during the head start does not win; one that is overtaken is
+    aborted.  Nothing is left of either.
     """
     start = _Start().candidatesKnown()
     waiting: Deferred[Path] = start.delay()
     failed: list[Failure] = []
     waiting.addErrback(failed.append)
-    waiting.cancel()
+    if isLost:
+        start.path.attached.fail(ConnectionLost())
+    else:
+        waiting.cancel()
+        assert start.path.aborted
     [failure] = failed
-    assert failure.check(CancelledError)
-    assert start.path.aborted
+    assert failure.check(ConnectionLost if isLost else CancelledError)
     assert not start.clock.getDelayedCalls()
 
 
 def test_behindOne() -> None:
     """
-    Two who are seen at one address are behind one NAT.
+    Two peers that are observed at one address are behind one NAT.
     """
     assert _Start().headStart.isBehindOne
     assert not _Start(peer=ELSEWHERE).headStart.isBehindOne

@@ -50,12 +50,14 @@ class _Meeting:
     """
     One side of an introduction; nothing comes of its connects.
 
-    C{seen}: as what the observer sees us, one question after another.
+    @ivar seen: the addresses that the observer answers, one request after another.
+    @ivar answers: what further requests are answered with, if there are any.
     """
 
     def __init__(
         self, *seen: int, searches: bool = True, role: Role = Role.DIALER
     ) -> None:
+        self.answers: list[Deferred[Address]] = []
         self.clock = Clock()
         self.seen = [tcpAddress("203.0.113.1", port) for port in seen]
         self.connects: list[Address] = []
@@ -80,12 +82,12 @@ class _Meeting:
             connectFromOther=self._noting(self.others),
             searches=searches,
         )
-        self.approach = PortTraversal(
+        self.traversal = PortTraversal(
             context, self.race, PEER, role, self.notes.append, self.steps.append
         )
 
     def _requestMapped(self, observer: Address, isShared: bool) -> Deferred[Address]:
-        return succeed(self.seen.pop(0))
+        return succeed(self.seen.pop(0)) if self.seen else self.answers.pop(0)
 
     @staticmethod
     def _noting(made: list[Address]) -> Callable[[Address], Deferred[Connection]]:
@@ -95,12 +97,13 @@ class _Meeting:
 
         return connect
 
-    def start(self, theirBehavior: ObservedBehavior | None) -> None:
+    def start(self, theirBehavior: ObservedBehavior | None) -> _Meeting:
         """
-        Survey, and know the other side.
+        Discover our NAT's behavior, and know the other side's.
         """
         self.discovery.start(RENDEZVOUS, tcpAddress("203.0.113.1", 7000), [OBSERVER])
-        self.approach.start(None, theirBehavior)
+        self.traversal.start(None, theirBehavior)
+        return self
 
     def end(self) -> None:
         """
@@ -114,8 +117,7 @@ def test_told() -> None:
     """
     The other side is told what was found, once.
     """
-    meeting = _Meeting(7000)
-    meeting.start(KEEPS)
+    meeting = _Meeting(7000).start(KEEPS)
     assert meeting.notes == [Note(KEEPS)]
     assert not meeting.connects
     meeting.end()
@@ -127,18 +129,17 @@ def test_told() -> None:
 )
 def test_noSearch(own: list[int], theirBehavior: ObservedBehavior) -> None:
     """
-    Who is to make no search begins none, and says once why.
+    A peer that is to make no search starts none, and says once why.
     """
     for searches in (True, False):
-        meeting = _Meeting(*own, searches=searches)
-        meeting.start(theirBehavior)
-        meeting.approach.noteReceived(Note(theirBehavior))
+        meeting = _Meeting(*own, searches=searches).start(theirBehavior)
+        meeting.traversal.noteReceived(Note(theirBehavior))
         meeting.clock.pump([0.1] * 20)
         assert bool(meeting.connects + meeting.others) is searches
         assert bool(meeting.clock.getDelayedCalls()) is searches
-        [approached] = meeting.steps
-        assert isinstance(approached, TraversalStarted)
-        assert approached.part.startswith("connect" if searches else "nothing")
+        [started] = meeting.steps
+        assert isinstance(started, TraversalStarted)
+        assert started.part.startswith("connect" if searches else "nothing")
         meeting.end()
 
 
@@ -146,33 +147,30 @@ def test_elsewhere() -> None:
     """
     Ports of another host are not tried, whoever offers them.
     """
-    meeting = _Meeting(7000)
-    meeting.start(NEXT)
-    meeting.approach.noteReceived(offered(80, "192.0.2.80"))
-    meeting.approach.noteReceived(offered(5001))
+    meeting = _Meeting(7000).start(NEXT)
+    meeting.traversal.noteReceived(offered(80, "192.0.2.80"))
+    meeting.traversal.noteReceived(offered(5001))
     assert meeting.connects == [tcpAddress(PEER.host, 5001)]
     meeting.end()
 
 
 def test_endless() -> None:
     """
-    So many notes are heard, and no more.
+    Only so many notes are read.
     """
-    meeting = _Meeting(7000)
-    meeting.start(NEXT)
+    meeting = _Meeting(7000).start(NEXT)
     for port in range(5001, 5001 + 2 * MAX_NOTES):
-        meeting.approach.noteReceived(offered(port))
+        meeting.traversal.noteReceived(offered(port))
     assert len(meeting.connects) == MAX_NOTES
     meeting.end()
 
 
 def test_guess() -> None:
     """
-    Where theirs may be any port we try many, from the shared port, as we may.
+    If their ports are random we try as many as we may, from the shared port.
     """
-    meeting = _Meeting(7000)
-    meeting.start(None)
-    meeting.approach.noteReceived(Note(ANY))
+    meeting = _Meeting(7000).start(None)
+    meeting.traversal.noteReceived(Note(ANY))
     meeting.clock.pump([0.02] * 50)
     assert len(set(meeting.connects)) == 40
     assert {each.host for each in meeting.connects} == {PEER.host}
@@ -181,10 +179,9 @@ def test_guess() -> None:
 
 def test_spread() -> None:
     """
-    Where ours may be any port we connect from others, to their one.
+    If our ports are random we connect from other ports, to their one.
     """
-    meeting = _Meeting(*range(20_000, 60_000, 4000))
-    meeting.start(KEEPS)
+    meeting = _Meeting(*range(20_000, 60_000, 4000)).start(KEEPS)
     meeting.clock.pump([0.02] * 50)
     assert meeting.others == [PEER] * 40
     meeting.end()
@@ -192,20 +189,18 @@ def test_spread() -> None:
 
 def test_together() -> None:
     """
-    Where neither keeps ports theirs are tried as soon as ours can have arrived, and
-    what the rendezvous sees is given up.
+    If neither NAT keeps ports, their ports are tried as soon as our note can have
+    arrived, and the address that the rendezvous observed is given up.
     """
-    meeting = _Meeting(*range(7001, 7011))
+    meeting = _Meeting(*range(7001, 7010))
     meeting.race.add(Candidate(Kind.SERVER_REFLEXIVE, PEER))
-    asked: list[Deferred[Address]] = [Deferred()]
-    meeting.discovery._request = lambda observer, isShared: (
-        succeed(meeting.seen.pop(0)) if len(meeting.seen) > 1 else asked[0]
-    )
+    answer: Deferred[Address] = Deferred()
+    meeting.answers = [answer]
     meeting.start(NEXT)
     meeting.clock.advance(0.16)
-    meeting.approach.noteReceived(offered(5001))
+    meeting.traversal.noteReceived(offered(5001))
     assert tcpAddress(PEER.host, 5001) not in meeting.connects
-    asked[0].callback(meeting.seen.pop(0))
+    answer.callback(tcpAddress("203.0.113.1", 7010))
     assert len(meeting.notes[-1].candidates) == 16
     meeting.clock.advance(0.07)
     assert tcpAddress(PEER.host, 5001) not in meeting.connects
@@ -216,13 +211,12 @@ def test_together() -> None:
 
 def test_unreadable() -> None:
     """
-    Late notes, and notes of a race that has ended, do no harm.
+    Notes that come when the race has ended do no harm.
     """
-    meeting = _Meeting(7000)
-    meeting.start(ANY)
+    meeting = _Meeting(7000).start(ANY)
     meeting.end()
-    meeting.approach.noteReceived(offered(5001))
-    meeting.approach.report()
+    meeting.traversal.noteReceived(offered(5001))
+    meeting.traversal.report()
     assert tcpAddress(PEER.host, 5001) not in meeting.connects
 
 
@@ -230,12 +224,11 @@ def test_unreadable() -> None:
 @pytest.mark.parametrize("between", [1, 4, 9, 200])
 def test_crossTraffic(role: Role, between: int) -> None:
     """
-    The more ports others have taken while we looked, the more of ours are offered, in
-    notes of what one may hold; where neither keeps ports one side leaves some out.
+    The more ports other traffic takes during discovery, the more of ours are offered,
+    in notes of limited size.  If neither NAT keeps ports, one side leaves some out.
     """
     first = 7000 + between
-    meeting = _Meeting(*range(first, first + 10), role=role)
-    meeting.start(NEXT)
+    meeting = _Meeting(*range(first, first + 10), role=role).start(NEXT)
     offers = [note.candidates for note in meeting.notes if note.candidates]
     assert all(len(each) <= 16 for each in offers)
     ports = [each.address.port for offer in offers for each in offer]
@@ -254,15 +247,14 @@ def test_account(role: Role) -> None:
     What we have seen is told once, and what both have seen is judged alike on both
     sides.
     """
-    meeting = _Meeting(*range(20_000, 60_000, 4000), role=role)
-    meeting.start(ANY)
-    meeting.approach.report()
-    meeting.approach.report()
+    meeting = _Meeting(*range(20_000, 60_000, 4000), role=role).start(ANY)
+    meeting.traversal.report()
+    meeting.traversal.report()
     accounts = [note.report for note in meeting.notes if note.report is not None]
     assert len(accounts) == 1
     assert accounts[0].behavior is not None
-    meeting.approach.noteReceived(Note(report=AttemptReport(ANY)))
-    verdict = meeting.approach.verdict(False)
+    meeting.traversal.noteReceived(Note(report=AttemptReport(ANY)))
+    verdict = meeting.traversal.verdict(False)
     assert verdict is not None
     assert verdict.reason.value == "both-random-mapping"
     meeting.end()
@@ -271,20 +263,17 @@ def test_account(role: Role) -> None:
 @pytest.mark.parametrize("answers", [0, 1])
 def test_aheadLost(answers: int) -> None:
     """
-    A look that is lost is repeated once; and if nobody tells our next port, the other
-    side's are tried nevertheless.
+    A request to the observer that is lost is repeated once.  If our next port remains
+    unknown, the other side's ports are tried nevertheless.
     """
     meeting = _Meeting(*range(7001, 7010))
-    looks: list[Deferred[Address]] = [fail(STUNSilent()), fail(STUNSilent())]
+    meeting.answers = [fail(STUNSilent()), fail(STUNSilent())]
     if answers:
-        looks[1] = succeed(tcpAddress("203.0.113.1", 7010))
-    meeting.discovery._request = lambda observer, isShared: (
-        succeed(meeting.seen.pop(0)) if meeting.seen else looks.pop(0)
-    )
+        meeting.answers[1] = succeed(tcpAddress("203.0.113.1", 7010))
     meeting.start(NEXT)
-    meeting.approach.noteReceived(offered(5001))
+    meeting.traversal.noteReceived(offered(5001))
     meeting.clock.advance(0.1)
-    assert not looks
+    assert not meeting.answers
     assert meeting.connects == [tcpAddress(PEER.host, 5001)]
     assert len(meeting.notes) == 1 + answers
     meeting.end()
@@ -292,18 +281,12 @@ def test_aheadLost(answers: int) -> None:
 
 def test_aheadLate() -> None:
     """
-    The time that a lost look took is not taken for the way to the other side.
+    The time that a lost request took is not taken for the delay to the other side.
     """
     meeting = _Meeting(*range(7001, 7010))
-    looks: list[Deferred[Address]] = [
-        Deferred(),
-        succeed(tcpAddress("203.0.113.1", 7010)),
-    ]
-    meeting.discovery._request = lambda observer, isShared: (
-        succeed(meeting.seen.pop(0)) if meeting.seen else looks.pop(0)
-    )
+    meeting.answers = [Deferred(), succeed(tcpAddress("203.0.113.1", 7010))]
     meeting.start(NEXT)
-    meeting.approach.noteReceived(offered(5001))
+    meeting.traversal.noteReceived(offered(5001))
     meeting.clock.advance(ANSWER_TIMEOUT)
     meeting.clock.advance(0.1)
     assert meeting.connects == [tcpAddress(PEER.host, 5001)]
@@ -314,11 +297,10 @@ def test_mostPredicted() -> None:
     """
     However many ports the other side offers, only so many are tried.
     """
-    meeting = _Meeting(7000)
-    meeting.start(NEXT)
+    meeting = _Meeting(7000).start(NEXT)
     for first in range(5000, 5000 + 16 * MAX_NOTES, 16):
         ports = range(first, first + 16)
-        meeting.approach.noteReceived(
+        meeting.traversal.noteReceived(
             Note(candidates=tuple(offered(port).candidates[0] for port in ports))
         )
     assert len(meeting.connects) == MOST_PREDICTED < 16 * MAX_NOTES

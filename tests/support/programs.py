@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     Binding,
     IAddress,
@@ -59,6 +60,20 @@ class Recorder(Protocol):
         """
         return self.reason is None
 
+    @property
+    def isClean(self) -> bool:
+        """
+        Has the connection ended, and cleanly?
+        """
+        return self.reason is not None and self.reason.check(ConnectionDone) is not None
+
+    @property
+    def isBroken(self) -> bool:
+        """
+        Has the connection ended, and with an error?
+        """
+        return not (self.isOpen or self.isClean)
+
 
 class HalfCloser(Recorder):
     """
@@ -92,9 +107,21 @@ class Pusher:
     Writes 1,000 bytes at a time for as long as it may.
     """
 
-    def __init__(self, clock: IReactorTime, consumer: Any) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        consumer: Any,
+        times: int = 100,
+        pause: float = 0.001,
+    ) -> None:
+        """
+        @param times: how often it writes before it lets others have their turn.
+        @param pause: seconds until it has the next one.
+        """
         self.clock = clock
         self.consumer = consumer
+        self._times = times
+        self._pause = pause
         self.written = 0
         self.isPaused = False
         self.isStopped = False
@@ -102,13 +129,12 @@ class Pusher:
         self._push()
 
     def _push(self) -> None:
-        # A turn's worth, then let others have theirs.
-        for _ in range(100):
+        for _ in range(self._times):
             if self.isPaused or self.isStopped:
                 return
             self.consumer.write(bytes(1000))
             self.written += 1000
-        self.clock.callLater(0.001, self._push)
+        self.clock.callLater(self._pause, self._push)
 
     def pauseProducing(self) -> None:
         """

@@ -18,6 +18,8 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
+from tests.support.whole.seeds import fixedIdentities as fixedIdentities
+
 
 @pytest.fixture(autouse=True, scope="session")
 def quickCollection() -> None:

@@ -10,56 +10,32 @@ from typing import Any
 import pytest
 
 from punch.events import Attempted, Connected, Introduced, Judged
+from punch.nat.portsearch import DEFAULT_SOCKETS
 from punch.net.address import tcpAddress
 from punch.peer.relaypolicy import RelayPolicy
 from punch.rendezvous.client import RendezvousClient
-from punch.rendezvous.server.stunserver import STUNFactory
 from punch.testing import Allocation, Mapping, NATBehavior
 from tests.support.whole.meetings import judged
-from tests.support.whole.nats import DEAF, KEEPS, NEXT, RANDOM, behind
-from tests.support.whole.world import LEG, PORT, RENDEZVOUS, T, World
+from tests.support.whole.nats import DEAF, KEEPS, NEXT, RANDOM, apart
+from tests.support.whole.world import PORT, RENDEZVOUS, T
 
 FALLBACK, ONLY, NEVER = RelayPolicy
 BY_ADDRESS = NATBehavior(
     mapping=Mapping.ADDRESS_DEPENDENT, allocation=Allocation.RANDOM, strict=True
 )
-STUN = "192.0.2.5"
-
-
-def met(
-    listener: NATBehavior,
-    dialer: NATBehavior,
-    settings: tuple[dict[str, Any], dict[str, Any]],
-    world: World | None = None,
-) -> World:
-    """
-    A dial between two who have settings of their own, when it has ended.
-    """
-    world = world or World(1)
-    world.rendezvous.look()
-    world.cast(behind(world, listener), behind(world, dialer))
-    ours, theirs = ({"timeout": 12.0, **each} for each in settings)
-    world.listen(**ours)
-    assert world.listener.code
-    world.run(2.0)
-    world.dial(**theirs)
-    assert world.until(lambda: world.listener.ended and world.dialer.ended), world
-    return world
+STUN = "192.0.2.5:3478"
 
 
 @pytest.mark.parametrize("isDialer", [False, True], ids=["listener", "dialer"])
 @pytest.mark.parametrize("other", [KEEPS, NEXT], ids=["keeps", "next"])
 def test_relayedOnly(other: NATBehavior, isDialer: bool) -> None:
     """
-    Where one side takes relayed paths only the other one learns that: neither tries
+    If one side takes only relayed paths, the other side learns it: neither tries
     anything else from then on, and no better path is sought.
     """
-    settings: Any = tuple(
-        {"relay": each, "resumeFor": 600.0} for each in (ONLY, FALLBACK)
-    )
-    if isDialer:
-        settings = settings[::-1]
-    world = met(KEEPS, other, settings)
+    listeners, dialers = (FALLBACK, ONLY) if isDialer else (ONLY, FALLBACK)
+    world = apart(KEEPS, other)
+    world.meet({"relay": dialers}, relay=listeners, timeout=12.0, resumeFor=600.0)
     for program in world.programs:
         [connected] = program.told(Connected)
         assert (connected.path, connected.why) == ("relayed", "relay-only")
@@ -73,10 +49,10 @@ def test_relayedOnly(other: NATBehavior, isDialer: bool) -> None:
 @pytest.mark.parametrize("policies", [(ONLY, NEVER), (NEVER, ONLY)])
 def test_noCommonWay(policies: tuple[RelayPolicy, RelayPolicy]) -> None:
     """
-    If nothing will do for both, both are told so at once.
+    If no kind of path is allowed on both sides, both are told so at once.
     """
-    settings: Any = tuple({"relay": each} for each in policies)
-    world = met(KEEPS, KEEPS, settings)
+    world = apart(KEEPS, KEEPS)
+    world.meet({"relay": policies[1]}, relay=policies[0], timeout=12.0)
     assert judged(world) == "no-common-way"
     assert world.dialer.endedAt is not None
     assert world.dialer.endedAt < 2.24 + 4 * T + 0.1
@@ -100,50 +76,48 @@ def test_oneVerdict(
     timeouts: tuple[float, float],
 ) -> None:
     """
-    Both say the same, however long each of them has waited.
+    Both give the same reason, however long each of them has waited.
     """
-    ours = {"relay": NEVER, "timeout": timeouts[0], "search": search}
-    theirs = {"relay": NEVER, "timeout": timeouts[1]}
-    world = met(listener, dialer, (ours, theirs))
+    world = apart(listener, dialer)
+    world.meet(
+        {"timeout": timeouts[1], "search": DEFAULT_SOCKETS},
+        timeout=timeouts[0],
+        search=search,
+    )
     assert judged(world) == verdict
     world.end()
 
 
-@pytest.mark.parametrize("pair", [(RANDOM, KEEPS), (NEXT, KEEPS), (NEXT, NEXT)])
-def test_observerIsVantage(pair: tuple[NATBehavior, NATBehavior]) -> None:
+@pytest.mark.parametrize(
+    ("listener", "dialer", "port"),
+    [
+        (RANDOM, KEEPS, PORT + 1),
+        (NEXT, KEEPS, PORT + 1),
+        (NEXT, NEXT, PORT + 1),
+        (KEEPS, KEEPS, PORT),
+    ],
+    ids=["second port, random", "second port, next", "second port, both", "no STUN"],
+)
+def test_observerIsRendezvous(
+    listener: NATBehavior, dialer: NATBehavior, port: int
+) -> None:
     """
-    Who names the rendezvous' own second port as a STUN server loses nothing by it.
+    It does no harm to name the rendezvous as a STUN server, be it its second port or
+    the first, which answers no STUN.
     """
-    settings: Any = ({"relay": NEVER, "stun": (f"{RENDEZVOUS}:{PORT + 1}",)},) * 2
-    world = met(*pair, settings)
+    world = apart(listener, dialer).meet(stun=(f"{RENDEZVOUS}:{port}",), timeout=12.0)
     assert all(each.links for each in world.programs), world
     world.end()
 
 
 def test_observerElsewhere() -> None:
     """
-    Whose NAT has another port for each address, which one rendezvous cannot see, is
-    crossed if a STUN server elsewhere tells.
+    A NAT that gives another port for each address is crossed if a STUN server at
+    another address tells; the rendezvous alone cannot see what it does.
     """
-    settings: Any = ({"relay": NEVER, "stun": (f"{STUN}:3478",)},) * 2
-    world = World(1)
-    server = world.network.host(STUN, latency=LEG)
-    listening = server.listenTCP(3478, STUNFactory(server))
-    met(BY_ADDRESS, KEEPS, settings, world)
-    assert all(each.links for each in world.programs), world
-    for each in world.programs:
-        each.end()
-    listening.stopListening()
-    world.run(2.0)
-    world.end()
-
-
-def test_observerIsRendezvous() -> None:
-    """
-    Nor does who names the rendezvous itself; which answers no STUN there.
-    """
-    settings: Any = ({"relay": NEVER, "stun": (f"{RENDEZVOUS}:{PORT}",)},) * 2
-    world = met(KEEPS, KEEPS, settings)
+    world = apart(BY_ADDRESS, KEEPS)
+    world.stun(STUN)
+    world.meet(stun=(STUN,), timeout=12.0)
     assert all(each.links for each in world.programs), world
     world.end()
 
@@ -161,9 +135,9 @@ def test_sentHome(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
         return replace(terms, peer=tcpAddress(host, 22))
 
     monkeypatch.setattr(RendezvousClient, "dial", misled)
-    world = World(1)
+    world = apart(RANDOM, KEEPS)
     passed = world.network.trace()
-    met(RANDOM, KEEPS, ({"relay": NEVER}, {"relay": NEVER}), world)
+    world.meet(timeout=12.0)
     assert not [line for line in passed if f"> {host}." in line]
     assert not world.dialer.links
     world.end()

@@ -9,9 +9,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from twisted.internet.error import ConnectionDone
 
-from punch import api
 from punch.events import (
     Closed,
     Connected,
@@ -25,9 +23,10 @@ from punch.peer.instancelock import InstanceLock
 from punch.peer.relaypolicy import RelayPolicy
 from tests.support.whole.endpoints import Connecting, Serving, endpointOf
 from tests.support.whole.guesser import Guesser
+from tests.support.whole.meetings import finish
 from tests.support.whole.program import Program
-from tests.support.whole.services import NAME, SECRET, standing
-from tests.support.whole.world import WHERE, T, World, pair
+from tests.support.whole.services import dialName, standing
+from tests.support.whole.world import T, World, pair
 
 LEGS = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.09)
 
@@ -62,23 +61,10 @@ def hears(world: World, who: Program, size: int, within: float = 10.0) -> None:
     assert len(who.talker.received) == size
 
 
-def finish(world: World) -> None:
-    """
-    A clean end, after which nothing is left.
-    """
-    for each in world.programs:
-        each.link.loseConnection()
-    world.run(2 * T + FAREWELL)
-    for each in world.programs:
-        assert each.talker.reason is not None, world
-        assert each.talker.reason.check(ConnectionDone), world
-    world.end()
-
-
 def test_relayed() -> None:
     """
-    Where there is no direct way the relay is the way, one round trip later than a
-    direct path would be there, and both sides say why.
+    If there is no direct path the link is relayed, one round trip later than a direct
+    path would take, and both sides say why.
     """
     world = durable("random", "random")
     for each in world.programs:
@@ -93,7 +79,7 @@ def test_relayed() -> None:
 
 def test_relayOnly() -> None:
     """
-    Who wants nothing but the relay gets nothing else, and nobody tries him.
+    A peer that wants only the relay gets nothing else, and nobody connects to it.
     """
     world = durable("none", "none", relay=RelayPolicy.ONLY)
     for each in world.programs:
@@ -106,7 +92,7 @@ def test_relayOnly() -> None:
 
 def test_relayNever() -> None:
     """
-    Who will not have it fails, with the reason, in time.
+    A peer that must not use the relay fails in time, with the reason.
     """
     world = pair("random", "random")
     world.meet(relay=RelayPolicy.NEVER, timeout=12.0)
@@ -116,7 +102,7 @@ def test_relayNever() -> None:
 
 def test_directIsPreferred() -> None:
     """
-    Where both ways are open, the link is direct.
+    If both a direct and a relayed path are possible, the link is direct.
     """
     world = durable()
     for each in world.programs:
@@ -128,7 +114,8 @@ def test_directIsPreferred() -> None:
 
 def unblocked(after: float) -> World:
     """
-    Two who met while the way between their NATs was blocked, which it no longer is.
+    Two peers that met while the network between their NATs was blocked, which it no
+    longer is.
     """
     world = pair()
     world.network.block("203.0.113.1", "203.0.113.2")
@@ -158,9 +145,9 @@ def test_upgraded(after: float) -> None:
 
 def test_photoFinish() -> None:
     """
-    However close the relayed and the direct path are to each other, even where what
-    the dialer says on the second overtakes the first: there is one link, which is
-    direct in the end.
+    However close in time the relayed and the direct path are, even if what the dialer
+    says on the second overtakes the first, there is one link, which is direct in the
+    end.
     """
     ways = set()
     for middle, near, far in product((0.004, 0.01, 0.02), LEGS, LEGS):
@@ -182,7 +169,7 @@ def test_reset(side: str) -> None:
     """
     world = durable()
     say(world)
-    who = world.listener if side == "listener" else world.dialer
+    who, _ = world.sides(side)
     who.host.reset()
     begun = world.clock.seconds()
     assert world.until(lambda: len(world.dialer.told(Resumed)) == 1), world
@@ -197,11 +184,11 @@ def test_reset(side: str) -> None:
 @pytest.mark.parametrize("side", ["listener", "dialer"])
 def test_unplugged(side: str, pause: float) -> None:
     """
-    Who was unplugged for a while goes on soon after.
+    A link goes on soon after one side was unplugged for a while.
     """
     world = durable()
     say(world)
-    who = world.listener if side == "listener" else world.dialer
+    who, _ = world.sides(side)
     for each in world.programs:
         each.link.write(bytes(5000))
     who.host.cut()
@@ -223,12 +210,11 @@ def test_unpluggedForGood(side: str) -> None:
     """
     world = durable(resumeFor=30.0)
     world.run(5.0)
-    who = world.listener if side == "listener" else world.dialer
+    who, _ = world.sides(side)
     who.host.cut()
     world.run(30.0 + 31.0)
     for each in world.programs:
-        assert each.talker.reason is not None, world
-        assert not each.talker.reason.check(ConnectionDone)
+        assert each.talker.isBroken, world
         assert each.told(Closed)[0].reason == "resume-expired"
     world.end()
 
@@ -253,27 +239,21 @@ def test_restartedRendezvous() -> None:
 
 def test_restartedListener() -> None:
     """
-    A program that was restarted does not know the link of the one before: whoever
-    dialed that hears so at once, and may dial anew.
+    A restarted listener does not know the link of its predecessor: the dialer hears so
+    at once, and may dial anew.
     """
     world = pair()
-    first = standing(world.listener, **DURABLE)
+    standing(world.listener, **DURABLE)
     world.run(1.0)
-    chosen = world.dialer.settings(**DURABLE)
-    world.dialer.wants(
-        lambda: api.dialName(world.dialer.host, WHERE, NAME, SECRET, chosen)
-    )
+    dialName(world.dialer, **DURABLE)
     assert world.until(lambda: world.dialer.ended)
     world.run(1.0)
     # Killed: the system ends its connections, and it says no more.
     world.listener.host.reset()
     world.listener.host.cut()
-    second = standing(world.program(world.host("drop")), **DURABLE)
+    standing(world.program(world.host("drop")), **DURABLE)
     assert world.until(lambda: world.dialer.talker.reason, 10.0), world
     assert world.dialer.told(Closed)[0].reason == "unknown-link"
-    for each in (first, second):
-        each.stop()
-    world.run(10.0)
     world.end()
 
 
@@ -305,22 +285,18 @@ def test_dialerRestarted() -> None:
     for each in (other, again):
         each.link.loseConnection()
     world.run(1.0)
-    service.stop()
-    world.run(10.0)
     world.end()
 
 
 def test_betterAtOnce() -> None:
     """
-    A direct path that comes behind a relayed one is taken, and nobody dials for
+    A direct path that comes soon after a relayed one is taken, and nobody dials for
     another meanwhile.
     """
     world = pair()
     ends = ("203.0.113.1", "203.0.113.2")
     world.network.block(*ends)
-    world.listen(**DURABLE)
-    assert world.listener.code
-    world.run(2.0)
+    world.waits(**DURABLE)
     world.dial(**DURABLE)
     assert world.until(lambda: world.dialer.ended)
     world.network.unblock(*ends)
@@ -335,29 +311,25 @@ def dials(program: Program, token: bytes) -> None:
     """
     Have a program dial the standing name, holding the instance lock with this token.
     """
-    settings = program.settings(
-        instanceLocks=lambda name: InstanceLock(token), **DURABLE
-    )
-    program.wants(lambda: api.dialName(program.host, WHERE, NAME, SECRET, settings))
+    dialName(program, instanceLocks=lambda name: InstanceLock(token), **DURABLE)
 
 
 def test_listensAnew() -> None:
     """
-    A server that was stopped and listens anew does not know the links of the time
-    before; one whose path answers lives on all the same.
+    A server that was stopped and listens anew does not know its earlier links; one
+    whose path answers lives on all the same.
     """
     world = pair("random", "random")
     first = Serving(world.listener, **DURABLE)
     world.run(1.0)
     asked = Connecting(endpointOf(world.dialer, **DURABLE), world.dialer)
-    assert world.until(lambda: asked.talker), world
+    assert world.until(lambda: asked.isConnected), world
     assert world.dialer.told(Connected)[0].path == "relayed"
     first.stop()
     world.run(5.0)
     second = Serving(world.listener, **DURABLE)
     world.run(120.0)
-    assert asked.talker is not None
-    assert asked.talker.reason is None, world
+    assert asked.talker.isOpen, world
     asked.lose()
     second.stop()
     world.run(2 * T + FAREWELL)
@@ -366,14 +338,12 @@ def test_listensAnew() -> None:
 
 def test_guessedBeside() -> None:
     """
-    Who listens once, and had a stranger's guess while it was being met, goes on with
-    its link after that.
+    A listener that waits for one link goes on with it although a stranger made a wrong
+    guess while the dialer was connecting.
     """
     world = pair()
     stranger = world.host("drop")
-    world.listen(**DURABLE)
-    number = world.listener.code.partition("-")[0]
-    world.run(1.0)
+    number = world.waits(1.0, **DURABLE).partition("-")[0]
     world.dial(**DURABLE)
     world.run(T)
     guesser = Guesser(stranger, number, b"wrong").begin()

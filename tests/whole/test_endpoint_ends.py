@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from twisted.application.internet import ClientService
 from twisted.internet.defer import CancelledError
-from twisted.internet.error import CannotListenError, ConnectionDone, ConnectionLost
+from twisted.internet.error import CannotListenError, ConnectionLost
 
 from punch.errors import NoSuchName, PathLost
 from punch.events import Failed
@@ -17,11 +17,12 @@ from tests.support.whole.endpoints import (
     connected,
     connecting,
     endpointOf,
+    failure,
     finish,
-    isDown,
     links,
     serving,
 )
+from tests.support.whole.meetings import isDown
 from tests.support.whole.program import Program
 from tests.support.whole.services import Talkers
 from tests.support.whole.world import World, pair
@@ -84,8 +85,7 @@ def test_cancelOne(steps: int) -> None:
     first.lose()
     third.lose()
     assert first.over
-    assert world.until(lambda: second.over)
-    assert second.talker is not None
+    assert world.until(lambda: second.isConnected), second.error
     assert links(world.dialer) == 1
     second.lose()
     finish(world, server)
@@ -95,8 +95,8 @@ def test_cancelOne(steps: int) -> None:
 @pytest.mark.parametrize("steps", range(0, 60, 6))
 def test_cancelAndConnect(steps: int, dialer: str, port: int) -> None:
     """
-    Who connects just after the last has given up gets a link; without a NAT, on the
-    same port.
+    A program that connects just after the last one gave up gets a link; without a NAT,
+    on the same port.
     """
     world, [server] = serving(seed=3, dialer=dialer)
     first = connecting(world.dialer, port=port)
@@ -104,8 +104,7 @@ def test_cancelAndConnect(steps: int, dialer: str, port: int) -> None:
         world.step()
     first.lose()
     second = connecting(world.dialer, port=port)
-    assert world.until(lambda: second.over)
-    assert second.talker is not None, second.error
+    assert world.until(lambda: second.isConnected), second.error
     assert first.over
     second.lose()
     finish(world, server)
@@ -123,9 +122,8 @@ def test_cancelOnLink() -> None:
             world.step()
         client.connecting.cancel()
         world.run(1.0)
-        if client.talker is not None:
+        if client.isConnected:
             client.lose()
-    assert first.talker is not None
     assert first.talker.isOpen
     assert links(world.dialer) == 1
     first.lose()
@@ -157,7 +155,8 @@ def test_cancelListening(steps: int) -> None:
 @pytest.mark.parametrize("steps", range(0, 12, 2))
 def test_cancelAndListen(steps: int) -> None:
     """
-    Who listens again just after that does, on the same port and under the same name.
+    A program that listens again just after that does so on the same port and under the
+    same name.
     """
     world = pair()
     first = Serving(world.listener, port=4000)
@@ -176,7 +175,7 @@ def test_cancelAndListen(steps: int) -> None:
 
 def test_cancelWhileClosing() -> None:
     """
-    Who listens again and gives that up, too, leaves nothing.
+    A program that listens again and gives that up, too, leaves nothing.
     """
     world, [first] = begin()
     stopped = first.stop()
@@ -197,10 +196,8 @@ def test_stop() -> None:
     clients = connected(world, "default", "default")
     world.spin(server.stop())
     late = connecting(world.dialer)
-    assert world.until(lambda: late.over)
-    assert isinstance(late.error, NoSuchName)
+    assert isinstance(failure(world, late), NoSuchName)
     for each in clients:
-        assert each.talker is not None
         each.talker.transport.write(b" Still there?")
     world.run(1.0)
     assert [each.received for each in server.factory.made] == [
@@ -211,9 +208,7 @@ def test_stop() -> None:
     assert not isDown(world, world.listener)
     server.factory.made[1].transport.loseConnection()
     world.run(1.0)
-    assert clients[1].talker is not None
-    assert clients[1].talker.reason is not None
-    assert clients[1].talker.reason.check(ConnectionDone)
+    assert clients[1].talker.isClean
     finish(world)
 
 
@@ -242,9 +237,7 @@ def test_stopOne() -> None:
     assert web.factory.starts == 0
     connected(world, "ssh")[0].lose()
     refused = connecting(world.dialer, "web")
-    assert world.until(lambda: refused.over)
-    assert refused.error is not None
-    assert client.talker is not None
+    assert failure(world, refused)
     assert client.talker.isOpen
     assert links(world.dialer) == 1
     client.lose()
@@ -253,7 +246,7 @@ def test_stopOne() -> None:
 
 def test_stopTwice() -> None:
     """
-    To stop twice is to stop; what was stopped does not start again.
+    A server may be stopped twice; one that was stopped does not start again.
     """
     world, [server] = begin()
     assert server.port is not None
@@ -280,7 +273,6 @@ def test_listenAgain() -> None:
     assert world.until(lambda: second.port)
     [new] = connected(world)
     assert links(world.dialer) == 2
-    assert old.talker is not None
     assert old.talker.isOpen
     old.lose()
     new.lose()
@@ -297,7 +289,6 @@ def test_lost() -> None:
     world.run(1.0)
     talkers = [each.talker for each in clients] + server.factory.made
     for talker in talkers:
-        assert talker is not None
         assert talker.reason is not None
         assert talker.reason.check(ConnectionLost)
         assert isinstance(getattr(talker.reason.value, "__cause__", None), PathLost)
@@ -307,7 +298,7 @@ def test_lost() -> None:
 
 def test_lostUnheard() -> None:
     """
-    Who connects over a link that is no more, and nobody told us, gets a new one when
+    A client that connects over a link which has ended unnoticed gets a new link when
     that turns out.
     """
     world, [server] = begin()
@@ -323,9 +314,8 @@ def test_lostUnheard() -> None:
     assert not second.over
     world.dialer.host.reset()
     world.listener.host.mend()
-    assert world.until(lambda: second.talker, 100.0), second.error
+    assert world.until(lambda: second.isConnected, 100.0), second.error
     assert links(world.dialer) == 2
-    assert first.talker is not None
     assert not first.talker.isOpen
     second.lose()
     world.run(90.0)

@@ -5,7 +5,7 @@ Endpoints of whole peers: services, and one link for all.
 from __future__ import annotations
 
 import pytest
-from twisted.internet.error import CannotListenError, ConnectionDone, NoProtocol
+from twisted.internet.error import CannotListenError, NoProtocol
 from twisted.internet.protocol import Factory
 from twisted.protocols.amp import AMP
 from twisted.spread import pb
@@ -24,11 +24,12 @@ from tests.support.whole.endpoints import (
     connected,
     connecting,
     endpointOf,
+    failure,
     finish,
-    isDown,
     links,
     serving,
 )
+from tests.support.whole.meetings import isDown
 from tests.support.whole.program import Talker
 from tests.support.whole.services import NAME
 from tests.support.whole.world import WHERE, pair
@@ -42,19 +43,16 @@ def test_together(dialer: str) -> None:
     """
     world, [server] = serving(dialer=dialer)
     [client] = connected(world)
-    assert client.talker is not None
     talker = client.talker
     assert world.until(lambda: talker.received and server.factory.made)
-    assert client.talker.received == b"Served."
+    assert talker.received == b"Served."
     world.run(1.0)
     assert server.factory.made[0].received == b"Asked."
-    peer = client.talker.transport.getPeer()
-    assert isinstance(peer, PunchAddress)
+    assert isinstance(talker.transport.getPeer(), PunchAddress)
     client.lose()
     world.run(1.0)
     for talker in (client.talker, *server.factory.made):
-        assert talker.reason is not None
-        assert talker.reason.check(ConnectionDone)
+        assert talker.isClean
     assert client.factory.starts == 0
     assert isDown(world, world.dialer)
     assert not isDown(world, world.listener)
@@ -72,7 +70,7 @@ def test_share() -> None:
         [connecting(each, service) for service in ("web", "ssh", "web", "ssh")]
         for each in dialers
     ]
-    assert world.until(lambda: all(one.talker for each in clients for one in each))
+    assert world.until(lambda: all(one.isConnected for each in clients for one in each))
     world.run(1.0)
     assert [links(each) for each in dialers] == [1, 1, 1]
     assert links(world.listener) == 3
@@ -83,7 +81,6 @@ def test_share() -> None:
     world.run(1.0)
     late = connecting(dialers[0], "ssh")
     world.run(1.0)
-    assert late.talker is not None
     assert [links(each) for each in dialers] == [1, 1, 1]
     late.lose()
     for each in clients:
@@ -93,7 +90,7 @@ def test_share() -> None:
 
 def test_otherSettings() -> None:
     """
-    What has another port to use has another link.
+    Connections from another port have another link.
     """
     world, [server] = serving()
     clients = [connecting(world.dialer, port=port) for port in (4000, 4001, 4001)]
@@ -106,8 +103,8 @@ def test_otherSettings() -> None:
 
 def test_again() -> None:
     """
-    Who connects again as soon as he hears that his connection is lost gets the same
-    link, even if he was the last.
+    A program that connects again as soon as it hears that its connection is lost gets
+    the same link, even if it was the last on it.
     """
     world, [server] = serving()
     endpoint = endpointOf(world.dialer)
@@ -119,9 +116,9 @@ def test_again() -> None:
 
     first = Connecting(endpoint, world.dialer)
     first.factory.buildProtocol = lambda addr: Insistent(world.network)  # type: ignore[method-assign]
-    assert world.until(lambda: first.talker)
+    assert world.until(lambda: first.isConnected)
     first.lose()
-    assert world.until(lambda: again and again[0].talker)
+    assert world.until(lambda: again and again[0].isConnected)
     assert links(world.dialer) == 1
     again[0].lose()
     finish(world, server)
@@ -129,17 +126,16 @@ def test_again() -> None:
 
 def test_oneAfterTheOther() -> None:
     """
-    Who comes when the link is about to end gets the next one, even on the same port.
+    A program that connects when the link is about to end gets the next one, even on
+    the same port.
     """
     world, [server] = serving()
     for count in range(1, 4):
         client = connecting(world.dialer, port=4000)
-        assert world.until(lambda: client.talker, 5.0)  # noqa: B023
+        assert world.until(lambda: client.isConnected, 5.0)  # noqa: B023
         assert links(world.dialer) == count
         client.lose()
-        talker = client.talker
-        assert talker is not None
-        assert world.until(lambda: talker.reason)  # noqa: B023
+        assert world.until(lambda: client.talker.reason)  # noqa: B023
     finish(world, server)
 
 
@@ -152,7 +148,7 @@ def test_release() -> None:
     assert endpoint.whenReleased().called
     client = Connecting(endpoint, world.dialer)
     released = endpoint.whenReleased()
-    assert world.until(lambda: client.talker)
+    assert world.until(lambda: client.isConnected)
     client.lose()
     assert not released.called
     world.spin(released)
@@ -182,14 +178,14 @@ def test_code() -> None:
         settings=world.dialer.settings(),
     )
     client = Connecting(endpoint, world.dialer)
-    assert world.until(lambda: client.talker)
+    assert world.until(lambda: client.isConnected)
     client.lose()
     finish(world, *servers)
 
 
 def test_wrongSecret() -> None:
     """
-    Who does not know the secret hears so.
+    A client with a wrong secret hears so.
     """
     world, [server] = serving()
     settings = world.dialer.settings()
@@ -197,14 +193,13 @@ def test_wrongSecret() -> None:
         world.dialer.host, WHERE, name=NAME, secret=b"x" * 20, settings=settings
     )
     client = Connecting(wrong, world.dialer)
-    assert world.until(lambda: client.over)
-    assert isinstance(client.error, WrongCode)
+    assert isinstance(failure(world, client), WrongCode)
     finish(world, server)
 
 
 def test_nobody() -> None:
     """
-    Nobody waits under that name: all who wanted to connect hear it.
+    If nobody waits under the name, all that wanted to connect hear so.
     """
     world = pair()
     clients = [connecting(world.dialer) for _ in range(3)]
@@ -220,13 +215,11 @@ def test_noSuchService() -> None:
     world, [server] = serving("web")
     [good] = connected(world, "web")
     bad = connecting(world.dialer, "ssh")
-    assert world.until(lambda: bad.over)
-    assert isinstance(bad.error, NoSuchService)
+    assert isinstance(failure(world, bad), NoSuchService)
     good.lose()
     world.run(1.0)
     alone = connecting(world.dialer, "ssh")
-    assert world.until(lambda: alone.over)
-    assert isinstance(alone.error, NoSuchService)
+    assert isinstance(failure(world, alone), NoSuchService)
     assert links(world.dialer) == 2
     finish(world, server)
 
@@ -258,8 +251,7 @@ def test_refused() -> None:
     world, [server] = serving()
     server.factory.isWilling = False
     client = connecting(world.dialer)
-    assert world.until(lambda: client.over)
-    assert isinstance(client.error, StreamRefused)
+    assert isinstance(failure(world, client), StreamRefused)
     finish(world, server)
 
 
@@ -270,13 +262,11 @@ def test_noProtocol() -> None:
     world, [server] = serving()
     client = connecting(world.dialer)
     client.factory.isWilling = False
-    assert world.until(lambda: client.over)
-    assert isinstance(client.error, NoProtocol)
+    assert isinstance(failure(world, client), NoProtocol)
     assert client.factory.starts == 0
     world.run(1.0)
     [talker] = server.factory.made
-    assert talker.reason is not None
-    assert not talker.reason.check(ConnectionDone)
+    assert talker.isBroken
     finish(world, server)
 
 
@@ -299,8 +289,7 @@ def test_badProtocol(where: str) -> None:
         return _Failing()  # type: ignore[return-value]
 
     client.factory.buildProtocol = build  # type: ignore[method-assign]
-    assert world.until(lambda: client.over)
-    assert isinstance(client.error, ArithmeticError)
+    assert isinstance(failure(world, client), ArithmeticError)
     assert client.factory.starts == 0
     finish(world, server)
 
@@ -352,8 +341,7 @@ def test_rendezvousRestarts(pause: float) -> None:
     world.run(20.0)
     late = world.program(world.host("drop"))
     client = connecting(late)
-    assert world.until(lambda: client.talker)
-    assert first.talker is not None
+    assert world.until(lambda: client.isConnected)
     assert first.talker.isOpen
     first.lose()
     client.lose()

@@ -1,34 +1,24 @@
 """
 The endurance of links: whole peers, drawn from a seed, whose paths die again and again
 while they talk.
-
-C{PUNCH_SOAK=20000} runs that many, C{PUNCH_SEED=n} the one of a seed.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from random import Random
 
 import pytest
-from twisted.internet.error import ConnectionDone
 from twisted.logger import LogEvent, eventAsText
 
 from punch.events import Suspended
 from punch.link.path import FAREWELL
-from punch.net.identity import Identity
 from punch.peer.relaypolicy import RelayPolicy
-from tests.support.whole.identities import nextIdentity
 from tests.support.whole.program import Program
+from tests.support.whole.seeds import eachChunk
 from tests.support.whole.world import T, World, pair
 
-SAMPLE = 60
 CHUNK = 20
-
-RUNS = int(os.environ.get("PUNCH_SOAK", SAMPLE))
-FIRST = int(os.environ.get("PUNCH_SEED", 0))
-SEEDS = range(FIRST, FIRST + (1 if "PUNCH_SEED" in os.environ else RUNS))
 
 KINDS = ("none", "drop", "reset", "random", "double")
 
@@ -151,8 +141,7 @@ class Endurance:
         talkers = [each.talker for each in self.world.programs]
         assert self.world.until(lambda: all(each.reason for each in talkers), 60.0)
         for talker in talkers:
-            assert talker.reason is not None
-            assert talker.reason.check(ConnectionDone), talker.reason
+            assert talker.isClean, talker.reason
         self._checkPrefixes()
         assert self._isAllHeard(), self._heard()
         self.world.run(FAREWELL)
@@ -180,15 +169,12 @@ def run(seed: int, logged: list[LogEvent]) -> int:
 
 @pytest.mark.soak
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("first", SEEDS[::CHUNK])
-def test_endurance(
-    first: int, monkeypatch: pytest.MonkeyPatch, loggedErrors: list[LogEvent]
-) -> None:
+@eachChunk(sample=60, size=CHUNK)
+@pytest.mark.usefixtures("fixedIdentities")
+def test_endurance(seeds: range, loggedErrors: list[LogEvent]) -> None:
     """
     Whatever happens to its paths, a link delivers all that was written, once and in
     order, and ends cleanly on both sides, after which nothing is left.
     """
-    monkeypatch.setattr(Identity, "make", nextIdentity)
-    seeds = SEEDS[first - FIRST : first - FIRST + CHUNK]
     suspended = sum(run(seed, loggedErrors) for seed in seeds)
     assert suspended or len(seeds) < CHUNK

@@ -7,7 +7,6 @@ from __future__ import annotations
 import pytest
 from twisted.internet.defer import Deferred
 
-from punch import api
 from punch.events import Connected, Observed
 from punch.net.address import tcpAddress
 from punch.peer.peer import Peer
@@ -30,15 +29,8 @@ class DualWorld(World):
         World.__init__(self)
         host = self.network.host(SIX, latency=LEG)
         factory = self.rendezvous.factory
-        self._six = host.listenTCP(PORT, factory, interface="::")
+        self.atEnd.append(host.listenTCP(PORT, factory, interface="::").stopListening)
         self.network.name(NAMED, SIX, RENDEZVOUS)
-
-    def end(self) -> None:
-        """
-        End all, and see that nothing is left.
-        """
-        self._six.stopListening()
-        World.end(self)
 
     def dual(self, number: int, behavior: NATBehavior | None = None) -> MemoryHost:
         """
@@ -52,25 +44,20 @@ class DualWorld(World):
 
     def meetThere(self, listener: MemoryHost, dialer: MemoryHost) -> Connected:
         """
-        Have two meet who reach the rendezvous by its name.
+        Have two meet that reach the rendezvous by its name.
         """
         self.cast(listener, dialer)
-        where = f"tcp:{NAMED}:{PORT}"
-        one, other = self.listener, self.dialer
-        one.wants(lambda: api.listen(one.host, where, one.settings()))
-        code = one.code
-        self.run(2.0)
-        other.wants(lambda: api.dial(other.host, where, code, other.settings()))
-        assert self.until(lambda: one.ended and other.ended), self
-        assert bothLinked(self)
-        [connected] = other.told(Connected)
+        for program in self.programs:
+            program.where = f"tcp:{NAMED}:{PORT}"
+        assert bothLinked(self.meet())
+        [connected] = self.dialer.told(Connected)
         return connected
 
 
 @pytest.mark.parametrize("isDialer", [False, True], ids=["listener", "dialer"])
 def test_onlyOneHasSix(isDialer: bool) -> None:
     """
-    Who has both and who has IPv4 alone meet through both their NATs.
+    A peer that has both and one that has only IPv4 meet through the NATs of both.
     """
     world = DualWorld()
     sides = [world.dual(7), world.host("drop")]
@@ -81,7 +68,7 @@ def test_onlyOneHasSix(isDialer: bool) -> None:
 
 def test_bothHaveSix() -> None:
     """
-    Two whose NATs of IPv4 are hopeless meet over IPv6.
+    Two peers whose IPv4 NATs cannot be crossed meet over IPv6.
     """
     world = DualWorld()
     deaf = NATBehavior(simultaneousOpen=False)
@@ -92,7 +79,7 @@ def test_bothHaveSix() -> None:
 
 def test_sixAlone() -> None:
     """
-    Who has IPv6 alone does not wait for what it has not.
+    A peer that has only IPv6 does not wait for IPv4.
     """
     world = DualWorld()
     host = world.network.host("2001:db8:9::2", latency=LEG)
@@ -106,8 +93,8 @@ def test_sixAlone() -> None:
 
 def test_offered() -> None:
     """
-    Of a host's own addresses those are told that may lead from elsewhere: not those
-    that name an interface only together with a zone.
+    A peer offers those of its host's addresses that may be reached from elsewhere.  An
+    address that needs a zone to name an interface is not one of them.
     """
     host = World().host()
     found = ["::1", "fe80::1", "2001:db8::1", "fd00::1", "127.0.0.1", "10.0.0.1"]

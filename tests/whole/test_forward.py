@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
 
 from punch.events import Failed, Forwarding
 from punch.forwarding.errors import CannotListen
@@ -23,7 +21,7 @@ from punch.testing import MemoryHost
 from tests.support.programs import HalfCloser, Recorder, Service, connect
 from tests.support.whole.meetings import isDown
 from tests.support.whole.program import Program
-from tests.support.whole.services import NAME, SECRET
+from tests.support.whole.services import NAME, SECRET, Running
 from tests.support.whole.world import WHERE, World, pair
 
 LOCAL = "tcp:2222:interface=127.0.0.1"
@@ -32,11 +30,11 @@ TARGET = "tcp:127.0.0.1:22"
 Make = Callable[[Peer, LocalSide], PunchService]
 
 
-class Running:
+class Forwarder(Running):
     """
     A program that forwards or exposes.
 
-    @ivar done: what its C{whenDone} fired with, in a list.
+    @ivar ends: its local side.
     """
 
     def __init__(
@@ -46,52 +44,38 @@ class Running:
         expose: Sequence[str] = (),
         forward: Sequence[str] = (),
     ) -> None:
-        self.program = program
         peer = Peer(program.host, program.settings())
         self.ends = LocalSide(program.host, expose, forward)
         inner = make(peer, self.ends)
-        self.service = ForwardingService(
-            program.network.clock, inner, self.ends, peer.tell
-        )
-        self.done: list[Any] = []
-        self.service.whenDone().addCallback(self.done.append)
-        self.service.startService()
-
-    def stop(self) -> Deferred[None]:
-        """
-        Stop it.
-        """
-        return self.service.stopService()
+        clock = program.network.clock
+        service = ForwardingService(clock, inner, self.ends, peer.tell)
+        Running.__init__(self, program, service)
 
 
-def standing(program: Program, **options: Any) -> Running:
+def standing(program: Program, **options: Any) -> Forwarder:
     """
     Listen under the standing name.
     """
 
     def make(peer: Peer, ends: LocalSide) -> PunchService:
-        place = MeetingPoint.standing(NAME, SECRET)
+        point = MeetingPoint.standing(NAME, SECRET)
         where = rendezvousEndpoint(program.host, WHERE)
-        return ListeningService(peer, where, place, ends.pool)
+        return ListeningService(peer, where, point, ends.pool)
 
-    return Running(program, make, **options)
+    return Forwarder(program, make, **options)
 
 
-def dialing(program: Program, **options: Any) -> Running:
+def dialing(program: Program, once: bool = False, **options: Any) -> Forwarder:
     """
     Dial the standing name.
     """
 
     def make(peer: Peer, ends: LocalSide) -> PunchService:
         where = rendezvousEndpoint(program.host, WHERE)
-        return DialingService(
-            peer,
-            lambda: Dialer(peer, where, NAME, SECRET).run(),
-            ends.pool,
-            lasting=True,
-        )
+        dial = lambda: Dialer(peer, where, NAME, SECRET).run()  # noqa: E731
+        return DialingService(peer, dial, ends.pool, once, lasting=not once)
 
-    return Running(program, make, **options)
+    return Forwarder(program, make, **options)
 
 
 def client(world: World, host: MemoryHost, port: int = 2222) -> Any:
@@ -114,6 +98,18 @@ def answered(world: World, here: Recorder, there: Service) -> bool:
     server.transport.write(b"pong")
     world.run(1.0)
     return (server.received, here.received) == (b"ping", b"pong")
+
+
+def stop(world: World, programs: list[Forwarder], targets: list[Service]) -> None:
+    """
+    Stop all, and see that nothing is left.
+    """
+    stopped = [each.stop() for each in programs]
+    for each in targets:
+        each.listening.stopListening()
+    world.run(10.0)
+    assert all(each.called for each in stopped)
+    world.end()
 
 
 class Site:
@@ -139,11 +135,7 @@ class Site:
         """
         Stop both, and see that nothing is left.
         """
-        stopped = [each.stop() for each in (self.dialer, self.listener)]
-        self.target.listening.stopListening()
-        self.world.run(10.0)
-        assert all(each.called for each in stopped)
-        self.world.end()
+        stop(self.world, [self.dialer, self.listener], [self.target])
 
 
 def test_throughNATs() -> None:
@@ -158,7 +150,7 @@ def test_throughNATs() -> None:
         Forwarding("default", "127.0.0.1:2222")
     ]
     site.end()
-    assert not first.reason.check(ConnectionDone)
+    assert first.isBroken
 
 
 def test_pathDies() -> None:
@@ -170,7 +162,7 @@ def test_pathDies() -> None:
     before = site.client()
     site.world.dialer.host.cut()
     assert site.world.until(lambda: not before.isOpen, 100.0)
-    assert not before.reason.check(ConnectionDone)
+    assert before.isBroken
     after = client(site.world, site.world.dialer.host)
     site.world.run(10.0)
     site.world.dialer.host.mend()
@@ -198,18 +190,13 @@ def test_newestLink() -> None:
     world.spin(dialers[1].stop())
     world.run(1.0)
     assert answered(world, client(world, world.listener.host), targets[0])
-    stopped = [each.stop() for each in (dialers[0], listener)]
-    for each in targets:
-        each.listening.stopListening()
-    world.run(10.0)
-    assert all(each.called for each in stopped)
-    world.end()
+    stop(world, [dialers[0], listener], targets)
 
 
 @pytest.mark.parametrize("isListener", [True, False])
 def test_stopSoon(isListener: bool) -> None:
     """
-    What comes to its end soon does so while we stop; the port is closed.
+    A connection that ends soon may do so while the program stops; the port is closed.
     """
     site = Site()
     here = site.client()
@@ -236,8 +223,8 @@ def test_stopSoon(isListener: bool) -> None:
 @pytest.mark.parametrize("step", range(0, 80, 4))
 def test_stopAnytime(step: int) -> None:
     """
-    Whenever it is stopped, nothing is left when it says so, and who waited or was
-    served hears no clean end.
+    Whenever a program is stopped, nothing is left when it says so, and a client that
+    waited or was served hears no clean end.
     """
     site = Site()
     connecting = connect(site.world.dialer.host, "127.0.0.1", 2222, kind=HalfCloser)
@@ -248,7 +235,7 @@ def test_stopAnytime(step: int) -> None:
     stopped = site.dialer.stop()
     site.world.run(5.0)
     assert stopped.called
-    assert not here.reason.check(ConnectionDone)
+    assert here.isBroken
     assert site.dialer.done == []
     assert isDown(site.world, site.world.dialer)
     site.end()
@@ -256,7 +243,7 @@ def test_stopAnytime(step: int) -> None:
 
 def test_cannotListen() -> None:
     """
-    If a port can't be opened nothing begins.
+    If a port can't be opened, the program does not start.
     """
     world = pair()
     other = Service(world.dialer.host, 2222, interface="127.0.0.1")
@@ -274,18 +261,12 @@ def test_cannotListen() -> None:
 
 def test_once() -> None:
     """
-    It is done when the peer's service is, with the same outcome.
+    A forwarding service is done when the peer's service is, with the same outcome.
     """
     site = Site()
     program = site.world.program(site.world.host())
     site.client()
-
-    def make(peer: Peer, ends: LocalSide) -> PunchService:
-        where = rendezvousEndpoint(program.host, WHERE)
-        dial = lambda: Dialer(peer, where, NAME, SECRET).run()  # noqa: E731
-        return DialingService(peer, dial, ends.pool, once=True)
-
-    running = Running(program, make, forward=[LOCAL])
+    running = dialing(program, once=True, forward=[LOCAL])
     assert site.world.until(lambda: running.ends.pool.newest())
     site.world.run(1.0)
     assert running.done == []

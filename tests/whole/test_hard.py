@@ -32,7 +32,7 @@ from tests.support.whole.nats import (
     NEXT,
     NEXT_ANSWERS,
     RANDOM,
-    behind,
+    apart,
 )
 from tests.support.whole.services import standing
 from tests.support.whole.world import LEG, T, World
@@ -42,12 +42,9 @@ def meeting(
     listener: NATBehavior, dialer: NATBehavior, seed: int = 1, **settings: Any
 ) -> World:
     """
-    Two who have met, or not, where the rendezvous looks at them from two ports.
+    Two peers that have met, or not; the rendezvous observes them at two ports.
     """
-    world = World(seed)
-    world.rendezvous.look()
-    world.cast(behind(world, listener), behind(world, dialer))
-    return world.meet(**{"relay": RelayPolicy.NEVER, "timeout": 12.0, **settings})
+    return apart(listener, dialer, seed).meet(**{"timeout": 12.0, **settings})
 
 
 @pytest.mark.parametrize("other", [KEEPS, ANSWERS], ids=["silent", "answers"])
@@ -55,7 +52,7 @@ def meeting(
 @pytest.mark.parametrize("isDialer", [False, True], ids=["listener", "dialer"])
 def test_met(moves: NATBehavior, other: NATBehavior, isDialer: bool) -> None:
     """
-    Where one side's next port can be foretold, or is one of few, they meet in the time
+    If one side's next port can be predicted, or is one of few, they meet in the time
     that it takes to find that out.
     """
     world = meeting(*((other, moves) if isDialer else (moves, other)))
@@ -67,8 +64,8 @@ def test_met(moves: NATBehavior, other: NATBehavior, isDialer: bool) -> None:
 @pytest.mark.parametrize("listener", [NEXT, NEXT_ANSWERS], ids=["silent", "answers"])
 def test_bothNext(listener: NATBehavior, dialer: NATBehavior) -> None:
     """
-    So they do where both sides' ports can be foretold: they begin at once, so that no
-    connect is refused, and made anew from the port that the next was to have.
+    They also meet if both sides' ports can be predicted.  They begin at the same time:
+    otherwise a connect is refused, and the next one comes from another port.
     """
     world = meeting(listener, dialer)
     assert elapsed(world) < 14 * T
@@ -79,7 +76,7 @@ def test_bothNext(listener: NATBehavior, dialer: NATBehavior) -> None:
 @pytest.mark.parametrize("base", [NEXT, NEXT_ANSWERS], ids=["silent", "answers"])
 def test_crossTraffic(base: NATBehavior, seed: int) -> None:
     """
-    Also where others take some ports of both meanwhile.
+    They also meet if other traffic takes some ports of both NATs meanwhile.
     """
     busy = replace(base, crossTraffic=2.0)
     world = meeting(busy, busy, seed=seed)
@@ -92,7 +89,7 @@ def test_crossTraffic(base: NATBehavior, seed: int) -> None:
 @pytest.mark.parametrize("isDialer", [False, True], ids=["listener", "dialer"])
 def test_anyPort(other: NATBehavior, isDialer: bool, seed: int) -> None:
     """
-    Where one side's ports may be any, many sockets meet in some seconds.
+    If one side's ports are random, many sockets find the other side in some seconds.
     """
     sides = (other, RANDOM) if isDialer else (RANDOM, other)
     world = meeting(*sides, seed=seed)
@@ -110,8 +107,8 @@ def test_byAddress(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    A NAT that gives another port for each address, but not for each port, is known for
-    what it is where the rendezvous has two addresses, and crossed as the others are.
+    A rendezvous with two addresses recognizes a NAT that gives another port for each
+    address, but not for each port; such a NAT is crossed as the others are.
     """
     known: set[ObservedBehavior | None] = set()
 
@@ -123,12 +120,9 @@ def test_byAddress(
 
     monkeypatch.setattr(porttraversal, "strategyFor", chosen)
     moves = replace(moves, mapping=Mapping.ADDRESS_DEPENDENT)
-    world = World(1)
-    world.rendezvous.look()
+    world = apart(*((other, moves) if isDialer else (moves, other)))
     world.rendezvous.lookElsewhere(world.host(leg=LEG))
-    sides = (other, moves) if isDialer else (moves, other)
-    world.cast(*(behind(world, each) for each in sides))
-    world.meet(relay=RelayPolicy.NEVER, timeout=12.0)
+    world.meet(timeout=12.0)
     isAny = moves.allocation is Allocation.RANDOM and moves.ports == RANDOM.ports
     assert elapsed(world) < (6.0 if isAny else 12 * T)
     mappings = {each.mapping for each in known if each is not None}
@@ -139,8 +133,8 @@ def test_byAddress(
 @pytest.mark.parametrize("isDialer", [False, True], ids=["listener", "dialer"])
 def test_filtersByAddress(isDialer: bool) -> None:
     """
-    A NAT that gives the next port, and lets in whatever port of a host that we have
-    sent to, is reached from one that gives any.
+    A NAT that gives the next port, and lets in any port of a host that we have sent to,
+    is reached from one that gives random ports.
     """
     sides = (LAX, RANDOM) if isDialer else (RANDOM, LAX)
     world = meeting(*sides)
@@ -148,17 +142,15 @@ def test_filtersByAddress(isDialer: bool) -> None:
     finish(world)
 
 
-def test_surveyedAnew() -> None:
+def test_discoveredAnew() -> None:
     """
-    A listener that comes back to the rendezvous, from another network perhaps, is
-    looked at anew: what was found before is forgotten.
+    When a listener comes back to the rendezvous, perhaps from another network, its
+    NAT's behavior is discovered anew, and what was found before is forgotten.
     """
-    world = World(1)
-    world.rendezvous.look()
-    world.cast(behind(world, KEEPS), behind(world, KEEPS))
+    world = apart(KEEPS, KEEPS)
     service = standing(world.listener)
     world.run(2.0)
-    peer: Peer = service.service._where[0]  # type: ignore[attr-defined]
+    peer: Peer = service.service._where[0]
     assert peer._reflexive.discovery.behavior == ObservedBehavior(
         Mapping.ENDPOINT_INDEPENDENT
     )
@@ -173,60 +165,44 @@ def test_surveyedAnew() -> None:
     found = peer._reflexive.discovery.behavior
     assert found is not None
     assert found.mapping is Mapping.ADDRESS_AND_PORT_DEPENDENT
-    service.stop()
-    world.run(2.0)
     world.end()
 
 
-def test_cost() -> None:
+@pytest.mark.parametrize("looks", [True, False], ids=["two ports", "one port"])
+def test_cost(looks: bool) -> None:
     """
-    Where both keep their ports, nothing is spent on this: no connect but those of the
-    race, and not a moment.
+    If both keep their ports, the dial takes not a moment longer, whether or not the
+    rendezvous observes them at a second port.
     """
-    world = meeting(KEEPS, KEEPS)
+    world = apart(KEEPS, KEEPS, looks=looks).meet(timeout=12.0)
     assert elapsed(world) == pytest.approx(4 * T, abs=0.01)
     finish(world)
 
 
-def test_noSearch() -> None:
-    """
-    Who may have no socket for it does not search.
-    """
-    world = meeting(RANDOM, KEEPS, search=0)
-    assert judged(world) == "no-search"
-    world.end()
-
-
-def test_hopeless() -> None:
-    """
-    Where both sides' ports may be any nobody searches.
-    """
-    world = meeting(RANDOM, RANDOM)
-    assert judged(world) == "both-random-mapping"
-    world.end()
-
-
 @pytest.mark.parametrize(
-    ("listener", "dialer", "verdict"),
+    ("listener", "dialer", "settings", "verdict"),
     [
-        (NEXT, RANDOM, "random-against-sequential"),
-        (DEAF, DEAF, "no-simultaneous-open"),
+        (RANDOM, KEEPS, {"search": 0}, "no-search"),
+        (RANDOM, RANDOM, {}, "both-random-mapping"),
+        (NEXT, RANDOM, {}, "random-against-sequential"),
+        (DEAF, DEAF, {}, "no-simultaneous-open"),
     ],
+    ids=["no search", "both random", "next", "deaf"],
 )
 def test_judged(
-    listener: NATBehavior, dialer: NATBehavior, verdict: str | None
+    listener: NATBehavior, dialer: NATBehavior, settings: dict[str, Any], verdict: str
 ) -> None:
     """
-    Whatever kept them apart, both say the same.
+    Whatever kept them apart, both give the same reason.
     """
-    world = meeting(listener, dialer)
+    world = meeting(listener, dialer, **settings)
     assert judged(world) == verdict
     world.end()
 
 
 def test_judgedLater() -> None:
     """
-    Behind a relayed link the verdict comes when the race is over.
+    For a relayed link the verdict comes when the race for a direct path is over.
     """
     world = meeting(RANDOM, RANDOM, relay=RelayPolicy.FALLBACK, resumeFor=60.0)
     assert not world.dialer.told(Judged)
@@ -251,16 +227,11 @@ def test_better() -> None:
 
 def test_cancelled() -> None:
     """
-    Cancelled in the midst of a search, nothing is left of it.
+    A dial that is cancelled in the middle of a search leaves nothing.
     """
-    world = World(1)
-    world.rendezvous.look()
-    world.cast(behind(world, RANDOM), behind(world, KEEPS))
-    settings: dict[str, Any] = {"relay": RelayPolicy.NEVER, "timeout": 12.0}
-    world.listen(**settings)
-    assert world.listener.code
-    world.run(2.0)
-    world.dial(**settings)
+    world = apart(RANDOM, KEEPS)
+    world.waits(timeout=12.0)
+    world.dial(timeout=12.0)
     world.run(8 * T)
     assert len(world.network.openSockets()) > 50
     world.dialer.cancel()
@@ -268,14 +239,3 @@ def test_cancelled() -> None:
     world.listener.cancel()
     world.run(1.0)
     world.end()
-
-
-def test_noVantage() -> None:
-    """
-    A rendezvous that does not look from a second port changes nothing.
-    """
-    world = World(1)
-    world.cast(behind(world, KEEPS), behind(world, KEEPS))
-    world.meet(relay=RelayPolicy.NEVER, timeout=12.0)
-    assert elapsed(world) == pytest.approx(4 * T, abs=0.01)
-    finish(world)

@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from punch.events import Attempted, Connected
-from punch.testing import NAT_KINDS, NATBehavior
+from punch.testing import NAT_KINDS, MemoryHost, NATBehavior
 from tests.support.whole.meetings import bothLinked, elapsed
 from tests.support.whole.world import HOP, LEG, UNEVEN, T, World, pair
 
@@ -91,19 +91,21 @@ def test_sameLAN() -> None:
     world.end()
 
 
+def twins(world: World, behavior: NATBehavior) -> list[MemoryHost]:
+    """
+    Two hosts with one private address, each behind a NAT of its own.
+    """
+    link = {"latency": HOP}
+    return [world.nested([behavior], link, LEG - HOP, "10.0.0.2") for _ in range(2)]
+
+
 def test_sameAddress() -> None:
     """
     Two hosts with one private address, and one port, each behind a NAT of its own,
     connect: neither takes itself for the other.
     """
     world = World()
-    hosts = [
-        world.nested(
-            [NATBehavior(strict=True)], {"latency": HOP}, LEG - HOP, "10.0.0.2"
-        )
-        for _ in range(2)
-    ]
-    world.cast(*hosts).meet(port=4000)
+    world.cast(*twins(world, NATBehavior(strict=True))).meet(port=4000)
     assert bothLinked(world)
     assert elapsed(world) == pytest.approx(4 * T, abs=0.001)
     world.end()
@@ -117,9 +119,7 @@ def test_selfIsNoPath() -> None:
     world = World()
     behavior = NAT_KINDS["random"]
     assert behavior is not None
-    link = {"latency": HOP}
-    hosts = [world.nested([behavior], link, LEG, "10.0.0.2") for _ in range(2)]
-    world.cast(*hosts).meet(port=4000)
+    world.cast(*twins(world, behavior)).meet(port=4000)
     assert (world.listener.reason, world.dialer.reason) == ("no-answer", "no-answer")
     world.end()
 
@@ -180,7 +180,7 @@ def test_lastMoment() -> None:
 
 def test_noSuchName() -> None:
     """
-    Nobody waits: the dialer hears it after two round trips.
+    If nobody waits, the dialer hears so after two round trips.
     """
     world = pair()
     world.dial("7-zebra-zoo")
@@ -205,13 +205,13 @@ def test_attemptsAreTold() -> None:
 @pytest.mark.parametrize("side", ["listener", "dialer"])
 def test_sharedPort(side: str) -> None:
     """
-    All that a peer does, it does from its one port; and when it has its link, that
-    port's door is shut.
+    A peer makes all its connections from its one port; when it has its link, it no
+    longer listens there.
     """
     world = pair("none", "none")
     trace = world.network.trace()
     world.meet(port=4000)
-    program = world.listener if side == "listener" else world.dialer
+    program, _ = world.sides(side)
     address = program.host.addresses[0]
     sources = {line.split()[2] for line in trace if f"sent {address}." in line}
     assert sources == {f"{address}.4000"}

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from punch import api
 from punch.events import Connected, Observed
 from punch.net.nat64 import IPV4_ONLY_NAME
 from punch.peer.relaypolicy import RelayPolicy
@@ -30,7 +29,7 @@ NAMED = "rv.example.org"
 
 class SixWorld(World):
     """
-    A world with a host behind a NAT64.
+    A world with an IPv6-only host behind a NAT64.
 
     @ivar six: that host.
     """
@@ -47,34 +46,22 @@ class SixWorld(World):
         """
         self.network.name(name, self.nat.synthesized(address))
 
-    def listenThere(self, program: Program, **chosen: Any) -> None:
+    def met(self, *named: Program, **chosen: Any) -> Connected:
         """
-        Have a program wait under a code, at the rendezvous by its name.
-        """
-        settings, where = program.settings(**chosen), f"tcp:{NAMED}:{PORT}"
-        program.wants(lambda: api.listen(program.host, where, settings))
+        Have the dialer dial the listener; the two must be linked then.
 
-    def dialThere(self, program: Program, code: str, **chosen: Any) -> None:
+        @param named: those who know the rendezvous by its name, by default the dialer.
         """
-        Have a program dial a code, at the rendezvous by its name.
-        """
-        settings, where = program.settings(**chosen), f"tcp:{NAMED}:{PORT}"
-        program.wants(lambda: api.dial(program.host, where, code, settings))
-
-    def met(self, **chosen: Any) -> Connected:
-        """
-        Have the dialer, who is the one behind the NAT64, dial the listener.
-        """
-        self.listen(**chosen)
-        self.run(2.0)
-        self.dialThere(self.dialer, self.listener.code, **chosen)
-        assert self.until(lambda: self.listener.ended and self.dialer.ended), self
+        for program in named or (self.dialer,):
+            program.where = f"tcp:{NAMED}:{PORT}"
+        self.meet(**chosen)
+        assert bothLinked(self)
         return self.dialer.told(Connected)[0]
 
 
 def world(prefix: str, other: str = "drop") -> SixWorld:
     """
-    A world where the one behind a NAT64 dials.
+    A world where the host behind a NAT64 dials.
     """
     made = SixWorld(prefix)
     made.resolves(NAMED, RENDEZVOUS)
@@ -85,12 +72,11 @@ def world(prefix: str, other: str = "drop") -> SixWorld:
 @pytest.mark.parametrize("other", ["none", "drop", "reset", "full-cone"])
 def test_wellKnownPrefix(other: str) -> None:
     """
-    It is punched as any NAT is, in the time of any, whatever the other side is behind;
-    and the other side's addresses are told as those of IPv4 that they are.
+    A NAT64 with the well-known prefix is crossed as any NAT is, and as fast, whatever
+    the other side is behind; the other side's addresses are told as IPv4 addresses.
     """
     made = world("64:ff9b::/96", other)
     connected = made.met()
-    assert bothLinked(made)
     assert made.dialer.told(Observed)[0].address.startswith(f"{OUTSIDE}:")
     assert connected.elapsed <= 1.3 * 4 * T
     assert connected.local.startswith(f"[{SITE}]:")
@@ -100,59 +86,51 @@ def test_wellKnownPrefix(other: str) -> None:
 
 def test_ownPrefix() -> None:
     """
-    So is one with a prefix of the network's own, which its DNS64 tells.
+    So is a NAT64 with a prefix of the network's own, which its DNS64 tells.
     """
     made = world(OWN)
     made.resolves(IPV4_ONLY_NAME, "192.0.0.170")
     connected = made.met()
-    assert bothLinked(made)
     assert connected.remote.startswith("203.0.113.")
     made.end()
 
 
 def test_listens() -> None:
     """
-    It may be the listener that is behind it.
+    The listener may be the one behind the NAT64.
     """
     made = world(OWN)
     made.resolves(IPV4_ONLY_NAME, "192.0.0.171")
     made.cast(made.six, made.host("reset"))
-    made.listenThere(made.listener)
-    code = made.listener.code
-    made.run(2.0)
-    made.dial(code)
-    assert made.until(lambda: made.listener.ended and made.dialer.ended), made
-    assert bothLinked(made)
+    made.met(made.listener)
     made.end()
 
 
 def test_search() -> None:
     """
-    A NAT that maps at random is searched through it.
+    A dialer behind a NAT64 finds the port of a NAT that maps at random.
     """
     made = world("64:ff9b::/96")
     made.cast(made.nested([RANDOM], {"latency": HOP}, LEG - HOP), made.six)
     made.rendezvous.look()
     connected = made.met()
-    assert bothLinked(made)
     assert connected.kind == "predicted"
     made.end()
 
 
 def test_untoldPrefix() -> None:
     """
-    Where nobody tells the prefix, the two are relayed, and can go on.
+    If nobody tells the prefix, the two are linked over the relay.
     """
     made = world(OWN)
     connected = made.met(relay=RelayPolicy.FALLBACK)
-    assert bothLinked(made)
     assert connected.path == "relayed"
     made.end()
 
 
 def test_literal() -> None:
     """
-    It may be told the rendezvous' IPv4 address in place of its name.
+    The user may give the rendezvous' IPv4 address instead of its name.
     """
     made = world("64:ff9b::/96")
     made.resolves(IPV4_ONLY_NAME, "192.0.0.170")
@@ -165,16 +143,11 @@ def test_literal() -> None:
 
 def test_both() -> None:
     """
-    Two who are both behind one meet.
+    Two peers that are both behind a NAT64 meet.
     """
     made = world("64:ff9b::/96")
     nat = made.network.nat64("198.51.100.65", NATBehavior(), LEG - HOP)
     other: MemoryHost = made.network.host("2001:db8:7::2", behind=nat, latency=HOP)
     made.cast(other, made.six)
-    made.listenThere(made.listener)
-    code = made.listener.code
-    made.run(2.0)
-    made.dialThere(made.dialer, code)
-    assert made.until(lambda: made.listener.ended and made.dialer.ended), made
-    assert bothLinked(made)
+    made.met(*made.programs[-2:])
     made.end()

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -34,8 +33,8 @@ PORT = 4000
 
 def under(outer: NATBehavior, *homes: NATBehavior, seed: int = 1) -> World:
     """
-    Two who are behind one NAT, and before that each behind one of its own; or, without
-    such, on one LAN.
+    Two programs in homes with a NAT each, both behind the NAT of one carrier; or, if
+    there are no homes, on one LAN behind that.
     """
     world = World(seed)
     world.rendezvous.look()
@@ -60,12 +59,9 @@ def under(outer: NATBehavior, *homes: NATBehavior, seed: int = 1) -> World:
     )
 
 
-NEVER: dict[str, Any] = {"relay": RelayPolicy.NEVER, "timeout": 12.0}
-
-
 def kinds(world: World) -> set[str]:
     """
-    Of what kind the one path is, as each of the two says.
+    Of what kind the path is, as each of the two says.
     """
     return {each.told(Connected)[0].kind for each in world.programs}
 
@@ -76,30 +72,19 @@ def kinds(world: World) -> set[str]:
 )
 def test_ledBack(outer: NATBehavior, home: NATBehavior) -> None:
     """
-    Two homes behind one carrier's NAT, which leads back what is sent to its outside,
-    meet that way; it takes longer by the head start that addresses of one LAN have.
+    Programs in two homes behind one carrier's NAT meet if it has hairpinning; that
+    takes longer by the head start that addresses of one LAN have.
     """
-    world = under(outer, home, home).meet(**NEVER)
+    world = under(outer, home, home).meet(timeout=12.0)
     assert bothLinked(world)
     assert kinds(world) == {"server-reflexive"}
     assert elapsed(world) <= 3 * T + HEAD_START + 0.01
     finish(world)
 
 
-@pytest.mark.parametrize("home", [KEEPS, ANSWERS], ids=["silent", "answers"])
-@pytest.mark.parametrize("outer", [KEEPS, ANSWERS], ids=["silent", "answers"])
-def test_notLedBack(outer: NATBehavior, home: NATBehavior) -> None:
-    """
-    If it does not, there is no way, and both are told so.
-    """
-    world = under(outer, home, home).meet(**NEVER)
-    assert judged(world) == "no-hairpin"
-    world.end()
-
-
 def test_notLedBackRelayed() -> None:
     """
-    Then the relay carries the link, and the reason comes when the race is over.
+    Without hairpinning the link may be relayed; the reason comes when the race is over.
     """
     world = under(KEEPS, KEEPS, KEEPS)
     world.meet(relay=RelayPolicy.FALLBACK, timeout=12.0, resumeFor=60.0)
@@ -112,19 +97,26 @@ def test_notLedBackRelayed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outer", "home", "verdict"),
+    ("outer", "home", "timeout", "verdict"),
     [
-        (RANDOM, KEEPS, "both-random-mapping"),
-        (KEEPS, NEXT, "no-hairpin"),
+        (KEEPS, KEEPS, 12.0, "no-hairpin"),
+        (KEEPS, ANSWERS, 12.0, "no-hairpin"),
+        (ANSWERS, KEEPS, 12.0, "no-hairpin"),
+        (ANSWERS, ANSWERS, 12.0, "no-hairpin"),
+        (RANDOM, KEEPS, 16.0, "both-random-mapping"),
+        (KEEPS, NEXT, 16.0, "no-hairpin"),
     ],
-    ids=["random", "next"],
+    ids=["silent", "home answers", "outer answers", "both answer", "random", "next"],
 )
-def test_otherwise(outer: NATBehavior, home: NATBehavior, verdict: str) -> None:
+def test_notLedBack(
+    outer: NATBehavior, home: NATBehavior, timeout: float, verdict: str
+) -> None:
     """
-    Behind one NAT that would not help if it led back, the reason is the other one;
-    where ports can be foretold, time enough tells that nothing comes back.
+    If the carrier's NAT has no hairpinning there is no path, and both are told so.  If
+    hairpinning would not help they are told the other reason; and if ports can be
+    predicted there is time enough to find out that nothing comes back.
     """
-    world = under(outer, home, home).meet(**{**NEVER, "timeout": 16.0})
+    world = under(outer, home, home).meet(timeout=timeout)
     assert judged(world) == verdict
     world.end()
 
@@ -137,14 +129,14 @@ def test_otherwise(outer: NATBehavior, home: NATBehavior, verdict: str) -> None:
 )
 def test_oneLAN(outer: NATBehavior, isLate: bool) -> None:
     """
-    On one LAN the link stays on it, whatever the NAT would do: also where a way through
-    that one is there before the other side's own addresses are known; a neighbor in no
-    hurry is waited for.
+    Two programs on one LAN have a link over that LAN, whatever the NAT does.  It is so
+    even if there is a path through the NAT before the other side's own addresses are
+    known, and if that other side is slow.
     """
     world = under(outer)
     if isLate:
         world.listener.host.latency = 0.02
-    world.meet(**NEVER)
+    world.meet(timeout=12.0)
     assert bothLinked(world)
     assert kinds(world) == {"host"}
     assert elapsed(world) <= 3 * T + (0.2 if isLate else 0.01)
@@ -156,7 +148,7 @@ def test_oneLAN(outer: NATBehavior, isLate: bool) -> None:
 
 def hosts(world: World) -> list[MemoryHost]:
     """
-    Those of the two.
+    The hosts of the two programs.
     """
     return [each.host for each in world.programs]
 
@@ -172,7 +164,7 @@ STRANGERS: dict[str, Callable[[], Stranger]] = {
 
 def twoHomes(behavior: NATBehavior) -> World:
     """
-    Two homes whose networks have the same numbers.
+    Two homes whose networks have the same addresses.
     """
     world = World(1)
     return world.cast(
@@ -185,8 +177,8 @@ def twoHomes(behavior: NATBehavior) -> World:
 
 def impersonate(world: World, make: Callable[[], Stranger] | None) -> list[Stranger]:
     """
-    In each home somebody has the address of the other home's peer, and, if C{make}
-    makes one, a program on its port.
+    Put a host with the address of the other home's peer into each home.  If C{make} is
+    given it makes the program that listens on the peer's port there.
     """
     strangers = []
     peers = hosts(world)
@@ -199,6 +191,16 @@ def impersonate(world: World, make: Callable[[], Stranger] | None) -> list[Stran
             stranger.sit(home, PORT)
             strangers.append(stranger)
     return strangers
+
+
+def checkRefused(stranger: Stranger, most: int) -> None:
+    """
+    A stranger was connected to, at most so often, and is no longer; it learned nothing.
+    """
+    assert 1 <= stranger.connections <= most
+    assert not stranger.inside
+    checkIgnorant(stranger)
+    stranger.leave()
 
 
 def told(world: World) -> list[tuple[float, Connected]]:
@@ -216,9 +218,9 @@ def told(world: World) -> list[tuple[float, Connected]]:
 @pytest.mark.parametrize("kind", [None, *STRANGERS])
 def test_impersonated(kind: str | None) -> None:
     """
-    Whoever has the other side's private address on our own LAN, and even its port, is
-    refused, learns nothing, and costs nothing: the link is there at the same instant as
-    without it, to the last digit.
+    A stranger on our own LAN that has the other side's private address, and even its
+    port, is refused, learns nothing, and delays nothing: the link is made at the very
+    instant at which it is made without the stranger.
     """
     alone = twoHomes(KEEPS).meet(port=PORT)
     world = twoHomes(KEEPS)
@@ -230,10 +232,7 @@ def test_impersonated(kind: str | None) -> None:
     world.run(20.0)
     for stranger in strangers:
         # One that ends the connection has it made anew, for as long as there is none.
-        assert 1 <= stranger.connections <= 3
-        assert not stranger.inside
-        checkIgnorant(stranger)
-        stranger.leave()
+        checkRefused(stranger, 3)
     for each in (alone, world):
         finish(each)
 
@@ -241,22 +240,15 @@ def test_impersonated(kind: str | None) -> None:
 @pytest.mark.parametrize("kind", STRANGERS)
 def test_impersonatedForLong(kind: str) -> None:
     """
-    Where there is no way to the other side at all, the strangers are not pestered with
-    handshakes, and are not taken for the reason.
+    If there is no path to the other side at all, few connections are made to the
+    strangers, and they are not taken for the reason.
     """
-    world = World(1)
+    world = twoHomes(RANDOM)
     world.rendezvous.look()
-    for n in (2, 3):
-        host = world.nested([RANDOM], {"latency": HOP}, LEG - HOP, f"192.168.1.{n}")
-        world.program(host)
-    world.listener, world.dialer = world.programs
     strangers = impersonate(world, STRANGERS[kind])
-    world.meet(port=PORT, **NEVER)
+    world.meet(port=PORT, timeout=12.0)
     assert judged(world) == "both-random-mapping"
     world.run(20.0)
     for stranger in strangers:
-        assert 1 <= stranger.connections <= 12
-        assert not stranger.inside
-        checkIgnorant(stranger)
-        stranger.leave()
+        checkRefused(stranger, 12)
     world.end()

@@ -7,54 +7,13 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IPushProducer
-from zope.interface import implementer
+from twisted.internet.error import ConnectionAborted, ConnectionLost
 
 from punch.errors import Aborted, PathLost, PathSilent
 from punch.events import Closed
+from tests.support.programs import Pusher
 from tests.support.whole.program import HalfClosingTalker, Program
 from tests.support.whole.world import World, pair
-
-
-@implementer(IPushProducer)
-class Source:
-    """
-    Talks as much as it may.
-
-    @ivar said: how many bytes.
-    """
-
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        self.isPaused = True
-        self.said = 0
-
-    def resumeProducing(self) -> None:
-        """
-        Talk, now and again until told otherwise.
-        """
-        self.isPaused = False
-        self._talk()
-
-    def _talk(self) -> None:
-        if not self.isPaused:
-            self.said += 10_000
-            self._program.link.write(bytes(10_000))
-            self._program.network.clock.callLater(0.01, self._talk)
-
-    def pauseProducing(self) -> None:
-        """
-        Wait.
-        """
-        self.isPaused = True
-
-    def stopProducing(self) -> None:
-        """
-        Be silent.
-        """
-        self.isPaused = True
-
 
 ROUGH: dict[str, dict[str, float]] = {
     "smooth": {"latency": 0.02},
@@ -68,7 +27,7 @@ ROUGH: dict[str, dict[str, float]] = {
 
 def linked(**link: float) -> World:
     """
-    Two who are linked over such a path, without NATs.
+    Two programs that are linked over such a path, without NATs.
     """
     world = World(seed=7)
     world.cast(world.nested([], link), world.nested([], link))
@@ -80,19 +39,19 @@ def linked(**link: float) -> World:
 
 def end(program: Program) -> str:
     """
-    The last that its user was told.
+    The reason of the last C{Closed} that its user was told.
     """
     return program.told(Closed)[-1].reason
 
 
-def causeOf(program: Program) -> BaseException | None:
+def checkLost(program: Program, kind: type[Exception], cause: type[Exception]) -> None:
     """
-    Why its link ended early.
+    The protocol on its link has heard an error of one kind, with such a cause.
     """
     reason = program.talker.reason
-    assert reason is not None
-    assert reason.value is not None
-    return reason.value.__cause__
+    assert reason is not None, program
+    assert reason.check(kind)
+    assert isinstance(getattr(reason.value, "__cause__", None), cause)
 
 
 @pytest.mark.parametrize("path", ROUGH)
@@ -124,8 +83,7 @@ def test_bytes(path: str) -> None:
         lambda: world.listener.talker.reason and world.dialer.talker.reason, 60.0
     )
     for program in world.programs:
-        assert program.talker.reason is not None
-        assert program.talker.reason.check(ConnectionDone)
+        assert program.talker.isClean
         assert end(program) == "done"
     world.end()
 
@@ -133,20 +91,14 @@ def test_bytes(path: str) -> None:
 @pytest.mark.parametrize("side", ["listener", "dialer"])
 def test_abort(side: str) -> None:
     """
-    To abort is heard as an error by both.
+    If one side aborts, both hear an error.
     """
     world = pair().meet()
-    who, other = world.listener, world.dialer
-    if side == "dialer":
-        who, other = other, who
+    who, other = world.sides(side)
     who.link.abortConnection()
     assert world.until(lambda: who.talker.reason and other.talker.reason, 1.0)
-    assert who.talker.reason is not None
-    assert other.talker.reason is not None
-    assert who.talker.reason.check(ConnectionAborted)
-    assert isinstance(causeOf(who), Aborted)
-    assert other.talker.reason.check(ConnectionLost)
-    assert isinstance(causeOf(other), PathLost)
+    checkLost(who, ConnectionAborted, Aborted)
+    checkLost(other, ConnectionLost, PathLost)
     assert (end(who), end(other)) == ("aborted", "path-lost")
     world.end()
 
@@ -159,13 +111,11 @@ def test_cut(side: str, after: float) -> None:
     """
     world = pair().meet()
     world.run(after)
-    who = world.listener if side == "listener" else world.dialer
+    who, _ = world.sides(side)
     who.host.cut()
     world.run(60.0)
     for program in world.programs:
-        assert program.talker.reason is not None, world
-        assert program.talker.reason.check(ConnectionLost)
-        assert isinstance(causeOf(program), PathSilent)
+        checkLost(program, ConnectionLost, PathSilent)
         assert end(program) == "path-silent"
     world.end()
 
@@ -203,9 +153,7 @@ def test_halfClose(side: str) -> None:
         program.talker = HalfClosingTalker(world.network, program.talker.greeting)
     world.meet()
     world.run(1.0)
-    who, other = world.listener, world.dialer
-    if side == "dialer":
-        who, other = other, who
+    who, other = world.sides(side)
     who.link.loseWriteConnection()
     world.run(100.0)
     assert isinstance(who.talker, HalfClosingTalker)
@@ -242,18 +190,15 @@ def test_slowReader() -> None:
     world = pair().meet()
     world.run(1.0)
     world.listener.link.pauseProducing()
-    producer = Source(world.dialer)
-    world.dialer.link.registerProducer(producer, streaming=True)
-    producer.resumeProducing()
+    pusher = Pusher(world.clock, world.dialer.link, times=10, pause=0.01)
     world.run(300.0)
-    assert producer.isPaused
-    assert producer.said < 5 << 20
+    assert pusher.isPaused
+    assert pusher.written < 5 << 20
     assert world.listener.talker.received == b"I dial."
     world.listener.link.resumeProducing()
     world.run(5.0)
-    assert producer.said > 5 << 20
-    producer.stopProducing()
-    world.dialer.link.unregisterProducer()
+    assert pusher.written > 5 << 20
+    pusher.finish()
     world.run(5.0)
-    assert len(world.listener.talker.received) == len(b"I dial.") + producer.said
+    assert len(world.listener.talker.received) == len(b"I dial.") + pusher.written
     world.end()

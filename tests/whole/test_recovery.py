@@ -6,16 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from errno import ECONNRESET
+from functools import partial
 from typing import Any
 
 import pytest
 from twisted.internet.protocol import Factory, Protocol
 
-from punch import api
 from punch.events import CodeAllotted, Listening, Waiting
 from punch.rendezvous.client import ANSWER_TIMEOUT, KEEPALIVE
-from tests.support.whole.services import NAME, SECRET, listening, standing
-from tests.support.whole.world import PORT, RENDEZVOUS, WHERE, T, World, pair
+from tests.support.whole.meetings import bothLinked
+from tests.support.whole.services import dialName, listening, standing
+from tests.support.whole.world import PORT, RENDEZVOUS, T, World, pair
 
 LONGEST_PAUSE = 36.0
 """
@@ -32,6 +33,13 @@ def restart(world: World, pause: float) -> None:
     world.rendezvous.start()
 
 
+def checkBack(world: World, limit: float = LONGEST_PAUSE) -> None:
+    """
+    The listener waits again, in time.
+    """
+    assert world.until(lambda: len(world.listener.told(Waiting)) == 2, limit)
+
+
 def checkMeeting(world: World, code: str) -> None:
     """
     A dialer now connects.
@@ -42,32 +50,89 @@ def checkMeeting(world: World, code: str) -> None:
     assert world.until(lambda: world.dialer.talker.heardAt, 5.0)
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.3, 5.0, 200.0])
-def test_restarted(pause: float) -> None:
+def mute(world: World) -> Callable[[], object]:
     """
-    The listener comes back from the same port and under the same code, and says when
-    it waits again.
+    Instead of the rendezvous something accepts connections and says nothing.
+
+    @return: ends that.
+    """
+    world.rendezvous.stop()
+    world.run(0.001)
+    factory: Any = Factory.forProtocol(Protocol)
+    factory.noisy = False
+    port = world.rendezvous.host.listenTCP(PORT, factory)
+    return port.stopListening
+
+
+def fallSilent(world: World) -> None:
+    """
+    Nothing reaches the rendezvous, or comes from it, until the listener has noticed.
+    """
+    world.rendezvous.host.cut()
+    world.run(KEEPALIVE + ANSWER_TIMEOUT + 1.0)
+    world.rendezvous.host.mend()
+
+
+def forgetNAT(world: World) -> None:
+    """
+    The listener's NAT restarts.
+    """
+    nat = world.nats[world.listener.host]
+    assert nat is not None
+    nat.reset()
+
+
+def muteForLong(world: World) -> None:
+    """
+    Something that says nothing stands in for the rendezvous for a minute.
+    """
+    unmute = mute(world)
+    world.run(60.0)
+    unmute()
+    world.rendezvous.host.reset()
+    world.run(0.001)
+    world.rendezvous.start()
+
+
+@pytest.mark.parametrize(
+    ("outage", "limit", "keepsPort"),
+    [
+        (partial(restart, pause=0.0), LONGEST_PAUSE, True),
+        (partial(restart, pause=0.3), LONGEST_PAUSE, True),
+        (partial(restart, pause=5.0), LONGEST_PAUSE, True),
+        (partial(restart, pause=200.0), LONGEST_PAUSE, True),
+        (fallSilent, LONGEST_PAUSE + ANSWER_TIMEOUT, True),
+        (forgetNAT, KEEPALIVE + ANSWER_TIMEOUT + LONGEST_PAUSE, True),
+        (muteForLong, LONGEST_PAUSE, False),
+    ],
+    ids=["restarted", "soon", "later", "much later", "silent", "NAT forgets", "mute"],
+)
+def test_comesBack(
+    outage: Callable[[World], None], limit: float, keepsPort: bool
+) -> None:
+    """
+    However the rendezvous is lost, the listener comes back under the same code, and
+    says when it waits again.  It keeps its port, unless connections from that were
+    accepted and led to nothing.
     """
     world = pair()
-    running = listening(world.listener)
+    listening(world.listener)
     code = world.listener.code
     world.run(5.0)
-    restart(world, pause)
-    assert world.until(lambda: len(world.listener.told(Waiting)) == 2, LONGEST_PAUSE)
-    assert len(world.listener.told(Listening)) == 1
+    outage(world)
+    checkBack(world, limit)
+    assert (len(world.listener.told(Listening)) == 1) is keepsPort
     assert len(world.listener.told(CodeAllotted)) == 1
     checkMeeting(world, code)
-    world.spin(running.stop())
     world.end()
 
 
 def test_restartedOnce() -> None:
     """
-    Who waits for one link comes back just so.
+    A listener that waits for one link comes back, too.
     """
     world = pair()
-    world.listen()
-    code = world.listener.code
+    code = world.waits(0.0)
     restart(world, 3.0)
     world.run(10.0)
     checkMeeting(world, code)
@@ -76,19 +141,16 @@ def test_restartedOnce() -> None:
 
 def test_restartedStanding() -> None:
     """
-    And under a standing name.
+    So does a listener under a standing name.
     """
     world = pair()
-    running = standing(world.listener)
+    standing(world.listener)
     world.run(1.0)
     restart(world, 3.0)
     world.run(10.0)
-    dialer = world.dialer
-    settings = dialer.settings()
-    dialer.wants(lambda: api.dialName(dialer.host, WHERE, NAME, SECRET, settings))
+    dialer = dialName(world.dialer)
     assert world.until(lambda: dialer.ended)
     assert dialer.links
-    world.spin(running.stop())
     world.end()
 
 
@@ -112,76 +174,37 @@ def hold(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_portHeld(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    If the system does not let it connect from its port again, it takes another and
-    says so, and a dialer connects.
+    If the system does not allow the listener to connect from its port again, it takes
+    another port and says so, and a dialer connects.
     """
     world = pair()
-    running = listening(world.listener)
+    listening(world.listener)
     code = world.listener.code
     hold(world, monkeypatch)
     restart(world, 1.0)
-    assert world.until(lambda: len(world.listener.told(Waiting)) == 2, 10.0)
+    checkBack(world, 10.0)
     first, second = world.listener.told(Listening)
     assert first != second
     checkMeeting(world, code)
-    world.spin(running.stop())
     world.end()
 
 
 def test_chosenPortHeld(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    If the port was chosen, it stays, and tries until the system lets it.
+    If the user chose the port, the listener keeps it, and tries until the system
+    allows it.
     """
     world = pair()
-    running = listening(world.listener, port=4000)
+    listening(world.listener, port=4000)
     code = world.listener.code
     hold(world, monkeypatch)
     restart(world, 1.0)
     world.run(60.0)
     assert len(world.listener.told(Waiting)) == 1
     monkeypatch.undo()
-    assert world.until(lambda: len(world.listener.told(Waiting)) == 2, LONGEST_PAUSE)
+    checkBack(world)
     assert {each.port for each in world.listener.told(Listening)} == {4000}
     checkMeeting(world, code)
-    world.spin(running.stop())
-    world.end()
-
-
-def test_silent() -> None:
-    """
-    A rendezvous that falls silent is noticed, and the listener waits at the next one
-    under the same code.
-    """
-    world = pair()
-    running = listening(world.listener)
-    code = world.listener.code
-    world.run(1.0)
-    world.rendezvous.host.cut()
-    world.run(KEEPALIVE + ANSWER_TIMEOUT + 1.0)
-    world.rendezvous.host.mend()
-    assert world.until(
-        lambda: len(world.listener.told(Waiting)) == 2, LONGEST_PAUSE + ANSWER_TIMEOUT
-    )
-    checkMeeting(world, code)
-    world.spin(running.stop())
-    world.end()
-
-
-def test_natForgets() -> None:
-    """
-    If the listener's NAT restarts, the listener notices and comes back.
-    """
-    world = pair()
-    running = listening(world.listener)
-    code = world.listener.code
-    world.run(1.0)
-    nat = world.nats[world.listener.host]
-    assert nat is not None
-    nat.reset()
-    limit = KEEPALIVE + ANSWER_TIMEOUT + LONGEST_PAUSE
-    assert world.until(lambda: len(world.listener.told(Waiting)) == 2, limit)
-    checkMeeting(world, code)
-    world.spin(running.stop())
     world.end()
 
 
@@ -191,17 +214,16 @@ def test_numberTaken() -> None:
     with other words, and says so.
     """
     world = pair()
-    running = listening(world.listener)
+    listening(world.listener)
     code = world.listener.code
     restart(world, 0.0)
     directory = world.rendezvous.factory.state.directory
     number = code.partition("-")[0]
     world.spin(directory.claim(number, b"somebody else...", object()))
-    assert world.until(lambda: len(world.listener.told(Waiting)) == 2, 10.0)
+    checkBack(world, 10.0)
     second = world.listener.told(CodeAllotted)[-1].code
     assert not set(second.split("-")) & set(code.split("-"))
     checkMeeting(world, second)
-    world.spin(running.stop())
     world.end()
 
 
@@ -212,8 +234,7 @@ def proven() -> World:
     """
     world = World(leg=0.001)
     world.cast(world.host("drop", 0.1), world.host("drop", 0.1))
-    world.listen()
-    assert world.listener.code
+    world.waits(0.0)
     world.dial()
     assert world.until(lambda: isProven(world), 5.0)
     return world
@@ -222,37 +243,30 @@ def proven() -> World:
 @pytest.mark.parametrize("how", ["stopped", "silent"])
 def test_goneAfterDetails(how: str) -> None:
     """
-    Once the details are exchanged the two can do without the rendezvous.
+    Once the details are exchanged the two peers need no rendezvous.
     """
     world = proven()
     if how == "stopped":
         world.rendezvous.stop()
     else:
         world.rendezvous.host.cut()
-    assert world.until(lambda: world.dialer.ended and world.listener.ended)
-    assert world.dialer.links, world
-    assert world.listener.links, world
+    assert bothLinked(world.settle())
     world.end()
 
 
 @pytest.mark.parametrize("side", ["listener", "dialer"])
 def test_goneForOne(side: str) -> None:
     """
-    Nor does it matter then that one of them loses its connection to the rendezvous,
-    which the other is told.
+    Once the details are exchanged, it does not matter either that one peer loses its
+    connection to the rendezvous, and that the other is told so.
     """
     world = proven()
-    who = world.listener if side == "listener" else world.dialer
+    who, _ = world.sides(side)
     for connection in who.host.stack.connections():
         if connection.addresses[1] == (RENDEZVOUS, PORT):
             connection.reset()
             connection.fail(ECONNRESET)
-    assert world.until(lambda: world.dialer.ended and world.listener.ended)
-    assert world.dialer.links, world
-    assert world.listener.links, world
-    world.run(1.0)
-    assert world.listener.talker.received == b"I dial."
-    assert world.dialer.talker.received == b"I listen."
+    assert bothLinked(world.settle())
     world.end()
 
 
@@ -268,12 +282,10 @@ def isProven(world: World) -> bool:
 
 def test_goneBeforeDetails() -> None:
     """
-    Without the details there is no link, which both hear soon; a service's listener
-    is back later.
+    Without the details there is no link, and the dialer hears so soon.
     """
     world = pair()
-    world.listen()
-    assert world.listener.code
+    world.waits(0.0)
     world.dial()
     world.run(0.161)
     world.rendezvous.stop()
@@ -295,20 +307,6 @@ def test_linksLiveOn() -> None:
     world.end()
 
 
-def mute(world: World) -> Callable[[], object]:
-    """
-    In the rendezvous' place something accepts connections and says nothing.
-
-    @return: ends that.
-    """
-    world.rendezvous.stop()
-    world.run(0.001)
-    factory: Any = Factory.forProtocol(Protocol)
-    factory.noisy = False
-    port = world.rendezvous.host.listenTCP(PORT, factory)
-    return port.stopListening
-
-
 @pytest.mark.parametrize("side", ["listener", "dialer"])
 def test_muteAtFirst(side: str) -> None:
     """
@@ -324,25 +322,6 @@ def test_muteAtFirst(side: str) -> None:
     world.end()
 
 
-def test_muteLater() -> None:
-    """
-    A waiting listener survives that, and comes back when there is a rendezvous.
-    """
-    world = pair()
-    running = listening(world.listener)
-    code = world.listener.code
-    unmute = mute(world)
-    world.run(60.0)
-    unmute()
-    world.rendezvous.host.reset()
-    world.run(0.001)
-    world.rendezvous.start()
-    assert world.until(lambda: len(world.listener.told(Waiting)) == 2, LONGEST_PAUSE)
-    checkMeeting(world, code)
-    world.spin(running.stop())
-    world.end()
-
-
 @pytest.mark.parametrize("offset", range(20))
 def test_lostDetails(offset: int) -> None:
     """
@@ -350,19 +329,12 @@ def test_lostDetails(offset: int) -> None:
     although the dialer has its link by then and has left the rendezvous.
     """
     world = pair()
-    world.listen()
-    assert world.listener.code
-    world.run(offset * 0.05)
+    world.waits(offset * 0.05)
     world.dial()
     world.run(3.4 * T)
     world.rendezvous.host.cut()
     world.run(0.2 * T)
     assert not world.dialer.ended
     world.rendezvous.host.mend()
-    assert world.until(lambda: world.dialer.ended and world.listener.ended)
-    assert world.dialer.links, world
-    assert world.listener.links, world
-    world.run(1.0)
-    assert world.listener.talker.received == b"I dial."
-    assert world.dialer.talker.received == b"I listen."
+    assert bothLinked(world.settle())
     world.end()

@@ -8,10 +8,15 @@ import pytest
 
 from punch.events import Connected, Listening
 from punch.peer.hedgedport import HEAD_START
-from tests.support.whole.meetings import finish
+from tests.support.whole.meetings import elapsed, finish
 from tests.support.whole.world import LEG, PORT, RENDEZVOUS, T, World, pair
 
 CALLED = f"> {RENDEZVOUS}.{PORT}"
+
+FAR = 5 * LEG
+"""
+Seconds to the core, one way, from where a second port is tried.
+"""
 
 RETRANSMISSION = 1.0
 """
@@ -21,32 +26,29 @@ Seconds until a kernel sends a SYN again.
 
 def lossy(seconds: float, kind: str = "drop") -> World:
     """
-    A world in which everything that the dialer sends is lost for so long, from its
-    dial on, and in which the listener waits.
+    A world whose listener waits, and in which everything that the dialer sends is lost
+    for so many seconds.
     """
     world = pair(dialer=kind)
-    world.listen()
-    assert world.listener.code
-    world.run(2.0)
+    world.waits()
     wire = world.nats[world.dialer.host] or world.dialer.host
     wire.loss = 1.0
     world.clock.callLater(seconds, setattr, wire, "loss", 0.0)
     return world
 
 
-def elapsed(world: World) -> float:
+def farWorld() -> World:
     """
-    How long the dial took.
+    A world in which the three are far from each other.
     """
-    assert world.until(lambda: world.dialer.ended and world.listener.ended), world
-    [connected] = world.dialer.told(Connected)
-    return connected.elapsed
+    world = World(leg=FAR)
+    return world.cast(world.host("drop", FAR), world.host("drop", FAR))
 
 
 def test_firstLost() -> None:
     """
-    If the first SYN is lost, it is only a head start that is lost with it; who is told
-    of the shared port is told of the other, which is where the race is.
+    If the first SYN is lost, the dial takes longer only by the head start.  The user is
+    told of the first port, and of the second, from which the race is run.
     """
     world = lossy(HEAD_START / 2)
     world.dial()
@@ -59,7 +61,7 @@ def test_firstLost() -> None:
 
 def test_bothLost() -> None:
     """
-    If both are, the first one's second is there first.
+    If the SYNs of both ports are lost, the first port's second SYN arrives first.
     """
     world = lossy(RETRANSMISSION - 0.1)
     world.dial()
@@ -70,7 +72,7 @@ def test_bothLost() -> None:
 
 def test_noneLost() -> None:
     """
-    If nothing is lost, and the way is short, the rendezvous is called once.
+    If nothing is lost, and the rendezvous is near, one connection is made to it.
     """
     world = pair()
     trace = world.network.trace()
@@ -85,21 +87,18 @@ def test_noneLost() -> None:
 
 def test_farAway() -> None:
     """
-    Where the way is so long that a second port is tried for nothing, the first is
-    there first, and stays.
+    If the rendezvous is so far away that a second port is tried in vain, the first one
+    connects first, and is kept.
     """
-    leg = 5 * LEG
-    world = World(leg=leg)
-    world.cast(world.host("drop", leg), world.host("drop", leg))
-    world.meet()
-    assert elapsed(world) == pytest.approx(4 * 4 * leg, abs=0.001)
+    world = farWorld().meet()
+    assert elapsed(world) == pytest.approx(4 * 4 * FAR, abs=0.001)
     assert len(world.dialer.told(Listening)) == 1
     finish(world)
 
 
 def test_portAskedFor() -> None:
     """
-    Who asks for a port gets that one, later.
+    A peer that asks for a port gets that one, even if it takes longer.
     """
     world = lossy(HEAD_START / 2)
     world.dial(port=7000)
@@ -111,7 +110,7 @@ def test_portAskedFor() -> None:
 @pytest.mark.parametrize("seconds", [0.1, 0.35])
 def test_cancelled(seconds: float) -> None:
     """
-    Who gives up leaves nothing behind, with one port or with two.
+    A dial that is cancelled leaves nothing behind, with one port or with two.
     """
     world = lossy(1.0)
     world.dial()
@@ -124,16 +123,14 @@ def test_cancelled(seconds: float) -> None:
 
 def test_refused() -> None:
     """
-    A refusal is told at once, however long it takes to come: nobody waits for the
-    second port.
+    A refusal ends the dial at once, however long it takes to come: nobody waits for
+    the second port.
     """
-    leg = 5 * LEG
-    world = World(leg=leg)
-    world.cast(world.host("drop", leg), world.host("drop", leg))
+    world = farWorld()
     world.rendezvous.stop()
     started = world.clock.seconds()
     world.dial("7-zebra-zoo")
     assert world.until(lambda: world.dialer.ended)
     assert world.dialer.reason == "rendezvous-refused"
-    assert world.dialer.endedAt == pytest.approx(started + 4 * leg, abs=0.001)
+    assert world.dialer.endedAt == pytest.approx(started + 4 * FAR, abs=0.001)
     world.end()

@@ -7,7 +7,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from twisted.internet.error import ConnectionDone
 
 from punch.errors import PunchError
 from punch.events import CodeAllotted, Failed, Listening, Waiting
@@ -15,13 +14,13 @@ from punch.link.path import FAREWELL
 from punch.peer.relaypolicy import RelayPolicy
 from tests.support.whole.meetings import isDown
 from tests.support.whole.program import Program
-from tests.support.whole.services import Running, dialing, listening
+from tests.support.whole.services import TalkingService, dialing, listening
 from tests.support.whole.world import World, pair
 
 MANY = 8
 
 
-def dialers(world: World, running: Running, count: int = MANY) -> list[Program]:
+def dialers(world: World, running: TalkingService, count: int = MANY) -> list[Program]:
     """
     Many dial at once.
     """
@@ -37,7 +36,7 @@ def dialers(world: World, running: Running, count: int = MANY) -> list[Program]:
 
 def test_manyDialers() -> None:
     """
-    Many dial at once: each gets a link of its own, and what is said on one is heard
+    If many dial at once, each gets a link of its own, and what is said on one is heard
     on no other.
     """
     world = pair()
@@ -62,8 +61,8 @@ def test_manyDialers() -> None:
 
 def test_noCommonWayIsNoGuess() -> None:
     """
-    A dialer that knows the code, and whose relay policy does not go with ours, has not
-    spent the code: the next one gets a link.
+    A dialer that knows the code, but whose relay policy does not go with ours, has not
+    used up the code: the next one gets a link.
     """
     world = pair()
     running = listening(world.listener, relay=RelayPolicy.NEVER)
@@ -75,13 +74,12 @@ def test_noCommonWayIsNoGuess() -> None:
     assert world.until(lambda: program.ended)
     assert program.links
     assert len(world.listener.told(CodeAllotted)) == 1
-    world.spin(running.stop())
     world.end()
 
 
 def test_oneAfterTheOther() -> None:
     """
-    A code serves until it is guessed at.
+    A code is good for any number of dials until there is a wrong guess.
     """
     world = pair()
     running = listening(world.listener)
@@ -92,7 +90,6 @@ def test_oneAfterTheOther() -> None:
         world.run(1.0)
     assert len(running.talkers) == 3
     assert len(world.listener.told(CodeAllotted)) == 1
-    world.spin(running.stop())
     world.end()
 
 
@@ -171,14 +168,13 @@ def test_stopIsClean() -> None:
     world.spin(running.stop())
     world.run(1.0)
     for talker in (*running.talkers, *(each.talker for each in programs)):
-        assert talker.reason is not None
-        assert talker.reason.check(ConnectionDone)
+        assert talker.isClean
     world.end()
 
 
 def test_stopImpatiently() -> None:
     """
-    If the other side does not agree soon, they end anyway.
+    If the other side does not answer soon, the links end anyway.
     """
     world = pair()
     running = listening(world.listener)
@@ -214,7 +210,6 @@ def test_restart(once: bool, pause: float) -> None:
     world.dial(world.listener.told(CodeAllotted)[-1].code)
     assert world.until(lambda: world.dialer.ended)
     assert world.dialer.links
-    world.spin(running.stop())
     world.end()
 
 
@@ -233,17 +228,16 @@ def test_redial() -> None:
     world.run(1.0)
     assert serving.talkers[-1].received == b"Served."
     assert running.done == []
-    world.spin(serving.stop())
-    world.spin(running.stop())
     world.end()
 
 
 def test_backoff() -> None:
     """
-    While nothing answers it tries ever more rarely; and it finds the way back.
+    While nothing answers, a dialing service tries ever more rarely; it is linked again
+    when the rendezvous is back.
     """
     world = pair()
-    serving = listening(world.listener)
+    listening(world.listener)
     running = dialing(world.dialer, world.listener.code)
     assert world.until(lambda: len(running.talkers) == 1)
     world.rendezvous.stop()
@@ -257,8 +251,6 @@ def test_backoff() -> None:
     assert pauses[-1] > 20.0 > pauses[1]
     world.rendezvous.start()
     assert world.until(lambda: len(running.talkers) == 2, 150.0)
-    world.spin(serving.stop())
-    world.spin(running.stop())
     world.end()
 
 
@@ -274,13 +266,12 @@ def test_dialOnce() -> None:
     world.run(1.0)
     assert running.done == [None]
     assert isDown(world, world.dialer)
-    world.spin(running.stop())
     world.end()
 
 
 def test_noSense() -> None:
     """
-    Without sense in going on it ends, and says why.
+    If it makes no sense to go on, a dialing service ends, and says why.
     """
     world = pair()
     running = dialing(world.dialer, "7-zebra-zoo")
@@ -288,7 +279,6 @@ def test_noSense() -> None:
     [error] = running.done
     assert isinstance(error, PunchError)
     assert [each.reason for each in world.dialer.told(Failed)] == ["no-such-name"]
-    world.spin(running.stop())
     world.end()
 
 
@@ -304,5 +294,4 @@ def test_refusedProtocol() -> None:
     running.factory.isWilling = True
     [second] = dialers(world, running, 1)
     assert world.until(lambda: second.talker.heardAt)
-    world.spin(running.stop())
     world.end()

@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from punch.events import Connected, Listening
+from punch.events import Listening
 from punch.ice.gate import MOST_STRANGERS
 from punch.role import Role
 from punch.testing import MemoryHost
+from tests.support.whole.meetings import elapsed
 from tests.support.whole.program import Program
 from tests.support.whole.services import listening
 from tests.support.whole.strangers import Babbler, Impostor, Stranger, checkIgnorant
@@ -38,11 +39,10 @@ def visit(kind: str, host: MemoryHost, program: Program) -> Stranger:
 @pytest.mark.parametrize("kind", KINDS)
 def test_nobodyExpected(kind: str) -> None:
     """
-    While nobody is expected, strangers are shown the door without a byte.
+    While nobody is expected, strangers are disconnected without a byte.
     """
     world = pair("none", "none")
-    world.listen()
-    assert world.listener.code
+    world.waits(0.0)
     strangers = [visit(kind, world.host(), world.listener) for _ in range(5)]
     world.run(8 * LEG + 0.001)
     for stranger in strangers:
@@ -62,9 +62,7 @@ def test_whileDialing(kind: str, hosts: int) -> None:
     """
     world = pair("none", "none")
     homes = [world.host(leg=0.001) for _ in range(hosts)]
-    world.listen()
-    assert world.listener.code
-    world.run(2.0)
+    world.waits()
     world.dial()
     strangers: list[Stranger] = []
     while not (world.listener.ended and world.dialer.ended):
@@ -73,8 +71,7 @@ def test_whileDialing(kind: str, hosts: int) -> None:
             strangers.append(visit(kind, home, program))
         world.run(0.002)
         assert world.clock.seconds() < 30.0, world
-    [connected] = world.dialer.told(Connected)
-    assert connected.elapsed == pytest.approx(4 * T, abs=0.001)
+    assert elapsed(world) == pytest.approx(4 * T, abs=0.001)
     world.run(1.0)
     for stranger in strangers:
         checkIgnorant(stranger)
@@ -102,7 +99,6 @@ def test_whileLinked(kind: str) -> None:
     [talker] = running.talkers
     assert talker.received == world.dialer.talker.greeting
     assert world.dialer.talker.received == b"Served."
-    world.spin(running.stop())
     world.end()
 
 
@@ -115,17 +111,13 @@ def test_thousand(kind: str, homes: int) -> None:
     """
     world = pair("none", "none")
     hosts = [world.host(leg=0.001) for _ in range(homes)]
-    world.listen()
-    assert world.listener.code
-    world.run(2.0)
+    world.waits()
     world.dial()
     world.run(2.2 * T)
     strangers = [visit(kind, hosts[n % homes], world.listener) for n in range(1000)]
     world.run(4 * (LEG + 0.001) + 0.001)
     assert sum(each.inside for each in strangers) <= MOST_STRANGERS
-    assert world.until(lambda: world.listener.ended and world.dialer.ended)
-    [connected] = world.dialer.told(Connected)
-    assert connected.elapsed == pytest.approx(4 * T, abs=0.001)
+    assert elapsed(world) == pytest.approx(4 * T, abs=0.001)
     world.run(1.0)
     for stranger in strangers:
         checkIgnorant(stranger)
@@ -135,17 +127,16 @@ def test_thousand(kind: str, homes: int) -> None:
 
 def test_stayingStranger() -> None:
     """
-    One that is let in and stays silent is shown the door after a while.
+    A stranger that is let in and stays silent is disconnected after a while.
     """
     world = pair("none", "random")
-    running = listening(world.listener)
+    listening(world.listener)
     world.dial(world.listener.code.partition("-")[0] + "-zebra-zoo")
     world.run(2.2 * T)
     stranger = visit("silence", world.host(), world.listener)
     world.run(12.0)
     assert stranger.connections == 1
     assert not stranger.inside
-    world.spin(running.stop())
     world.end()
 
 
@@ -154,8 +145,7 @@ def fromDialersLAN(world: World) -> Stranger:
     A silent stranger comes to the listener, from the dialer's LAN, just before the
     dialer does.
     """
-    world.listen()
-    assert world.listener.code
+    world.waits(0.0)
     home = world.neighbor(world.dialer.host, latency=HOP)
     world.dial()
     world.run(2 * T - 0.005)
@@ -169,22 +159,18 @@ def test_neighbor() -> None:
     """
     world = pair("none", "drop")
     stranger = fromDialersLAN(world)
-    assert world.until(lambda: world.dialer.ended)
-    [connected] = world.dialer.told(Connected)
-    assert connected.elapsed == pytest.approx(4 * T, abs=0.001)
+    assert elapsed(world) == pytest.approx(4 * T, abs=0.001)
     checkIgnorant(stranger)
     world.end()
 
 
 def test_randomNeighbor() -> None:
     """
-    Nor where the listener does not know the dialer's port: one stranger on its LAN
-    is not in the way.
+    Nor does such a stranger delay the dialer much if the listener does not know the
+    dialer's port.
     """
     world = pair("none", "random")
     stranger = fromDialersLAN(world)
-    assert world.until(lambda: world.dialer.ended)
-    [connected] = world.dialer.told(Connected)
-    assert connected.elapsed <= 4 * T + 2.0
+    assert elapsed(world) <= 4 * T + 2.0
     checkIgnorant(stranger)
     world.end()

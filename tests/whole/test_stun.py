@@ -15,9 +15,8 @@ from punch.events import Attempted, Connected, Observed, Resumed, Suspended
 from punch.link.path import FAREWELL
 from punch.peer.relaypolicy import RelayPolicy
 from punch.rendezvous.server.factory import RendezvousFactory
-from punch.rendezvous.server.stunserver import STUNFactory
-from punch.testing import MemoryHost
-from tests.support.whole.world import LEG, T, World, pair
+from tests.support.whole.meetings import elapsed
+from tests.support.whole.world import T, World, pair
 
 STUN = "192.0.2.5:3478"
 DARK = "192.0.2.6:3478"
@@ -40,15 +39,9 @@ class Mistaken(Factory):
         self._factory = factory
 
     def doStart(self) -> None:
-        """
-        Go along.
-        """
         self._factory.doStart()
 
     def doStop(self) -> None:
-        """
-        Go along.
-        """
         self._factory.doStop()
 
     def buildProtocol(self, addr: Any) -> Any:
@@ -72,23 +65,6 @@ def mistaken(world: World) -> World:
     return world
 
 
-def withSTUN(world: World, leg: float = LEG) -> Any:
-    """
-    Have a STUN server in it.
-    """
-    host: MemoryHost = world.network.host(STUN.partition(":")[0], latency=leg)
-    return host.listenTCP(3478, STUNFactory(host))
-
-
-def end(world: World, *listening: Any) -> None:
-    """
-    End all.
-    """
-    for each in listening:
-        each.stopListening()
-    world.end()
-
-
 def test_mistakenAlone() -> None:
     """
     A rendezvous that sees both wrongly is an obstacle...
@@ -106,12 +82,12 @@ def test_mistaken(kind: str) -> None:
     by candidates that are in the sealed details: a round trip or two more.
     """
     world = mistaken(pair(kind, kind))
-    stun = withSTUN(world)
+    world.stun(STUN)
     world.meet(stun=(STUN,))
     assert world.listener.links
     assert world.dialer.links
+    assert elapsed(world) < 7 * T
     [connected] = world.dialer.told(Connected)
-    assert connected.elapsed < 7 * T
     if kind == "drop":
         assert connected.kind == "server-reflexive"
         assert connected.remote.startswith("203.0.113.1:")
@@ -119,7 +95,7 @@ def test_mistaken(kind: str) -> None:
     assert set(told) == {"rendezvous", STUN}
     assert told["rendezvous"].startswith(ELSEWHERE)
     assert told[STUN].startswith("203.0.113.2:")
-    end(world, stun)
+    world.end()
 
 
 @pytest.mark.parametrize(
@@ -133,12 +109,12 @@ def test_yardstick(servers: tuple[str, ...]) -> None:
     nothing.
     """
     world = pair()
-    stun = withSTUN(world)
+    world.stun(STUN)
     world.meet(stun=servers)
+    assert elapsed(world) == pytest.approx(4 * T, abs=0.001)
     [connected] = world.dialer.told(Connected)
-    assert connected.elapsed == pytest.approx(4 * T, abs=0.001)
     assert connected.kind == "server-reflexive"
-    end(world, stun)
+    world.end()
 
 
 def test_late() -> None:
@@ -146,7 +122,7 @@ def test_late() -> None:
     An answer that comes after the details are sealed is left out.
     """
     world = mistaken(pair())
-    stun = withSTUN(world, leg=0.5)
+    world.stun(STUN, leg=0.5)
     world.meet(stun=(STUN,), timeout=5.0)
     # The listener had time to be told, so the dialer knows where it is; not so the
     # listener where the dialer is, and its NAT lets nobody in whom it has not tried.
@@ -155,7 +131,7 @@ def test_late() -> None:
         2,
     ]
     assert not world.dialer.links
-    end(world, stun)
+    world.end()
 
 
 def test_sameTwice() -> None:
@@ -163,7 +139,7 @@ def test_sameTwice() -> None:
     What the rendezvous sees too is no further candidate.
     """
     world = pair()
-    stun = withSTUN(world)
+    world.stun(STUN)
     world.meet(stun=(STUN,))
     [rendezvous, server] = world.listener.told(Observed)
     assert rendezvous.address == server.address
@@ -173,7 +149,7 @@ def test_sameTwice() -> None:
         if (each.remote, each.outcome) == (server.address, "started")
     ]
     assert len(started) == 1
-    end(world, stun)
+    world.end()
 
 
 def test_manyInterfaces() -> None:
@@ -181,11 +157,11 @@ def test_manyInterfaces() -> None:
     However many addresses a host has, that one is told.
     """
     world = mistaken(pair())
-    stun = withSTUN(world)
+    world.stun(STUN)
     many = [f"172.17.{n}.1" for n in range(40)]
     world.meet(stun=(STUN,), hostAddresses=lambda: many)
     assert world.dialer.links
-    end(world, stun)
+    world.end()
 
 
 def test_relayOnly() -> None:
@@ -193,11 +169,11 @@ def test_relayOnly() -> None:
     Who wants the relay alone has no use for them, and asks nobody.
     """
     world = pair()
-    stun = withSTUN(world)
+    world.stun(STUN)
     world.meet(stun=(STUN,), relay=RelayPolicy.ONLY)
     assert world.dialer.links
     assert {each.by for each in world.dialer.told(Observed)} == {"rendezvous"}
-    end(world, stun)
+    world.end()
 
 
 @pytest.mark.parametrize("server", ["x", "", "::1:2", "h:0"])
@@ -216,7 +192,7 @@ def test_samePort() -> None:
     They are asked from the shared port.
     """
     world = pair("none", "none")
-    stun = withSTUN(world)
+    world.stun(STUN)
     trace = world.network.trace()
     world.meet(port=4000, stun=(STUN,))
     address = world.dialer.host.addresses[0]
@@ -226,7 +202,7 @@ def test_samePort() -> None:
         if f"sent {address}." in line and STUN.partition(":")[0] in line
     }
     assert sources == {f"{address}.4000"}
-    end(world, stun)
+    world.end()
 
 
 def test_dialAgain() -> None:
@@ -235,7 +211,7 @@ def test_dialAgain() -> None:
     left at the STUN server.
     """
     world = pair("none", "none")
-    stun = withSTUN(world)
+    world.stun(STUN)
     world.meet(port=4000, stun=(STUN,))
     world.dialer.link.abortConnection()
     world.run(0.5)
@@ -244,7 +220,7 @@ def test_dialAgain() -> None:
     assert world.until(lambda: again.ended)
     assert again.reason == "no-such-name"
     assert {each.by for each in again.told(Observed)} == {"rendezvous", STUN}
-    end(world, stun)
+    world.end()
 
 
 @pytest.mark.parametrize("side", ["listener", "dialer"])
@@ -254,16 +230,14 @@ def test_cancel(side: str) -> None:
     """
     for steps in range(0, 120, 7):
         world = pair(seed=3)
-        stun = withSTUN(world)
-        world.listen(stun=(STUN, REFUSING))
-        assert world.listener.code
-        world.run(0.5)
+        world.stun(STUN)
+        world.waits(0.5, stun=(STUN, REFUSING))
         world.dial(stun=(STUN, REFUSING))
         for _ in range(steps):
             world.step()
-        getattr(world, side).cancel()
+        world.sides(side)[0].cancel()
         assert world.until(lambda: world.listener.ended or world.dialer.ended)  # noqa: B023
-        end(world, stun)
+        world.end()
 
 
 @pytest.mark.parametrize("kinds", [("drop", "drop"), ("random", "random")])
@@ -273,7 +247,7 @@ def test_durable(kinds: tuple[str, str]) -> None:
     that it opens; when it has ended nobody is asked any more.
     """
     world = pair(*kinds)
-    stun = withSTUN(world)
+    world.stun(STUN)
     world.meet(stun=(STUN,), relay=RelayPolicy.FALLBACK, resumeFor=60.0)
     world.run(1.0)
     world.dialer.host.cut()
@@ -287,4 +261,4 @@ def test_durable(kinds: tuple[str, str]) -> None:
     world.run(2 * T + FAREWELL + 1.0)
     asking = [each for each in world.network.openSockets() if ".3478" in repr(each)]
     assert [each for each in asking if "LISTEN" not in repr(each)] == []
-    end(world, stun)
+    world.end()

@@ -7,12 +7,12 @@ from __future__ import annotations
 import pytest
 from twisted.internet.defer import Deferred
 
-from punch.events import Connected
 from punch.peer.dialer import Dialer
 from punch.peer.listener import listenOnce
 from punch.peer.peer import Peer
 from punch.rendezvous.client import CLOSE_TIMEOUT
 from punch.signaling.code import parseCode
+from tests.support.whole.meetings import elapsed
 from tests.support.whole.program import Program
 from tests.support.whole.tls import NAME, endpointOf, secure
 from tests.support.whole.world import T, World, pair
@@ -57,9 +57,7 @@ def test_yardstick() -> None:
     """
     world = meeting()
     dial(world)
-    assert world.until(lambda: world.dialer.ended and world.listener.ended)
-    [connected] = world.dialer.told(Connected)
-    assert connected.elapsed == pytest.approx(5 * T, abs=0.001)
+    assert elapsed(world) == pytest.approx(5 * T, abs=0.001)
     world.end()
 
 
@@ -87,7 +85,7 @@ def test_silent(side: str, instant: float) -> None:
     dial(world)
     world.run(instant)
     world.rendezvous.host.cut()
-    who = world.listener if side == "listener" else world.dialer
+    who, _ = world.sides(side)
     who.end()
     world.run(CLOSE_TIMEOUT + 0.001)
     assert who.ended

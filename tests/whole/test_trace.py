@@ -14,7 +14,8 @@ from punch.trace.html import tracePage
 from punch.trace.model import Lane, Trace, merged
 from punch.trace.recorder import MeetingRecorder
 from punch.traceevents import TraceEvent, Tracer
-from tests.support.whole.nats import KEEPS, RANDOM, behind
+from tests.support.whole.meetings import finish
+from tests.support.whole.nats import KEEPS, RANDOM, apart
 from tests.support.whole.world import T, World, pair
 
 RELAYING: dict[str, Any] = {"relay": RelayPolicy.FALLBACK, "resumeFor": 600.0}
@@ -158,21 +159,17 @@ def test_better() -> None:
         assert "; then direct in " in trace.verdict
         [relay] = [each for each in trace.lanes if each.title == "relay"]
         assert relay.result == "won, then left for a better one"
-    for each in world.programs:
-        each.link.loseConnection()
-    world.run(30.0)
-    world.end()
+    finish(world)
 
 
 def searching(**settings: Any) -> tuple[World, Tracing]:
     """
-    A meeting of two of whom one's NAT maps at random, and the other's keeps its port.
+    A meeting of two peers, of which one is behind a NAT that maps at random, and the
+    other behind one that keeps ports.
     """
-    world = World(2)
-    world.rendezvous.look()
-    world.cast(behind(world, RANDOM), behind(world, KEEPS))
+    world = apart(RANDOM, KEEPS, seed=2)
     tracing = Tracing(world)
-    world.meet(trace=tracing, relay=RelayPolicy.NEVER, **settings)
+    world.meet(trace=tracing, **settings)
     return world, tracing
 
 
@@ -212,10 +209,7 @@ def test_searchWon() -> None:
         assert all(each.outcome for each in lane.stages[:-1])
         assert trace.lanes[2].result == "no answer yet"
         assert trace.lanes[2].stages == ()
-    for each in world.programs:
-        each.link.loseConnection()
-    world.run(2.0)
-    world.end()
+    finish(world)
 
 
 def test_noSearch() -> None:
@@ -253,8 +247,7 @@ def test_cancelled() -> None:
     """
     world = pair()
     tracing = Tracing(world)
-    world.listen()
-    world.run(2.0)
+    world.waits()
     world.dial(trace=tracing)
     world.run(1.1 * T)
     world.dialer.end()

@@ -1,20 +1,19 @@
 """
-Those who do not know the words, and those who behave as if they did not.
+Dialers that do not know a code's words, and those that behave as if they did not.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from punch import api
 from punch.events import CodeAllotted
 from punch.reasons import Reason
 from punch.rendezvous.server.limits import Limits
 from punch.signaling.code import parseCode
 from punch.signaling.meetingpoint import NAME_GUESSES, NAME_REFILL
 from tests.support.whole.guesser import WRONG_WORDS, Guesser, wrong
-from tests.support.whole.services import NAME, SECRET, listening, standing
-from tests.support.whole.world import WHERE, World, pair
+from tests.support.whole.services import NAME, dialName, listening, standing
+from tests.support.whole.world import World, pair
 
 
 def newest(world: World) -> str:
@@ -26,9 +25,18 @@ def newest(world: World) -> str:
 
 def guess(world: World, name: str, secret: bytes = WRONG_WORDS.encode()) -> Guesser:
     """
-    Somebody dials.
+    Have a guesser dial.
     """
     return Guesser(world.host(), name, secret).begin()
+
+
+def checkUnknown(guesser: Guesser) -> None:
+    """
+    The rendezvous did not know the name.
+    """
+    assert guesser.error is not None
+    assert guesser.error.reason is Reason.NO_SUCH_NAME
+    guesser.leave()
 
 
 def test_bothAreTold() -> None:
@@ -45,9 +53,7 @@ def test_bothAreTold() -> None:
     assert not world.dialer.links
     late = guess(world, parseCode(code).name)
     world.run(1.0)
-    assert late.error is not None
-    assert late.error.reason is Reason.NO_SUCH_NAME
-    late.leave()
+    checkUnknown(late)
     world.end()
 
 
@@ -57,7 +63,7 @@ def test_newCode() -> None:
     connects, and the old number is unknown.
     """
     world = pair()
-    running = listening(world.listener)
+    listening(world.listener)
     code = world.listener.code
     world.dial(wrong(code))
     world.run(1.0)
@@ -66,21 +72,18 @@ def test_newCode() -> None:
     right = world.dial(newest(world), world.program(world.host("drop"), b"Right."))
     assert world.until(lambda: right.ended)
     assert right.links
-    assert late.error is not None
-    assert late.error.reason is Reason.NO_SUCH_NAME
-    late.leave()
-    world.spin(running.stop())
+    checkUnknown(late)
     world.end()
 
 
 @pytest.mark.parametrize("reason", [None, Reason.CANCELLED, Reason.DONE])
 def test_leaving(reason: Reason | None) -> None:
     """
-    Whoever takes the listener's answer and leaves has had the guess, whatever the
-    word that is left.
+    A dialer that leaves after the listener's answer has used up the guess, whatever
+    reason it gives.
     """
     world = pair()
-    running = listening(world.listener)
+    listening(world.listener)
     code = world.listener.code
     guesser = guess(world, parseCode(code).name)
     assert world.until(lambda: guesser.answers, 2.0)
@@ -88,16 +91,13 @@ def test_leaving(reason: Reason | None) -> None:
     assert world.until(lambda: newest(world) != code, 15.0)
     late = guess(world, parseCode(code).name)
     world.run(1.0)
-    assert late.error is not None
-    assert late.error.reason is Reason.NO_SUCH_NAME
-    late.leave()
-    world.spin(running.stop())
+    checkUnknown(late)
     world.end()
 
 
 def test_silence() -> None:
     """
-    Whoever takes the answer and says nothing has had the guess, too.
+    A dialer that says nothing after the answer has used up the guess, too.
     """
     world = pair()
     world.listen()
@@ -115,7 +115,7 @@ def test_parallel() -> None:
     next code is tried; that code lives.
     """
     world = pair()
-    running = listening(world.listener)
+    listening(world.listener)
     code = world.listener.code
     guessers = [guess(world, parseCode(code).name) for _ in range(5)]
     world.run(1.0)
@@ -128,17 +128,16 @@ def test_parallel() -> None:
     assert [len(each.answers) for each in guessers] == [1, 0, 0, 0, 0]
     for each in guessers:
         each.leave()
-    world.spin(running.stop())
     world.end()
 
 
 def test_rightBehindWrong() -> None:
     """
-    A right dialer who is there while another has the guess hears soon that the code
-    is dead.
+    A dialer with the right code that comes while another has the guess hears soon that
+    the code is used up.
     """
     world = pair()
-    running = listening(world.listener)
+    listening(world.listener)
     code = world.listener.code
     guesser = guess(world, parseCode(code).name)
     world.run(0.1)
@@ -146,7 +145,6 @@ def test_rightBehindWrong() -> None:
     world.run(1.0)
     guesser.leave(Reason.WRONG_CODE)
     assert world.until(lambda: right.ended, 1.0), world
-    world.spin(running.stop())
     world.end()
 
 
@@ -156,7 +154,7 @@ def test_standing() -> None:
     one at a time; and then a right dialer connects.
     """
     world = pair()
-    running = standing(world.listener)
+    standing(world.listener)
     world.run(1.0)
     guessers = [guess(world, NAME) for _ in range(NAME_GUESSES + 2)]
     world.run(1.0)
@@ -165,23 +163,20 @@ def test_standing() -> None:
     for each in guessers:
         each.leave(Reason.WRONG_CODE)
     world.run(2 * NAME_REFILL)
-    dialer = world.dialer
-    settings = dialer.settings()
-    dialer.wants(lambda: api.dialName(dialer.host, WHERE, NAME, SECRET, settings))
+    dialer = dialName(world.dialer)
     assert world.until(lambda: dialer.ended)
     assert dialer.links
-    world.spin(running.stop())
     world.end()
 
 
 @pytest.mark.timeout(20)
 def test_slowly() -> None:
     """
-    Who tries a standing name again and again gets one guess in each L{NAME_REFILL}
-    seconds.
+    A dialer that tries a standing name again and again gets one guess in each
+    L{NAME_REFILL} seconds.
     """
     world = pair()
-    running = standing(world.listener)
+    standing(world.listener)
     world.run(1.0)
     tried = []
     began = world.clock.seconds()
@@ -192,7 +187,6 @@ def test_slowly() -> None:
     answers = sum(len(each.answers) for each in tried)
     assert answers <= NAME_GUESSES + 120.0 / NAME_REFILL + 1
     assert answers > 120.0 / NAME_REFILL - 1
-    world.spin(running.stop())
     world.end()
 
 
@@ -202,7 +196,7 @@ def test_refusedRenewal() -> None:
     soon after that.
     """
     world = pair(limits=Limits(publicationsPerMinute=1))
-    running = listening(world.listener)
+    listening(world.listener)
     code = world.listener.code
     guesser = guess(world, parseCode(code).name)
     assert world.until(lambda: guesser.answers, 2.0)
@@ -211,5 +205,4 @@ def test_refusedRenewal() -> None:
     right = world.dial(newest(world))
     assert world.until(lambda: right.ended)
     assert right.links
-    world.spin(running.stop())
     world.end()

@@ -15,6 +15,7 @@ from punch.endpoints.server import ServicePort
 from punch.events import Connected
 from punch.streams.servicename import DEFAULT
 
+from .meetings import isDown
 from .program import Program, Talker
 from .services import NAME, SECRET, Talkers
 from .world import WHERE, World, pair
@@ -67,39 +68,53 @@ class Connecting:
     """
     One connection of a client endpoint.
 
-    @ivar talker: what runs on it, if it came about.
-    @ivar error: or why it did not.
+    @ivar error: why it did not come about, if it did not.
     """
 
     def __init__(self, endpoint: PunchClientEndpoint, program: Program) -> None:
         self.factory = Talkers(program.network, b"Asked.")
-        self.talker: Talker | None = None
+        self._talker: Talker | None = None
         self.error: BaseException | None = None
         self.connecting: Deferred[Any] = endpoint.connect(self.factory)
         self.connecting.addCallbacks(self._connected, self._failed)
 
     def _connected(self, protocol: IProtocol) -> None:
         assert isinstance(protocol, Talker)
-        self.talker = protocol
+        self._talker = protocol
 
     def _failed(self, failure: Failure) -> None:
         self.error = failure.value
+
+    @property
+    def isConnected(self) -> bool:
+        """
+        Whether it came about.
+        """
+        return self._talker is not None
+
+    @property
+    def talker(self) -> Talker:
+        """
+        What runs on it, once it has come about.
+        """
+        assert self._talker is not None, self.error
+        return self._talker
 
     @property
     def over(self) -> bool:
         """
         Whether there is a result.
         """
-        return self.talker is not None or self.error is not None
+        return self.isConnected or self.error is not None
 
     def lose(self) -> None:
         """
         End the connection, or give it up if there is none yet.
         """
-        if self.talker is None:
-            self.connecting.cancel()
-        else:
+        if self.isConnected:
             self.talker.transport.loseConnection()
+        else:
+            self.connecting.cancel()
 
 
 def endpointOf(
@@ -147,19 +162,20 @@ def connected(world: World, *services: str) -> list[Connecting]:
     return made
 
 
+def failure(world: World, client: Connecting) -> BaseException:
+    """
+    Why a connection does not come about.
+    """
+    assert world.until(lambda: client.over)
+    assert client.error is not None
+    return client.error
+
+
 def links(program: Program) -> int:
     """
     How many links a program has had.
     """
     return len(program.told(Connected))
-
-
-def isDown(world: World, program: Program) -> bool:
-    """
-    Whether nothing of a program is left.
-    """
-    world.run(0.001)
-    return program.host.sockets() == []
 
 
 def finish(world: World, *servings: Serving) -> None:

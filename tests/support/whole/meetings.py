@@ -5,9 +5,10 @@ What tests ask of a meeting that is over.
 from __future__ import annotations
 
 from punch.events import Connected, Judged
+from punch.link.path import FAREWELL
 
 from .program import Program
-from .world import World
+from .world import T, World
 
 
 def judged(world: World) -> str:
@@ -22,18 +23,21 @@ def judged(world: World) -> str:
 
 def finish(world: World) -> None:
     """
-    A clean end, after which nothing is left.
+    A clean end on both sides, after which nothing is left.
     """
     for each in world.programs:
         each.link.loseConnection()
-    world.run(2.0)
+    world.run(2 * T + FAREWELL)
+    for each in world.programs:
+        assert each.talker.isClean, world
     world.end()
 
 
 def elapsed(world: World) -> float:
     """
-    How long the dial took, of two who have met.
+    How long the dial took, when both have met.
     """
+    world.settle()
     assert world.listener.told(Connected), world
     [connected] = world.dialer.told(Connected)
     return connected.elapsed

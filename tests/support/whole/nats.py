@@ -39,3 +39,17 @@ def behind(world: World, behavior: NATBehavior) -> MemoryHost:
     A host behind a NAT of its own.
     """
     return world.nested([behavior], {"latency": HOP}, LEG - HOP)
+
+
+def apart(
+    listener: NATBehavior, dialer: NATBehavior, seed: int = 1, looks: bool = True
+) -> World:
+    """
+    A world whose listener and dialer are each behind a NAT of its own.
+
+    @param looks: whether the rendezvous observes them at a second port, too.
+    """
+    world = World(seed)
+    if looks:
+        world.rendezvous.look()
+    return world.cast(behind(world, listener), behind(world, dialer))

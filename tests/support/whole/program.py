@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
@@ -67,14 +68,18 @@ class Program:
     @ivar error: what its wait ended with, if that was an error.
     @ivar endedAt: when its wait ended, either way.
     @ivar talker: runs on its link.
+    @ivar where: where the rendezvous is, as it is told.
+    @ivar services: those that it runs, which end with its world.
     """
 
-    def __init__(self, host: MemoryHost, greeting: bytes) -> None:
+    def __init__(self, host: MemoryHost, where: str, greeting: bytes) -> None:
         self.host = host
         self.network = host.network
         self.talker = Talker(host.network, greeting)
         self.events: list[tuple[float, Event]] = []
         self.links: list[Link] = []
+        self.where = where
+        self.services: list[Service] = []
         self.error: BaseException | None = None
         self.endedAt: float | None = None
         self._waiting: Deferred[None] | None = None

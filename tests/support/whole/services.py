@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
+from punch import api
 from punch.peer.description import rendezvousEndpoint
 from punch.peer.dialer import Dialer
 from punch.peer.peer import Peer
@@ -20,7 +21,6 @@ from punch.signaling.meetingpoint import MeetingPoint
 from punch.testing.interfaces import Network
 
 from .program import Program, Talker
-from .world import WHERE
 
 NAME = "box"
 SECRET = b"correct horse battery staple"
@@ -64,10 +64,32 @@ class Talkers(Factory[Talker]):
 
 class Running:
     """
-    A service of a program.
+    A service of a program, started when it is made.
 
-    @ivar stopped: fires when it has been stopped.
     @ivar done: what its C{whenDone} fired with, in a list.
+    """
+
+    def __init__(self, program: Program, service: Any) -> None:
+        self.program = program
+        self.service = service
+        self.done: list[Any] = []
+        service.whenDone().addCallback(self.done.append)
+        service.startService()
+        program.services.append(service)
+
+    def stop(self) -> Deferred[None]:
+        """
+        Stop it.
+        """
+        stopped: Deferred[None] = self.service.stopService()
+        return stopped
+
+
+class TalkingService(Running):
+    """
+    A service whose links run talkers.
+
+    @ivar factory: makes the talkers.
     """
 
     def __init__(
@@ -76,13 +98,9 @@ class Running:
         make: Callable[[Peer, Talkers], PunchService],
         **settings: Any,
     ) -> None:
-        self.program = program
         self.factory = Talkers(program.network, b"Served.")
         peer = Peer(program.host, program.settings(**settings))
-        self.service = make(peer, self.factory)
-        self.done: list[Any] = []
-        self.service.whenDone().addCallback(self.done.append)
-        self.service.startService()
+        Running.__init__(self, program, make(peer, self.factory))
 
     @property
     def talkers(self) -> list[Talker]:
@@ -91,32 +109,26 @@ class Running:
         """
         return self.factory.made
 
-    def stop(self) -> Deferred[None]:
-        """
-        Stop it.
-        """
-        return self.service.stopService()
-
 
 def listening(
     program: Program,
-    place: MeetingPoint | None = None,
+    point: MeetingPoint | None = None,
     once: bool = False,
     **settings: Any,
-) -> Running:
+) -> TalkingService:
     """
     Have a program listen, again and again.
     """
-    return Running(
+    return TalkingService(
         program,
         lambda peer, factory: ListeningService(
-            peer, rendezvousEndpoint(program.host, WHERE), place, factory, once
+            peer, rendezvousEndpoint(program.host, program.where), point, factory, once
         ),
         **settings,
     )
 
 
-def standing(program: Program, **settings: Any) -> Running:
+def standing(program: Program, **settings: Any) -> TalkingService:
     """
     Have a program listen under a standing name.
     """
@@ -125,14 +137,14 @@ def standing(program: Program, **settings: Any) -> Running:
 
 def dialing(
     program: Program, code: str, once: bool = False, **settings: Any
-) -> Running:
+) -> TalkingService:
     """
     Have a program dial, again and again.
     """
     parsed = parseCode(code)
 
     def make(peer: Peer, factory: Talkers) -> DialingService:
-        endpoint = rendezvousEndpoint(program.host, WHERE)
+        endpoint = rendezvousEndpoint(program.host, program.where)
         return DialingService(
             peer,
             lambda: Dialer(peer, endpoint, parsed.name, parsed.secret).run(),
@@ -140,4 +152,14 @@ def dialing(
             once,
         )
 
-    return Running(program, make, **settings)
+    return TalkingService(program, make, **settings)
+
+
+def dialName(program: Program, secret: bytes = SECRET, **settings: Any) -> Program:
+    """
+    Have a program dial the standing name, once.
+    """
+    chosen = program.settings(**settings)
+    return program.wants(
+        lambda: api.dialName(program.host, program.where, NAME, secret, chosen)
+    )

@@ -1,5 +1,5 @@
 """
-The course of one run of the soak: what its scenario says, and what is checked.
+One run of the soak: what its scenario says happens, and what is checked.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from types import NoneType
 from typing import Any
 
 from twisted.internet.defer import CancelledError
-from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall
 
 from punch import api
@@ -19,6 +18,7 @@ from punch.role import Role
 
 from .program import Program
 from .scenario import Scenario, Side
+from .services import NAME, SECRET, dialName
 from .strangers import Babbler, Impostor, Stranger
 from .world import WHERE, World
 
@@ -27,15 +27,13 @@ TIMEOUT = 20.0
 Seconds that each introduction has.
 """
 
-_NAME = "box"
-_SECRET = b"correct horse battery staple"
 _WRONG = b"wrong"
 _ALL_TOLD = 90.0
 
 
 class SoakRun:
     """
-    One run.
+    One run of a scenario.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -87,32 +85,31 @@ class SoakRun:
         rendezvous.stop()
         self._later(2.0, rendezvous.start)
 
-    def _settings(self, program: Program, side: Side) -> Any:
-        return program.settings(timeout=TIMEOUT, port=side.port)
+    def _settings(self, side: Side) -> dict[str, Any]:
+        return {"timeout": TIMEOUT, "port": side.port}
 
     def _listen(self) -> None:
         program = self.listener
-        settings = self._settings(program, self.scenario.listener)
+        settings = self._settings(self.scenario.listener)
         if self.scenario.isNamed:
+            chosen = program.settings(**settings)
             program.wants(
-                lambda: api.listenName(program.host, WHERE, _NAME, _SECRET, settings)
+                lambda: api.listenName(program.host, WHERE, NAME, SECRET, chosen)
             )
         else:
-            program.wants(lambda: api.listen(program.host, WHERE, settings))
+            self.world.listen(**settings)
 
     def _dial(self) -> None:
         program, scenario = self.dialer, self.scenario
-        settings = self._settings(program, scenario.dialer)
+        settings = self._settings(scenario.dialer)
         if scenario.isNamed:
-            secret = _WRONG if scenario.isWrong else _SECRET
-            program.wants(
-                lambda: api.dialName(program.host, WHERE, _NAME, secret, settings)
-            )
+            secret = _WRONG if scenario.isWrong else SECRET
+            dialName(program, secret, **settings)
         elif codes := self.listener.told(CodeAllotted):
             code = codes[-1].code
             if scenario.isWrong:
                 code = code.partition("-")[0] + "-zebra-zoo"
-            program.wants(lambda: api.dial(program.host, WHERE, code, settings))
+            self.world.dial(code, **settings)
         elif self.listener.ended:
             self.isDialed = False
         else:
@@ -228,9 +225,7 @@ class SoakRun:
         for program in (self.listener, self.dialer):
             if program.links:
                 assert self.world.until(lambda: program.talker.reason, 61.0)  # noqa: B023
-                reason = program.talker.reason
-                assert reason is not None
-                assert not reason.check(ConnectionDone)
+                assert program.talker.isBroken
 
     def _checkStrangers(self) -> None:
         """

@@ -53,10 +53,10 @@ class Rendezvous:
     A rendezvous server that can be stopped and started again.
 
     @ivar wrap: puts something around its factory.
-    @ivar isVantage: whether it looks at peers from a second port.
+    @ivar hasSecondPort: whether it looks at peers from a second port.
     """
 
-    isVantage = False
+    hasSecondPort = False
 
     wrap: Callable[[RendezvousFactory], IProtocolFactory]
 
@@ -75,14 +75,14 @@ class Rendezvous:
         directory = MemoryDirectory(self.host, randomness=self.host.network.random)
         self.factory = RendezvousFactory(self.host, self.limits, directory)
         self._ports.append(self.host.listenTCP(PORT, self.wrap(self.factory)))
-        if self.isVantage:
+        if self.hasSecondPort:
             self.look()
 
     def look(self) -> None:
         """
         Look at peers from a second port, too.
         """
-        self.isVantage = True
+        self.hasSecondPort = True
         self.factory.state.observers = [f":{PORT + 1}"]
         self._answer(self.host)
 
@@ -112,6 +112,7 @@ class World:
 
     @ivar listener: the program that waits.
     @ivar dialer: the one that dials.
+    @ivar atEnd: what L{end} calls to stop what else was started.
     """
 
     listener: Program
@@ -131,6 +132,7 @@ class World:
         host = self.network.host(RENDEZVOUS, latency=leg)
         self.rendezvous = Rendezvous(host, limits or Limits())
         self.programs: list[Program] = []
+        self.atEnd: list[Callable[[], object]] = []
         self.nats: dict[MemoryHost, MemoryNAT | None] = {}
         self._networks = self._neighbors = 0
 
@@ -196,7 +198,7 @@ class World:
         """
         One more program.
         """
-        program = Program(host, greeting)
+        program = Program(host, WHERE, greeting)
         self.programs.append(program)
         return program
 
@@ -208,6 +210,18 @@ class World:
         self.dialer = self.program(dialer, b"I dial.")
         return self
 
+    def stun(self, where: str, leg: float = LEG) -> None:
+        """
+        Have a STUN server of its own, until the world ends.
+
+        @param where: its HOST:PORT.
+        @param leg: seconds from there to the core, one way.
+        """
+        address, _, port = where.partition(":")
+        host = self.network.host(address, latency=leg)
+        listening = host.listenTCP(int(port), STUNFactory(host))
+        self.atEnd.append(listening.stopListening)
+
     # Meeting.
 
     def listen(self, program: Program | None = None, **settings: Any) -> Program:
@@ -216,7 +230,7 @@ class World:
         """
         program = program or self.listener
         chosen = program.settings(**settings)
-        return program.wants(lambda: api.listen(program.host, WHERE, chosen))
+        return program.wants(lambda: api.listen(program.host, program.where, chosen))
 
     def dial(
         self, code: str | None = None, program: Program | None = None, **settings: Any
@@ -227,19 +241,41 @@ class World:
         """
         program, code = program or self.dialer, code or self.listener.code
         chosen = program.settings(**settings)
-        return program.wants(lambda: api.dial(program.host, WHERE, code, chosen))
+        where = program.where
+        return program.wants(lambda: api.dial(program.host, where, code, chosen))
 
-    def meet(self, **settings: Any) -> World:
+    def waits(self, seconds: float = 2.0, **settings: Any) -> str:
+        """
+        Have the listener wait for a while, and say under which code.
+        """
+        code = self.listen(**settings).code
+        self.run(seconds)
+        return code
+
+    def meet(self, dialers: dict[str, Any] | None = None, **settings: Any) -> World:
         """
         Have the dialer dial the listener, who has been waiting for a while, and let
         time pass until both have their link, or not.
+
+        @param dialers: the dialer's settings that differ from the listener's.
         """
-        self.listen(**settings)
-        assert self.listener.code
-        self.run(2.0)
-        self.dial(**settings)
+        self.waits(**settings)
+        self.dial(**{**settings, **(dialers or {})})
+        return self.settle()
+
+    def settle(self) -> World:
+        """
+        Let time pass until both have their link, or not.
+        """
         assert self.until(lambda: self.listener.ended and self.dialer.ended), self
         return self
+
+    def sides(self, first: str) -> tuple[Program, Program]:
+        """
+        The two that meet, C{"listener"} or C{"dialer"} first.
+        """
+        pair = (self.listener, self.dialer)
+        return pair if first == "listener" else pair[::-1]
 
     # Time.
 
@@ -275,7 +311,12 @@ class World:
         End all, and see that nothing is left.
         """
         for program in self.programs:
+            for service in program.services:
+                if service.running:
+                    self.spin(service.stopService())
             program.end()
+        for stop in self.atEnd:
+            stop()
         self.rendezvous.stop()
         self.run(CLOSE_TIMEOUT + 0.001)
         left = (self.network.openSockets(), list(self.network.delayedCalls()))

@@ -1,5 +1,6 @@
 """
-Rehearsals: what two peers are told who try how they would meet, and what is left of it.
+Trial dials: what two peers are told that try how they would meet, and what is left of
+it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from punch.rendezvous.client import CLOSE_TIMEOUT
 from punch.signaling.code import parseCode
 from punch.testing import NATBehavior
 from tests.support.whole.guesser import wrong
-from tests.support.whole.nats import ANSWERS, BLOCK, DEAF, KEEPS, NEXT, RANDOM, behind
+from tests.support.whole.nats import ANSWERS, BLOCK, DEAF, KEEPS, NEXT, RANDOM, apart
 from tests.support.whole.services import NAME, SECRET, listening, standing
 from tests.support.whole.world import WHERE, T, World
 
@@ -29,30 +30,26 @@ DEAF_RANDOM = replace(RANDOM, simultaneousOpen=False)
 
 def waiting(listener: NATBehavior, dialer: NATBehavior, **settings: Any) -> World:
     """
-    Two behind NATs, of whom one has been waiting for a while, for one link.
+    Two programs behind NATs, of which one has been waiting for a link for a while.
     """
-    world = World()
-    world.rendezvous.look()
-    world.cast(behind(world, listener), behind(world, dialer))
-    world.listen(**settings)
-    assert world.listener.code
-    world.run(2.0)
+    world = apart(listener, dialer)
+    world.waits(**settings)
     return world
 
 
-def rehearsal(world: World, code: str = "", **settings: Any) -> Deferred[TrialResult]:
+def trial(world: World, code: str = "", **settings: Any) -> Deferred[TrialResult]:
     """
-    One of the dialer's, by default with the listener's code.
+    A trial dial of the dialer's, by default with the listener's code.
     """
     known = parseCode(code or world.listener.code)
-    return rehearsalOf(world, known.name, known.secret, **settings)
+    return trialOf(world, known.name, known.secret, **settings)
 
 
-def rehearsalOf(
+def trialOf(
     world: World, name: str, secret: bytes, **settings: Any
 ) -> Deferred[TrialResult]:
     """
-    One of the dialer's.
+    A trial dial of the dialer's to a name.
     """
     host = world.dialer.host
     chosen = world.dialer.settings(**{"timeout": TIMEOUT, **settings})
@@ -63,8 +60,8 @@ def rehearsalOf(
 
 def assertUnharmed(world: World, timeout: float = 12.0) -> None:
     """
-    The listener waits as before, was given nothing, and is met under the same code, or
-    not, as if nothing had been.
+    The listener still waits and was given no link; and now that the dialer dials in
+    earnest, under the same code, the outcome is as if there had been no trial.
     """
     world.run(CLOSE_TIMEOUT)
     assert world.listener.reason == "waiting", world
@@ -82,16 +79,16 @@ def assertUnharmed(world: World, timeout: float = 12.0) -> None:
 )
 def test_likely(listener: NATBehavior, dialer: NATBehavior) -> None:
     """
-    Where the two meet, that is what is told, and of what kind the other side's NAT is;
+    If the two can meet, the result says so, and of what kind the other side's NAT is;
     and then they meet in earnest, under the same code.
     """
     world = waiting(listener, dialer)
-    prospect = world.spin(rehearsal(world))
-    assert prospect.verdict is Likelihood.LIKELY, prospect
-    assert prospect.path.startswith("direct after ")
-    assert prospect.peer.startswith("203.0.113.1:")
-    assert prospect.behavior.isEndpointIndependent is (listener is KEEPS)
-    assert any("whoever waits under" in each.asked for each in prospect.evidence)
+    result = world.spin(trial(world))
+    assert result.verdict is Likelihood.LIKELY, result
+    assert result.path.startswith("direct after ")
+    assert result.peer.startswith("203.0.113.1:")
+    assert result.behavior.isEndpointIndependent is (listener is KEEPS)
+    assert any("whoever waits under" in each.asked for each in result.evidence)
     assertUnharmed(world)
     assert world.dialer.links
     assert world.listener.talker.received == b"I dial."
@@ -110,16 +107,16 @@ def test_likely(listener: NATBehavior, dialer: NATBehavior) -> None:
 )
 def test_unlikely(listener: NATBehavior, dialer: NATBehavior, reason: str) -> None:
     """
-    Where they do not, the true reason is told, though the other side was prepared to
-    try for longer.
+    If they cannot meet, the result has the true reason, although the other side was
+    prepared to try for longer.
     """
     world = waiting(listener, dialer, timeout=30.0)
-    prospect = world.spin(rehearsal(world))
-    assert (prospect.verdict, prospect.why.reason.value) == (
+    result = world.spin(trial(world))
+    assert (result.verdict, result.why.reason.value) == (
         Likelihood.UNLIKELY,
         reason,
     )
-    assert prospect.advice
+    assert result.advice
     assertUnharmed(world)
     assert not world.dialer.links
     world.end()
@@ -127,12 +124,12 @@ def test_unlikely(listener: NATBehavior, dialer: NATBehavior, reason: str) -> No
 
 def test_possible() -> None:
     """
-    A port that was not found may be found the next time.
+    If a port was not found, the result says that it may be found the next time.
     """
     world = waiting(RANDOM, KEEPS)
-    prospect = world.spin(rehearsal(world, search=0))
-    assert prospect.why.reason.value == "no-search"
-    assert prospect.verdict is Likelihood.POSSIBLE
+    result = world.spin(trial(world, search=0))
+    assert result.why.reason.value == "no-search"
+    assert result.verdict is Likelihood.POSSIBLE
     assertUnharmed(world)
     assert world.dialer.links
     world.end()
@@ -140,25 +137,25 @@ def test_possible() -> None:
 
 def test_listenersTime() -> None:
     """
-    A listener whose own time is up before the other side's has not failed either.
+    A listener whose own time is up before the dialer's goes on waiting, too.
     """
     world = waiting(RANDOM, RANDOM, timeout=3.0)
-    running = rehearsal(world)
+    running = trial(world)
     world.run(4.0)
     assert len(world.listener.told(Rehearsed)) == 1
-    prospect = world.spin(running)
-    assert prospect.verdict is None
-    assert prospect.why.reason.value == "peer-left"
+    result = world.spin(running)
+    assert result.verdict is None
+    assert result.why.reason.value == "peer-left"
     assertUnharmed(world)
     world.end()
 
 
 def test_gone() -> None:
     """
-    Neither has one whose other side vanishes without a word.
+    So does a listener whose dialer vanishes without a word.
     """
     world = waiting(RANDOM, RANDOM, timeout=5.0)
-    running = rehearsal(world)
+    running = trial(world)
     world.run(2.0)
     world.dialer.host.cut()
     world.run(5.0)
@@ -171,12 +168,12 @@ def test_gone() -> None:
 
 def test_wrongCode() -> None:
     """
-    A wrong code is a guess, as in a dial.
+    A wrong code counts as a guess, as in a dial.
     """
     world = waiting(KEEPS, KEEPS)
-    prospect = world.spin(rehearsal(world, wrong(world.listener.code)))
-    assert prospect.verdict is None
-    assert prospect.why.reason.value == "wrong-code"
+    result = world.spin(trial(world, wrong(world.listener.code)))
+    assert result.verdict is None
+    assert result.why.reason.value == "wrong-code"
     world.run(CLOSE_TIMEOUT)
     assert world.listener.reason == "wrong-code"
     assert not world.listener.told(Rehearsed)
@@ -185,48 +182,43 @@ def test_wrongCode() -> None:
 
 def test_nobody() -> None:
     """
-    That nobody waits is no verdict on anybody.
+    If nobody waits under the code, there is no verdict.
     """
     world = waiting(KEEPS, KEEPS)
-    prospect = world.spin(rehearsal(world, "999999-zebra-zoo"))
-    assert (prospect.verdict, prospect.peer) == (None, "")
-    assert prospect.why.reason.value == "no-such-name"
+    result = world.spin(trial(world, "999999-zebra-zoo"))
+    assert (result.verdict, result.peer) == (None, "")
+    assert result.why.reason.value == "no-such-name"
     world.end()
 
 
 def test_name() -> None:
     """
-    Under a standing name it is the same, as often as one likes.
+    A standing name can be tried as often as one likes.
     """
-    world = World()
-    world.rendezvous.look()
-    world.cast(behind(world, KEEPS), behind(world, KEEPS))
+    world = apart(KEEPS, KEEPS)
     running = standing(world.listener)
     world.run(2.0)
     for _ in range(12):
-        prospect = world.spin(rehearsalOf(world, NAME, SECRET))
-        assert prospect.verdict is Likelihood.LIKELY, prospect
+        result = world.spin(trialOf(world, NAME, SECRET))
+        assert result.verdict is Likelihood.LIKELY, result
     world.run(CLOSE_TIMEOUT)
     assert len(world.listener.told(Rehearsed)) == 12
     assert not running.factory.made
-    world.spin(running.stop())
     world.end()
 
 
 def test_olderListener(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    A listener that has not heard of rehearsals sees a dialer leave, and goes on under
-    the same code.
+    A listener of an older version, which does not know of trial dials, sees a dialer
+    leave, and goes on under the same code.
     """
     monkeypatch.setattr(introduction, "TRIAL_DIAL", "not known yet")
-    world = World()
-    world.rendezvous.look()
-    world.cast(behind(world, KEEPS), behind(world, KEEPS))
+    world = apart(KEEPS, KEEPS)
     running = listening(world.listener)
     code = world.listener.code
     world.run(2.0)
-    prospect = world.spin(rehearsal(world))
-    assert prospect.verdict is Likelihood.LIKELY
+    result = world.spin(trial(world))
+    assert result.verdict is Likelihood.LIKELY
     world.run(CLOSE_TIMEOUT)
     [failed] = world.listener.told(Failed)
     assert failed.reason == "peer-left"
@@ -234,18 +226,17 @@ def test_olderListener(monkeypatch: pytest.MonkeyPatch) -> None:
     world.dial(code)
     assert world.until(lambda: world.dialer.ended)
     assert world.dialer.links
-    world.spin(running.stop())
     world.end()
 
 
 @pytest.mark.parametrize("after", [0.05, 0.1, 0.2, 0.3, 0.4, 1.0, 5.0])
 def test_cancelled(after: float) -> None:
     """
-    Cancelled at whatever instant, nothing is left; and once the proof is given, the
-    listener is none the worse for it.
+    A trial dial that is cancelled at any instant leaves nothing; and once the dialer
+    has proven that it knows the code, the listener waits on.
     """
     world = waiting(RANDOM, KEEPS)
-    running = rehearsal(world)
+    running = trial(world)
     running.addErrback(lambda why: why.trap(CancelledError) and None)
     world.run(after)
     running.cancel()
