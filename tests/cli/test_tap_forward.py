@@ -22,9 +22,8 @@ from tests.support.forwarding import (
     forwarded,
     saying,
     serving,
-    soon,
 )
-from tests.support.processes import Program, Start, freePort
+from tests.support.processes import Program, Start, freePort, until
 
 
 @pytest.mark.parametrize(
@@ -61,7 +60,7 @@ def test_answerFirst(pair: Pair) -> None:
         assert everything(client) == b"welcome"
         client.sendall(b"thanks")
         client.shutdown(socket.SHUT_WR)
-        soon(lambda: heard == [b"thanks"])
+        until(lambda: heard == [b"thanks"])
 
 
 def test_clientAborts(pair: Pair) -> None:
@@ -79,9 +78,9 @@ def test_clientAborts(pair: Pair) -> None:
 
     client = pair.joined(serve)
     client.sendall(b"half of a")
-    soon(lambda: len(heard) == 1)
+    until(lambda: len(heard) == 1)
     breakOff(client)
-    soon(lambda: len(heard) == 2)
+    until(lambda: len(heard) == 2)
     assert heard == [b"half of a", "reset"]
 
 

@@ -16,8 +16,8 @@ from threading import Thread
 
 import pytest
 
-from tests.support.forwarding import Pair, conversation, forwarded, soon
-from tests.support.processes import Program, openFiles
+from tests.support.forwarding import Pair, conversation, forwarded
+from tests.support.processes import Program, openFiles, until
 
 SOAK = "PUNCH_SOAK" in os.environ
 
@@ -76,7 +76,7 @@ def test_bulk(pair: Pair) -> None:
     server: list[tuple[bytes, bytes]] = []
     with pair.joined(lambda each: server.append(bothWays(each))) as client:
         sent, received = bothWays(client)
-    soon(lambda: len(server) == 1)
+    until(lambda: len(server) == 1)
     assert server == [(received, sent)]
 
 
@@ -107,7 +107,7 @@ def test_often(pair: Pair) -> None:
     before = [resources(each) for each in both]
     connect(OFTEN)
     for program, (files, memory) in zip(both, before, strict=True):
-        soon(lambda p=program, f=files: resources(p)[0] <= f)  # type: ignore[misc]
+        until(lambda p=program, f=files: resources(p)[0] <= f)  # type: ignore[misc]
         assert resources(program)[1] - memory < 3_000_000
 
 

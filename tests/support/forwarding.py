@@ -6,14 +6,13 @@ programs with a link; real processes on loopback.
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
-from tests.support.processes import PATIENCE, Program
+from tests.support.processes import PATIENCE, Program, until
 
 LOCAL = "tcp:0:interface=127.0.0.1"
 
@@ -74,16 +73,6 @@ def breakOff(connection: socket.socket) -> None:
     connection.close()
 
 
-def soon(condition: Callable[[], bool]) -> None:
-    """
-    Wait until a condition holds.
-    """
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def saying(name: bytes) -> Serve:
     """
     Answers, after the end, with its name and all that it has heard.
@@ -118,13 +107,13 @@ def forwarded(program: Program, service: str = "default") -> str:
     """
     Where a program forwards to a service.
     """
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        for each in program.told("forwarding"):
-            if each["service"] == service:
-                return str(each["address"])
-        time.sleep(0.02)
-    raise AssertionError(program.log.read_text())
+
+    def addresses() -> list[str]:
+        told = program.told("forwarding")
+        return [each["address"] for each in told if each["service"] == service]
+
+    until(addresses, program)
+    return addresses()[0]
 
 
 # One pair for most of the tests: both sides expose and forward.

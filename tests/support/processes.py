@@ -12,15 +12,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.support.certified import selfSigned
 
 PATIENCE = 30.0
 
@@ -93,14 +93,15 @@ class Program:
         self.process.communicate(timeout=PATIENCE)
 
 
-def until(condition: Callable[[], bool], program: Program) -> None:
+def until(condition: Callable[[], object], program: Program | None = None) -> None:
     """
-    Wait for C{condition}, while C{program} runs.
+    Wait for C{condition}, while C{program}, if it is given, runs.
     """
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert program.process.poll() is None, program.log.read_text()
-        assert time.monotonic() < deadline, program.log.read_text()
+        log = "" if program is None else program.log.read_text()
+        assert program is None or program.process.poll() is None, log
+        assert time.monotonic() < deadline, log
         time.sleep(0.02)
 
 
@@ -154,19 +155,6 @@ def certificate(folder: Path) -> Path:
     A key and a certificate for localhost.
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(timezone.utc)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
-        .sign(key, hashes.SHA256())
-    )
     path = folder / "localhost.pem"
     path.write_bytes(
         key.private_bytes(
@@ -174,6 +162,6 @@ def certificate(folder: Path) -> Path:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        + made.public_bytes(serialization.Encoding.PEM)
+        + selfSigned(key, "localhost").public_bytes(serialization.Encoding.PEM)
     )
     return path

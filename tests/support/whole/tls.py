@@ -4,12 +4,8 @@ A rendezvous that speaks TLS.
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509.oid import NameOID
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import (
@@ -28,31 +24,15 @@ from punch.net.identity import Identity
 from punch.peer.description import CONNECT_TIMEOUT
 from punch.peer.peer import Rendezvous
 from punch.testing import MemoryHost
-from tests.support.certified import certified
+from tests.support.certified import certified, selfSigned
 
 from .world import PORT, RENDEZVOUS, World
 
 NAME = "rendezvous.example"
 
 
-def _certify() -> Identity:
-    key = Identity.make().key
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(datetime(2000, 1, 1, tzinfo=timezone.utc))
-        .not_valid_after(datetime(2100, 1, 1, tzinfo=timezone.utc))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), False)
-        .sign(key, SHA256())
-    )
-    return Identity(key, certificate)
-
-
-_IDENTITY = _certify()
+_KEY = Identity.make().key
+_IDENTITY = Identity(_KEY, selfSigned(_KEY, NAME))
 
 
 def inside(factory: IProtocolFactory, host: MemoryHost) -> IProtocolFactory:
