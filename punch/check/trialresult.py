@@ -12,16 +12,11 @@ from typing import Any
 
 from punch.check.report import Evidence, Likelihood, Value
 from punch.errors import NoAnswer, NotAttached, PunchError, Refused, Unreachable
+from punch.nat import errors
 from punch.nat.behavior import ObservedBehavior, describeAllocation
-from punch.nat.errors import (
-    NoDirectPath,
-    NoSearch,
-    PredictionFailed,
-    SearchFailed,
-)
 
-_MAY_SUCCEED = (SearchFailed, PredictionFailed, NoSearch)
-_UNLIKELY = (NoDirectPath, NoAnswer, Refused, Unreachable, NotAttached)
+_MAY_SUCCEED = (errors.SearchFailed, errors.PredictionFailed, errors.NoSearch)
+_UNLIKELY = (errors.NoDirectPath, NoAnswer, Refused, Unreachable, NotAttached)
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class TrialResult:
         """
         if self.why is None:
             return "nothing needs to be done"
-        return self.why.advice if isinstance(self.why, NoDirectPath) else ""
+        return self.why.advice if isinstance(self.why, errors.NoDirectPath) else ""
 
     def peerValue(self) -> Value:
         """

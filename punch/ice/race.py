@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from punch import traceevents
 from punch.errors import PunchError, WrongPin
 from punch.events import Attempted, Searched, Tell
 from punch.ice.candidate import Candidate, Kind
@@ -27,21 +28,6 @@ from punch.net.connection import Connection
 from punch.net.connector import attemptTimeout, outcomeOf
 from punch.net.outcome import Outcome
 from punch.reasons import Reason
-from punch.traceevents import (
-    RELAY,
-    CandidateAdded,
-    ConnectEnded,
-    ConnectionMade,
-    ConnectionRejected,
-    ConnectStarted,
-    PathSelected,
-    RaceEnded,
-    RaceFailed,
-    SearchConnectFailed,
-    SearchConnectStarted,
-    Tracer,
-    noTracer,
-)
 from punch.util.deferreds import SharedResult
 from punch.util.timers import RestartableTimer
 
@@ -84,7 +70,7 @@ class Race(Generic[P]):
         verify: Verify[P],
         tell: Tell,
         isDirect: bool = True,
-        tracer: Tracer = noTracer,
+        tracer: traceevents.Tracer = traceevents.noTracer,
     ) -> None:
         """
         @param checklist: says when to try which address.
@@ -126,7 +112,9 @@ class Race(Generic[P]):
         if self._isOver or not self._checklist.add(candidate, self._clock.seconds()):
             return
         self._tracer(
-            CandidateAdded(formatAddress(candidate.address), candidate.kind.value)
+            traceevents.CandidateAdded(
+                formatAddress(candidate.address), candidate.kind.value
+            )
         )
         self._report(candidate.address, "started")
         self._startDue()
@@ -161,7 +149,7 @@ class Race(Generic[P]):
             connecting.cancel()
             return
         self._searched += 1
-        self._tracer(SearchConnectStarted(among))
+        self._tracer(traceevents.SearchConnectStarted(among))
         started = self._clock.seconds()
 
         def connected(connection: Connection) -> None:
@@ -175,9 +163,9 @@ class Race(Generic[P]):
 
         @param connecting: fires with the connection; the race owns it from now on.
         """
-        self._tell(Attempted(RELAY, Kind.RELAYED.value, "started"))
-        self._tracer(CandidateAdded(RELAY, Kind.RELAYED.value))
-        self._tracer(ConnectStarted(RELAY))
+        self._tell(Attempted(traceevents.RELAY, Kind.RELAYED.value, "started"))
+        self._tracer(traceevents.CandidateAdded(traceevents.RELAY, Kind.RELAYED.value))
+        self._tracer(traceevents.ConnectStarted(traceevents.RELAY))
         self._track(
             connecting,
             lambda connection: self._startVerify(connection, Kind.RELAYED),
@@ -210,15 +198,15 @@ class Race(Generic[P]):
         return tracked.addErrback(self._failedUnexpectedly)
 
     def _searchFailed(self, failure: Failure) -> None:
-        self._tracer(SearchConnectFailed(outcomeOf(failure).value))
+        self._tracer(traceevents.SearchConnectFailed(outcomeOf(failure).value))
 
     def _relayFailed(self, failure: Failure, local: str = "") -> None:
         self._log.debug("no path by the relay: {why}", why=failure.value)
         outcome = Outcome.REJECTED.value
         if isinstance(failure.value, PunchError):
             outcome = failure.value.reason.value
-        self._tell(Attempted(RELAY, Kind.RELAYED.value, outcome))
-        self._tracer(ConnectionRejected(RELAY, local, outcome))
+        self._tell(Attempted(traceevents.RELAY, Kind.RELAYED.value, outcome))
+        self._tracer(traceevents.ConnectionRejected(traceevents.RELAY, local, outcome))
 
     def fail(self, reason: PunchError) -> None:
         """
@@ -231,7 +219,9 @@ class Race(Generic[P]):
             return
         error = failure.value
         if isinstance(error, PunchError):
-            self._tracer(RaceFailed(error.reason.value, error.text, error.detail))
+            self._tracer(
+                traceevents.RaceFailed(error.reason.value, error.text, error.detail)
+            )
         self._finish()
         if self._isRelayed:
             self.better.fail(failure)
@@ -299,7 +289,7 @@ class Race(Generic[P]):
             self._next.set(pause, self._startDue)
 
     def _attempt(self, address: Address) -> None:
-        self._tracer(ConnectStarted(formatAddress(address)))
+        self._tracer(traceevents.ConnectStarted(formatAddress(address)))
         attempt = self._connect(address)
         attempt.addTimeout(self._checklist.patience(), self._clock, attemptTimeout)
 
@@ -325,15 +315,15 @@ class Race(Generic[P]):
         not tried again.
 
         @param kind: the kind of candidate that it comes from; C{None}: look it up.
-        @param took: see L{ConnectionMade}.
+        @param took: see L{traceevents.ConnectionMade}.
         @param verify: how; C{None}: as every other connection.
         @return: fires when the connection has been selected or rejected.
         """
         remote, local, how = connection.remote, connection.local, connection.how
         self._checklist.hold(remote)
         self._tracer(
-            ConnectionMade(
-                RELAY if kind is Kind.RELAYED else formatAddress(remote),
+            traceevents.ConnectionMade(
+                traceevents.RELAY if kind is Kind.RELAYED else formatAddress(remote),
                 (kind or self._checklist.kindOf(remote)).value,
                 formatAddress(local),
                 how.value,
@@ -357,7 +347,7 @@ class Race(Generic[P]):
                 self._checklist.release(remote, outcome, self._clock.seconds())
                 self._report(remote, outcome.value)
                 addresses = formatAddress(remote), formatAddress(local)
-                self._tracer(ConnectionRejected(*addresses, outcome.value))
+                self._tracer(traceevents.ConnectionRejected(*addresses, outcome.value))
                 self._startDue()
 
         return self._track((verify or self._verify)(connection), valid, invalid)
@@ -368,9 +358,11 @@ class Race(Generic[P]):
             selected = replace(selected, why=self._checklist.failure().reason.value)
         elif selected.isRelayed:
             selected = replace(selected, why=Reason.RELAY_ONLY.value)
-        remote = RELAY if selected.isRelayed else formatAddress(selected.remote)
+        remote = (
+            traceevents.RELAY if selected.isRelayed else formatAddress(selected.remote)
+        )
         self._tracer(
-            PathSelected(
+            traceevents.PathSelected(
                 remote, formatAddress(selected.local), selected.way, selected.why
             )
         )
@@ -398,7 +390,7 @@ class Race(Generic[P]):
         cancelled or stopped, and by a failure.
         """
         if not self._isOver:
-            self._tracer(RaceEnded())
+            self._tracer(traceevents.RaceEnded())
             if self._searched:
                 self._tell(Searched(self._searched))
         self._isOver = True
@@ -410,7 +402,7 @@ class Race(Generic[P]):
 
     def _conclude(self, address: Address, outcome: Outcome) -> None:
         self._checklist.conclude(address, outcome, self._clock.seconds())
-        self._tracer(ConnectEnded(formatAddress(address), outcome.value))
+        self._tracer(traceevents.ConnectEnded(formatAddress(address), outcome.value))
         self._report(address, outcome.value)
 
     def _report(self, address: Address, outcome: str) -> None:

@@ -23,23 +23,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from punch.nat.errors import (
-    STUNError,
-    STUNRefused,
-    STUNSilent,
-    STUNTaken,
-    STUNUnreachable,
-    STUNViolation,
-)
-from punch.nat.stun import (
-    TRANSACTION_BYTES,
-    BindingError,
-    BindingRequest,
-    BindingSuccess,
-    NotSTUN,
-    STUNFramer,
-    decode,
-)
+from punch.nat import errors, stun
 from punch.net.address import Address
 from punch.net.connector import outcomeOf
 from punch.net.outcome import Outcome
@@ -73,12 +57,12 @@ class STUNClient(Protocol):
     transport: ITCPTransport
 
     def __init__(self, clock: IReactorTime) -> None:
-        self.lost: SharedResult[STUNError] = SharedResult()
+        self.lost: SharedResult[errors.STUNError] = SharedResult()
         self.maxSilence = 0
         self._clock = clock
-        self._framer = STUNFramer()
+        self._framer = stun.STUNFramer()
         self._pending: dict[bytes, Deferred[Address]] = {}
-        self._why: STUNError | None = None
+        self._why: errors.STUNError | None = None
 
     def connectionMade(self) -> None:
         """
@@ -96,15 +80,17 @@ class STUNClient(Protocol):
         @return: fires with the address that the server sees us at.
         @raise STUNError: the server does not tell.
         """
-        transaction = secrets.token_bytes(TRANSACTION_BYTES)
+        transaction = secrets.token_bytes(stun.TRANSACTION_BYTES)
         pending: Deferred[Address] = Deferred(
             lambda _: self._pending.__delitem__(transaction)
         )
         if self.lost.settled:
-            pending.errback(self._why or STUNSilent("it hung up"))
+            pending.errback(self._why or errors.STUNSilent("it hung up"))
             return pending
         self._pending[transaction] = pending
-        self.transport.write(BindingRequest(transaction, silence=silence).toBytes())
+        self.transport.write(
+            stun.BindingRequest(transaction, silence=silence).toBytes()
+        )
         return pending.addTimeout(ANSWER_TIMEOUT, self._clock, _silent)
 
     def dataReceived(self, data: bytes) -> None:
@@ -115,22 +101,22 @@ class STUNClient(Protocol):
         try:
             for message in self._framer.feed(data):
                 self._messageReceived(message)
-        except NotSTUN as error:
-            self._why = STUNViolation(str(error))
+        except stun.NotSTUN as error:
+            self._why = errors.STUNViolation(str(error))
             self.abort()
 
     def _messageReceived(self, data: bytes) -> None:
-        message = decode(data)
-        if not isinstance(message, (BindingSuccess, BindingError)):
+        message = stun.decode(data)
+        if not isinstance(message, (stun.BindingSuccess, stun.BindingError)):
             return
         pending = self._pending.pop(message.transaction, None)
         if pending is None:
             return
-        if isinstance(message, BindingSuccess):
+        if isinstance(message, stun.BindingSuccess):
             self.maxSilence = message.silence
             pending.callback(message.address)
         else:
-            pending.errback(STUNRefused(_legible(message)))
+            pending.errback(errors.STUNRefused(_legible(message)))
 
     def abort(self) -> None:
         """
@@ -143,7 +129,7 @@ class STUNClient(Protocol):
         """
         Fail all requests that have no response yet.
         """
-        why = self._why or STUNSilent("it hung up")
+        why = self._why or errors.STUNSilent("it hung up")
         self.lost.succeed(why)
         while self._pending:
             # A callback may cancel other requests.
@@ -155,10 +141,10 @@ def _silent(result: object, seconds: float) -> Failure:
     """
     The error of a time limit, whatever cancelling the wait has resulted in.
     """
-    return Failure(STUNSilent())
+    return Failure(errors.STUNSilent())
 
 
-def _legible(refusal: BindingError) -> str:
+def _legible(refusal: stun.BindingError) -> str:
     """
     The server's words, printable and not too long.
     """
@@ -199,18 +185,18 @@ def connectSTUN(
 
 def _unreachable(failure: Failure) -> Failure:
     """
-    Turn an endpoint's error, which may be any, into a L{STUNError}.
+    Turn an endpoint's error, which may be any, into a L{errors.STUNError}.
     """
     why = failure.value
     if isinstance(why, CancelledError):
         return failure
     if isinstance(why, DNSLookupError):
-        return Failure(STUNUnreachable("no such host"))
+        return Failure(errors.STUNUnreachable("no such host"))
     if outcomeOf(failure) is Outcome.TAKEN:
-        return Failure(STUNTaken())
+        return Failure(errors.STUNTaken())
     if isinstance(why, ConnectError) and why.osError:
-        return Failure(STUNUnreachable(os.strerror(why.osError)))
-    return Failure(STUNUnreachable(str(why)))
+        return Failure(errors.STUNUnreachable(os.strerror(why.osError)))
+    return Failure(errors.STUNUnreachable(str(why)))
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from punch.nat import errors
 from punch.nat.behavior import BadBehavior, ObservedBehavior
-from punch.nat.errors import (
-    BothRandomMapping,
-    DialerBlocksOutbound,
-    ListenerBlocksOutbound,
-    NoDirectPath,
-    NoHairpin,
-    NoSearch,
-    NoSimultaneousOpen,
-    PredictionFailed,
-    RandomAgainstSequential,
-    SearchFailed,
-)
 from punch.net.outcome import Outcome
 
 _KNOWN = frozenset(outcome.value for outcome in Outcome)
@@ -94,7 +83,7 @@ class AttemptReport:
 
 def verdictFor(
     listener: AttemptReport, dialer: AttemptReport, isBehindSameNAT: bool = False
-) -> type[NoDirectPath] | None:
+) -> type[errors.NoDirectPath] | None:
     """
     Why there is no direct path; C{None} if that cannot be told.
 
@@ -104,9 +93,9 @@ def verdictFor(
         # One has only IPv6 and the other only IPv4; NATs do not matter.
         return None
     if _isBlocked(listener, dialer):
-        return ListenerBlocksOutbound
+        return errors.ListenerBlocksOutbound
     if _isBlocked(dialer, listener):
-        return DialerBlocksOutbound
+        return errors.DialerBlocksOutbound
     first, second = listener.behavior, dialer.behavior
     if first is None or second is None:
         return None
@@ -117,17 +106,17 @@ def verdictFor(
         return certain
     isSearch = first.isRandom or second.isRandom
     if isSearch and not (listener.maySearch and dialer.maySearch):
-        return NoSearch
+        return errors.NoSearch
     # With enough time a port that can be searched or predicted is nearly always found,
     # if the NATs let anything in.
     isThorough = listener.isThorough and dialer.isThorough
     unmet = _unmet(listener, dialer, isBehindSameNAT) if isThorough else None
-    return unmet or (SearchFailed if isSearch else PredictionFailed)
+    return unmet or (errors.SearchFailed if isSearch else errors.PredictionFailed)
 
 
 def verdictForBehaviors(
     first: ObservedBehavior | None, second: ObservedBehavior | None
-) -> type[NoDirectPath] | None:
+) -> type[errors.NoDirectPath] | None:
     """
     Why there is never a direct path between such NATs, whatever is tried; C{None} if
     there may be one.
@@ -135,22 +124,22 @@ def verdictForBehaviors(
     if first is None or second is None:
         return None
     if first.isRandom and second.isRandom:
-        return BothRandomMapping
+        return errors.BothRandomMapping
     isNext = first.isSequential or second.isSequential
     isAny = first.isRandom or second.isRandom
-    return RandomAgainstSequential if isNext and isAny else None
+    return errors.RandomAgainstSequential if isNext and isAny else None
 
 
 def _unmet(
     listener: AttemptReport, dialer: AttemptReport, isBehindSameNAT: bool
-) -> type[NoDirectPath] | None:
+) -> type[errors.NoDirectPath] | None:
     """
     Why nothing came through although both external ports were known.
     """
     seen = listener.outcomes | dialer.outcomes
     if isBehindSameNAT and seen <= _SILENT | _BLOCKED:
-        return NoHairpin
-    return NoSimultaneousOpen if seen <= _SILENT else None
+        return errors.NoHairpin
+    return errors.NoSimultaneousOpen if seen <= _SILENT else None
 
 
 def _isBlocked(one: AttemptReport, other: AttemptReport) -> bool:

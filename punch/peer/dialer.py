@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
+from punch import traceevents
 from punch.errors import PunchError, RendezvousError
 from punch.events import Introduced
 from punch.ice.gate import Gate
@@ -29,17 +30,6 @@ from punch.rendezvous.client import ANSWER_TIMEOUT, CommandReceiver, Introductio
 from punch.signaling.greeting import DialerGreeting
 from punch.signaling.messages import TRIAL_DIAL
 from punch.signaling.rejoin import Rejoin
-from punch.traceevents import (
-    AddressObserved,
-    AttachConfirmed,
-    IntroductionReceived,
-    RaceEnded,
-    RaceFailed,
-    RendezvousConnected,
-    RendezvousConnecting,
-    Tracer,
-    noTracer,
-)
 
 
 class Dialer(CommandReceiver):
@@ -90,7 +80,7 @@ class Dialer(CommandReceiver):
         self._terms: IntroductionTerms | None = None
         self._introduction: DialedIntroduction | None = None
         self._selected: SelectedPath[Path] | None = None
-        self._tracer: Tracer = noTracer
+        self._tracer: traceevents.Tracer = traceevents.noTracer
         self._instanceLock = InstanceLock()
         self._gate = Gate(peer.clock, self._races)
 
@@ -139,7 +129,7 @@ class Dialer(CommandReceiver):
 
     def _confirmed(self, isKnown: bool) -> None:
         if isKnown:
-            self._tracer(AttachConfirmed())
+            self._tracer(traceevents.AttachConfirmed())
 
     def _redial(self, rejoin: Rejoin, policy: RelayPolicy, tries: int) -> Dialer:
         """
@@ -220,11 +210,13 @@ class Dialer(CommandReceiver):
         except PunchError as error:
             reason = error.reason
             if self._introduction is None:
-                self._tracer(RaceFailed(reason.value, error.text, error.detail))
+                self._tracer(
+                    traceevents.RaceFailed(reason.value, error.text, error.detail)
+                )
             raise
         finally:
             if self._introduction is None:
-                self._tracer(RaceEnded())
+                self._tracer(traceevents.RaceEnded())
             if self._selected is None or not self._selected.isRelayed:
                 self._leave(reason)
 
@@ -237,21 +229,21 @@ class Dialer(CommandReceiver):
         Connect to the rendezvous, say hello and dial in one flight, and run the
         introduction that the rendezvous answers with.
         """
-        self._tracer(RendezvousConnecting())
+        self._tracer(traceevents.RendezvousConnecting())
         client = await self._peer.connect(self._rendezvous, self, mayMove=True)
-        self._tracer(RendezvousConnected())
+        self._tracer(traceevents.RendezvousConnected())
         hello = Deferred.fromCoroutine(self._peer.sayHello(client, ANSWER_TIMEOUT))
         message = self._preface + self._greeting.message
         dialed = Deferred.fromCoroutine(client.dial(self._name, message))
         try:
             observed = await hello
-            self._tracer(AddressObserved(formatAddress(observed)))
+            self._tracer(traceevents.AddressObserved(formatAddress(observed)))
             terms = self._terms = await dialed
         finally:
             dialed.addErrback(lambda failure: None)
         peer = formatAddress(terms.peer)
         self._peer.tell(Introduced(peer))
-        self._tracer(IntroductionReceived(terms.id.hex(), peer, terms.wait))
+        self._tracer(traceevents.IntroductionReceived(terms.id.hex(), peer, terms.wait))
         self._introduction = DialedIntroduction(
             self._peer.context(self._rendezvous, self._tracer, self._policy),
             terms,

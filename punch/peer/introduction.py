@@ -18,14 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from punch.errors import (
-    NoSuchName,
-    PeerLeft,
-    PeerSilent,
-    PunchError,
-    Unproven,
-    WrongCode,
-)
+from punch import errors, traceevents
 from punch.events import Judged, Rehearsed, Tell
 from punch.ice.candidate import Candidate, Kind, isUsableAddress, usableCandidates
 from punch.ice.checklist import Checklist
@@ -47,16 +40,6 @@ from punch.rendezvous.relayclient import RelayedConnection
 from punch.role import Role
 from punch.signaling.greeting import DialerGreeting, Greeting, ListenerGreeting
 from punch.signaling.messages import TRIAL_DIAL, BadNote, Details, Note
-from punch.traceevents import (
-    RELAY,
-    DetailsReceived,
-    DetailsSent,
-    PeerWithdrew,
-    PinVerified,
-    TLSEstablished,
-    Tracer,
-    noTracer,
-)
 from punch.util.deferreds import SharedResult
 
 
@@ -82,7 +65,7 @@ class IntroductionContext:
     policy: RelayPolicy
     relay: Callable[[bytes], Deferred[Any]]
     traversal: TraversalContext
-    tracer: Tracer = noTracer
+    tracer: traceevents.Tracer = traceevents.noTracer
 
 
 def tracedVerify(
@@ -90,7 +73,7 @@ def tracedVerify(
     connection: Connection,
     role: Role,
     pin: PeerPin,
-    tracer: Tracer,
+    tracer: traceevents.Tracer,
 ) -> Deferred[Path]:
     """
     L{verify} a connection, and trace when its TLS was done and its pin known.
@@ -100,21 +83,21 @@ def tracedVerify(
 
 
 def _tracedPin(
-    connection: Connection, pin: PeerPin, tracer: Tracer, earlier: bool
+    connection: Connection, pin: PeerPin, tracer: traceevents.Tracer, earlier: bool
 ) -> PeerPin:
     """
     L{verify} asks for the pin as soon as TLS is done: so that is when it is traced.
     """
     isRelayed = isinstance(connection, RelayedConnection)
-    remote = RELAY if isRelayed else formatAddress(connection.remote)
+    remote = traceevents.RELAY if isRelayed else formatAddress(connection.remote)
     local = formatAddress(connection.local)
 
     def asked() -> Deferred[bytes]:
-        tracer(TLSEstablished(remote, local, earlier))
+        tracer(traceevents.TLSEstablished(remote, local, earlier))
         return pin().addCallback(recognized)
 
     def recognized(expected: bytes) -> bytes:
-        tracer(PinVerified(remote, local))
+        tracer(traceevents.PinVerified(remote, local))
         return expected
 
     return asked
@@ -150,14 +133,14 @@ The reasons with which the other side leaves when its time is up.  If that is no
 verdict, each side reports what it has seen itself.
 """
 
-_ERRORS_OF_LEAVERS: dict[str, type[PunchError]] = {
-    Reason.WRONG_CODE.value: WrongCode,
-    Reason.NO_SUCH_NAME.value: NoSuchName,
+_ERRORS_OF_LEAVERS: dict[str, type[errors.PunchError]] = {
+    Reason.WRONG_CODE.value: errors.WrongCode,
+    Reason.NO_SUCH_NAME.value: errors.NoSuchName,
     Reason.UNKNOWN_LINK.value: UnknownLink,
 }
 """
-The error that another reason of the other side's means for us; L{PeerLeft} for all
-that are not here.
+The error that another reason of the other side's means for us; L{errors.PeerLeft} for
+all that are not here.
 """
 
 
@@ -184,7 +167,7 @@ class Introduction:
     """
 
     role: Role
-    silence: type[PunchError]
+    silence: type[errors.PunchError]
 
     _greeting: Greeting
     _ownDetails: Details
@@ -313,12 +296,12 @@ class Introduction:
         @param reason: a L{Reason}'s value, unsealed: the rendezvous may have invented
             it.
         """
-        self._tracer(PeerWithdrew(reason))
+        self._tracer(traceevents.PeerWithdrew(reason))
         settled = reason == Reason.PEER_LEFT.value and self.proven
         if reason in _TIME_IS_UP:
             self._conclude(VERDICTS.get(reason))
         elif reason != Reason.DONE.value and not settled:
-            self.race.fail(_ERRORS_OF_LEAVERS.get(reason, PeerLeft)())
+            self.race.fail(_ERRORS_OF_LEAVERS.get(reason, errors.PeerLeft)())
 
     @property
     def expectsDirect(self) -> bool:
@@ -344,7 +327,7 @@ class Introduction:
         """
         Take in the other side's details: it has shown that it knows the secret.
         """
-        self._tracer(DetailsReceived(len(details.candidates)))
+        self._tracer(traceevents.DetailsReceived(len(details.candidates)))
         self.pin = details.pin
         self.rejoinName, self.instanceToken = details.rejoinName, details.instanceToken
         if self.role is Role.DIALER:
@@ -375,7 +358,7 @@ class Introduction:
 
     def _say(self, message: bytes) -> None:
         self._terms.relay(message)
-        self._tracer(DetailsSent())
+        self._tracer(traceevents.DetailsSent())
 
     def _report(self) -> None:
         if self.proven and self.expectsDirect:
@@ -426,7 +409,7 @@ class DialedIntroduction(Introduction):
     """
 
     role = Role.DIALER
-    silence = PeerSilent
+    silence = errors.PeerSilent
 
     def __init__(
         self,
@@ -450,7 +433,7 @@ class DialedIntroduction(Introduction):
         try:
             self._ownDetails = self._own()
             details, answer = self._greeting.answer(message, self._ownDetails)
-        except WrongCode as wrong:
+        except errors.WrongCode as wrong:
             self.race.fail(wrong)
             return
         self._say(answer)
@@ -467,7 +450,7 @@ class AnsweredIntroduction(Introduction):
     """
 
     role = Role.LISTENER
-    silence = Unproven
+    silence = errors.Unproven
 
     def __init__(
         self,
@@ -521,5 +504,5 @@ class AnsweredIntroduction(Introduction):
     def _attempt(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except PunchError as wrong:
+        except errors.PunchError as wrong:
             self.race.fail(wrong)

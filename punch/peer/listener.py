@@ -11,15 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from punch.errors import (
-    BadName,
-    NameTaken,
-    PortHeld,
-    PunchError,
-    RendezvousError,
-    RendezvousTimedOut,
-    UnsupportedVersion,
-)
+from punch import errors
 from punch.events import CodeAllotted, Waiting
 from punch.link.transport import Link
 from punch.peer.incoming import IncomingIntroductions
@@ -60,7 +52,7 @@ class Listener:
         rendezvous: Rendezvous,
         meetingPoint: MeetingPoint | None,
         linked: Callable[[Link], None],
-        failed: Callable[[PunchError], None],
+        failed: Callable[[errors.PunchError], None],
     ) -> None:
         """
         @param place: the name and the secret to wait under; C{None}: a code that is
@@ -162,7 +154,7 @@ class Listener:
             try:
                 await client.publish(meetingPoint.name, self._owner)
                 return
-            except NameTaken:
+            except errors.NameTaken:
                 if meetingPoint.isLasting:
                     raise
                 # While we were gone our number was given to somebody else.
@@ -184,11 +176,11 @@ class Listener:
             try:
                 await self._publishInTime()
                 return
-            except (NameTaken, BadName, UnsupportedVersion):
+            except (errors.NameTaken, errors.BadName, errors.UnsupportedVersion):
                 raise
-            except RendezvousError as error:
+            except errors.RendezvousError as error:
                 self._log.info("{error} Trying again.", error=error)
-                if isinstance(error, (PortHeld, RendezvousTimedOut)):
+                if isinstance(error, (errors.PortHeld, errors.RendezvousTimedOut)):
                     # The system, or our NAT, may hold the shared port for the
                     # connection that was lost.
                     await self._changePort()
@@ -222,7 +214,7 @@ class Listener:
         try:
             await trying
         except TimeoutError:
-            raise RendezvousTimedOut() from None
+            raise errors.RendezvousTimedOut() from None
         finally:
             self._publishing = None
 
@@ -235,7 +227,7 @@ class Listener:
             return
         try:
             await self._peer.open(self._incoming.gate.admit, 0)
-        except PunchError as error:
+        except errors.PunchError as error:
             self._log.info("{error}", error=error)
 
     def _renewCode(self, name: str) -> None:
@@ -263,7 +255,7 @@ async def listenOnce(
     """
     first: Deferred[Link] = Deferred()
 
-    def failed(error: PunchError) -> None:
+    def failed(error: errors.PunchError) -> None:
         if not first.called:
             first.errback(error)
 

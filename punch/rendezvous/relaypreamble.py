@@ -11,15 +11,7 @@ that is 0, so the first byte tells the two apart.
 from __future__ import annotations
 
 from punch.errors import RendezvousViolation
-from punch.rendezvous.relayerrors import (
-    PeerAbsent,
-    RelayAddressBusy,
-    RelayBusy,
-    RelayError,
-    RelayRefused,
-    TicketUnknown,
-    TicketUsed,
-)
+from punch.rendezvous import relayerrors
 from punch.util.statusbyte import StatusByte
 
 TICKET_BYTES = 32
@@ -27,15 +19,15 @@ TICKET_BYTES = 32
 _MARK = b"RELAY1"
 _SIZE = len(_MARK) + TICKET_BYTES
 
-STATUSES: StatusByte[RelayError] = StatusByte(
+STATUSES: StatusByte[relayerrors.RelayError] = StatusByte(
     {
-        1: RelayBusy,
-        2: RelayAddressBusy,
-        3: TicketUnknown,
-        4: TicketUsed,
-        5: PeerAbsent,
+        1: relayerrors.RelayBusy,
+        2: relayerrors.RelayAddressBusy,
+        3: relayerrors.TicketUnknown,
+        4: relayerrors.TicketUsed,
+        5: relayerrors.PeerAbsent,
     },
-    RelayRefused,
+    relayerrors.RelayRefused,
 )
 """
 The byte that the relay sends first; 0 means that the peer is there.

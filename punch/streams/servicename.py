@@ -8,13 +8,7 @@ sends its own data; or, if it refuses, ends the stream.
 
 from __future__ import annotations
 
-from punch.streams.errors import (
-    NoSuchService,
-    StreamError,
-    StreamRefused,
-    TargetRefused,
-    TooManyStreams,
-)
+from punch.streams import errors
 from punch.util.statusbyte import StatusByte
 
 LONGEST_NAME = 255
@@ -27,8 +21,9 @@ DEFAULT = "default"
 The service that is used where none is named.
 """
 
-STATUSES: StatusByte[StreamError] = StatusByte(
-    {1: NoSuchService, 2: TargetRefused, 3: TooManyStreams}, StreamRefused
+STATUSES: StatusByte[errors.StreamError] = StatusByte(
+    {1: errors.NoSuchService, 2: errors.TargetRefused, 3: errors.TooManyStreams},
+    errors.StreamRefused,
 )
 """
 The byte that answers a service's name; 0 means that the stream may go on.

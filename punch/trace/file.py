@@ -14,6 +14,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from punch import traceevents
 from punch.errors import BadOption
 from punch.trace.history import Entry, History
 from punch.trace.html import page, section, tracePage
@@ -27,15 +28,6 @@ from punch.trace.jsonformat import (
 from punch.trace.model import Trace, couples
 from punch.trace.recorder import MeetingRecorder
 from punch.trace.text import traceText
-from punch.traceevents import (
-    AttachConfirmed,
-    PathSelected,
-    RaceEnded,
-    TraceEvent,
-    Tracer,
-    TracerFactory,
-    noTracing,
-)
 from punch.util.timers import RestartableTimer
 
 _WRITE_DELAY = 0.2
@@ -138,7 +130,7 @@ class TraceFile:
         self._changed: list[Entry] = []
         self._timer = RestartableTimer(clock)
 
-    def __call__(self, role: str, isRejoin: bool) -> Tracer:
+    def __call__(self, role: str, isRejoin: bool) -> traceevents.Tracer:
         """
         A meeting begins.
 
@@ -148,11 +140,15 @@ class TraceFile:
         entry = self._history.add(recorder)
         began = self._clock.seconds()
 
-        def trace(event: TraceEvent) -> None:
+        def trace(event: traceevents.TraceEvent) -> None:
             recorder.add(self._clock.seconds() - began, event)
             # After a direct path has won, the race ends at once, and we hear of that.
-            goesOn = isinstance(event, PathSelected) and event.path != "direct"
-            if goesOn or isinstance(event, (RaceEnded, AttachConfirmed)):
+            goesOn = (
+                isinstance(event, traceevents.PathSelected) and event.path != "direct"
+            )
+            if goesOn or isinstance(
+                event, (traceevents.RaceEnded, traceevents.AttachConfirmed)
+            ):
                 self._update(entry)
 
         return trace
@@ -191,7 +187,7 @@ class TraceFile:
 
 def traceFile(
     reactor: Any, path: Path | None, now: Callable[[], float]
-) -> TracerFactory:
+) -> traceevents.TracerFactory:
     """
     What records meetings in the file at C{path}, until C{reactor} has stopped; or, if
     there is no path, what ignores them.
@@ -199,7 +195,7 @@ def traceFile(
     @param now: answers with the time, in Unix seconds.
     """
     if path is None:
-        return noTracing
+        return traceevents.noTracing
     made = TraceFile(reactor, path, now)
     reactor.addSystemEventTrigger("after", "shutdown", made.flush)
     return made

@@ -9,32 +9,17 @@ from __future__ import annotations
 
 from functools import singledispatchmethod
 
+from punch import traceevents
 from punch.trace.lane import STOPPED, LaneRecorder
 from punch.trace.lanes import Lanes
 from punch.trace.model import Trace
-from punch.traceevents import (
-    AddressObserved,
-    AttachConfirmed,
-    ConnectionMade,
-    DetailsReceived,
-    DetailsSent,
-    IntroductionReceived,
-    PathSelected,
-    PeerWithdrew,
-    PinVerified,
-    RaceEnded,
-    RaceFailed,
-    RendezvousConnected,
-    RendezvousConnecting,
-    TLSEstablished,
-    TraceEvent,
-    TraversalStarted,
-)
 
 _GIVEN_UP = "Given up before there was a path"
 
 
-def _verdictOf(selected: PathSelected, lane: LaneRecorder, at: float) -> str:
+def _verdictOf(
+    selected: traceevents.PathSelected, lane: LaneRecorder, at: float
+) -> str:
     verdict = f"{selected.path} in {at * 1000:.0f} ms"
     if selected.path == "direct":
         verdict += f": {lane.how} {lane.local} - {selected.remote}"
@@ -70,7 +55,7 @@ class MeetingRecorder:
         self._peer = LaneRecorder("the other side")
         self._lanes = Lanes()
 
-    def add(self, at: float, event: TraceEvent) -> None:
+    def add(self, at: float, event: traceevents.TraceEvent) -> None:
         """
         Record an event.
 
@@ -130,7 +115,7 @@ class MeetingRecorder:
         )
 
     @singledispatchmethod
-    def _record(self, event: TraceEvent, at: float) -> None:
+    def _record(self, event: traceevents.TraceEvent, at: float) -> None:
         """
         An event that concerns a lane of the race only.
         """
@@ -139,20 +124,26 @@ class MeetingRecorder:
     # The rendezvous, and the peer by way of it.
 
     @_record.register
-    def _rendezvousConnecting(self, event: RendezvousConnecting, at: float) -> None:
+    def _rendezvousConnecting(
+        self, event: traceevents.RendezvousConnecting, at: float
+    ) -> None:
         self._rendezvous.spans.start(at, "connect")
 
     @_record.register
-    def _rendezvousConnected(self, event: RendezvousConnected, at: float) -> None:
+    def _rendezvousConnected(
+        self, event: traceevents.RendezvousConnected, at: float
+    ) -> None:
         self._rendezvous.spans.end(at, "connected")
         self._rendezvous.spans.start(at, "ask")
 
     @_record.register
-    def _addressObserved(self, event: AddressObserved, at: float) -> None:
+    def _addressObserved(self, event: traceevents.AddressObserved, at: float) -> None:
         self._rendezvous.about = f"sees us as {event.address}"
 
     @_record.register
-    def _introductionReceived(self, event: IntroductionReceived, at: float) -> None:
+    def _introductionReceived(
+        self, event: traceevents.IntroductionReceived, at: float
+    ) -> None:
         if self._start is not None:
             return
         self._introduction = event.introduction
@@ -167,35 +158,35 @@ class MeetingRecorder:
         self._peer.spans.start(at, "details awaited")
 
     @_record.register
-    def _detailsSent(self, event: DetailsSent, at: float) -> None:
+    def _detailsSent(self, event: traceevents.DetailsSent, at: float) -> None:
         self._peer.mark(at, "our message sent")
 
     @_record.register
-    def _detailsReceived(self, event: DetailsReceived, at: float) -> None:
+    def _detailsReceived(self, event: traceevents.DetailsReceived, at: float) -> None:
         self._isPeerProven = True
         self._peer.spans.end(at, "here")
         plural = "" if event.candidates == 1 else "es"
         self._peer.mark(at, f"its details: {event.candidates} address{plural}")
 
     @_record.register
-    def _peerWithdrew(self, event: PeerWithdrew, at: float) -> None:
+    def _peerWithdrew(self, event: traceevents.PeerWithdrew, at: float) -> None:
         self._peer.mark(at, f"it left: {event.reason}")
 
     # The race.
 
     @_record.register
-    def _traversalStarted(self, event: TraversalStarted, at: float) -> None:
+    def _traversalStarted(self, event: traceevents.TraversalStarted, at: float) -> None:
         self._peer.mark(at, event.part)
 
     @_record.register
-    def _connectionMade(self, event: ConnectionMade, at: float) -> None:
+    def _connectionMade(self, event: traceevents.ConnectionMade, at: float) -> None:
         lane = self._lanes.connectionMade(at, event)
         if event.how == "accepted":
             lane.mark(at, "accepted")
         lane.stages.start(at, "connection" if self._role == "peer" else "TLS")
 
     @_record.register
-    def _tlsEstablished(self, event: TLSEstablished, at: float) -> None:
+    def _tlsEstablished(self, event: traceevents.TLSEstablished, at: float) -> None:
         lane = self._lanes.laneOf(event.remote, event.local)
         if event.earlier:
             lane.replaceMark("came in earlier, known now by its pin")
@@ -203,7 +194,7 @@ class MeetingRecorder:
         lane.stages.start(at, "pin awaited")
 
     @_record.register
-    def _pinVerified(self, event: PinVerified, at: float) -> None:
+    def _pinVerified(self, event: traceevents.PinVerified, at: float) -> None:
         self._isPeerProven = True
         stages = self._lanes.laneOf(event.remote, event.local).stages
         stages.end(at, "known")
@@ -213,7 +204,7 @@ class MeetingRecorder:
     # The end.
 
     @_record.register
-    def _pathSelected(self, event: PathSelected, at: float) -> None:
+    def _pathSelected(self, event: traceevents.PathSelected, at: float) -> None:
         lane = self._lanes.pathSelected(event.remote, event.local)
         isFirst = self._won is None
         for each in self._lanes.single:
@@ -232,24 +223,24 @@ class MeetingRecorder:
             lane.pathAttached(at)
 
     @_record.register
-    def _attachConfirmed(self, event: AttachConfirmed, at: float) -> None:
+    def _attachConfirmed(self, event: traceevents.AttachConfirmed, at: float) -> None:
         for lane in self._lanes.single:
             # On the other side the path carried the link when it was selected.
             if lane.hasWon and self._role == "dialer":
                 lane.pathAttached(at)
 
     @_record.register
-    def _raceFailed(self, event: RaceFailed, at: float) -> None:
+    def _raceFailed(self, event: traceevents.RaceFailed, at: float) -> None:
         if self._won is None:
             self._state = "failed"
             self._verdict = f"Failed ({event.reason}). {event.message}".rstrip()
         else:
             self._verdict += f"; no direct path ({event.reason})"
         self._detail = event.detail
-        self._raceEnded(RaceEnded(), at)
+        self._raceEnded(traceevents.RaceEnded(), at)
 
     @_record.register
-    def _raceEnded(self, event: RaceEnded, at: float) -> None:
+    def _raceEnded(self, event: traceevents.RaceEnded, at: float) -> None:
         if self._state == "going on":
             self._state, self._verdict = "failed", _GIVEN_UP
         self._lanes.raceEnded(at, self._state == "failed")

@@ -16,14 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides
 
-from punch.errors import (
-    PunchError,
-    Refusal,
-    RendezvousViolation,
-    TooFast,
-    TooMany,
-    UnsupportedVersion,
-)
+from punch import errors
 from punch.net.address import (
     Address,
     BadAddress,
@@ -46,7 +39,7 @@ LINGER = 5.0
 Seconds that a client has to read our last bytes.
 """
 
-_FINAL = (RendezvousViolation, UnsupportedVersion)
+_FINAL = (errors.RendezvousViolation, errors.UnsupportedVersion)
 
 
 class Stage(Enum):
@@ -85,7 +78,7 @@ class ServedConnection(BoxProtocol):
     origin: Hashable
     addressKey: Hashable
     due = 0.0
-    refusal: Refusal | None = None
+    refusal: errors.Refusal | None = None
 
     _stage = Stage.CONNECTED
     _refusals = 0
@@ -133,7 +126,7 @@ class ServedConnection(BoxProtocol):
             self.transport.setTcpNoDelay(True)
         try:
             self.refusal = self.state.admit(self)
-        except TooMany as error:
+        except errors.TooMany as error:
             self._logRefusal(error)
             self.abort()
         else:
@@ -148,14 +141,14 @@ class ServedConnection(BoxProtocol):
         See L{Hello}.
         """
         if version != VERSION:
-            raise UnsupportedVersion(f"this rendezvous speaks version {VERSION}")
+            raise errors.UnsupportedVersion(f"this rendezvous speaks version {VERSION}")
         if self.refusal is not None:
             raise self.refusal
         peer = self.peer()
         try:
             self.observed = tcpAddress(peer.host, peer.port)
         except (AttributeError, BadAddress):
-            raise RendezvousViolation("not from an IP address") from None
+            raise errors.RendezvousViolation("not from an IP address") from None
         self.addressKey = addressKey(self.observed.host)
         isMeasured = kernelRoundTrip(self.transport) is not None
         self._liveness = Liveness(self.state.now(), roundTrip, isMeasured)
@@ -217,7 +210,7 @@ class ServedConnection(BoxProtocol):
         limits = self.state.limits
         if not self.isServed:
             if self._stage is Stage.CONNECTED:
-                self._logRefusal(RendezvousViolation("no hello"))
+                self._logRefusal(errors.RendezvousViolation("no hello"))
             self.abort()
             return
         action = self._liveness.action(
@@ -321,14 +314,14 @@ class ServedConnection(BoxProtocol):
         Allow a hello first and once, and then so many commands a minute.
         """
         if (self._stage is Stage.CONNECTED) != (command is Hello):
-            raise RendezvousViolation("hello comes first, and once")
+            raise errors.RendezvousViolation("hello comes first, and once")
         try:
             self.state.commandRate.spend(id(self), self.state.now())
-        except TooFast:
+        except errors.TooFast:
             self._stage = Stage.CLOSING
             raise
 
-    def refused(self, error: PunchError) -> None:
+    def refused(self, error: errors.PunchError) -> None:
         """
         Count a refusal, and close the connection if this error is final or one too
         many.
@@ -348,7 +341,7 @@ class ServedConnection(BoxProtocol):
         """
         The client does not read: close the connection at the next L{check}.
         """
-        self._logRefusal(RendezvousViolation("does not read"))
+        self._logRefusal(errors.RendezvousViolation("does not read"))
         self._stage = Stage.CLOSING
         self.due = self.state.now()
 
@@ -367,5 +360,5 @@ class ServedConnection(BoxProtocol):
             return tcpAddress(host.host, host.port).host
         return ""
 
-    def _logRefusal(self, error: PunchError) -> None:
+    def _logRefusal(self, error: errors.PunchError) -> None:
         self.state.statistics.refused(self.peer(), error, self._refusals == 0)

@@ -12,14 +12,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from punch.errors import (
-    BadName,
-    NoSuchName,
-    Refusal,
-    RendezvousViolation,
-    TooLarge,
-    TooMany,
-)
+from punch import errors
 from punch.reasons import Reason
 from punch.rendezvous import commands
 from punch.rendezvous.server.amp import Responders
@@ -84,7 +77,7 @@ class RendezvousProtocol(ServedConnection):
         """
         See L{commands.Publish}.
         """
-        self._checkName(name, BadName)
+        self._checkName(name, errors.BadName)
         if name not in self.names:
             self._checkMayPublish(owner)
             previous = await self.state.directory.claim(name, owner, self)
@@ -97,9 +90,9 @@ class RendezvousProtocol(ServedConnection):
         """
         See L{commands.Withdraw}.
         """
-        self._checkName(name, NoSuchName)
+        self._checkName(name, errors.NoSuchName)
         if name not in self.names:
-            raise NoSuchName(name)
+            raise errors.NoSuchName(name)
         self._dropName(name)
         await self._release(name)
         self.released()
@@ -111,12 +104,12 @@ class RendezvousProtocol(ServedConnection):
         """
         state, limits = self.state, self.state.limits
         if len(message) > limits.messageBytes:
-            raise TooLarge(f"at most {limits.messageBytes} bytes")
+            raise errors.TooLarge(f"at most {limits.messageBytes} bytes")
         state.dialsPerAddress.spend(self.addressKey, state.now())
-        self._checkName(name, NoSuchName)
+        self._checkName(name, errors.NoSuchName)
         listener = await state.directory.find(name)
         if listener is self or not listener.isServed or not self.isServed:
-            raise NoSuchName(name)
+            raise errors.NoSuchName(name)
         state.dialsPerName.spend(name, state.now())
         introduction = state.introduce(name, listener, self)
         ours, theirs = startDelays(self.roundTrip(), listener.roundTrip())
@@ -143,12 +136,12 @@ class RendezvousProtocol(ServedConnection):
         """
         prober = self.state.prober
         if prober is None:
-            raise TooMany("this rendezvous does not knock")
+            raise errors.TooMany("this rendezvous does not knock")
         ours = self.ourHost()
         if elsewhere:
             ours = prober.otherAddress(ours)
             if not ours:
-                raise TooMany("this rendezvous has no other address")
+                raise errors.TooMany("this rendezvous has no other address")
         self.state.probeRate.spend(self.addressKey, self.state.now())
         return {"answer": await prober.probe(self.observed, ours)}
 
@@ -161,7 +154,7 @@ class RendezvousProtocol(ServedConnection):
         if found is not None:
             try:
                 state.introductions.countMessage(found, message)
-            except (TooLarge, TooMany) as error:
+            except (errors.TooLarge, errors.TooMany) as error:
                 reason = error.reason.value
                 state.endIntroduction(found, reason, found.listener, found.dialer)
                 raise
@@ -209,7 +202,7 @@ class RendezvousProtocol(ServedConnection):
         self._dropName(name)
         self.abort()
 
-    def _checkName(self, name: str, error: type[Refusal]) -> None:
+    def _checkName(self, name: str, error: type[errors.Refusal]) -> None:
         """
         @raise error: C{name} does not have the form of a name.
         """
@@ -221,10 +214,10 @@ class RendezvousProtocol(ServedConnection):
         @raise Refusal: the client may not hold one more name.
         """
         if len(owner) not in OWNER_BYTES:
-            raise RendezvousViolation("an owner has 16 to 64 bytes")
+            raise errors.RendezvousViolation("an owner has 16 to 64 bytes")
         most = self.state.limits.publicationsPerConnection
         if len(self.names) >= most:
-            raise TooMany(f"at most {most} names")
+            raise errors.TooMany(f"at most {most} names")
         self.state.publicationRate.spend(self.addressKey, self.state.now())
 
     async def _published(self, name: str) -> None:

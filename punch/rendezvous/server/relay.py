@@ -17,15 +17,7 @@ from os import urandom
 from twisted.internet.interfaces import IReactorTime
 
 from punch.errors import TooMany
-from punch.rendezvous.relayerrors import (
-    PeerAbsent,
-    RelayAddressBusy,
-    RelayBusy,
-    RelayError,
-    RelayTimeSpent,
-    TicketUnknown,
-    TicketUsed,
-)
+from punch.rendezvous import relayerrors
 from punch.rendezvous.relaypreamble import TICKET_BYTES
 from punch.rendezvous.server.limits import Limits
 from punch.rendezvous.server.ratelimit import KeyedQuota
@@ -91,9 +83,9 @@ class Tickets:
         """
         pair = self._pairs.get(ticket)
         if pair is None:
-            raise TicketUnknown()
+            raise relayerrors.TicketUnknown()
         if ticket in pair.used:
-            raise TicketUsed()
+            raise relayerrors.TicketUsed()
         pair.used.add(ticket)
         return pair
 
@@ -169,7 +161,9 @@ class Relay:
         last = now - self._limits.spliceSeconds
         # The first splices are the oldest.
         for splice in list(takewhile(lambda each: each.started <= last, self._splices)):
-            splice.abort(RelayTimeSpent(f"{self._limits.spliceSeconds} seconds"))
+            splice.abort(
+                relayerrors.RelayTimeSpent(f"{self._limits.spliceSeconds} seconds")
+            )
 
     def takeCarried(self) -> int:
         """
@@ -197,13 +191,13 @@ class Relay:
 
     def _checkRoom(self) -> None:
         if len(self._waiting) + len(self._splices) >= self._limits.splices:
-            raise RelayBusy(f"at most {self._limits.splices} relayed links")
+            raise relayerrors.RelayBusy(f"at most {self._limits.splices} relayed links")
 
     def _acquire(self, key: Hashable) -> None:
         try:
             self._perAddress.acquire(key)
         except TooMany as error:
-            raise RelayAddressBusy(error.detail) from None
+            raise relayerrors.RelayAddressBusy(error.detail) from None
 
     def _stopWaiting(self, pair: TicketPair) -> SplicedConnection | None:
         """
@@ -218,7 +212,7 @@ class Relay:
     def _refuseWaiting(self, pair: TicketPair) -> None:
         waiting = self._stopWaiting(pair)
         if waiting is not None:
-            waiting.refuse(PeerAbsent())
+            waiting.refuse(relayerrors.PeerAbsent())
 
     def _join(self, first: SplicedConnection | None, second: SplicedConnection) -> None:
         """
@@ -226,14 +220,14 @@ class Relay:
         """
         if first is None:
             self._checkRoom()  # The first may have been refused for want of room.
-            raise PeerAbsent()
+            raise relayerrors.PeerAbsent()
         first.abandoned = None
         if second.key != first.key:
             try:
                 self._acquire(second.key)
-            except RelayError:
+            except relayerrors.RelayError:
                 self._perAddress.release(first.key)
-                first.refuse(PeerAbsent())
+                first.refuse(relayerrors.PeerAbsent())
                 raise
         splice = RelaySplice(self._clock, self._limits, first, second, self._ended)
         self._splices[splice] = None
