@@ -444,7 +444,7 @@ async def _attached(clock: IReactorTime, secured: TLSConnection, role: Role) -> 
 
 
 async def verify(
-    security: PeerAuthenticator, connection: Connection, role: Role, pin: PeerPin
+    authenticator: PeerAuthenticator, connection: Connection, role: Role, pin: PeerPin
 ) -> Path:
     """
     Make a valid path of a connection: its TLS handshake is done, the peer's pin is
@@ -453,8 +453,8 @@ async def verify(
 
     @param pin: asks for the pin that the peer must have.
     """
-    secured = await security.authenticate(connection, role, pin)
-    return await _attached(security.clock, secured, role)
+    secured = await authenticator.authenticate(connection, role, pin)
+    return await _attached(authenticator.clock, secured, role)
 
 
 async def verifySecured(

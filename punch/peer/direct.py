@@ -58,12 +58,12 @@ class Direct:
 
         @raise punch.errors.PunchError: why there is no link.
         """
-        security = self._peer.security
-        role = Role.DIALER if security.pin < pin else Role.LISTENER
+        authenticator = self._peer.authenticator
+        role = Role.DIALER if authenticator.pin < pin else Role.LISTENER
 
         async def agree(connection: Connection) -> Path:
             path = await tracedVerify(
-                security, connection, role, lambda: succeed(pin), self._tracer
+                authenticator, connection, role, lambda: succeed(pin), self._tracer
             )
             if role is Role.DIALER:
                 await self._attach(path)

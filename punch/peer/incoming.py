@@ -63,14 +63,14 @@ class Strangers:
     def __init__(
         self,
         clock: IReactorTime,
-        security: PeerAuthenticator,
+        authenticator: PeerAuthenticator,
         introductions: Callable[[], Iterable[Introduction]],
     ) -> None:
         """
         @param introductions: answers with the introductions in progress.
         """
         self._clock = clock
-        self._security = security
+        self._authenticator = authenticator
         self._introductions = introductions
         self._handshakes: dict[Deferred[None], None] = {}
         self._waiting: dict[TLSConnection, IDelayedCall] = {}
@@ -92,7 +92,7 @@ class Strangers:
         self._handshakes.pop(handshake, None)
 
     async def _receive(self, connection: Connection) -> None:
-        secured = await self._security.handshake(connection, Role.LISTENER)
+        secured = await self._authenticator.handshake(connection, Role.LISTENER)
         if len(self._waiting) >= MOST_WAITING:
             secured.abort()
             return
@@ -193,7 +193,7 @@ class IncomingIntroductions(CommandReceiver):
         self._guessing: dict[bytes, MeetingPoint] = {}
         self._nextGuess = RestartableTimer(peer.clock)
         self._strangers = Strangers(
-            peer.clock, peer.security, self._introductions.values
+            peer.clock, peer.authenticator, self._introductions.values
         )
         self.gate = Gate(peer.clock, self._races, self._strangers.receive)
 

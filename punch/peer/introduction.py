@@ -57,7 +57,7 @@ class IntroductionContext:
     """
 
     clock: IReactorTime
-    security: PeerAuthenticator
+    authenticator: PeerAuthenticator
     connect: Connect
     random: Random
     tell: Tell
@@ -69,7 +69,7 @@ class IntroductionContext:
 
 
 def tracedVerify(
-    security: PeerAuthenticator,
+    authenticator: PeerAuthenticator,
     connection: Connection,
     role: Role,
     pin: PeerPin,
@@ -79,7 +79,7 @@ def tracedVerify(
     L{verify} a connection, and trace when its TLS was done and its pin known.
     """
     traced = _tracedPin(connection, pin, tracer, earlier=False)
-    return Deferred.fromCoroutine(verify(security, connection, role, traced))
+    return Deferred.fromCoroutine(verify(authenticator, connection, role, traced))
 
 
 def _tracedPin(
@@ -219,7 +219,11 @@ class Introduction:
 
     def _verify(self, connection: Connection) -> Deferred[Path]:
         path = tracedVerify(
-            self._context.security, connection, self.role, self.whenPin, self._tracer
+            self._context.authenticator,
+            connection,
+            self.role,
+            self.whenPin,
+            self._tracer,
         )
         return path.addCallback(self._lanPreference.delay)
 

@@ -89,7 +89,7 @@ class Peer:
         self.clock = IReactorTime(reactor)
         self.settings = settings
         self.tell = settings.tell
-        self.security = PeerAuthenticator(self.clock, identity or Identity.make())
+        self.authenticator = PeerAuthenticator(self.clock, identity or Identity.make())
         self._shared: SharedPort | None = None
         self._accepted: Callable[[Connection], None]
         self._sockets = SocketBudget(settings.search)
@@ -140,7 +140,7 @@ class Peer:
         """
         return IntroductionContext(
             clock=self.clock,
-            security=self.security,
+            authenticator=self.authenticator,
             connect=self.shared.connect,
             random=self.settings.random,
             tell=self.tell,
@@ -329,7 +329,7 @@ class Peer:
         """
         port, elsewhere = self.shared.port, self._reflexive.addresses
         return Details(
-            self.security.pin,
+            self.authenticator.pin,
             gatherCandidates(self._ips(), port, observed, elsewhere),
             self.settings.relay.features if features is None else features,
             rejoinName=rejoinName,
@@ -382,7 +382,7 @@ class Peer:
         link = Link(
             self.clock,
             role,
-            self.security.pin,
+            self.authenticator.pin,
             selected,
             self.settings.resumeFor,
             self.tell,

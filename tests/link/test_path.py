@@ -296,9 +296,9 @@ class VerifyTests(PunchTestCase):
         """
         return [
             Deferred.fromCoroutine(
-                verify(security, connection, role, lambda pin=pin: succeed(pin))  # type: ignore[misc]
+                verify(authenticator, connection, role, lambda pin=pin: succeed(pin))  # type: ignore[misc]
             )
-            for security, connection, role, pin in zip(
+            for authenticator, connection, role, pin in zip(
                 self.pair.authenticators,
                 self.connections,
                 (Role.DIALER, Role.LISTENER),

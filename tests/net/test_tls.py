@@ -87,8 +87,8 @@ class HandshakeTests(PunchTestCase):
         if swapped:
             connections.reverse()
         shaken = [
-            security.handshake(connection, role)
-            for security, connection, role in zip(
+            authenticator.handshake(connection, role)
+            for authenticator, connection, role in zip(
                 self.pair.authenticators,
                 connections,
                 (Role.DIALER, Role.LISTENER),
@@ -102,8 +102,8 @@ class HandshakeTests(PunchTestCase):
         """
         Begin a handshake that has to fail.
         """
-        security = self.pair.authenticators[role is Role.LISTENER]
-        return security.handshake(connection, role)
+        authenticator = self.pair.authenticators[role is Role.LISTENER]
+        return authenticator.handshake(connection, role)
 
     def assertGone(self) -> None:
         """

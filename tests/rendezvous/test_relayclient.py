@@ -302,8 +302,8 @@ def test_refusedSecured(way: Way) -> None:
     """
     site = Site(ticketSeconds=3)
     relayed = show(site, site.tickets()[0], way)
-    security = PeerAuthenticator(site.network.clock, DIALER_ID)
-    failed(site, security.handshake(relayed, Role.DIALER), 6.0)
+    authenticator = PeerAuthenticator(site.network.clock, DIALER_ID)
+    failed(site, authenticator.handshake(relayed, Role.DIALER), 6.0)
     assert relayed.failure is not None
     assert relayed.failure.check(PeerAbsent)
     assert site.hosts[0].sockets() == []

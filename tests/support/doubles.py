@@ -270,8 +270,8 @@ class Pair:
             await accepted
             secured = await gatherResults(
                 [
-                    security.handshake(connection, role)
-                    for security, connection, role in zip(
+                    authenticator.handshake(connection, role)
+                    for authenticator, connection, role in zip(
                         self.authenticators, made, Role, strict=True
                     )
                 ],
