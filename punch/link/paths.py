@@ -320,21 +320,21 @@ class LinkPaths:
         """
         Whether more can be sent, or at least kept.
         """
-        path = self.current
-        return not self._sequencing.isFull and (path is None or path.isWritable)
+        path, buffer = self.current, self._sequencing.sendBuffer
+        return not buffer.isFull and (path is None or path.isWritable)
 
     def write(self, pieces: list[bytes]) -> None:
         """
         Send bytes, and keep them until the peer has taken them.
         """
-        self._sequencing.write(pieces)
+        self._sequencing.sendBuffer.write(pieces)
         self._flush()
 
     def finish(self) -> None:
         """
         Tell the peer that nothing more will be written.
         """
-        self._sequencing.finish()
+        self._sequencing.sendBuffer.finish()
         self._flush()
 
     def _flush(self) -> None:
@@ -394,7 +394,8 @@ class LinkPaths:
         What changes whenever the link gets further.
         """
         sequencing = self._sequencing
-        return self.current, sequencing.received, sequencing.acknowledged
+        acknowledged = sequencing.sendBuffer.acknowledged
+        return self.current, sequencing.received, acknowledged
 
     def abort(self, error: LinkError) -> None:
         """

@@ -89,7 +89,6 @@ class SendBuffer:
         "_limits",
         "_moved",
         "_since",
-        "_start",
         "_unsent",
         "_wasHeldBack",
         "acknowledged",
@@ -109,7 +108,6 @@ class SendBuffer:
         # On both sides of the cursor.
         self._kept: deque[_Payload] = deque()
         self._unsent: deque[_Payload] = deque()
-        self._start = 0
         self._isFinished = False
         # Units that were acknowledged since then (seconds), to know the rate.
         self._moved = 0
@@ -260,7 +258,6 @@ class SendBuffer:
                 f"a path from {offset}, not {self.acknowledged} to {self.sent}"
             )
         self._goTo(offset)
-        self._start = offset
         self._since = None
 
     def _goTo(self, offset: int) -> None:
@@ -296,13 +293,6 @@ class SendBuffer:
         write no more for now.
         """
         return self.total - self.acknowledged >= self.bound
-
-    @property
-    def outstanding(self) -> int:
-        """
-        Units that were sent since the last restart and are not taken yet.
-        """
-        return max(0, self.cursor - max(self._start, self.acknowledged))
 
     @property
     def isDone(self) -> bool:

@@ -39,6 +39,7 @@ class Sequencing:
         and while the link is suspended.
     @ivar received: units that arrived.
     @ivar roundTrip: seconds, the shortest that was L{measured} on the current path.
+    @ivar sendBuffer: what our application has written.
     """
 
     __slots__ = (
@@ -52,12 +53,12 @@ class Sequencing:
         "_requested",
         "_role",
         "_secret",
-        "_sendBuffer",
         "_taken",
         "_told",
         "current",
         "received",
         "roundTrip",
+        "sendBuffer",
     )
 
     def __init__(
@@ -79,7 +80,7 @@ class Sequencing:
         self._link = link
         self._secret = secret
         self._limits = limits
-        self._sendBuffer = SendBuffer(limits)
+        self.sendBuffer = SendBuffer(limits)
         self._newest = 0
         # By generation, for the paths that the peer sends on: the offset of the next
         # unit there.
@@ -130,7 +131,7 @@ class Sequencing:
             raise ProtocolViolation("an ATTACH of another link")
         if attach.generation <= self._newest:
             raise Stale()
-        buffer = self._sendBuffer
+        buffer = self.sendBuffer
         # After it wrote this, the dialer may have acknowledged more on another path.
         # We no longer have that, so we begin behind it, and say so.
         start = max(attach.received, buffer.acknowledged)
@@ -159,8 +160,8 @@ class Sequencing:
             return False
         self._check(attached, self._requested[generation])
         if generation != self.current:
-            leaving = self._sendBuffer.cursor
-            self._sendBuffer.restart(attached.received)
+            leaving = self.sendBuffer.cursor
+            self.sendBuffer.restart(attached.received)
             self._switch(generation, attached.start, (leaving, attached.sent))
         elif attached.received:
             raise ProtocolViolation("an ATTACHED of more than the link's beginning")
@@ -215,7 +216,7 @@ class Sequencing:
         """
         if not self._older or self._role is Role.LISTENER:
             return []
-        acknowledged, received = self._sendBuffer.acknowledged, self.received
+        acknowledged, received = self.sendBuffer.acknowledged, self.received
         return [
             generation
             for generation, (ours, theirs) in self._older.items()
@@ -286,7 +287,7 @@ class Sequencing:
             sent.
         """
         self._position(generation)
-        self._sendBuffer.acknowledge(decodeOffset(payload), now, self.roundTrip)
+        self.sendBuffer.acknowledge(decodeOffset(payload), now, self.roundTrip)
 
     def skipReceived(self, generation: int, payload: bytes) -> None:
         """
@@ -348,18 +349,6 @@ class Sequencing:
 
     # What goes out.
 
-    def write(self, pieces: list[bytes]) -> None:
-        """
-        Keep what the application wrote until the peer has taken it.
-        """
-        self._sendBuffer.write(pieces)
-
-    def finish(self) -> None:
-        """
-        Send CLOSE after what was written.
-        """
-        self._sendBuffer.finish()
-
     def nextPiece(self) -> Piece | None:
         """
         What to send next on the current path (L{SendBuffer.nextPiece}).
@@ -368,35 +357,7 @@ class Sequencing:
         """
         if self.current is None:
             return None
-        return self._sendBuffer.nextPiece()
-
-    @property
-    def isFull(self) -> bool:
-        """
-        Whether the application should write no more for now, as much is kept already.
-        """
-        return self._sendBuffer.isFull
-
-    @property
-    def sent(self) -> int:
-        """
-        Units that were ever sent.
-        """
-        return self._sendBuffer.sent
-
-    @property
-    def acknowledged(self) -> int:
-        """
-        Units that the peer has taken.
-        """
-        return self._sendBuffer.acknowledged
-
-    @property
-    def outstanding(self) -> int:
-        """
-        Units that were sent on the current path and not taken yet.
-        """
-        return 0 if self.current is None else self._sendBuffer.outstanding
+        return self.sendBuffer.nextPiece()
 
     @property
     def isComplete(self) -> bool:
@@ -405,4 +366,4 @@ class Sequencing:
         acknowledged its.
         """
         mayTell = self._isFinished and self._taken == self.received
-        return mayTell and not self.isAckOwed and self._sendBuffer.isDone
+        return mayTell and not self.isAckOwed and self.sendBuffer.isDone

@@ -553,11 +553,11 @@ class UpgradeTests(PathsTestCase):
         self.advance()
         assert self.couple.current(0) is path
         sequencing = self.dialers._paths._sequencing
-        assert sequencing._sendBuffer.cursor == len(listener.received) == 0
+        assert sequencing.sendBuffer.cursor == len(listener.received) == 0
         tls.transport.resumeProducing()
         self.advance()
-        assert sequencing._sendBuffer.cursor == 0
-        taken = sequencing.acknowledged
+        assert sequencing.sendBuffer.cursor == 0
+        taken = sequencing.sendBuffer.acknowledged
         assert taken == len(listener.received) > 16 << 10
         with mock.patch.object(path, "sendData", wraps=path.sendData) as sendData:
             path.resumeProducing()

@@ -116,13 +116,13 @@ def test_bound() -> None:
     for _ in range(15):
         buffer.write([b"0123456789"])
     assert sizes(sent(buffer)) == [10] * 10
-    assert buffer.outstanding == 100
+    assert buffer.sent - buffer.acknowledged == 100
     buffer.acknowledge(9, NOW)
     assert sent(buffer) == []
     buffer.acknowledge(25, NOW)
     assert sizes(sent(buffer)) == [10, 10]
     assert buffer.sent == 120
-    assert buffer.outstanding == 95
+    assert buffer.sent - buffer.acknowledged == 95
 
 
 def test_full() -> None:
@@ -159,7 +159,7 @@ def test_close() -> None:
     assert sent(buffer) == [[b"st"], CLOSE]
     buffer.restart(5)
     assert sent(buffer) == []
-    assert buffer.outstanding == 0
+    assert buffer.cursor == 5
     buffer.acknowledge(4, NOW)
     assert not buffer.isDone
     buffer.acknowledge(5, NOW)
@@ -272,10 +272,10 @@ def test_acknowledgedAhead() -> None:
     assert buffer.nextPiece() == [b"00000"]
     assert buffer.sent == 40
     buffer.acknowledge(35, NOW)
-    assert buffer.outstanding == 0
+    assert buffer.cursor == 10
     assert joined(sent(buffer)) == b"1" * 10 + b"2" * 10 + b"3" * 10
     assert kept(buffer) == 10
-    assert buffer.outstanding == 5
+    assert buffer.cursor == 40
 
 
 def test_restartAhead() -> None:
@@ -314,23 +314,22 @@ def test_restartAtAcknowledged() -> None:
     assert kept(buffer) == 0
 
 
-def test_outstanding() -> None:
+def test_cursor() -> None:
     """
-    Outstanding is what was sent on this path: what an earlier one brought is not
-    this one's to prove.
+    The cursor is where the current path is, whatever an earlier one has brought.
     """
     buffer = SendBuffer()
     buffer.write([bytes(100)])
     sent(buffer)
-    assert buffer.outstanding == 100
+    assert buffer.cursor == 100
     buffer.restart(70)
-    assert buffer.outstanding == 0
-    sent(buffer)
-    assert buffer.outstanding == 30
-    buffer.acknowledge(60, NOW)
-    assert buffer.outstanding == 30
-    buffer.acknowledge(90, NOW)
-    assert buffer.outstanding == 10
+    assert buffer.cursor == 70
+    assert sizes(sent(buffer)) == [30]
+    assert buffer.cursor == 100
+    for offset in (60, 90):
+        buffer.acknowledge(offset, NOW)
+        assert buffer.acknowledged == offset
+        assert buffer.cursor == 100
 
 
 def skipping(acknowledged: int) -> SendBuffer:
@@ -370,10 +369,8 @@ def test_skip(acknowledged: int, rest: bytes) -> None:
     assert buffer.nextPiece() == skip
     assert buffer.cursor == acknowledged
     assert kept(buffer) == max(0, 40 - acknowledged)
-    assert buffer.outstanding == 0
     assert joined(sent(buffer)) == rest
-    assert buffer.outstanding == len(rest)
-    assert buffer.sent == 41
+    assert buffer.cursor == buffer.sent == 41
     buffer.restart(acknowledged)
     assert joined(sent(buffer)) == rest
     buffer.acknowledge(41, NOW)

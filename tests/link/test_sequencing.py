@@ -69,14 +69,21 @@ def acknowledge(taker: Sequencing, giver: Sequencing, generation: int) -> None:
     giver.ackReceived(generation, taker.acknowledgment(), NOW)
 
 
+def unacknowledged(giver: Sequencing) -> int:
+    """
+    The units that one has sent, and whose arrival it has not heard of.
+    """
+    return giver.sendBuffer.sent - giver.sendBuffer.acknowledged
+
+
 def test_first() -> None:
     """
     The dialer sends on the first path at once, the listener when it hears of it.
     """
     dialer, listener = newSides()
     assert dialer.current is listener.current is None
-    dialer.write([b"hello"])
-    listener.write([b"welcome"])
+    dialer.sendBuffer.write([b"hello"])
+    listener.sendBuffer.write([b"welcome"])
     assert dialer.nextPiece() is listener.nextPiece() is None
     generation, asked = dialer.attach(b"binding")
     assert dialer.current == generation == 1
@@ -87,8 +94,8 @@ def test_first() -> None:
     assert listener.dataReceived(1, b"hello") == b"hello"
     assert dialer.attachedReceived(1, answer, b"binding")
     assert dialer.dataReceived(1, b"welcome") == b"welcome"
-    assert dialer.outstanding == 5
-    assert listener.outstanding == 7
+    assert dialer.sendBuffer.cursor == 5
+    assert listener.sendBuffer.cursor == 7
 
 
 def test_later() -> None:
@@ -98,7 +105,7 @@ def test_later() -> None:
     """
     dialer, listener = linked()
     generation, asked = dialer.attach(b"next")
-    dialer.write([b"still"])
+    dialer.sendBuffer.write([b"still"])
     assert dialer.current == 1
     assert dialer.nextPiece() == [b"still"]
     _, answer = listener.attachReceived(asked, b"next")
@@ -117,19 +124,19 @@ def test_resumed() -> None:
     """
     dialer, listener = linked()
     for text in (b"one", b"two", b"three"):
-        dialer.write([text])
+        dialer.sendBuffer.write([text])
         assert dialer.nextPiece() == [text]
     listener.dataReceived(1, b"onet")
     assert dialer.pathLost(1) == listener.pathLost(1) == []
     assert dialer.current is listener.current is None
-    dialer.write([b"four"])
+    dialer.sendBuffer.write([b"four"])
     assert dialer.nextPiece() is None
-    assert dialer.outstanding == 0
+    assert dialer.sendBuffer.cursor == 11
     assert attached(dialer, listener) == 2
     pieces = [dialer.nextPiece(), dialer.nextPiece()]
     assert pieces == [[b"wothree"], [b"four"]]
     assert dialer.nextPiece() is None
-    assert dialer.outstanding == 11
+    assert dialer.sendBuffer.cursor == 15
 
 
 def test_acknowledgedAhead() -> None:
@@ -138,7 +145,7 @@ def test_acknowledgedAhead() -> None:
     listener, who has nothing of that any more, says where it begins.
     """
     dialer, listener = linked()
-    listener.write([b"0123456789"])
+    listener.sendBuffer.write([b"0123456789"])
     listener.nextPiece()
     assert dialer.dataReceived(1, b"0123") == b"0123"
     generation, asked = dialer.attach(b"next")
@@ -210,8 +217,8 @@ def test_drained() -> None:
     sent on it; so it is said once for each.
     """
     dialer, listener = linked()
-    dialer.write([b"from the dialer"])
-    listener.write([b"from the listener"])
+    dialer.sendBuffer.write([b"from the dialer"])
+    listener.sendBuffer.write([b"from the listener"])
     dialer.nextPiece()
     listener.nextPiece()
     attached(dialer, listener)
@@ -234,7 +241,7 @@ def test_drainedAcknowledged() -> None:
     That it arrived is not enough: it has to be acknowledged.
     """
     dialer, listener = linked()
-    dialer.write([b"data"])
+    dialer.sendBuffer.write([b"data"])
     dialer.nextPiece()
     listener.dataReceived(1, b"data")
     attached(dialer, listener)
@@ -302,7 +309,7 @@ def test_acknowledgingAgain(role: Role) -> None:
     dialer, listener = linked()
     sides = {Role.DIALER: dialer, Role.LISTENER: listener}
     taker, giver = sides[role], sides[role.other]
-    giver.write([b"data"])
+    giver.sendBuffer.write([b"data"])
     giver.nextPiece()
     taker.dataReceived(1, b"data")
     taker.taken(4)
@@ -356,7 +363,7 @@ def test_skip(role: Role) -> None:
     sides = {Role.DIALER: dialer, Role.LISTENER: listener}
     taker, giver = sides[role], sides[role.other]
     text = bytes(range(200)) * 500
-    giver.write([text[:9], text[9:]])
+    giver.sendBuffer.write([text[:9], text[9:]])
     assert isinstance(giver.nextPiece(), list)
     attached(dialer, listener)
     assert taker.dataReceived(1, text[:70_000]) == text[:70_000]
@@ -436,8 +443,8 @@ def test_complete() -> None:
     Complete is who knows that both ends were taken, and has said so of its part.
     """
     dialer, listener = linked()
-    dialer.finish()
-    listener.finish()
+    dialer.sendBuffer.finish()
+    listener.sendBuffer.finish()
     assert dialer.nextPiece() is listener.nextPiece() is CLOSE
     assert dialer.closeReceived(1)
     assert listener.closeReceived(1)
@@ -455,7 +462,7 @@ def test_halfComplete() -> None:
     One direction that has ended is not enough, whichever.
     """
     dialer, listener = linked()
-    dialer.finish()
+    dialer.sendBuffer.finish()
     dialer.nextPiece()
     listener.closeReceived(1)
     acknowledge(listener, dialer, 1)
@@ -468,8 +475,8 @@ def test_closeAgain() -> None:
     CLOSE that comes on two paths is heard once.
     """
     dialer, listener = linked()
-    dialer.write([b"data"])
-    dialer.finish()
+    dialer.sendBuffer.write([b"data"])
+    dialer.sendBuffer.finish()
     assert dialer.nextPiece() == [b"data"]
     assert dialer.nextPiece() is CLOSE
     attached(dialer, listener)
@@ -595,12 +602,12 @@ def test_badAttach(attach: Attach, secret: bytes, said: str) -> None:
     An ATTACH that cannot be leaves the link as it is.
     """
     dialer, listener = linked()
-    listener.write([b"data"])
+    listener.sendBuffer.write([b"data"])
     listener.nextPiece()
     with pytest.raises(ProtocolViolation, match=said):
         listener.attachReceived(attach.toBytes(secret, b"binding"), b"binding")
     assert listener.current == 1
-    assert listener.outstanding == 4
+    assert unacknowledged(listener) == 4
     assert attached(dialer, listener) == 2
 
 
@@ -629,7 +636,7 @@ def test_badAttached(answer: Attached, said: str) -> None:
     An ATTACHED that cannot be leaves the link as it is.
     """
     dialer, _ = linked()
-    dialer.write([b"data"])
+    dialer.sendBuffer.write([b"data"])
     dialer.nextPiece()
     dialer.dataReceived(1, b"abcd")
     dialer.attach(b"next")
@@ -637,7 +644,7 @@ def test_badAttached(answer: Attached, said: str) -> None:
     with pytest.raises(ProtocolViolation, match=said):
         dialer.attachedReceived(2, answer.toBytes(SECRET, b"next", LINK), b"next")
     assert dialer.current == 1
-    assert dialer.outstanding == 4
+    assert unacknowledged(dialer) == 4
     right = Attached(2, 4, 8, 5).toBytes(SECRET, b"next", LINK)
     assert dialer.attachedReceived(2, right, b"next")
     assert dialer.dataReceived(2, b"fg") == b"g"
@@ -651,7 +658,7 @@ def test_badFirst() -> None:
     """
     dialer, _ = newSides()
     dialer.attach(b"")
-    dialer.write([b"data"])
+    dialer.sendBuffer.write([b"data"])
     dialer.nextPiece()
     answer = Attached(1, 4, 0, 0).toBytes(SECRET, b"", LINK)
     with pytest.raises(ProtocolViolation, match="more than the link's beginning"):
@@ -681,14 +688,14 @@ def test_full() -> None:
     dialer, _ = linked()
     dialer.measured(0.1)
     for _ in range(3):
-        while not dialer.isFull:
-            dialer.write([bytes(1 << 16), b""])
+        while not dialer.sendBuffer.isFull:
+            dialer.sendBuffer.write([bytes(1 << 16), b""])
         while dialer.nextPiece() is not None:
             pass
-        offset = dialer.sent - dialer.outstanding + DEFAULT_LIMITS.initial // 2
+        offset = dialer.sendBuffer.acknowledged + DEFAULT_LIMITS.initial // 2
         dialer.ackReceived(1, encodeOffset(offset), NOW)
-    while not dialer.isFull:
-        dialer.write([bytes(1 << 16), b""])
+    while not dialer.sendBuffer.isFull:
+        dialer.sendBuffer.write([bytes(1 << 16), b""])
     while dialer.nextPiece() is not None:
         pass
-    assert dialer.outstanding == 2 * DEFAULT_LIMITS.initial
+    assert unacknowledged(dialer) == 2 * DEFAULT_LIMITS.initial

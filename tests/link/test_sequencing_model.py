@@ -119,14 +119,14 @@ class Side:
         for size in sizes:
             pieces.append(TEXTS[self.role][self.buffer :][:size])
             self.buffer += len(pieces[-1])
-        self.sequencing.write(pieces)
+        self.sequencing.sendBuffer.write(pieces)
 
     def finish(self) -> None:
         """
         Write no more.
         """
         self.hasFinished = True
-        self.sequencing.finish()
+        self.sequencing.sendBuffer.finish()
 
     def take(self, most: int) -> None:
         """
@@ -355,7 +355,7 @@ class Meeting(RuleBasedStateMachine):
         One writes as much as it should.
         """
         side = self.sides[role]
-        while not side.hasFinished and not side.sequencing.isFull:
+        while not side.hasFinished and not side.sequencing.sendBuffer.isFull:
             if side.buffer > MOST - 200:
                 break
             side.write([13])
@@ -566,8 +566,9 @@ class Meeting(RuleBasedStateMachine):
         What an attack must not change.
         """
         return [
-            (each.current, each.sent, each.outstanding, each._sendBuffer.cursor)
+            (each.current, buffer.sent, buffer.acknowledged, buffer.cursor)
             for each in (side.sequencing for side in self.sides.values())
+            for buffer in [each.sendBuffer]
         ]
 
     def forge(self, pick: int, how: str, at: int) -> None:
@@ -616,9 +617,9 @@ class Meeting(RuleBasedStateMachine):
         """
         for side in self.sides.values():
             sequencing = side.sequencing
-            buffer = sequencing._sendBuffer
+            buffer = sequencing.sendBuffer
             assert buffer.sent - buffer.acknowledged <= buffer.bound
-            assert sequencing.outstanding <= buffer.bound <= LIMITS.maximum
+            assert buffer.bound <= LIMITS.maximum
             assert side.untaken <= LIMITS.maximum
             kept = sum(size for _, size, _ in [*buffer._kept, *buffer._unsent])
             needed = buffer.total - min(buffer.acknowledged, buffer.cursor)
@@ -650,7 +651,7 @@ class Meeting(RuleBasedStateMachine):
             assert side.delivered == other.buffer
             assert side.heardEnd is other.hasFinished
             assert list(side.paths) == [last]
-            assert not side.sequencing._sendBuffer._kept
+            assert not side.sequencing.sendBuffer._kept
             assert not side.sequencing.isAckOwed
             bothFinished = side.hasFinished and other.hasFinished
             assert side.sequencing.isComplete is bothFinished
