@@ -105,6 +105,7 @@ class IdleTimeout:
 _NOT_ASKED = Value.notTested("")
 _ONE_PORT = Value.notTested("the rendezvous looks from one port only")
 _NOT_LONG = Value.notTested("--long tests it")
+_UNREACHED = Value.failed("the rendezvous was not reached")
 _NO_PAIR = Value.notTested("--code, or --name, tests it")
 
 
@@ -201,7 +202,7 @@ def assess(found: Findings) -> Report:
     verdict = _verdict(found)
     first = found.observed
     isSix = first is not None and ":" in first.host
-    ours = _where(found, first) if first is not None else _unreached(found)
+    ours = _where(found, first) if first is not None else _UNREACHED
     other = found.otherFamily
     theirs = other if isinstance(other, Value) else _where(found, other)
     values = {
@@ -237,10 +238,6 @@ def _verdict(found: Findings) -> Likelihood:
     return Likelihood.POSSIBLE
 
 
-def _unreached(found: Findings) -> Value:
-    return Value.failed("the rendezvous was not reached")
-
-
 def _where(found: Findings, address: Address) -> Value:
     isOurs = address.host in found.addresses
     note = "no NAT" if isOurs and address.port == found.port else "behind a NAT"
@@ -253,7 +250,7 @@ def _where(found: Findings, address: Address) -> Value:
 
 def _mapping(found: Findings) -> Value:
     if not found.seen:
-        return _unreached(found)
+        return _UNREACHED
     if found.mapping is None:
         return found.unseen
     return Value.tested(found.mapping.value, found.mapping.value)
@@ -291,7 +288,7 @@ def _unsolicited(found: Findings) -> Value:
 
 def _allocation(found: Findings) -> Value:
     if not found.seen:
-        return _unreached(found)
+        return _UNREACHED
     if found.isUnmapped:
         return Value.tested("preserves the port (no NAT)", {"kind": "preserve"})
     if not found.otherPorts:
@@ -322,7 +319,7 @@ def _hairpin(found: Findings) -> Value:
 def _preservation(found: Findings) -> Value:
     pairs = [(found.port, outside) for _, outside in found.seen] + [*found.otherPorts]
     if not pairs:
-        return _unreached(found)
+        return _UNREACHED
     kept = sum(inside == outside.port for inside, outside in pairs)
     if kept == len(pairs):
         return Value.tested("yes", True)

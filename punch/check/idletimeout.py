@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import Binding, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from punch.check.assessment import IdleTimeout
 from punch.nat.errors import STUNError
-from punch.nat.stunclient import STUNClient, connectSTUN
+from punch.nat.stunclient import STUNClient, connectSTUN, stunEndpoint
 from punch.net.address import Address
 from punch.util.deferreds import gatherAll
 
@@ -110,10 +109,8 @@ async def _survives(
     not tolerate the silence.
     """
     clock = IReactorTime(reactor)
-    kind = TCP6ClientEndpoint if ":" in server.host else TCP4ClientEndpoint
-    endpoint = kind(reactor, server.host, server.port, bindAddress=binding)
     try:
-        client = await connectSTUN(clock, endpoint)
+        client = await connectSTUN(clock, stunEndpoint(reactor, server, binding))
     except STUNError:
         return None
     try:

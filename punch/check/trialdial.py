@@ -30,7 +30,7 @@ from punch.peer.settings import Settings
 TIMEOUT = 12.0
 """
 Seconds from the introduction to giving up, if nothing else is asked for: as long as a
-port search takes (L{punch.peer.porttraversal.THOROUGH}), and then the peer's account.
+port search takes (L{punch.peer.porttraversal.THOROUGH}), and then the peer's report.
 """
 
 

@@ -66,7 +66,7 @@ class Gate:
         races = list(self._races())
         remote = connection.remote
         for race in races:
-            if race.expects(remote):
+            if remote in race.checklist:
                 race.accept(connection)
                 return
         origin = addressKey(remote.host)

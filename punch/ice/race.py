@@ -53,6 +53,7 @@ class Race(Generic[P]):
     connections, and stops it.  When it ends it cancels every attempt and verification
     that is left.
 
+    @ivar checklist: the candidates, of which the race tries what is due.
     @ivar selected: fires with the first valid path, or fails with the reason why there
         is none.  Cancelling it ends the race.
     @ivar better: if the first path is relayed, the race goes on, and this fires with a
@@ -83,7 +84,7 @@ class Race(Generic[P]):
         """
         self._isDirect = isDirect
         self._clock = clock
-        self._checklist = checklist
+        self.checklist = checklist
         self._connect = connect
         self._verify = verify
         self._tell = tell
@@ -109,7 +110,7 @@ class Race(Generic[P]):
         """
         Try this candidate at once, unless the race is over or its address is known.
         """
-        if self._isOver or not self._checklist.add(candidate, self._clock.seconds()):
+        if self._isOver or not self.checklist.add(candidate, self._clock.seconds()):
             return
         self._tracer(
             traceevents.CandidateAdded(
@@ -240,14 +241,8 @@ class Race(Generic[P]):
 
         @param verdict: the reason to give; C{None}: the one that the checklist sees.
         """
-        seen = self._checklist.failure(self._searched)
+        seen = self.checklist.failure(self._searched)
         self.fail(seen if verdict is None else verdict(seen.detail))
-
-    def stopTrying(self, kind: Kind) -> None:
-        """
-        See L{Checklist.stopTrying}.
-        """
-        self._checklist.stopTrying(kind)
 
     def stopDirect(self) -> None:
         """
@@ -255,35 +250,17 @@ class Race(Generic[P]):
         """
         self._isDirect = False
         for kind in Kind:
-            self.stopTrying(kind)
-
-    def outcomes(self) -> frozenset[str]:
-        """
-        See L{Checklist.outcomes}.
-        """
-        return self._checklist.outcomes()
-
-    def expects(self, address: Address) -> bool:
-        """
-        Whether C{address} is that of a candidate.
-        """
-        return address in self._checklist
-
-    def expectsHost(self, address: Address) -> bool:
-        """
-        Whether a candidate has the IP address of C{address}, at any port.
-        """
-        return self._checklist.knowsHost(address.host)
+            self.checklist.stopTrying(kind)
 
     def _startDue(self) -> None:
         """
         Start the attempts that are due, and set a timer for the next.
         """
         self._next.clear()
-        for candidate in self._checklist.due(self._clock.seconds()):
+        for candidate in self.checklist.due(self._clock.seconds()):
             if not self._isOver:
                 self._attempt(candidate.address)
-        due = self._checklist.nextDue()
+        due = self.checklist.nextDue()
         if due is not None and not self._isOver:
             pause = max(0.0, due - self._clock.seconds())
             self._next.set(pause, self._startDue)
@@ -291,7 +268,7 @@ class Race(Generic[P]):
     def _attempt(self, address: Address) -> None:
         self._tracer(traceevents.ConnectStarted(formatAddress(address)))
         attempt = self._connect(address)
-        attempt.addTimeout(self._checklist.patience(), self._clock, attemptTimeout)
+        attempt.addTimeout(self.checklist.patience(), self._clock, attemptTimeout)
 
         def connected(connection: Connection) -> None:
             self._conclude(address, Outcome.CONNECTED)
@@ -320,11 +297,11 @@ class Race(Generic[P]):
         @return: fires when the connection has been selected or rejected.
         """
         remote, local, how = connection.remote, connection.local, connection.how
-        self._checklist.hold(remote)
+        self.checklist.hold(remote)
         self._tracer(
             traceevents.ConnectionMade(
                 traceevents.RELAY if kind is Kind.RELAYED else formatAddress(remote),
-                (kind or self._checklist.kindOf(remote)).value,
+                (kind or self.checklist.kindOf(remote)).value,
                 formatAddress(local),
                 how.value,
                 took,
@@ -332,7 +309,7 @@ class Race(Generic[P]):
         )
 
         def valid(path: P) -> None:
-            found = kind or self._checklist.kindOf(remote)
+            found = kind or self.checklist.kindOf(remote)
             self._select(SelectedPath(path, found, how, local, remote))
 
         def invalid(failure: Failure) -> None:
@@ -344,7 +321,7 @@ class Race(Generic[P]):
                 )
                 wrong = failure.check(WrongPin) is not None
                 outcome = Outcome.WRONG_PIN if wrong else Outcome.REJECTED
-                self._checklist.release(remote, outcome, self._clock.seconds())
+                self.checklist.release(remote, outcome, self._clock.seconds())
                 self._report(remote, outcome.value)
                 addresses = formatAddress(remote), formatAddress(local)
                 self._tracer(traceevents.ConnectionRejected(*addresses, outcome.value))
@@ -355,7 +332,7 @@ class Race(Generic[P]):
     def _select(self, selected: SelectedPath[P]) -> None:
         goesOn = selected.isRelayed and self._isDirect
         if goesOn:
-            selected = replace(selected, why=self._checklist.failure().reason.value)
+            selected = replace(selected, why=self.checklist.failure().reason.value)
         elif selected.isRelayed:
             selected = replace(selected, why=Reason.RELAY_ONLY.value)
         remote = (
@@ -401,11 +378,11 @@ class Race(Generic[P]):
         self.finished.succeed(None)
 
     def _conclude(self, address: Address, outcome: Outcome) -> None:
-        self._checklist.conclude(address, outcome, self._clock.seconds())
+        self.checklist.conclude(address, outcome, self._clock.seconds())
         self._tracer(traceevents.ConnectEnded(formatAddress(address), outcome.value))
         self._report(address, outcome.value)
 
     def _report(self, address: Address, outcome: str) -> None:
-        if self._checklist.isNewOutcome(address, outcome):
-            kind = self._checklist.kindOf(address).value
+        if self.checklist.isNewOutcome(address, outcome):
+            kind = self.checklist.kindOf(address).value
             self._tell(Attempted(formatAddress(address), kind, outcome))

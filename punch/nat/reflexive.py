@@ -31,6 +31,7 @@ class ReflexiveAddresses:
     rendezvous' observers, and a monitor of the STUN servers in the settings.
 
     @ivar discovery: the discovery for the shared port and network of now.
+    @ivar monitor: asks the STUN servers in the settings.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class ReflexiveAddresses:
         self._reactor = reactor
         self._clock = IReactorTime(reactor)
         self._shared = shared
-        self._monitor = STUNMonitor(reactor, servers, tell)
+        self.monitor = STUNMonitor(reactor, servers, tell)
         self.discovery = self._newDiscovery()
 
     def _newDiscovery(self) -> BehaviorDiscovery:
@@ -68,7 +69,7 @@ class ReflexiveAddresses:
         Start a new discovery; see L{BehaviorDiscovery.start}.
         """
         self.resetDiscovery()
-        seen = self._monitor.observations
+        seen = self.monitor.observations
         self.discovery.start(rendezvous, observed, observers, seen)
 
     def _requestMappedAddress(
@@ -89,34 +90,13 @@ class ReflexiveAddresses:
         is told there.
         """
         failure.trap(STUNTaken)
-        return self._monitor.mappedAddress(observer)
-
-    @property
-    def addresses(self) -> list[Address]:
-        """
-        The addresses at which STUN servers see us, as far as they have answered.
-        """
-        return self._monitor.addresses
+        return self.monitor.mappedAddress(observer)
 
     def startMonitor(self) -> None:
         """
         Ask the STUN servers from the shared port; if that has been done, ask again.
         """
-        self._monitor.start(self._shared().binding)
-
-    def askNow(self) -> None:
-        """
-        Ask the STUN servers now, since they may see us at another address.
-        """
-        self._monitor.askNow()
-
-    def stopMonitor(self) -> Deferred[Any]:
-        """
-        Stop asking the STUN servers.
-
-        @return: fires when their connections are closed.
-        """
-        return self._monitor.stop()
+        self.monitor.start(self._shared().binding)
 
     def stop(self) -> Deferred[Any]:
         """
@@ -125,4 +105,4 @@ class ReflexiveAddresses:
         @return: fires when all connections to STUN servers are closed.
         """
         self.discovery.stop()
-        return self.stopMonitor()
+        return self.monitor.stop()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
@@ -27,7 +27,7 @@ from punch.nat import errors, stun
 from punch.net.address import Address
 from punch.net.connector import outcomeOf
 from punch.net.outcome import Outcome
-from punch.util.deferreds import SharedResult
+from punch.util.deferreds import SharedResult, abandonable
 
 CONNECT_TIMEOUT = 10.0
 """
@@ -152,6 +152,18 @@ def _legible(refusal: stun.BindingError) -> str:
     return f"{refusal.code} {phrase[:_LONGEST_PHRASE]}".strip()
 
 
+def stunEndpoint(
+    reactor: IReactorTCP, server: Address, binding: Binding
+) -> IStreamClientEndpoint:
+    """
+    An endpoint that leads to a STUN server.
+
+    @param binding: the interface and port to connect from.
+    """
+    kind = TCP6ClientEndpoint if ":" in server.host else TCP4ClientEndpoint
+    return kind(reactor, server.host, server.port, bindAddress=binding)
+
+
 def connectSTUN(
     clock: IReactorTime, endpoint: IStreamClientEndpoint
 ) -> Deferred[STUNClient]:
@@ -163,23 +175,8 @@ def connectSTUN(
     """
     factory = Factory.forProtocol(lambda: STUNClient(clock))
     factory.noisy = False
-    connecting = endpoint.connect(factory)
-    cancelled = False
-
-    def cancel(reached: Deferred[STUNClient]) -> None:
-        nonlocal cancelled
-        cancelled = True
-        connecting.cancel()
-
-    def settle(result: object) -> None:
-        # A cancelled endpoint may still fire, with an error or with a connection.
-        if not cancelled:
-            reached.callback(cast(STUNClient, result))
-        elif isinstance(result, STUNClient):
-            result.abort()
-
-    reached: Deferred[STUNClient] = Deferred(cancel)
-    connecting.addErrback(_unreachable).addBoth(settle)
+    connecting: Deferred[Any] = endpoint.connect(factory).addErrback(_unreachable)
+    reached: Deferred[STUNClient] = abandonable(connecting, STUNClient.abort)
     return reached.addTimeout(CONNECT_TIMEOUT, clock, _silent)
 
 
@@ -225,9 +222,7 @@ def requestMappedPort(
 async def _requestMappedPort(
     clock: IReactorTime, reactor: IReactorTCP, server: Address, binding: Binding
 ) -> MappedPort:
-    kind = TCP6ClientEndpoint if ":" in server.host else TCP4ClientEndpoint
-    endpoint = kind(reactor, server.host, server.port, bindAddress=binding)
-    client = await connectSTUN(clock, endpoint)
+    client = await connectSTUN(clock, stunEndpoint(reactor, server, binding))
     ours: Any = client.transport.getHost()
     try:
         return MappedPort(ours.port, await client.ask())

@@ -103,7 +103,7 @@ class Direct:
 
         def familiar(connection: Connection) -> Deferred[Connection]:
             assert self._race is not None
-            if self._race.expectsHost(connection.remote):
+            if self._race.checklist.knowsHost(connection.remote.host):
                 return succeed(connection)
             connection.abort()
             return fail(NotAttached())

@@ -31,63 +31,42 @@ Connects to the rendezvous from a shared port.
 """
 
 
-class HedgedPort:
+async def connectHedged(
+    clock: IReactorTime,
+    reach: Reach,
+    first: SharedPort,
+    opened: Callable[[], SharedPort],
+) -> tuple[SharedPort, RendezvousClient]:
     """
-    Connects to the rendezvous from a first port and, if that takes long, from a second.
+    Connect to the rendezvous from a first port and, if that takes long, from a second,
+    whichever is sooner.  The second port is closed if it is not; the first never is.
 
-    A L{punch.peer.peer.Peer} makes one for each first connect of a dial.  Whichever
-    port connects first becomes the shared port; the second one may never be opened.
+    @param reach: connects to the rendezvous from a shared port.
+    @param opened: opens another shared port, any that is free.
+    @return: the port that was sooner, and the client.
+    @raise punch.errors.RendezvousError: the first port's error.
     """
+    used, others = first, []
 
-    def __init__(
-        self, clock: IReactorTime, reach: Reach, opened: Callable[[], SharedPort]
-    ) -> None:
-        """
-        @param reach: connects to the rendezvous from a shared port.
-        @param opened: opens another shared port, any that is free.
-        """
-        self._clock = clock
-        self._reach = reach
-        self._opened = opened
-        self._shared: SharedPort | None = None
+    async def reachFromSecond() -> RendezvousClient:
+        await deferLater(clock, HEAD_START)
+        others.append(opened())
+        return await reach(others[0])
 
-    async def connectBeside(
-        self, first: SharedPort
-    ) -> tuple[SharedPort, RendezvousClient]:
-        """
-        Connect to the rendezvous from the first port, or from the second, whichever is
-        sooner.  The second is closed if it is not; the first never is.
+    def refused(failure: Failure) -> Failure:
+        fromSecond.cancel()
+        return failure
 
-        @return: the port that was sooner, and the client.
-        @raise punch.errors.RendezvousError: the first port's error.
-        """
-        fromFirst = self._reach(first)
-        fromSecond = Deferred.fromCoroutine(self._reachFromSecond())
-
-        def refused(failure: Failure) -> Failure:
-            fromSecond.cancel()
-            return failure
-
-        fromFirst.addErrback(refused)
-        try:
-            index, client = await race([fromFirst, fromSecond])
-        except FailureGroup as both:
-            self._close()
-            both.failures[0].raiseException()
-        except BaseException:
-            self._close()
-            raise
-        if index == 0:
-            self._close()
-            return first, client
-        assert self._shared is not None
-        return self._shared, client
-
-    async def _reachFromSecond(self) -> RendezvousClient:
-        await deferLater(self._clock, HEAD_START)
-        self._shared = self._opened()
-        return await self._reach(self._shared)
-
-    def _close(self) -> None:
-        if self._shared is not None:
-            self._shared.close()
+    fromFirst = reach(first)
+    fromSecond = Deferred.fromCoroutine(reachFromSecond())
+    fromFirst.addErrback(refused)
+    try:
+        index, client = await race([fromFirst, fromSecond])
+        used = others[0] if index else first
+        return used, client
+    except FailureGroup as both:
+        both.failures[0].raiseException()
+    finally:
+        for other in others:
+            if other is not used:
+                other.close()

@@ -372,7 +372,7 @@ class Introduction:
         """
         Time is up: judge why there is no path.
         """
-        self._conclude(self._traversal.verdict(self._lanPreference.isBehindOne))
+        self._conclude(self._traversal.verdict(self._lanPreference.isBehindSameNAT))
 
     def _conclude(self, verdict: type[NoDirectPath] | None) -> None:
         if verdict is not None and self.proven and self.expectsDirect:

@@ -40,7 +40,7 @@ class LANPreference:
         self._endsAt = clock.seconds()
 
     @property
-    def isBehindOne(self) -> bool:
+    def isBehindSameNAT(self) -> bool:
         """
         Whether the rendezvous sees both sides at one address.
         """

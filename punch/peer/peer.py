@@ -38,7 +38,7 @@ from punch.net.networkwatch import networkWatch
 from punch.net.resolver import prefixTowards
 from punch.net.sharedport import SharedPort
 from punch.net.tls import PeerAuthenticator
-from punch.peer.hedgedport import HedgedPort
+from punch.peer.hedgedport import connectHedged
 from punch.peer.introduction import IntroductionContext
 from punch.peer.porttraversal import TraversalContext
 from punch.peer.relaypolicy import RelayPolicy
@@ -156,7 +156,7 @@ class Peer:
                 sockets=self._sockets,
                 connect=self.shared.connect,
                 connectFromOther=self.shared.connectFromOther,
-                searches=self.settings.search > 0,
+                maySearch=self.settings.search > 0,
             ),
             tracer=tracer,
         )
@@ -231,7 +231,7 @@ class Peer:
         the same time, and nothing waits for them.
 
         @param guest: hears what the rendezvous sends unasked.
-        @param mayMove: whether the shared port may become another (L{HedgedPort}),
+        @param mayMove: whether the shared port may become another (L{connectHedged}),
             since nobody knows it yet.  It never does if the settings name a port.
         @raise punch.errors.RendezvousError: it cannot be reached.
         """
@@ -253,7 +253,7 @@ class Peer:
         may be about to end, or what was named as a STUN server is the rendezvous
         itself.
         """
-        await self._reflexive.stopMonitor()
+        await self._reflexive.monitor.stop()
         for pause in _HELD_PAUSES:
             await deferLater(self.clock, pause)
             try:
@@ -275,8 +275,9 @@ class Peer:
         if not mayMove or self.settings.port:
             self._client = await reach(self.shared)
             return self._client
-        second = HedgedPort(self.clock, reach, lambda: self._opened(self._accepted))
-        shared, self._client = await second.connectBeside(self.shared)
+        shared, self._client = await connectHedged(
+            self.clock, reach, self.shared, lambda: self._opened(self._accepted)
+        )
         if shared is not self.shared:
             self._move(shared)
         return self._client
@@ -309,7 +310,7 @@ class Peer:
         """
         Ask the STUN servers now: they may see us at another address.
         """
-        self._reflexive.askNow()
+        self._reflexive.monitor.askNow()
 
     def details(
         self,
@@ -327,7 +328,7 @@ class Peer:
         @param instanceToken: likewise.
         @param features: likewise; C{None}: those that the settings call for.
         """
-        port, elsewhere = self.shared.port, self._reflexive.addresses
+        port, elsewhere = self.shared.port, self._reflexive.monitor.addresses
         return Details(
             self.authenticator.pin,
             gatherCandidates(self._ips(), port, observed, elsewhere),

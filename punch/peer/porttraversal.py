@@ -62,7 +62,7 @@ class TraversalContext:
     @ivar sockets: the sockets that all searches of the peer share.
     @ivar connect: connects from the shared port.
     @ivar connectFromOther: connects from another port, any that is free.
-    @ivar searches: whether there are sockets for a search.
+    @ivar maySearch: whether there are sockets for a search.
     """
 
     clock: IReactorTime
@@ -71,7 +71,7 @@ class TraversalContext:
     sockets: SocketBudget
     connect: Connect
     connectFromOther: Connect
-    searches: bool = True
+    maySearch: bool = True
 
 
 class PortTraversal:
@@ -113,7 +113,7 @@ class PortTraversal:
         self._ourBehavior: ObservedBehavior | None = None
         self.theirBehavior: ObservedBehavior | None = None
         self._strategy = Strategy.NONE
-        # If so, our connect to the other side is younger than what the survey saw.
+        # If so, our connect to the other side is younger than what the discovery saw.
         self._isDiscovered = context.discovery.found.settled
         self._began = context.clock.seconds()
         self._notes = self._accepted = 0
@@ -142,7 +142,7 @@ class PortTraversal:
 
     def noteReceived(self, note: Note) -> None:
         """
-        The other side sent a note: ports to try, its account, or what its NATs do.
+        The other side sent a note: ports to try, its report, or what its NATs do.
         """
         self._notes += 1
         if self._notes > MAX_NOTES or not self._race.isRunning:
@@ -188,18 +188,18 @@ class PortTraversal:
 
     def _attemptReport(self) -> AttemptReport:
         isThorough = self._context.clock.seconds() - self._began >= THOROUGH
-        outcomes = self._race.outcomes()
+        outcomes = self._race.checklist.outcomes()
         isBlocked = self._context.discovery.isBlocked
-        searches = self._context.searches
+        maySearch = self._context.maySearch
         return AttemptReport(
-            self._ourBehavior, outcomes, searches, isThorough, isBlocked
+            self._ourBehavior, outcomes, maySearch, isThorough, isBlocked
         )
 
-    def verdict(self, isBehindOne: bool) -> type[NoDirectPath] | None:
+    def verdict(self, isBehindSameNAT: bool) -> type[NoDirectPath] | None:
         """
         Why there is no direct path, as far as that can be told; C{None} if it cannot.
 
-        @param isBehindOne: see L{verdictFor}.
+        @param isBehindSameNAT: see L{verdictFor}.
         """
         if self._theirReport is None:
             # The other side may not have our report either.  What both know is what
@@ -210,7 +210,7 @@ class PortTraversal:
             self._theirReport,
         )
         both = (theirs, ours) if self._role is Role.DIALER else (ours, theirs)
-        return verdictFor(*both, isBehindOne)
+        return verdictFor(*both, isBehindSameNAT)
 
     def _ourBehaviorKnown(
         self, own: ObservedBehavior | None, told: ObservedBehavior | None
@@ -233,7 +233,7 @@ class PortTraversal:
             return
         if (
             strategy in (Strategy.SEARCH_FROM_MANY, Strategy.SEARCH_TO_MANY)
-            and not self._context.searches
+            and not self._context.maySearch
         ):
             self._tracer(
                 TraversalStarted("nothing: a search might do, but we are to make none")
@@ -255,7 +255,7 @@ class PortTraversal:
             if strategy is Strategy.PREDICT_NEXT:
                 # Connects to the address that the rendezvous sees would use up ports,
                 # and lead nowhere.
-                self._race.stopTrying(Kind.SERVER_REFLEXIVE)
+                self._race.checklist.stopTrying(Kind.SERVER_REFLEXIVE)
             predicting = Deferred.fromCoroutine(self._predict(strategy))
             predicting.addErrback(lambda why: why.trap(CancelledError))
             self._predicting = predicting

@@ -32,6 +32,7 @@ from punch.ice.candidate import trustedAddresses
 from punch.net.address import Address, ipOf, parseAddresses
 from punch.reasons import Reason
 from punch.rendezvous import commands
+from punch.util.deferreds import abandonable
 
 ANSWER_TIMEOUT = 15.0
 """
@@ -436,22 +437,8 @@ async def connect(
 
 def translateErrors(connected: Deferred[Any]) -> Deferred[Any]:
     """
-    Wrap an endpoint's Deferred so that it fails with errors of L{punch.errors}.
-
-    If the wrapper is cancelled, it fails with C{CancelledError}; an endpoint's own
-    Deferred may fail with the lookup or the connection that it gave up.
+    Wait for an endpoint's Deferred (L{abandonable}), and fail with errors of
+    L{punch.errors}.
     """
-    cancelled = False
-
-    def cancel(waiting: Deferred[Any]) -> None:
-        nonlocal cancelled
-        cancelled = True
-        connected.cancel()
-
-    def settle(result: Any) -> None:
-        if not cancelled:
-            waiting.callback(result)
-
-    waiting: Deferred[Any] = Deferred(cancel)
-    connected.addErrback(translateFailure).addBoth(settle)
-    return waiting
+    translated = connected.addErrback(translateFailure)
+    return abandonable(translated, lambda made: made.abort())

@@ -4,7 +4,7 @@ Deferreds that several callers can wait for, and cancel without harm to each oth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred, FirstError, gatherResults
@@ -75,6 +75,33 @@ def shield(deferred: Deferred[T]) -> Deferred[T]:
     shared: SharedResult[T] = SharedResult()
     deferred.addBoth(shared._settle)
     return shared.wait()
+
+
+def abandonable(connecting: Deferred[T], abandon: Callable[[T], object]) -> Deferred[T]:
+    """
+    Wait for an endpoint's Deferred.  If that is cancelled, it may fail with the lookup
+    or the connection that it gave up, or even fire with a connection.
+
+    @param abandon: given a connection that comes after the wait was cancelled.
+    @return: fires with the same result.  Cancelling it cancels C{connecting}, and makes
+        it fail with C{CancelledError} at once.
+    """
+    isCancelled = False
+
+    def cancel(waiting: Deferred[T]) -> None:
+        nonlocal isCancelled
+        isCancelled = True
+        connecting.cancel()
+
+    def settle(result: T | Failure) -> None:
+        if not isCancelled:
+            waiting.callback(result)
+        elif not isinstance(result, Failure):
+            abandon(result)
+
+    waiting: Deferred[T] = Deferred(cancel)
+    connecting.addBoth(settle)
+    return waiting
 
 
 def gatherAll(waited: Sequence[Deferred[T]]) -> Deferred[list[T]]:

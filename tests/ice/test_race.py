@@ -558,10 +558,10 @@ class RaceTests(PunchTestCase):
         It knows whom it expects.
         """
         race = racing().race
-        assert race.expects(PEER.address)
-        assert not race.expects(tcpAddress("192.0.2.1", 4041))
-        assert race.expectsHost(tcpAddress("192.0.2.1", 4041))
-        assert not race.expectsHost(STRANGER)
+        assert PEER.address in race.checklist
+        assert tcpAddress("192.0.2.1", 4041) not in race.checklist
+        assert race.checklist.knowsHost("192.0.2.1")
+        assert not race.checklist.knowsHost(STRANGER.host)
 
     def test_told(self) -> None:
         """

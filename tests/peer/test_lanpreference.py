@@ -140,5 +140,5 @@ def test_behindOne() -> None:
     """
     Two peers that are observed at one address are behind one NAT.
     """
-    assert _Start().headStart.isBehindOne
-    assert not _Start(peer=ELSEWHERE).headStart.isBehindOne
+    assert _Start().headStart.isBehindSameNAT
+    assert not _Start(peer=ELSEWHERE).headStart.isBehindSameNAT

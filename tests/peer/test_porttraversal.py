@@ -80,7 +80,7 @@ class _Meeting:
             sockets=SocketBudget(40),
             connect=self._noting(self.connects),
             connectFromOther=self._noting(self.others),
-            searches=searches,
+            maySearch=searches,
         )
         self.traversal = PortTraversal(
             context, self.race, PEER, role, self.notes.append, self.steps.append

@@ -5,9 +5,10 @@ All connections of one server, counted by origin and checked once a second.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -22,7 +23,7 @@ Seconds between two sweeps; one timer serves all connections.
 """
 
 
-class Connection(Protocol):
+class CountedConnection(Protocol):
     """
     What L{Connections} calls on each connection that it holds.
     """
@@ -45,14 +46,14 @@ class Connection(Protocol):
         """
 
 
-C = TypeVar("C", bound=Connection)
+C = TypeVar("C", bound=CountedConnection)
 
 
 class Connections(Generic[C]):
     """
     Holds a server's connections, and limits how many there are.
 
-    The server makes it, and starts and stops it with its factory.
+    A server makes it, and its L{ServerFactory} starts and stops it.
     """
 
     def __init__(
@@ -117,3 +118,29 @@ class Connections(Generic[C]):
         The connections that need a check.
         """
         return [each for each in self._connections if each.due <= now]
+
+
+class ServerFactory(Factory):
+    """
+    The factory of a server's connections, to listen on any stream server endpoint.
+
+    Whoever listens owns it.  While it listens its connections are swept; when the last
+    port stops listening, all of them are closed.
+
+    @ivar connections: all connections of the server.
+    """
+
+    noisy = False
+    connections: Connections[Any]
+
+    def startFactory(self) -> None:
+        """
+        Start to sweep the connections.
+        """
+        self.connections.start()
+
+    def stopFactory(self) -> None:
+        """
+        Close all connections.
+        """
+        self.connections.stop()

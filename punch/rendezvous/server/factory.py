@@ -5,25 +5,20 @@ The factory of a rendezvous server's connections.
 from __future__ import annotations
 
 from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.protocol import Factory
 
 from punch.interfaces import IDirectory
+from punch.rendezvous.server.connections import ServerFactory
 from punch.rendezvous.server.handlers import RendezvousProtocol
 from punch.rendezvous.server.limits import Limits
 from punch.rendezvous.server.state import ServerState
 
 
-class RendezvousFactory(Factory):
+class RendezvousFactory(ServerFactory):
     """
     A rendezvous server, to listen on any stream server endpoint.
 
-    Whoever listens owns it; when the last port stops listening, all connections are
-    closed.
-
     @ivar state: what all connections share.
     """
-
-    noisy = False
 
     def __init__(
         self,
@@ -39,18 +34,15 @@ class RendezvousFactory(Factory):
         @param relays: whether introduced peers may use this server as a relay.
         """
         self.state = ServerState(clock, limits or Limits(), directory, relays)
-
-    def startFactory(self) -> None:
-        """
-        Start the clock of the connections.
-        """
-        self.state.start()
+        self.connections = self.state.connections
 
     def stopFactory(self) -> None:
         """
-        Close all connections.
+        Close all connections, and cancel all probes.
         """
-        self.state.stop()
+        if self.state.prober is not None:
+            self.state.prober.cancelAll()
+        ServerFactory.stopFactory(self)
 
     def buildProtocol(self, addr: IAddress | None) -> RendezvousProtocol:
         """

@@ -14,7 +14,7 @@ from punch.interfaces import IDirectory
 from punch.net.address import Address, formatAddress
 from punch.reasons import Reason
 from punch.rendezvous.commands import Leave
-from punch.rendezvous.server.connections import Connection, Connections
+from punch.rendezvous.server.connections import Connections, CountedConnection
 from punch.rendezvous.server.directory import MemoryDirectory
 from punch.rendezvous.server.introductions import Introduction, Introductions, Party
 from punch.rendezvous.server.limits import Limits
@@ -24,7 +24,7 @@ from punch.rendezvous.server.relay import Relay
 from punch.rendezvous.server.statistics import Statistics
 
 
-class ClientConnection(Connection, Party, Protocol):
+class ClientConnection(CountedConnection, Party, Protocol):
     """
     What the server calls on the connection of one of its clients.
     """
@@ -56,8 +56,7 @@ class ServerState:
     What a rendezvous server knows: its limits, names, introductions and connections.
 
     A L{punch.rendezvous.server.factory.RendezvousFactory} makes it, gives it to each
-    connection, and starts and stops it.  While it runs, it looks once a second for
-    what is overdue.
+    connection.  While the factory listens, what is overdue is looked for once a second.
 
     @ivar limits: the most that clients may ask for.
     @ivar directory: who waits under which name.
@@ -107,20 +106,6 @@ class ServerState:
         self.connections: Connections[ClientConnection] = Connections(
             clock, limits.connections, 2 * limits.connectionsPerAddress, self._sweep
         )
-
-    def start(self) -> None:
-        """
-        Look for what is overdue from now on.
-        """
-        self.connections.start()
-
-    def stop(self) -> None:
-        """
-        Close all connections, and cancel all probes.
-        """
-        if self.prober is not None:
-            self.prober.cancelAll()
-        self.connections.stop()
 
     def admit(self, connection: ClientConnection) -> Refusal | None:
         """

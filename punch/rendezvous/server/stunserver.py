@@ -14,14 +14,14 @@ from twisted.internet.interfaces import (
     IPushProducer,
     IReactorTime,
 )
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from punch.errors import PunchError, RendezvousViolation, TooFast, TooMany
 from punch.nat.stun import BindingRequest, NotSTUN, STUNFramer, decode
 from punch.net.address import Address, BadAddress, addressKey, tcpAddress
-from punch.rendezvous.server.connections import Connections
+from punch.rendezvous.server.connections import Connections, ServerFactory
 from punch.rendezvous.server.limits import Limits
 from punch.rendezvous.server.ratelimit import KeyedQuota, KeyedRate
 from punch.rendezvous.server.statistics import Statistics
@@ -155,19 +155,14 @@ class STUNConnection(Protocol):
         """
 
 
-class STUNFactory(Factory):
+class STUNFactory(ServerFactory):
     """
     A STUN server, to listen on any stream server endpoint.
-
-    Whoever listens owns it; when the last port stops listening, all connections are
-    closed.
 
     @ivar limits: those of the rendezvous; the ones for commands limit messages here.
     @ivar silences: counts by address the clients that may be silent for longer.
     @ivar now: the clock's time in seconds.
     """
-
-    noisy = False
 
     def __init__(
         self,
@@ -189,18 +184,6 @@ class STUNFactory(Factory):
         self.connections: Connections[STUNConnection] = Connections(
             clock, limits.connections, limits.connectionsPerAddress, self._sweep
         )
-
-    def startFactory(self) -> None:
-        """
-        Start the clock of the connections.
-        """
-        self.connections.start()
-
-    def stopFactory(self) -> None:
-        """
-        Close all connections.
-        """
-        self.connections.stop()
 
     def buildProtocol(  # type: ignore[override]
         self, addr: IAddress | None
