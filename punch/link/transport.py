@@ -13,18 +13,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from twisted.internet import interfaces
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import (
-    IConsumer,
-    IHalfCloseableProtocol,
-    IProducer,
-    IProtocol,
-    IPullProducer,
-    IPushProducer,
-    IReactorTime,
-    ITransport,
-)
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -38,7 +29,7 @@ from punch.link.paths import LinkPaths
 from punch.net.address import PunchAddress
 from punch.role import Role
 from punch.util.timers import RestartableTimer
-from punch.util.transports import FixedTCPOptions, PushFromPull
+from punch.util.transports import ProducedTransport
 
 LINGER = 30.0
 """
@@ -53,8 +44,8 @@ Among the pieces that have arrived: the peer writes no more.
 """
 
 
-@implementer(ITransport, IConsumer, IPushProducer)
-class Link(FixedTCPOptions):
+@implementer(interfaces.ITransport, interfaces.IConsumer, interfaces.IPushProducer)
+class Link(ProducedTransport):
     """
     The transport of a protocol that talks to the peer.
 
@@ -70,13 +61,12 @@ class Link(FixedTCPOptions):
     @ivar received: bytes that the application was given.
     """
 
-    connected = True
     disconnecting = False
     _log = Logger()
 
     def __init__(
         self,
-        clock: IReactorTime,
+        clock: interfaces.IReactorTime,
         role: Role,
         pin: bytes,
         selected: SelectedPath[Path],
@@ -100,15 +90,13 @@ class Link(FixedTCPOptions):
         self._clock = clock
         self._ownPin = pin
         self._lastSelected = selected
-        self._protocol: IProtocol | None = None
+        self._protocol: interfaces.IProtocol | None = None
         # What has arrived, and waits until the application takes it.
         self._receiveBuffer: deque[bytes] = deque()
         self._isReadPaused = True
         self._isDelivering = False
         self._lingerTimer = RestartableTimer(clock)
         self._progress: tuple[object, ...] | None = None
-        self._producer: IPushProducer | None = None
-        self._isProducing = True
         self._isHalfClosing = False
         self._mayWrite = True
         sequencing = path.startLink(role)
@@ -119,7 +107,7 @@ class Link(FixedTCPOptions):
 
     # The application's side.
 
-    def start(self, protocol: IProtocol) -> None:
+    def start(self, protocol: interfaces.IProtocol) -> None:
         """
         Let C{protocol} run on this link.  A link is started once.
         """
@@ -177,7 +165,9 @@ class Link(FixedTCPOptions):
             return
         self._mayWrite = False
         self._paths.finish()
-        if not self.disconnecting and IHalfCloseableProtocol.providedBy(self._protocol):
+        if not self.disconnecting and interfaces.IHalfCloseableProtocol.providedBy(
+            self._protocol
+        ):
             self._protocol.writeConnectionLost()
 
     def loseConnection(self) -> None:
@@ -223,24 +213,12 @@ class Link(FixedTCPOptions):
             self._lastSelected = self._paths.current.selected
         return self._lastSelected
 
-    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        if self._producer is not None:
-            raise RuntimeError("there is a producer already")
-        if not self.connected:
-            producer.stopProducing()
-            return
-        self._isProducing = True
-        if streaming:
-            self._producer = IPushProducer(producer)
-        else:
-            self._producer = PushFromPull(self._clock, IPullProducer(producer))
-            self._producer.resumeProducing()
+    def registerProducer(self, producer: interfaces.IProducer, streaming: bool) -> None:
+        self._setProducer(self._clock, producer, streaming)
         self.writabilityChanged()
 
     def unregisterProducer(self) -> None:
-        producer, self._producer = self._producer, None
-        if isinstance(producer, PushFromPull):
-            producer.pauseProducing()
+        ProducedTransport.unregisterProducer(self)
         if self.disconnecting and self.connected:
             self._disconnect()
         elif self._isHalfClosing:
@@ -354,26 +332,18 @@ class Link(FixedTCPOptions):
         """
         if self.disconnecting:
             return
-        if IHalfCloseableProtocol.providedBy(self._protocol):
+        if interfaces.IHalfCloseableProtocol.providedBy(self._protocol):
             self._protocol.readConnectionLost()
             return
-        producer = self._producer
-        if producer is not None:
-            self.unregisterProducer()
-            producer.stopProducing()
+        self._stopProducer()
         self.loseConnection()
 
     def writabilityChanged(self) -> None:
         """
         Let our application produce as fast as its bytes leave.
         """
-        producer, isWritable = self._producer, self._paths.isWritable
-        if producer is not None and isWritable is not self._isProducing:
-            self._isProducing = isWritable
-            if isWritable:
-                producer.resumeProducing()
-            else:
-                producer.pauseProducing()
+        if self._producer is not None:
+            self._setProducing(self._paths.isWritable)
 
     # The end.
 

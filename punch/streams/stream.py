@@ -13,24 +13,15 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Protocol
 
+from twisted.internet import interfaces
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import (
-    IConsumer,
-    IDelayedCall,
-    IHalfCloseableProtocol,
-    IProducer,
-    IProtocol,
-    IPushProducer,
-    IReactorTime,
-    ITransport,
-)
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from punch.net.address import PunchAddress
 from punch.util.deferreds import SharedResult
-from punch.util.transports import FixedTCPOptions, PushFromPull
+from punch.util.transports import ProducedTransport
 from punch.yamux.stream import HIGH_MARK
 
 LINGER = 30.0
@@ -49,7 +40,7 @@ class Carrier(Protocol):
     What a stream calls on the multiplexer that carries it.
     """
 
-    clock: IReactorTime
+    clock: interfaces.IReactorTime
 
     def write(self, stream: int, data: bytes) -> None:
         """
@@ -97,8 +88,8 @@ class _Sending(Enum):
     FINISHED = "finished"
 
 
-@implementer(ITransport, IConsumer, IPushProducer)
-class Stream(FixedTCPOptions):
+@implementer(interfaces.ITransport, interfaces.IConsumer, interfaces.IPushProducer)
+class Stream(ProducedTransport):
     """
     The transport of a protocol that uses a service, or that is one.
 
@@ -114,24 +105,21 @@ class Stream(FixedTCPOptions):
 
     def __init__(self, carrier: Carrier, id: int) -> None:
         self.id = id
-        self.connected = True
         self._carrier = carrier
-        self._protocol: IProtocol | None = None
+        self._protocol: interfaces.IProtocol | None = None
         self._sending = _Sending.OPEN
-        self._producer: IProducer | None = None
-        self._isProducerPaused = False
         self._held: deque[bytes] | None = None
         self._isPaused = True
         self._isDelivering = False
         self._hasPeerFinished = False
         self._dropped = 0
-        self._linger: IDelayedCall | None = None
+        self._linger: interfaces.IDelayedCall | None = None
         self._lost: Failure | None = None
         self._ended: SharedResult[None] = SharedResult()
 
     # For the application.
 
-    def start(self, protocol: IProtocol) -> None:
+    def start(self, protocol: interfaces.IProtocol) -> None:
         """
         Run C{protocol} on this stream; this is called once.
         """
@@ -151,15 +139,11 @@ class Stream(FixedTCPOptions):
             self._sending is _Sending.LAST and self._producer is not None
         ):
             self._carrier.write(self.id, data)
-            if self._producer is not None and not self._isProducerPaused:
-                self._checkQueue()
+            self._checkQueue()
 
     def _checkQueue(self) -> None:
-        if self._carrier.queued(self.id) > HIGH_MARK:
-            producer = self._producer
-            assert IPushProducer.providedBy(producer)
-            self._isProducerPaused = True
-            producer.pauseProducing()
+        if self._producer is not None and self._carrier.queued(self.id) > HIGH_MARK:
+            self._setProducing(False)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         self.write(b"".join(data))
@@ -182,7 +166,9 @@ class Stream(FixedTCPOptions):
             return
         self._sending = _Sending.FINISHED
         self._carrier.finish(self.id)
-        if not self.disconnecting and IHalfCloseableProtocol.providedBy(self._protocol):
+        if not self.disconnecting and interfaces.IHalfCloseableProtocol.providedBy(
+            self._protocol
+        ):
             self._protocol.writeConnectionLost()
 
     def loseConnection(self) -> None:
@@ -256,24 +242,12 @@ class Stream(FixedTCPOptions):
     def getPeer(self) -> PunchAddress:
         return self._carrier.addresses()[1]
 
-    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        if self._producer is not None:
-            raise RuntimeError("there is a producer already")
-        if not self.connected:
-            producer.stopProducing()
-            return
-        if not streaming:
-            producer = PushFromPull(self._carrier.clock, producer)
-        self._producer = producer
-        self._isProducerPaused = False
-        if isinstance(producer, PushFromPull):
-            producer.resumeProducing()
+    def registerProducer(self, producer: interfaces.IProducer, streaming: bool) -> None:
+        self._setProducer(self._carrier.clock, producer, streaming)
         self._checkQueue()
 
     def unregisterProducer(self) -> None:
-        producer, self._producer = self._producer, None
-        if isinstance(producer, PushFromPull):
-            producer.pauseProducing()
+        ProducedTransport.unregisterProducer(self)
         if self._sending is _Sending.LAST and self.connected:
             self._finish()
 
@@ -316,11 +290,7 @@ class Stream(FixedTCPOptions):
         """
         There is room again for what is written.
         """
-        producer = self._producer
-        if producer is not None and self._isProducerPaused:
-            self._isProducerPaused = False
-            assert IPushProducer.providedBy(producer)
-            producer.resumeProducing()
+        self._setProducing(True)
 
     def lost(self, reason: Failure) -> None:
         """
@@ -366,7 +336,7 @@ class Stream(FixedTCPOptions):
     def _tellFinished(self) -> None:
         if self.disconnecting or self._lost is not None:
             return
-        if IHalfCloseableProtocol.providedBy(self._protocol):
+        if interfaces.IHalfCloseableProtocol.providedBy(self._protocol):
             self._protocol.readConnectionLost()
         else:
             self._stopProducer()
@@ -380,9 +350,3 @@ class Stream(FixedTCPOptions):
                 protocol.connectionLost(reason)
         finally:
             self._ended.succeed(None)
-
-    def _stopProducer(self) -> None:
-        producer = self._producer
-        if producer is not None:
-            self.unregisterProducer()
-            producer.stopProducing()
