@@ -54,7 +54,7 @@ def tellNobody(event: Event) -> None:
 @dataclass(frozen=True)
 class Listening(Event):
     """
-    The shared port is open.
+    The shared port is open: we accept connections there.
     """
 
     event = "listening"

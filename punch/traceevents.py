@@ -58,7 +58,7 @@ def noTracing(role: str, isRejoin: bool) -> Tracer:
 @dataclass(frozen=True)
 class RendezvousConnecting(TraceEvent):
     """
-    We began to connect to the rendezvous.
+    We began to connect to the rendezvous, from the shared port.
     """
 
 
@@ -140,7 +140,7 @@ class CandidateAdded(TraceEvent):
 @dataclass(frozen=True)
 class ConnectStarted(TraceEvent):
     """
-    A connect from the shared port began.
+    A connect from the shared port to a candidate began.
     """
 
     remote: str
@@ -292,5 +292,5 @@ class RaceFailed(TraceEvent):
 @dataclass(frozen=True)
 class RaceEnded(TraceEvent):
     """
-    We look for no further path.
+    The race is over: we look for no further path.
     """

@@ -49,6 +49,10 @@ class _CountingProtocol(ProtocolWrapper):
 
 
 class _CountingFactory(WrappingFactory[_CountingProtocol]):
+    """
+    Wraps the one protocol of a plain link, so that its bytes are counted.
+    """
+
     protocol = _CountingProtocol
     noisy = False
 

@@ -36,7 +36,7 @@ _Payload: TypeAlias = tuple[int, int, list[bytes]]
 
 
 @dataclass(frozen=True)
-class Limits:
+class LinkLimits:
     """
     Bounds on what one link takes of both sides' memory, and the sizes of its records.
 
@@ -65,7 +65,7 @@ class Limits:
     skip: int = 16 << 10
 
 
-DEFAULT_LIMITS: Final = Limits()
+DEFAULT_LIMITS: Final = LinkLimits()
 
 
 class SendBuffer:
@@ -98,7 +98,7 @@ class SendBuffer:
         "total",
     )
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, limits: LinkLimits = DEFAULT_LIMITS) -> None:
         self.total = 0
         self.sent = 0
         self.acknowledged = 0

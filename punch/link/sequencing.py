@@ -17,7 +17,7 @@ from __future__ import annotations
 from punch.errors import Bug, ProtocolViolation
 from punch.link.attach import Attach, Attached
 from punch.link.records import MAXIMUM_DATA, decodeOffset, encodeOffset
-from punch.link.sendbuffer import DEFAULT_LIMITS, Limits, Piece, SendBuffer
+from punch.link.sendbuffer import DEFAULT_LIMITS, LinkLimits, Piece, SendBuffer
 from punch.role import Role
 
 
@@ -66,7 +66,7 @@ class Sequencing:
         role: Role,
         link: bytes,
         secret: bytes,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: LinkLimits = DEFAULT_LIMITS,
     ) -> None:
         """
         @param link: the link's id, 16 bytes.

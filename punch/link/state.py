@@ -9,8 +9,8 @@ for a while it may come back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Flag, auto
+from types import NoneType
 from typing import Protocol
 
 from automat import TypeMachineBuilder
@@ -80,14 +80,8 @@ class LinkState(Protocol):
         """
 
 
-@dataclass
-class _Nothing:
-    """
-    The machine needs no data beside its states.
-    """
-
-
-_builder = TypeMachineBuilder(LinkState, _Nothing)
+# The machine needs no data beside its states.
+_builder = TypeMachineBuilder(LinkState, NoneType)
 _attached = _builder.state("attached")
 _suspended = _builder.state("suspended")
 _complete = _builder.state("complete")  # It has a path, which we have ended.
@@ -96,38 +90,38 @@ _ended = _builder.state("ended")
 
 
 @_suspended.upon(LinkState.attached).to(_attached)
-def _resume(state: LinkState, _: _Nothing) -> LinkAction:
+def _resume(state: LinkState, _: None) -> LinkAction:
     return LinkAction.RESUME
 
 
 @_attached.upon(LinkState.completed).to(_complete)
 @_complete.upon(LinkState.attached).loop()
 @_lingering.upon(LinkState.attached).to(_complete)
-def _endPath(state: LinkState, _: _Nothing) -> LinkAction:
+def _endPath(state: LinkState, _: None) -> LinkAction:
     return LinkAction.CLOSE_PATH
 
 
 @_attached.upon(LinkState.pathDied).to(_suspended)
-def _suspend(state: LinkState, _: _Nothing) -> LinkAction:
+def _suspend(state: LinkState, _: None) -> LinkAction:
     return LinkAction.SUSPEND
 
 
 @_complete.upon(LinkState.pathDied).to(_lingering)
-def _linger(state: LinkState, _: _Nothing) -> LinkAction:
+def _linger(state: LinkState, _: None) -> LinkAction:
     return LinkAction.LINGER
 
 
 @_attached.upon(LinkState.pathEnded).to(_ended)
 @_attached.upon(LinkState.gaveUp).to(_ended)
 @_suspended.upon(LinkState.gaveUp).to(_ended)
-def _reportLost(state: LinkState, _: _Nothing) -> LinkAction:
+def _reportLost(state: LinkState, _: None) -> LinkAction:
     return LinkAction.REPORT_LOST
 
 
 @_complete.upon(LinkState.pathEnded).to(_ended)
 @_complete.upon(LinkState.gaveUp).to(_ended)
 @_lingering.upon(LinkState.gaveUp).to(_ended)
-def _reportClean(state: LinkState, _: _Nothing) -> LinkAction:
+def _reportClean(state: LinkState, _: None) -> LinkAction:
     return LinkAction.REPORT_CLEAN
 
 
@@ -144,7 +138,7 @@ def _reportClean(state: LinkState, _: _Nothing) -> LinkAction:
 @_ended.upon(LinkState.pathDied).loop()
 @_ended.upon(LinkState.pathEnded).loop()
 @_ended.upon(LinkState.gaveUp).loop()
-def _ignore(state: LinkState, _: _Nothing) -> LinkAction:
+def _ignore(state: LinkState, _: None) -> LinkAction:
     return LinkAction.NOTHING
 
 
@@ -155,4 +149,4 @@ def newLinkState() -> LinkState:
     """
     The state machine of a link that is attached to its first path.
     """
-    return _make(_Nothing())
+    return _make(None)

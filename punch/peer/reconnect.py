@@ -43,7 +43,7 @@ Seconds to the next try after an unexpected exception.
 """
 
 
-class Dial(Protocol):
+class PathDial(Protocol):
     """
     What the reconnector needs of a L{punch.peer.dialer.Dialer}, which it cannot import
     since the dialer makes the reconnector.
@@ -62,7 +62,7 @@ class Dial(Protocol):
         """
 
 
-Redial = Callable[[Rejoin, RelayPolicy, int], Dial]
+Redial = Callable[[Rejoin, RelayPolicy, int], PathDial]
 
 
 class Reconnector:

@@ -41,7 +41,7 @@ Texts that are left out when they are empty: field and attribute.
 
 class BadDetails(ValueError):
     """
-    The bytes are not a peer's details.
+    The bytes that were unsealed are not the JSON of a peer's details.
     """
 
 
@@ -151,7 +151,7 @@ def _readCandidates(fields: Any) -> tuple[Candidate, ...]:
 
 class BadNote(ValueError):
     """
-    The bytes are not a note.
+    The bytes that were unsealed are not the JSON of a note.
     """
 
 

@@ -17,7 +17,7 @@ from punch.link.sendbuffer import (
     CLOSE,
     DEFAULT_LIMITS,
     SHORTEST_ROUND_TRIP,
-    Limits,
+    LinkLimits,
     Piece,
     SendBuffer,
 )
@@ -26,7 +26,7 @@ NOW = 100.0
 RECORD = DEFAULT_LIMITS.record
 BOUND = DEFAULT_LIMITS.initial
 
-TINY = Limits(initial=100, maximum=400, record=10, together=40, small=0)
+TINY = LinkLimits(initial=100, maximum=400, record=10, together=40, small=0)
 
 
 def sent(buffer: SendBuffer) -> list[Piece]:
@@ -506,7 +506,7 @@ def test_again(
     """
     From wherever a path begins, what was written there follows.
     """
-    buffer = SendBuffer(Limits(10_000, 10_000, record=20, together=50, small=small))
+    buffer = SendBuffer(LinkLimits(10_000, 10_000, record=20, together=50, small=small))
     text = bytes(number % 251 for number in range(10_000))
     at = 0
     for write in writes:

@@ -32,7 +32,7 @@ from punch.link.records import (
     encodeHeader,
     encodeOffset,
 )
-from punch.link.sendbuffer import Limits
+from punch.link.sendbuffer import LinkLimits
 from punch.link.sequencing import Sequencing, Stale
 from punch.role import Role
 
@@ -40,7 +40,7 @@ LINK = b"the link's own id"[:16]
 SECRET = b"the link's secret"
 
 # Small, so that a few steps reach them.
-LIMITS = Limits(
+LIMITS = LinkLimits(
     initial=64,
     maximum=100,
     record=16,

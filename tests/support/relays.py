@@ -9,7 +9,7 @@ from typing import Any
 from punch.rendezvous.relaypreamble import encodePreamble
 from punch.rendezvous.server.factory import RendezvousFactory
 from punch.rendezvous.server.limits import Limits
-from punch.rendezvous.server.relay import Relay
+from punch.rendezvous.server.relay import RelayServer
 from punch.testing import MemoryHost, MemoryNetwork, spin
 from tests.support.programs import HalfCloser, connect, network
 from tests.support.whole.tls import NAME, inside
@@ -39,7 +39,7 @@ class Site:
         self.run = self.network.run
 
     @property
-    def relay(self) -> Relay:
+    def relay(self) -> RelayServer:
         """
         The relay itself.
         """

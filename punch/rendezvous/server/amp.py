@@ -24,18 +24,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
-from twisted.protocols.amp import (
-    ANSWER,
-    ASK,
-    COMMAND,
-    ERROR,
-    ERROR_CODE,
-    ERROR_DESCRIPTION,
-    MAX_KEY_LENGTH,
-    UNHANDLED_ERROR_CODE,
-    Argument,
-    Command,
-)
+from twisted.protocols import amp
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -76,7 +65,7 @@ def readBox(
         at += 2
         if not length:
             return box, at
-        if length > MAX_KEY_LENGTH or len(box) >= MAX_KEYS:
+        if length > amp.MAX_KEY_LENGTH or len(box) >= MAX_KEYS:
             raise BadBox("a key too long or too many")
         key = data[at : at + length]
         at += length
@@ -102,7 +91,7 @@ class Schema:
     Translates the arguments of a command, or of its answer, to and from a box.
     """
 
-    def __init__(self, arguments: list[tuple[bytes, Argument]]) -> None:
+    def __init__(self, arguments: list[tuple[bytes, amp.Argument]]) -> None:
         self._arguments = [
             (key.decode("ascii"), key, _length.pack(len(key)) + key, argument)
             for key, argument in arguments
@@ -150,18 +139,20 @@ class CommandCodec:
         """
         The box of the command; with a C{tag} it asks for an answer.
         """
-        asking = _pair(ASK, tag) if tag is not None else b""
-        return asking + _pair(COMMAND, self.name) + self.arguments.write(values) + _END
+        asking = _pair(amp.ASK, tag) if tag is not None else b""
+        return (
+            asking + _pair(amp.COMMAND, self.name) + self.arguments.write(values) + _END
+        )
 
     def answer(self, tag: bytes, values: Mapping[str, Any]) -> bytes:
         """
         The box of its answer.
         """
-        return _pair(ANSWER, tag) + self.response.write(values) + _END
+        return _pair(amp.ANSWER, tag) + self.response.write(values) + _END
 
 
 @cache
-def codecOf(command: type[Command]) -> CommandCodec:
+def codecOf(command: type[amp.Command]) -> CommandCodec:
     """
     The codec of a command; each is made once.
     """
@@ -176,9 +167,9 @@ def errorBox(tag: bytes, code: bytes, description: str) -> bytes:
     """
     return b"".join(
         (
-            _pair(ERROR, tag),
-            _pair(ERROR_CODE, code),
-            _pair(ERROR_DESCRIPTION, description.encode("utf-8", "replace")),
+            _pair(amp.ERROR, tag),
+            _pair(amp.ERROR_CODE, code),
+            _pair(amp.ERROR_DESCRIPTION, description.encode("utf-8", "replace")),
             _END,
         )
     )
@@ -186,7 +177,7 @@ def errorBox(tag: bytes, code: bytes, description: str) -> bytes:
 
 Box: TypeAlias = dict[bytes, bytes]
 Responder: TypeAlias = Callable[..., Awaitable[dict[str, Any]]]
-Responders: TypeAlias = dict[bytes, tuple[type[Command], Responder]]
+Responders: TypeAlias = dict[bytes, tuple[type[amp.Command], Responder]]
 
 _PING_TAG = b"1"
 """
@@ -232,7 +223,7 @@ class BoxProtocol(Protocol):
 
     # What a subclass decides.
 
-    def expect(self, command: type[Command]) -> None:
+    def expect(self, command: type[amp.Command]) -> None:
         """
         Check whether C{command} may come now.
 
@@ -333,13 +324,13 @@ class BoxProtocol(Protocol):
         """
         Handle an answer to what we asked, or a command.
         """
-        tag = box.get(ANSWER, box.get(ERROR))
+        tag = box.get(amp.ANSWER, box.get(amp.ERROR))
         if tag is not None:
             if not self._isAsking or tag != _PING_TAG:
                 raise BadBox("an answer to nothing")
             self._isAsking = False
             self.answered()
-        elif COMMAND in box:
+        elif amp.COMMAND in box:
             self._commandReceived(box)
         else:
             raise BadBox("neither command nor answer")
@@ -367,9 +358,9 @@ class BoxProtocol(Protocol):
         """
         Check, read and execute one command, and answer if it asks for an answer.
         """
-        tag = box.get(ASK)
+        tag = box.get(amp.ASK)
         try:
-            codec, responder = self._lookUp(box[COMMAND])
+            codec, responder = self._lookUp(box[amp.COMMAND])
             result = await responder(self, **codec.arguments.read(box))
         except (Refusal, RendezvousViolation) as error:
             self._refuse(tag, error)
@@ -396,7 +387,7 @@ class BoxProtocol(Protocol):
         Answer with an error, if an answer was asked for.
         """
         if tag is not None:
-            code = self.codes.get(type(error), UNHANDLED_ERROR_CODE)
+            code = self.codes.get(type(error), amp.UNHANDLED_ERROR_CODE)
             self._write(errorBox(tag, code, error.detail))
         self.refused(error)
 
@@ -409,13 +400,13 @@ class BoxProtocol(Protocol):
 
     # What is sent.
 
-    def send(self, command: type[Command], **values: object) -> None:
+    def send(self, command: type[amp.Command], **values: object) -> None:
         """
         Send a command that has no answer.
         """
         self._write(codecOf(command).ask(values))
 
-    def ask(self, command: type[Command]) -> None:
+    def ask(self, command: type[amp.Command]) -> None:
         """
         Send a command and ask for an answer, of which only the arrival matters.  It
         must be L{answered} before the next one.

@@ -64,7 +64,7 @@ P = TypeVar("P", bound=Party)
 
 
 @dataclass(slots=True, eq=False)
-class Introduction(Generic[P]):
+class OpenIntroduction(Generic[P]):
     """
     One dialer that meets one listener.
 
@@ -106,8 +106,8 @@ class Introductions(Generic[P]):
         """
         self._limits = limits
         self._entropy = entropy
-        self._alive: dict[bytes, Introduction[P]] = {}
-        self._byParty: dict[P, dict[bytes, Introduction[P]]] = {}
+        self._alive: dict[bytes, OpenIntroduction[P]] = {}
+        self._byParty: dict[P, dict[bytes, OpenIntroduction[P]]] = {}
         self._perName = KeyedQuota(
             limits.introductionsPerName, "introductions of one name"
         )
@@ -121,7 +121,9 @@ class Introductions(Generic[P]):
         """
         return len(self._alive)
 
-    def start(self, name: str, listener: P, dialer: P, now: float) -> Introduction[P]:
+    def start(
+        self, name: str, listener: P, dialer: P, now: float
+    ) -> OpenIntroduction[P]:
         """
         Introduce C{dialer} to C{listener}.
 
@@ -133,13 +135,13 @@ class Introductions(Generic[P]):
         except TooMany:
             self._perAddress.release(dialer.addressKey)
             raise
-        started = Introduction(self._entropy(8), name, listener, dialer, now)
+        started = OpenIntroduction(self._entropy(8), name, listener, dialer, now)
         self._alive[started.identifier] = started
         for party in (listener, dialer):
             self._byParty.setdefault(party, {})[started.identifier] = started
         return started
 
-    def find(self, identifier: bytes, party: P) -> Introduction[P] | None:
+    def find(self, identifier: bytes, party: P) -> OpenIntroduction[P] | None:
         """
         The introduction of this identifier, if it is alive and C{party} takes part.
         """
@@ -151,7 +153,7 @@ class Introductions(Generic[P]):
         """
         return party in self._byParty
 
-    def countMessage(self, introduction: Introduction[P], message: bytes) -> None:
+    def countMessage(self, introduction: OpenIntroduction[P], message: bytes) -> None:
         """
         Count a message that is to pass.
 
@@ -164,7 +166,7 @@ class Introductions(Generic[P]):
             raise TooMany(f"at most {self._limits.messagesPerIntroduction} messages")
         introduction.messages += 1
 
-    def remove(self, introduction: Introduction[P]) -> None:
+    def remove(self, introduction: OpenIntroduction[P]) -> None:
         """
         Forget an introduction that is alive.
         """
@@ -177,13 +179,13 @@ class Introductions(Generic[P]):
         self._perName.release(introduction.name)
         self._perAddress.release(introduction.dialer.addressKey)
 
-    def ofParty(self, party: P) -> list[Introduction[P]]:
+    def ofParty(self, party: P) -> list[OpenIntroduction[P]]:
         """
         The introductions that C{party} takes part in.
         """
         return list(self._byParty.get(party, {}).values())
 
-    def overdue(self, now: float) -> list[Introduction[P]]:
+    def overdue(self, now: float) -> list[OpenIntroduction[P]]:
         """
         The introductions that have lived as long as they may, the oldest first.
         """

@@ -112,7 +112,7 @@ class Tickets:
         return expired
 
 
-class Relay:
+class RelayServer:
     """
     Lets clients with tickets in, and joins the two of an introduction by a splice.
 

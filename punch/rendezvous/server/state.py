@@ -16,11 +16,11 @@ from punch.reasons import Reason
 from punch.rendezvous.commands import Leave
 from punch.rendezvous.server.connections import Connections, CountedConnection
 from punch.rendezvous.server.directory import MemoryDirectory
-from punch.rendezvous.server.introductions import Introduction, Introductions, Party
+from punch.rendezvous.server.introductions import Introductions, OpenIntroduction, Party
 from punch.rendezvous.server.limits import Limits
 from punch.rendezvous.server.probe import Prober
 from punch.rendezvous.server.ratelimit import KeyedRate
-from punch.rendezvous.server.relay import Relay
+from punch.rendezvous.server.relay import RelayServer
 from punch.rendezvous.server.statistics import Statistics
 
 
@@ -87,7 +87,7 @@ class ServerState:
         self.statistics = Statistics(clock.seconds())
         self.observers: list[str] = []
         self.prober: Prober | None = None
-        self.relay = Relay(clock, limits, self.statistics) if isRelay else None
+        self.relay = RelayServer(clock, limits, self.statistics) if isRelay else None
         self.connectionRate = KeyedRate(limits.connectionsPerMinute, "connections")
         self.commandRate = KeyedRate(limits.commandsPerMinute, "commands")
         self.publicationRate = KeyedRate(limits.publicationsPerMinute, "publications")
@@ -125,7 +125,7 @@ class ServerState:
 
     def introduce(
         self, name: str, listener: ClientConnection, dialer: ClientConnection
-    ) -> Introduction[ClientConnection]:
+    ) -> OpenIntroduction[ClientConnection]:
         """
         Start an introduction, with tickets if this server is a relay.
 
@@ -141,7 +141,7 @@ class ServerState:
 
     def endIntroduction(
         self,
-        introduction: Introduction[ClientConnection],
+        introduction: OpenIntroduction[ClientConnection],
         reason: str,
         *parties: ClientConnection,
     ) -> None:
