@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
-from typing import Any, TypeVar
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any, TypeVar, get_type_hints
 
 from punch.trace.model import Lane, Mark, Span, Trace
 from punch.trace.text import shortened
@@ -100,17 +101,17 @@ def tracesFromJSON(data: bytes) -> list[Trace]:
         found = json.loads(data)
         if found["version"] != VERSION:
             raise BadTrace("of another version")
-        return _list(_trace, found["meetings"])
+        return list(_list(_trace, found["meetings"]))
     except BadTrace:
         raise
     except _BAD as bad:
         raise BadTrace("not the shape of a trace") from bad
 
 
-def _list(read: Callable[[Any], T], values: Any) -> list[T]:
+def _list(read: Callable[[Any], T], values: Any) -> tuple[T, ...]:
     if not isinstance(values, list):
         raise TypeError("no list")
-    return [read(each) for each in values[:_LONGEST_LIST]]
+    return tuple(read(each) for each in values[:_LONGEST_LIST])
 
 
 def _text(value: Any) -> str:
@@ -127,42 +128,34 @@ def _time(value: Any) -> float:
     return float(value)
 
 
-def _optionalTime(value: Any) -> float | None:
-    return None if value is None else _time(value)
+def _object(kind: type[T], value: Any) -> T:
+    """
+    Read an object with the fields of a dataclass, each according to its type.
+    """
+    hints = get_type_hints(kind)
+    return kind(**{name: _READERS[hint](value[name]) for name, hint in hints.items()})
 
 
 def _span(value: Any) -> Span:
-    start, end = _time(value["start"]), _time(value["end"])
-    what, outcome = _text(value["what"]), _text(value["outcome"])
-    return Span(start, max(start, end), what, outcome, int(_time(value["count"])))
-
-
-def _mark(value: Any) -> Mark:
-    return Mark(_time(value["at"]), _text(value["text"]))
-
-
-def _lane(value: Any) -> Lane:
-    return Lane(
-        title=_text(value["title"]),
-        about=_text(value["about"]),
-        spans=tuple(_list(_span, value["spans"])),
-        stages=tuple(_list(_span, value["stages"])),
-        marks=tuple(_list(_mark, value["marks"])),
-        result=_text(value["result"]),
-        hasWon=value["hasWon"] is True,
-    )
+    span = _object(Span, value)
+    return replace(span, end=max(span.start, span.end))
 
 
 def _trace(value: Any) -> Trace:
-    return Trace(
-        role=_text(value["role"]),
-        introduction=_text(value["introduction"]),
-        began=_time(value["began"]),
-        length=_time(value["length"]),
-        verdict=_text(value["verdict"]),
-        state=_text(value["state"]),
-        lanes=tuple(_list(_lane, value["lanes"])),
-        start=_optionalTime(value["start"]),
-        won=_optionalTime(value["won"]),
-        detail=_text(value.get("detail", "")),
-    )
+    # Older files have no detail.
+    return _object(Trace, {"detail": "", **value})
+
+
+_READERS: dict[Any, Callable[[Any], Any]] = {
+    str: _text,
+    float: _time,
+    int: lambda value: int(_time(value)),
+    bool: lambda value: value is True,
+    float | None: lambda value: None if value is None else _time(value),
+    tuple[Span, ...]: partial(_list, _span),
+    tuple[Mark, ...]: partial(_list, partial(_object, Mark)),
+    tuple[Lane, ...]: partial(_list, partial(_object, Lane)),
+}
+"""
+How a field of each type is read.
+"""
