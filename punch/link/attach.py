@@ -52,15 +52,6 @@ class Attach:
         return fields + _proof(secret, b"punch attach" + fields + binding)
 
     @classmethod
-    def parse(cls, payload: bytes) -> Attach:
-        """
-        Read a payload without checking its proof, to find out which link it means.
-
-        @raise ProtocolViolation: the payload is too short.
-        """
-        return cls(*_ATTACH.unpack(_split(payload, _ATTACH.size)[0]))
-
-    @classmethod
     def verified(cls, payload: bytes, secret: bytes, binding: bytes) -> Attach:
         """
         Read a payload and check its proof.

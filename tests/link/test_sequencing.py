@@ -149,7 +149,7 @@ def test_acknowledgedAhead() -> None:
     listener.nextPiece()
     assert dialer.dataReceived(1, b"0123") == b"0123"
     generation, asked = dialer.attach(b"next")
-    assert Attach.parse(asked).received == 4
+    assert Attach.verified(asked, SECRET, b"next").received == 4
     assert dialer.dataReceived(1, b"4567") == b"4567"
     dialer.taken(7)
     listener.ackReceived(1, dialer.acknowledgment(), NOW)
