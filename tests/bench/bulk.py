@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
 from time import monotonic, sleep
+from typing import TypeVar
 
 from tests.bench.connections import connect, receive
 from tests.bench.target import COUNT, SINK, SOURCE, bulky, drop, pour
+
+T = TypeVar("T")
 
 WARM_UP = 0.5
 """
@@ -25,7 +28,11 @@ SLOW = 1_000_000
 Bytes a second that a slow reader takes.
 """
 
-_ENDLESS = 1 << 62
+ENDLESS = 1 << 62
+"""
+More bytes than are ever sent.
+"""
+
 _ABORT = struct.pack("ii", 1, 0)
 
 
@@ -33,7 +40,7 @@ def download(port: int, seconds: float) -> float:
     """
     Bytes a second that reach us.
     """
-    with connect(port, SOURCE + _ENDLESS.to_bytes(8, "big")) as sock:
+    with connect(port, SOURCE + ENDLESS.to_bytes(8, "big")) as sock:
         _takeFor(sock, WARM_UP)
         start = monotonic()
         taken = _takeFor(sock, seconds)
@@ -78,7 +85,7 @@ def pouring(port: int) -> Iterator[None]:
     """
     Meanwhile send all that the way takes.
     """
-    with _meanwhile(_pour, port):
+    with meanwhile(_pour, port):
         yield
 
 
@@ -87,16 +94,16 @@ def fetching(port: int) -> Iterator[None]:
     """
     Meanwhile receive all that the way gives.
     """
-    with _meanwhile(_fetch, port):
+    with meanwhile(_fetch, port):
         yield
 
 
 @contextmanager
-def _meanwhile(work: Callable[[int], None], port: int) -> Iterator[None]:
+def meanwhile(work: Callable[[T], None], argument: T) -> Iterator[None]:
     """
-    Do it in a process of its own.
+    Do C{work} in a process of its own, until the C{with} block ends.
     """
-    process = get_context("fork").Process(target=work, args=(port,), daemon=True)
+    process = get_context("fork").Process(target=work, args=(argument,), daemon=True)
     process.start()
     try:
         yield
@@ -109,11 +116,11 @@ def _pour(port: int) -> None:
     with bulky() as file, connect(port, SINK) as sock:
         sock.settimeout(None)
         while True:
-            pour(sock, file, _ENDLESS)
+            pour(sock, file, ENDLESS)
 
 
 def _fetch(port: int) -> None:
-    with connect(port, SOURCE + _ENDLESS.to_bytes(8, "big")) as sock:
+    with connect(port, SOURCE + ENDLESS.to_bytes(8, "big")) as sock:
         while True:
             _drop(sock)
 

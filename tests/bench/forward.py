@@ -6,13 +6,13 @@ one run: C{python -m tests.bench.forward} (Linux).
 from __future__ import annotations
 
 import argparse
-import resource
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 
+from punch.cli.rlimit import raiseFileLimit
 from tests.bench.aims import AIMS
 from tests.bench.figures import FIGURES, QUICK, Figure, Scale
 from tests.bench.fowl import fowling
@@ -127,9 +127,7 @@ def main() -> None:
     options = _options()
     # Who ends us ends all that we have started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    raiseFileLimit(_FILES)
     known: dict[str, Way] = {**WAYS, "fowl": partial(fowling, options.fowl)}
     ways = {name: known[name] for name in options.routes}
     table = Table()

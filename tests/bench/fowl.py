@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.bench.program import Program, freePort
+from tests.bench.program import Program
+from tests.support.processes import freePort
 
 _CODE = "7-bench-fowl"
 

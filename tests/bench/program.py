@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -126,6 +125,14 @@ class Program:
         fields = (self._proc / "stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def load(self, seconds: float) -> float:
+        """
+        The share of a processor core that it alone uses in the next seconds.
+        """
+        used = self.processor()
+        sleep(seconds)
+        return (self.processor() - used) / seconds
+
     def _family(self) -> list[Path]:
         """
         The directories in C{/proc} of the process, its children and theirs.
@@ -139,14 +146,3 @@ class Program:
 
 def _resident(proc: Path) -> int:
     return int((proc / "statm").read_text().split()[1]) * _PAGE
-
-
-def freePort() -> int:
-    """
-    A TCP port of 127.0.0.1 that was free a moment ago, for programs that cannot
-    tell which they got.
-    """
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

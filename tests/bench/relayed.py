@@ -5,21 +5,20 @@ What the relay costs and bears: C{python -m tests.bench.relayed} (Linux).
 from __future__ import annotations
 
 import os
-import resource
 import socket
 import statistics
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from multiprocessing import get_context
+from contextlib import ExitStack
 from time import monotonic, sleep
 
+from punch.cli.rlimit import raiseFileLimit
 from punch.rendezvous.commands import Dial
 from punch.rendezvous.relaypreamble import encodePreamble
-from tests.bench.bulk import SLOW, WARM_UP
+from tests.bench.bulk import ENDLESS, SLOW, WARM_UP, meanwhile
 from tests.bench.connections import receive
 from tests.bench.couples import ALLOCATE, HELLO, MeetingPoint, command, connect, value
-from tests.bench.program import PLUGIN, Program
 from tests.bench.rendezvous import Server, serving
+from tests.bench.routes import portforwarding
 from tests.bench.target import bulky, drop, pour
 
 SPLICES = 1000
@@ -37,7 +36,6 @@ _RAISED = (
     "ticket-seconds",
 )
 _UNBOUND = 1 << 40
-_ENDLESS = 1 << 62
 
 Ends = tuple[socket.socket, socket.socket]
 """
@@ -110,10 +108,7 @@ def held() -> None:
         grown = (server.program.resident() - before) / 1024
         print(f"  {took / SPLICES * 1e3:.2f} ms each to meet and be spliced")
         print(f"  {grown / 1024:.1f} MiB in all, {grown / SPLICES:.1f} KiB each")
-        used = server.program.processor()
-        sleep(5)
-        idle = (server.program.processor() - used) / 5
-        print(f"  idle load {idle:.1%} of a core")
+        print(f"  idle load {server.program.load(5.0):.1%} of a core")
         _exchange(splices)
         for end in splices[0]:
             end.close()
@@ -134,19 +129,6 @@ def _exchange(splices: list[Ends]) -> None:
                 raise ConnectionError("other bytes came out than went in")
 
 
-@contextmanager
-def forwarding() -> Iterator[tuple[Program, socket.socket, int]]:
-    """
-    Twisted's own bare splice: C{twist portforward}, from a port to where we listen.
-    """
-    with socket.create_server(("127.0.0.1", 0)) as target:
-        port = target.getsockname()[1]
-        command = [*PLUGIN, "portforward", "--port", "tcp:0:interface=127.0.0.1"]
-        command += ["--host", "127.0.0.1", "--dest_port", str(port)]
-        with Program.running(*command) as program:
-            yield program, target, int(program.says(rb"starting on (\d+)"))
-
-
 def _through(target: socket.socket, port: int) -> Ends:
     """
     Two connections that are joined by a bare splice.
@@ -161,32 +143,21 @@ def _rate(ends: Ends) -> float:
     Bytes a second that pass from the first to the second.
     """
     sender, receiver = ends
-    with sender, receiver, _pouring(sender):
+    with sender, receiver, meanwhile(_pour, sender):
         _take(receiver, WARM_UP)
         start = monotonic()
         taken = _take(receiver, SECONDS)
         return taken / (monotonic() - start)
 
 
-@contextmanager
-def _pouring(sock: socket.socket) -> Iterator[None]:
-    """
-    Meanwhile send all that it takes, in a process of its own.
-    """
-    process = get_context("fork").Process(target=_pour, args=(sock,), daemon=True)
-    process.start()
-    try:
-        yield
-    finally:
-        process.kill()
-        process.join()
-
-
 def _pour(sock: socket.socket) -> None:
+    """
+    Send all that a connection takes.
+    """
     sock.settimeout(None)
     with bulky() as file:
         while True:
-            pour(sock, file, _ENDLESS)
+            pour(sock, file, ENDLESS)
 
 
 def _take(sock: socket.socket, seconds: float) -> int:
@@ -205,7 +176,8 @@ def throughput() -> None:
     relayed, bare = [], []
     with (
         serving(*_RAISED, "splice-bytes-per-second", to=_UNBOUND) as server,
-        forwarding() as (_, target, port),
+        socket.create_server(("127.0.0.1", 0)) as target,
+        portforwarding(target.getsockname()[1]) as (port, _),
     ):
         tickets = Tickets(server.place)
         for _ in range(REPETITIONS):
@@ -235,7 +207,7 @@ def slow() -> None:
         _rate(tickets.ends())
         sender, receiver = tickets.ends()
         before = server.program.resident()
-        with sender, receiver, _pouring(sender):
+        with sender, receiver, meanwhile(_pour, sender):
             peak = max(_sip(server, receiver))
         grown = (peak - before) / 1024
         print(f"  memory grew by {grown:.0f} KiB at most in {3 * SECONDS:.0f} s")
@@ -256,9 +228,7 @@ def main() -> None:
     """
     All of it.
     """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = 2 * SPLICES + 100 if hard == resource.RLIM_INFINITY else hard
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    raiseFileLimit(2 * SPLICES + 100)
     held()
     throughput()
     limited()

@@ -5,7 +5,6 @@ What a rendezvous costs and bears: C{python -m tests.bench.rendezvous} (Linux).
 from __future__ import annotations
 
 import random
-import resource
 import socket
 import statistics
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from multiprocessing import Process, Queue
 from time import monotonic, sleep
 
+from punch.cli.rlimit import raiseFileLimit
 from tests.bench.couples import (
     ALLOCATE,
     HELLO,
@@ -87,9 +87,7 @@ def publications() -> None:
         if server.program.files() < PUBLICATIONS:
             raise ConnectionError("the rendezvous has dropped some")
         each = (server.program.resident() - before) / PUBLICATIONS / 1024
-        used = server.program.processor()
-        sleep(5)
-        idle = (server.program.processor() - used) / 5
+        idle = server.program.load(5.0)
         print(f"  published in {took:.1f} s")
         print(f"  {each:.1f} KiB each (at most 20); idle load {idle:.1%} of a core")
         for sock in waiting:
@@ -185,9 +183,7 @@ def main() -> None:
     """
     All three.
     """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = PUBLICATIONS + 100 if hard == resource.RLIM_INFINITY else hard
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    raiseFileLimit(PUBLICATIONS + 100)
     publications()
     couples()
     flood()

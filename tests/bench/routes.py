@@ -14,9 +14,10 @@ from pathlib import Path
 from punch.net.identity import Identity
 from tests.bench.connections import reach
 from tests.bench.pair import pairing
-from tests.bench.program import PATIENCE, PLUGIN, Program, freePort
+from tests.bench.program import PATIENCE, PLUGIN, Program
 from tests.bench.ssh import forwarding
 from tests.bench.target import targeting
+from tests.support.processes import freePort
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ def _raw(target: int) -> Iterator[Leading]:
 
 
 @contextmanager
-def _portforward(target: int) -> Iterator[Leading]:
+def portforwarding(target: int) -> Iterator[Leading]:
+    """
+    Twisted's own forward, C{twist portforward}, to a port.
+    """
     command = [*PLUGIN, "portforward", "--port", "tcp:0:interface=127.0.0.1"]
     command += ["--host", "127.0.0.1", "--dest_port", str(target)]
     with Program.running(*command) as program:
@@ -88,7 +92,7 @@ def _punch(target: int) -> Iterator[Leading]:
 
 WAYS: dict[str, Way] = {
     "raw": _raw,
-    "portforward": _portforward,
+    "portforward": portforwarding,
     "tls": _relay,
     "ssh": _ssh,
     "punch": _punch,

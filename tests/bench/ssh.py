@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.bench.program import Program, freePort
+from tests.bench.program import Program
+from tests.support.processes import freePort
 
 _SERVER = """
 ListenAddress 127.0.0.1:{port}

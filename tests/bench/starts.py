@@ -9,9 +9,9 @@ import signal
 import statistics
 
 from tests.bench.pair import meeting, rendezvousing
-from tests.bench.program import freePort
 from tests.bench.routes import reached
 from tests.bench.target import targeting
+from tests.support.processes import freePort
 
 
 def start(rendezvous: str, target: int) -> float | None:

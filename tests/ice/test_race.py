@@ -5,7 +5,7 @@ Tests for L{punch.ice.race}.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
@@ -55,7 +55,8 @@ FAILURES: dict[str, ConnectError] = {
     "taken": ConnectError(errno.EADDRNOTAVAIL),
 }
 
-Steps: TypeAlias = list[tuple[float, str]]
+Step: TypeAlias = tuple[float, str]
+Steps: TypeAlias = list[Step]
 
 
 @dataclass
@@ -225,145 +226,114 @@ def steps(*each: tuple[Candidate, Iterable[tuple[float, str]]]) -> dict[Address,
 @dataclass
 class Scenario:
     """
-    Two candidates: what connecting to them and verifying comes to, and when which
-    wins by then.
+    Two candidates: what connecting to them and verifying comes to; which of them wins,
+    and when (seconds), at the earliest and at the latest.
     """
 
     name: str
-    host: Steps
-    peer: Steps
-    hostValid: Steps
-    peerValid: Steps
-    winner: Candidate | None
+    host: Steps = field(default_factory=list)
+    peer: Steps = field(default_factory=list)
+    hostValid: Steps = field(default_factory=list)
+    peerValid: Steps = field(default_factory=list)
+    winner: Candidate | None = PEER
     earliest: float = 0.0
     latest: float = 0.0
 
 
-NEVER: Steps = []
 SCENARIOS = [
     Scenario(
         "the only one",
-        NEVER,
-        [(0.1, "connected")],
-        NEVER,
-        [(0.1, "valid")],
-        PEER,
-        0.2,
-        0.2,
+        peer=[(0.1, "connected")],
+        peerValid=[(0.1, "valid")],
+        earliest=0.2,
+        latest=0.2,
     ),
     Scenario(
         "the same network wins in milliseconds",
-        [(0.001, "connected")],
-        [(0.1, "connected")],
-        [(0.002, "valid")],
-        [(0.1, "valid")],
-        HOST,
-        0.003,
-        0.003,
+        host=[(0.001, "connected")],
+        peer=[(0.1, "connected")],
+        hostValid=[(0.002, "valid")],
+        peerValid=[(0.1, "valid")],
+        winner=HOST,
+        earliest=0.003,
+        latest=0.003,
     ),
     Scenario(
         "a slow verification holds up nobody",
-        [(0.001, "connected")],
-        [(0.1, "connected")],
-        [(5.0, "valid")],
-        [(0.1, "valid")],
-        PEER,
-        0.2,
-        0.2,
+        host=[(0.001, "connected")],
+        peer=[(0.1, "connected")],
+        hostValid=[(5.0, "valid")],
+        peerValid=[(0.1, "valid")],
+        earliest=0.2,
+        latest=0.2,
     ),
     Scenario(
         "a stranger at a private address is no winner",
-        [(0.001, "connected")],
-        [(0.3, "connected")],
-        [(0.01, "invalid")],
-        [(0.1, "valid")],
-        PEER,
-        0.4,
-        0.4,
+        host=[(0.001, "connected")],
+        peer=[(0.3, "connected")],
+        hostValid=[(0.01, "invalid")],
+        peerValid=[(0.1, "valid")],
+        earliest=0.4,
+        latest=0.4,
     ),
     Scenario(
         "refused twice, then there",
-        [(0.0, "unreachable")],
-        [(0.1, "refused"), (0.1, "refused"), (0.1, "connected")],
-        NEVER,
-        [(0.1, "valid")],
-        PEER,
-        0.4,
-        0.45,
+        host=[(0.0, "unreachable")],
+        peer=[(0.1, "refused"), (0.1, "refused"), (0.1, "connected")],
+        peerValid=[(0.1, "valid")],
+        earliest=0.4,
+        latest=0.45,
     ),
     Scenario(
         "refused at once keeps a distance",
-        NEVER,
-        [(0.0, "refused")] * 99 + [(0.0, "connected")],
-        NEVER,
-        [(0.0, "valid")],
-        PEER,
-        0.7,
-        1.1,
+        peer=[(0.0, "refused")] * 99 + [(0.0, "connected")],
+        peerValid=[(0.0, "valid")],
+        earliest=0.7,
+        latest=1.1,
     ),
     Scenario(
         "timed out, then there",
-        NEVER,
-        [(5.0, "timed out"), (0.1, "connected")],
-        NEVER,
-        [(0.1, "valid")],
-        PEER,
-        5.2,
-        5.3,
+        peer=[(5.0, "timed out"), (0.1, "connected")],
+        peerValid=[(0.1, "valid")],
+        earliest=5.2,
+        latest=5.3,
     ),
     Scenario(
         "unreachable is tried again slowly",
-        NEVER,
-        [(0.0, "unreachable"), (0.1, "connected")],
-        NEVER,
-        [(0.1, "valid")],
-        PEER,
-        1.0,
-        1.4,
+        peer=[(0.0, "unreachable"), (0.1, "connected")],
+        peerValid=[(0.1, "valid")],
+        earliest=1.0,
+        latest=1.4,
     ),
     Scenario(
         "a rejected connection is followed by another attempt",
-        NEVER,
-        [(0.1, "connected"), (0.1, "connected")],
-        NEVER,
-        [(0.1, "invalid"), (0.1, "valid")],
-        PEER,
-        0.45,
-        0.5,
+        peer=[(0.1, "connected"), (0.1, "connected")],
+        peerValid=[(0.1, "invalid"), (0.1, "valid")],
+        earliest=0.45,
+        latest=0.5,
     ),
-    Scenario(
-        "nobody",
-        [(0.0, "unreachable")] * 99,
-        NEVER,
-        NEVER,
-        NEVER,
-        None,
-    ),
+    Scenario("nobody", host=[(0.0, "unreachable")] * 99, winner=None),
     Scenario(
         "connected, never valid",
-        [(0.1, "connected")],
-        [(0.1, "connected")],
-        NEVER,
-        NEVER,
-        None,
+        host=[(0.1, "connected")],
+        peer=[(0.1, "connected")],
+        winner=None,
     ),
     Scenario(
         "everything at once",
-        [(-1.0, "connected")],
-        [(-1.0, "connected")],
-        [(-1.0, "valid")],
-        [(-1.0, "valid")],
-        HOST,
+        host=[(-1.0, "connected")],
+        peer=[(-1.0, "connected")],
+        hostValid=[(-1.0, "valid")],
+        peerValid=[(-1.0, "valid")],
+        winner=HOST,
     ),
     Scenario(
         "refused within the call",
-        [(-1.0, "refused")] * 20,
-        [(-1.0, "refused")] * 3 + [(0.1, "connected")],
-        NEVER,
-        [(0.1, "valid")],
-        PEER,
-        0.2,
-        0.3,
+        host=[(-1.0, "refused")] * 20,
+        peer=[(-1.0, "refused")] * 3 + [(0.1, "connected")],
+        peerValid=[(0.1, "valid")],
+        earliest=0.2,
+        latest=0.3,
     ),
 ]
 
@@ -401,7 +371,9 @@ def test_scenario(scenario: Scenario) -> None:
     assert len(racing.network.attempts) == made
 
 
-def racing(connects: Steps = NEVER, verifications: Steps = NEVER) -> _Racing:
+def racing(
+    connects: Sequence[Step] = (), verifications: Sequence[Step] = ()
+) -> _Racing:
     """
     A race to the peer.
     """

@@ -7,8 +7,10 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import indent
+from typing import NoReturn
 
 from .demo import demo
 from .nats import DROP, KINDS, PAIRS, SAME
@@ -130,14 +132,19 @@ def main(args: list[str] | None = None) -> int:
     return table(options) if options.table else pair(options)
 
 
-def interrupted(number: int, frame: object) -> None:
+def runCommand(command: Callable[[], int]) -> NoReturn:
     """
-    End as after an exception: what was started is ended too.
+    Run a command, and exit with its status.  A signal ends it as an exception does, so
+    that it ends what it has started.
     """
-    sys.exit(128 + number)
+
+    def interrupted(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, interrupted)
+    signal.signal(signal.SIGINT, interrupted)
+    sys.exit(command())
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, interrupted)
-    signal.signal(signal.SIGINT, interrupted)
-    sys.exit(main())
+    runCommand(main)

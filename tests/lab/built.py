@@ -31,6 +31,5 @@ class Built:
 
     def _build(self, stack: ExitStack) -> None:
         """
-        Build it; C{stack} ends the parts.
+        Build it; C{stack} ends the parts.  By default there is nothing to build.
         """
-        raise NotImplementedError()

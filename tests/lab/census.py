@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from math import ceil, sqrt
 
+from .table import milliseconds
 from .trial import Result, Trial
 from .truth import causeOf
 
@@ -55,8 +56,8 @@ def line(trial: Trial) -> str:
         pair.listener,
         pair.dialer,
         trial.result.value,
-        _milliseconds(trial.usable),
-        _milliseconds(trial.direct),
+        milliseconds(trial.usable),
+        milliseconds(trial.direct),
         trial.why or ("-" if trial.direct is not None else "not said"),
     )
 
@@ -88,7 +89,7 @@ def _times(trials: Sequence[Trial]) -> str:
         ("a usable link", [t.usable for t in trials if t.usable is not None]),
         ("a direct link", [t.direct for t in trials if t.direct is not None]),
     ):
-        shown = [_milliseconds(quantile(values, share)) for share in (0.5, 0.95)]
+        shown = [milliseconds(quantile(values, share)) for share in (0.5, 0.95)]
         lines.append(f"{name:<16} {len(values):>5} {shown[0]:>9} {shown[1]:>9}")
     return "\n".join(lines)
 
@@ -165,7 +166,3 @@ def _truths(trials: Sequence[Trial]) -> str:
 
 def _percent(share: float) -> str:
     return f"{share * 100:.1f} %"
-
-
-def _milliseconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds * 1000:.0f} ms"

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from time import monotonic, sleep, time
 
-from .__main__ import interrupted
+from .__main__ import runCommand
 from .faults import FAULTS, reset
 from .load import MEBIBYTE, Echo, LoadFailed, Transfer
 from .nats import DROP, NONE, PER_SIDE, RANDOM
@@ -275,6 +273,4 @@ def main(args: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, interrupted)
-    signal.signal(signal.SIGINT, interrupted)
-    sys.exit(main())
+    runCommand(main)

@@ -32,6 +32,12 @@ class EventFile:
         whole = self.path.read_text(encoding="utf-8").rpartition("\n")[0]
         return [json.loads(line) for line in whole.splitlines()]
 
+    def named(self, *names: str) -> list[Event]:
+        """
+        The events of these names so far.
+        """
+        return [event for event in self.read() if event["event"] in names]
+
     def wait(
         self,
         names: set[str],

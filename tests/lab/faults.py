@@ -120,7 +120,7 @@ def renumber(lab: Laboratory, side: str) -> float:
     """
     host = peerOf(lab, side)
     old, new = host.publicAddress, _next(host.publicAddress)
-    lab.wire.setAddress(side, new)
+    lab.wire.set(side, address=new)
     Uplink(outermost(lab, side).namespace).readdress(old, new)
     host.publicAddress = new
     return monotonic()

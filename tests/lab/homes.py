@@ -5,16 +5,15 @@ one carrier's NAT, or on one network; and neighbors there who are nobody's peer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 
-from .built import Built
 from .core import Leg
 from .host import Host
 from .namespaces import Namespaces, sh
 from .nats import DROP, NAT
 from .plumbing import Plumbing
-from .topology import HOPS, PUBLIC, RENDEZVOUS_ADDRESS
+from .topology import HOPS, PUBLIC, RENDEZVOUS_ADDRESS, MeetingPoint
 from .wire import Wire
 
 _ROUTER = "192.168.1.1"
@@ -25,18 +24,13 @@ _CARRIER = "100.64.0.2"
 _LATENCY = 0.02
 
 
-class Homes(Built):
+class Homes(MeetingPoint):
     """
-    Two homes, a rendezvous and the wire, while its C{with} block runs: a
-    L{tests.lab.topology.MeetingPoint}.
+    Two homes, a rendezvous and the wire, while its C{with} block runs.
 
-    C{neighbors}: in each peer's home, who has the private address of the other peer.
+    @ivar neighbors: in each peer's home, the host that has the private address of the
+        other peer.
     """
-
-    rendezvousAddress = RENDEZVOUS_ADDRESS
-    rendezvousPort = 4040
-    rendezvousPorts: Mapping[str, int] = {}
-    rendezvousAddresses: Mapping[str, str] = {}
 
     def __init__(
         self, carrier: str = "", isOneLAN: bool = False, seed: str = "7"
@@ -91,12 +85,12 @@ class Homes(Built):
         if self._carrier:
             lay.tun("carrier", "carrier", _CARRIER)
         if self._isOneLAN:
-            self._layLAN("switch", "carrier", _ADDRESSES)
+            lay.lan("switch", "carrier", _ROUTER, _ADDRESSES)
         for home in self._homes:
             nat, access = f"{home}-nat", _ACCESS[home]
             near = f"near-{home}"
             people = {home: _ADDRESSES[home], near: _NEIGHBORS[near]}
-            self._layLAN(f"{home}-switch", nat, people)
+            lay.lan(f"{home}-switch", nat, _ROUTER, people)
             if self._carrier:
                 lay.cable(nat, "wan", "carrier", f"port-{home}")
                 lay.address(nat, "wan", access.format(2))
@@ -104,16 +98,6 @@ class Homes(Built):
                 lay.gateway(nat, access.format(1))
             else:
                 lay.tun(nat, home, PUBLIC[home])
-
-    def _layLAN(self, switch: str, router: str, people: Mapping[str, str]) -> None:
-        lay = self._plumbing
-        for name, address in people.items():
-            lay.cable(name, "eth0", switch, f"port-{name}")
-            lay.address(name, "eth0", address)
-            lay.gateway(name, _ROUTER)
-        lay.cable(router, "lan", switch, "uplink")
-        lay.address(router, "lan", _ROUTER)
-        lay.switch(switch, [*(f"port-{name}" for name in people), "uplink"])
 
     def _route(self) -> None:
         self._nats = [

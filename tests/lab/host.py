@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +15,11 @@ from threading import Thread
 from time import monotonic, sleep
 
 from .namespaces import Namespace
+
+TWIST = (sys.executable, "-m", "twisted", "--log-format", "text")
+"""
+The command that starts C{twist}.
+"""
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -161,13 +167,18 @@ class Host:
         """
         return Program(self.command(args), log, echo)
 
-    def socket(self, port: int = 0, timeout: float = 5.0) -> socket.socket:
+    def socket(
+        self,
+        port: int = 0,
+        timeout: float = 5.0,
+        family: socket.AddressFamily = socket.AF_INET,
+    ) -> socket.socket:
         """
         A TCP socket of this host, bound to C{port} with SO_REUSEADDR and
         SO_REUSEPORT, whose operations end after C{timeout} seconds.
         """
         with self.namespace.entered() if self.namespace else nullcontext():
-            made = socket.socket()
+            made = socket.socket(family)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         made.settimeout(timeout)

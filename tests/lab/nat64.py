@@ -5,7 +5,11 @@ at addresses made of a prefix and an IPv4 address.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
+from random import Random
+
+from punch.testing import NATBehavior
 
 from . import packet as ip
 from . import packet6 as ip6
@@ -26,29 +30,25 @@ def through64(address: str) -> str:
     return str(IPv6Address(_PREFIX + IPv4Address(address).packed))
 
 
-class NAT64:
+class NAT64(UserNAT):
     """
     A NAT64 between a leg of the wire and the party at its end.  IPv6 itself passes.
     """
 
-    def __init__(self, nat: UserNAT, host: str) -> None:
+    def __init__(
+        self,
+        address: str,
+        behavior: NATBehavior,
+        seconds: Callable[[], float],
+        random: Random,
+        host: str,
+    ) -> None:
         """
+        @param address: the outside one.
         @param host: the party's IPv6 address.
         """
-        self._nat = nat
+        UserNAT.__init__(self, address, behavior, seconds, random)
         self._host = IPv6Address(host).packed
-
-    def renumber(self, address: str) -> None:
-        """
-        It has another outside address from now on.
-        """
-        self._nat.renumber(address)
-
-    def forget(self, kept: str = "") -> None:
-        """
-        Forget everything, but for the sessions with one remote address.
-        """
-        self._nat.forget(kept)
 
     def leave(self, packet: bytes) -> Passage:
         """
@@ -62,7 +62,9 @@ class NAT64:
             return Passage()
         ends = _HOST + ip6.destination(packet)[12:]
         segment = tcp.underOtherEnds(packet[40:], packet[8:40], ends)
-        return self._translated(self._nat.leave(ip.packed(tcp.PROTOCOL, ends, segment)))
+        return self._translated(
+            UserNAT.leave(self, ip.packed(tcp.PROTOCOL, ends, segment))
+        )
 
     def enter(self, packet: bytes) -> Passage:
         """
@@ -70,7 +72,7 @@ class NAT64:
         """
         if ip6.isIPv6(packet):
             return Passage(inward=packet)
-        return self._translated(self._nat.enter(packet))
+        return self._translated(UserNAT.enter(self, packet))
 
     def _translated(self, passage: Passage) -> Passage:
         """

@@ -46,10 +46,7 @@ def checksum(data: bytes) -> int:
     The Internet checksum (RFC 1071) of an even number of bytes; 0 over data that
     holds its own right checksum.
     """
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total > 0xFFFF:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    return _complement(sum(_words(data)))
 
 
 def aged(packet: bytes, hops: int) -> bytes | None:
@@ -59,28 +56,22 @@ def aged(packet: bytes, hops: int) -> bytes | None:
     """
     if packet[8] <= hops:
         return None
-    total = (~int.from_bytes(packet[10:12], "big") & 0xFFFF) + 0xFFFF - (hops << 8)
-    total = (total & 0xFFFF) + (total >> 16)
-    return b"".join(
-        (
-            packet[:8],
-            bytes((packet[8] - hops, packet[9])),
-            (~total & 0xFFFF).to_bytes(2, "big"),
-            packet[12:],
-        )
-    )
+    after = bytes((packet[8] - hops, packet[9]))
+    summed = adjusted(packet[10:12], packet[8:10], after)
+    return packet[:8] + after + summed + packet[12:]
 
 
-def packed(protocol: int, ends: bytes, payload: bytes) -> bytes:
+def packed(
+    protocol: int, ends: bytes, payload: bytes, ttl: int = 64, identification: int = 0
+) -> bytes:
     """
     A new packet.
 
     @param ends: the four bytes of the source's address, and the destination's.
     """
+    size = _HEADER + len(payload)
     header = struct.pack(
-        "!BBHHHBBH8s",
-        *(0x45, 0, _HEADER + len(payload), 0, 0, 64, protocol, 0),
-        ends,
+        "!BBHHHBBH8s", 0x45, 0, size, identification, 0, ttl, protocol, 0, ends
     )
     return header[:10] + checksum(header).to_bytes(2, "big") + header[12:] + payload
 
@@ -92,9 +83,16 @@ def adjusted(summed: bytes, before: bytes, after: bytes) -> bytes:
     total: int = ~int.from_bytes(summed, "big") & 0xFFFF
     total += sum(0xFFFF - word for word in _words(before))
     total += sum(_words(after))
+    return _complement(total).to_bytes(2, "big")
+
+
+def _complement(total: int) -> int:
+    """
+    A sum of 16-bit words as a checksum: its carries added, its bits inverted.
+    """
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
-    return (~total & 0xFFFF).to_bytes(2, "big")
+    return ~total & 0xFFFF
 
 
 def _words(data: bytes) -> tuple[int, ...]:

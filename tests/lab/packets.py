@@ -24,12 +24,7 @@ def packet(
     """
     A packet from A to B with a right checksum; C{mark} is its identification.
     """
-    header = struct.pack(
-        "!BBHHHBBH4s4s",
-        *(0x45, 0, 20 + len(payload), mark, 0, ttl, protocol, 0, A, B),
-    )
-    summed = checksum(header).to_bytes(2, "big")
-    return header[:10] + summed + header[12:] + payload
+    return packed(protocol, A + B, payload, ttl, mark)
 
 
 def tcpPacket(

@@ -5,6 +5,7 @@ The plumbing between namespaces: cables, switches, TUN devices, addresses, route
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 from .namespaces import Namespace, Namespaces, sh
@@ -47,6 +48,23 @@ class Plumbing:
         for port in ports:
             lines += [f"link set {port} up", f"link set {port} master switch"]
         self._within[self._namespaces[role]] += lines
+
+    def lan(
+        self, switch: str, router: str, gateway: str, hosts: Mapping[str, str]
+    ) -> None:
+        """
+        A network of hosts, by role with their addresses, behind a router.
+
+        @param switch: the role of the namespace that is their switch.
+        @param gateway: the router's address there, on its C{lan}.
+        """
+        for name, address in hosts.items():
+            self.cable(name, "eth0", switch, f"port-{name}")
+            self.address(name, "eth0", address)
+            self.gateway(name, gateway)
+        self.cable(router, "lan", switch, "uplink")
+        self.address(router, "lan", gateway)
+        self.switch(switch, [*(f"port-{name}" for name in hosts), "uplink"])
 
     def tun(self, role: str, leg: str, address: str) -> None:
         """

@@ -7,15 +7,13 @@ C{python -m tests.lab.population --table P-2025 --pairs 40 --seed 1}
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import SystemRandom
 
 from . import census
-from .__main__ import interrupted
+from .__main__ import runCommand
 from .mixture import MIXTURES, Pair
 from .requirements import missing
 from .trial import Terms, Trial, run
@@ -119,6 +117,4 @@ def main(
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, interrupted)
-    signal.signal(signal.SIGINT, interrupted)
-    sys.exit(main())
+    runCommand(main)

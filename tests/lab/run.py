@@ -4,7 +4,6 @@ A run: the three programs started in a place, and what came of it.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,12 +13,11 @@ from tempfile import TemporaryDirectory
 
 from .built import Built
 from .eventfile import Event, EventFile
-from .host import Host, Program
-from .topology import Laboratory, MeetingPoint
+from .host import TWIST, Host, Program
+from .topology import MeetingPoint
 
 Echo = Callable[[str, str], object]
 
-_TWIST = (sys.executable, "-m", "twisted", "--log-format", "text")
 _START = 20.0
 _SLACK = 10.0
 _GOODBYE = 5.0
@@ -104,8 +102,7 @@ class Meeting(Built):
         """
         The newest code that the listener was given.
         """
-        codes = [e["code"] for e in self.heard.read() if e["event"] == "code"]
-        return str(codes[-1])
+        return str(self.heard.named("code")[-1]["code"])
 
     def dial(
         self,
@@ -214,7 +211,7 @@ class Meeting(Built):
 
     def _start(self, host: Host, name: str, file: str, args: list[str]) -> Program:
         echo = partial(self._echo, name) if self._echo else None
-        return host.start([*_TWIST, *args], self._directory / f"{file}.log", echo)
+        return host.start([*TWIST, *args], self._directory / f"{file}.log", echo)
 
 
 @contextmanager
@@ -234,20 +231,12 @@ def keptDirectory(kept: Path | None, name: str) -> Iterator[Path]:
 
 
 def dial(
-    directory: Path,
-    listener: str,
-    dialer: str,
-    timeout: float,
-    loss: float = 0.0,
-    more: tuple[str, ...] = (),
+    place: MeetingPoint, directory: Path, timeout: float, more: Sequence[str] = ()
 ) -> Outcome:
     """
-    One dial between two kinds, at 20 ms on each leg.
+    Build a place, and dial there once.
 
     @param more: options of both programs.
     """
-    with (
-        Laboratory(listener, dialer, loss=loss, seed="7") as lab,
-        Meeting(lab, directory, timeout, options=more) as meeting,
-    ):
+    with place, Meeting(place, directory, timeout, options=more) as meeting:
         return meeting.dial(more=more)

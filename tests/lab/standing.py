@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 import socket
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from time import monotonic, sleep, time
 
 from .built import Built
 from .eventfile import Event, EventFile
-from .host import Host, Program
+from .host import TWIST, Host, Program
 from .load import Echo, Transfer
 from .run import NotStarted
 from .topology import Laboratory
@@ -28,7 +27,6 @@ The ports of the two services, the same where they are exposed and where they ar
 forwarded to.
 """
 
-_TWIST = (sys.executable, "-m", "twisted", "--log-format", "text")
 _START = 30.0
 
 
@@ -47,7 +45,7 @@ class Part:
         """
         Start it (again).
         """
-        self.program: Program = self.host.start([*_TWIST, *self.args], self.log)
+        self.program: Program = self.host.start([*TWIST, *self.args], self.log)
 
     def kill(self) -> None:
         """

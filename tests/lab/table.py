@@ -77,8 +77,8 @@ def line(row: Row, yardstick: float | None) -> str:
         row.listener,
         row.dialer,
         f"{good}/{len(row.outcomes)}",
-        _milliseconds(middle),
-        _milliseconds(max(row.elapsed, default=None)),
+        milliseconds(middle),
+        milliseconds(max(row.elapsed, default=None)),
         f"{middle / yardstick:.2f}" if middle and yardstick else "-",
         row.by(),
     )
@@ -94,7 +94,7 @@ def summary(rows: Sequence[Row], latency: float) -> str:
     least = 4 * 4 * latency
     missed = [f"{r.listener} x {r.dialer}" for r in rows if not r.complete]
     lines = [f"missed: {', '.join(missed)}" if missed else "every run connected"]
-    lines.append(f"four round trips: {_milliseconds(least)}")
+    lines.append(f"four round trips: {milliseconds(least)}")
     plain = medianOf(rows, DROP, DROP)
     if plain and least:
         lines.append(f"drop x drop: {plain / least:.2f} x four round trips")
@@ -109,5 +109,8 @@ def medianOf(rows: Sequence[Row], listener: str, dialer: str) -> float | None:
     return next(found, None)
 
 
-def _milliseconds(seconds: float | None) -> str:
+def milliseconds(seconds: float | None) -> str:
+    """
+    A time for people, or a dash.
+    """
     return "-" if seconds is None else f"{seconds * 1000:.0f} ms"

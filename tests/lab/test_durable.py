@@ -62,8 +62,8 @@ def dials(
         outcomes = [meeting.dial(more=more) for _ in range(count)]
     told: list[Event] = []
     for number in range(1, count + 1):
-        events = EventFile(directory / f"dialer-{number}.events").read()
-        told += [e for e in events if e["event"] in ("connected", "failed")]
+        events = EventFile(directory / f"dialer-{number}.events")
+        told += events.named("connected", "failed")
     return outcomes, told
 
 

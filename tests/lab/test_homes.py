@@ -16,7 +16,7 @@ from punch.net.identity import Identity
 
 from .eventfile import EventFile
 from .homes import Homes
-from .run import Meeting, Outcome
+from .run import Meeting, dial
 from .sockets import connectError, observed
 from .topology import PUBLIC
 
@@ -25,19 +25,6 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]
 NEVER = ("--relay", "never")
 
 _PORT = 5000
-
-
-def dial(
-    homes: Homes,
-    directory: Path,
-    timeout: float = 15.0,
-    more: tuple[str, ...] = NEVER,
-) -> Outcome:
-    """
-    One dial from home to home.
-    """
-    with homes, Meeting(homes, directory, timeout, options=more) as meeting:
-        return meeting.dial(more=more)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +55,7 @@ def test_ledBack(tmp_path: Path) -> None:
     """
     Behind a carrier's NAT that leads back what is sent to its outside they are direct.
     """
-    outcome = dial(Homes("carrier-hairpin"), tmp_path)
+    outcome = dial(Homes("carrier-hairpin"), tmp_path, 15.0, NEVER)
     assert outcome.connected, outcome.explanation
     assert (outcome.path, outcome.kind) == ("direct", "server-reflexive")
 
@@ -77,11 +64,10 @@ def test_notLedBack(tmp_path: Path) -> None:
     """
     If it does not, both say so.
     """
-    outcome = dial(Homes("carrier"), tmp_path, timeout=3.0)
+    outcome = dial(Homes("carrier"), tmp_path, 3.0, NEVER)
     assert outcome.reason == "no-hairpin", outcome.explanation
     for name in ("listener.events", "dialer-1.events"):
-        events = EventFile(tmp_path / name).read()
-        [verdict] = [each for each in events if each["event"] == "verdict"]
+        [verdict] = EventFile(tmp_path / name).named("verdict")
         assert verdict["reason"] == "no-hairpin"
 
 
@@ -89,7 +75,8 @@ def test_oneLAN(tmp_path: Path) -> None:
     """
     On one network the link stays on it, although the NAT before it would lead back.
     """
-    outcome = dial(Homes("carrier-hairpin", isOneLAN=True), tmp_path)
+    homes = Homes("carrier-hairpin", isOneLAN=True)
+    outcome = dial(homes, tmp_path, 15.0, NEVER)
     assert outcome.connected, outcome.explanation
     assert (outcome.path, outcome.kind) == ("direct", "host")
 

@@ -12,7 +12,7 @@ import pytest
 from .eventfile import EventFile
 from .firewalls import address6
 from .nats import DROP, RESET, SAME
-from .run import Meeting
+from .run import Meeting, dial
 from .topology import PUBLIC, RENDEZVOUS_ADDRESS6, Laboratory
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(60)]
@@ -29,8 +29,7 @@ def met(lab: Laboratory, directory: Path) -> tuple[str, str]:
 
     @return: where the listener, and where the dialer, found the other, without ports.
     """
-    with lab, Meeting(lab, directory, 10.0, options=NEVER) as meeting:
-        outcome = meeting.dial(more=NEVER)
+    outcome = dial(lab, directory, 10.0, NEVER)
     assert outcome.connected, (outcome.reason, outcome.explanation)
     assert outcome.elapsed is not None
     assert outcome.elapsed < 3.0
@@ -41,10 +40,10 @@ def found(directory: Path, name: str) -> str:
     """
     Where one side found the other; nobody has tried link-local addresses.
     """
-    events = EventFile(directory / f"{name}.events").read()
-    tried = [each["remote"] for each in events if each["event"] == "attempted"]
+    events = EventFile(directory / f"{name}.events")
+    tried = [each["remote"] for each in events.named("attempted")]
     assert not any(each.startswith("[fe80") for each in tried)
-    [connected] = [each for each in events if each["event"] == "connected"]
+    [connected] = events.named("connected")
     assert connected["path"] == "direct"
     host: str = connected["remote"].rpartition(":")[0].strip("[]")
     return host

@@ -27,13 +27,7 @@ def socket6(host: Host, port: int = 0, timeout: float = 5.0) -> socket.socket:
     """
     A TCP socket over IPv6.
     """
-    assert host.namespace is not None
-    with host.namespace.entered():
-        made = socket.socket(socket.AF_INET6)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.settimeout(timeout)
-    made.bind(("::", port))
-    return made
+    return host.socket(port, timeout, socket.AF_INET6)
 
 
 def connectError(host: Host, address: str, silent: bool = False, hops: int = 64) -> str:

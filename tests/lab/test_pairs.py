@@ -12,6 +12,7 @@ from .eventfile import EventFile
 from .mixture import Pair
 from .nats import DROP, PAIRS
 from .run import dial
+from .topology import Laboratory
 from .trial import Result, Terms, run
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(90)]
@@ -58,7 +59,8 @@ def test_hard(listener: str, dialer: str, tmp_path: Path) -> None:
     """
     The pair connects directly, though a port must be foretold, or found.
     """
-    outcome = dial(tmp_path, listener, dialer, timeout=20.0, more=NEVER)
+    lab = Laboratory(listener, dialer, seed="7")
+    outcome = dial(lab, tmp_path, 20.0, NEVER)
     assert outcome.connected, (outcome.reason, outcome.explanation)
     assert outcome.path == "direct"
 
@@ -68,17 +70,17 @@ def test_hopeless(listener: str, dialer: str, tmp_path: Path) -> None:
     """
     What can't be is said to be so, for the true reason, by both sides alike.
     """
-    outcome = dial(tmp_path, listener, dialer, timeout=4.0, more=NEVER)
+    lab = Laboratory(listener, dialer, seed="7")
+    outcome = dial(lab, tmp_path, 4.0, NEVER)
     assert outcome.reason == HOPELESS[listener, dialer], outcome.explanation
     for name in ("listener.events", "dialer-1.events"):
-        events = EventFile(tmp_path / name).read()
-        verdicts = [each["reason"] for each in events if each["event"] == "verdict"]
-        assert verdicts == [outcome.reason]
+        [verdict] = EventFile(tmp_path / name).named("verdict")
+        assert verdict["reason"] == outcome.reason
 
 
 def test_loss(tmp_path: Path) -> None:
     """
     With 5 % of packets lost on each peer's leg the pair still connects.
     """
-    outcome = dial(tmp_path, DROP, DROP, timeout=30.0, loss=0.05)
+    outcome = dial(Laboratory(DROP, DROP, loss=0.05, seed="7"), tmp_path, 30.0)
     assert outcome.connected, (outcome.reason, outcome.explanation)

@@ -144,7 +144,7 @@ def test_browserIsRelayed(tmp_path: Path) -> None:
     """
     A peer behind C{corp-block} is told the rendezvous' port 443, and is relayed.
     """
-    outcome = dial(tmp_path, "corp-block", NONE, timeout=15.0)
+    outcome = dial(Laboratory("corp-block", NONE, seed="7"), tmp_path, 15.0)
     assert (outcome.connected, outcome.path) == (True, "relayed")
 
 

@@ -11,7 +11,6 @@ import socket
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from random import SystemRandom
-from typing import Protocol
 
 from .built import Built
 from .core import Leg
@@ -39,58 +38,47 @@ _CARRIER = {"a": "100.64.1.{}", "b": "100.64.2.{}"}
 _BEHIND_ONE = {"a": "192.168.1.2", "b": "192.168.1.3"}
 
 
-class MeetingPoint(Protocol):
+class MeetingPoint(Built):
     """
-    Where three programs can meet.
+    A place where three programs can meet: the hosts C{a}, C{b} and C{rendezvous}.
+
+    @ivar rendezvousPorts: the ports at which C{a} and C{b} reach the rendezvous, if
+        not at C{rendezvousPort}.
+    @ivar rendezvousAddresses: likewise the addresses; if there are any, the rendezvous
+        listens on IPv6 too.
     """
 
     a: Host
     b: Host
     rendezvous: Host
-    rendezvousAddress: str
-    rendezvousPort: int
-    rendezvousPorts: Mapping[str, int]
-    """
-    Where C{a} and C{b} reach it, if not there.
-    """
-    rendezvousAddresses: Mapping[str, str]
-    """
-    Likewise, and then it listens on IPv6 too.
-    """
+    rendezvousAddress = RENDEZVOUS_ADDRESS
+    rendezvousPort = 4040
+    rendezvousPorts: Mapping[str, int] = {}
+    rendezvousAddresses: Mapping[str, str] = {}
 
     def forget(self) -> None:
         """
-        Make the NATs forget what passed between the peers.
+        Make the NATs forget what passed between the peers; here there are none.
         """
 
 
-class Loopback:
+class Loopback(MeetingPoint):
     """
-    This machine alone, for who may not make namespaces: no NATs, no wire.
+    This machine alone, for users who may not make namespaces: no NATs, no wire.
     """
 
     rendezvousAddress = "127.0.0.1"
-    rendezvousPorts: Mapping[str, int] = {}
-    rendezvousAddresses: Mapping[str, str] = {}
 
     def __init__(self) -> None:
         with closing(socket.create_server((self.rendezvousAddress, 0))) as free:
             self.rendezvousPort = int(free.getsockname()[1])
         self.a = self.b = self.rendezvous = Host("127.0.0.1", "127.0.0.1")
 
-    def forget(self) -> None:
-        """
-        Nothing stands between the peers, so there is nothing to forget.
-        """
 
-
-class Laboratory(Built):
+class Laboratory(MeetingPoint):
     """
     Two peers, C{a} and C{b}, and a C{rendezvous}, while its C{with} block runs.
     """
-
-    rendezvousAddress = RENDEZVOUS_ADDRESS
-    rendezvousPort = 4040
 
     def __init__(
         self,
@@ -117,12 +105,12 @@ class Laboratory(Built):
         self.kinds = {"a": kindA, "b": kindB}
         self._sides = {name: sideOf(kind) for name, kind in self.kinds.items()}
         self._seed = seed or str(SystemRandom().getrandbits(32))
-        self.rendezvousPorts: Mapping[str, int] = {
+        self.rendezvousPorts = {
             name: max(REACHABLE)
             for name, side in self._sides.items()
             if side.mayOnlyBrowse
         }
-        self.rendezvousAddresses: Mapping[str, str] = {
+        self.rendezvousAddresses = {
             name: through64(RENDEZVOUS_ADDRESS) if side.is64 else RENDEZVOUS_ADDRESS6
             for name, side in self._sides.items()
             if side.isSixOnly
@@ -221,15 +209,8 @@ class Laboratory(Built):
         """
         Both peers on one LAN behind one NAT, whose leg is C{a}.
         """
-        lay = self._plumbing
-        for side, address in _BEHIND_ONE.items():
-            lay.cable(side, "eth0", "switch", f"port-{side}")
-            lay.address(side, "eth0", address)
-            lay.gateway(side, "192.168.1.1")
-        lay.cable("nat", "lan", "switch", "uplink")
-        lay.address("nat", "lan", "192.168.1.1")
-        lay.switch("switch", ["port-a", "port-b", "uplink"])
-        lay.tun("nat", "a", PUBLIC["a"])
+        self._plumbing.lan("switch", "nat", "192.168.1.1", _BEHIND_ONE)
+        self._plumbing.tun("nat", "a", PUBLIC["a"])
         self.a = self._host("a", _BEHIND_ONE["a"], "a")
         self.b = self._host("b", _BEHIND_ONE["b"], "a")
 

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 from .core import Core, Delivery, Leg
 
 if TYPE_CHECKING:
-    from .nat64 import NAT64
     from .usernat import Passage, UserNAT
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -69,18 +68,12 @@ class Wire:
             os.close(descriptor)
         self._confirmed()
 
-    def set(self, leg: str, **changes: float) -> None:
+    def set(self, leg: str, **changes: float | str) -> None:
         """
-        Change a leg's C{latency} (seconds) or C{loss} (a fraction) from now on;
-        packets on their way are not touched.
+        Change a leg's C{latency} (seconds), C{loss} (a fraction) or C{address} from
+        now on; packets on their way are not touched.
         """
         self._tell({"leg": leg, "changes": changes})
-
-    def setAddress(self, leg: str, address: str) -> None:
-        """
-        The party at the end of a leg has another address from now on.
-        """
-        self._tell({"leg": leg, "changes": {"address": address}})
 
     def block(self, *legs: str) -> None:
         """
@@ -133,7 +126,7 @@ class Forwarder:
         self,
         core: Core,
         descriptors: Mapping[str, int],
-        nats: Mapping[str, UserNAT | NAT64],
+        nats: Mapping[str, UserNAT],
     ) -> None:
         self._core = core
         self._nats = nats
@@ -227,7 +220,7 @@ class Forwarder:
         os.write(1, b"\n")
 
 
-def natOf(kind: str, seed: str, leg: Leg) -> UserNAT | NAT64:
+def natOf(kind: str, seed: str, leg: Leg) -> UserNAT:
     """
     The user-space NAT of a side.
     """
@@ -237,10 +230,12 @@ def natOf(kind: str, seed: str, leg: Leg) -> UserNAT | NAT64:
     from .usernat import UserNAT
 
     random = Random(seed)
-    behavior = sideOf(kind).drawn(random)
+    side = sideOf(kind)
+    behavior = side.drawn(random)
     assert behavior is not None
-    nat = UserNAT(leg.address, behavior, monotonic, random)
-    return NAT64(nat, f"{leg.network}2") if sideOf(kind).is64 else nat
+    if side.is64:
+        return NAT64(leg.address, behavior, monotonic, random, f"{leg.network}2")
+    return UserNAT(leg.address, behavior, monotonic, random)
 
 
 def main(setup: dict[str, Any]) -> None:
