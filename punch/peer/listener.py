@@ -55,8 +55,8 @@ class Listener:
         failed: Callable[[errors.PunchError], None],
     ) -> None:
         """
-        @param place: the name and the secret to wait under; C{None}: a code that is
-            made when the rendezvous is reached.
+        @param meetingPoint: the name and the secret to wait under; C{None}: a code
+            that is made when the rendezvous is reached.
         @param linked: is given each link.
         @param failed: is given the error of each introduction that failed with a
             dialer that knew our secret, or whose wrong guess has used up the code.

@@ -230,7 +230,7 @@ class Peer:
         Connect to the rendezvous from the shared port.  The STUN servers are asked at
         the same time, and nothing waits for them.
 
-        @param guest: hears what the rendezvous sends unasked.
+        @param receiver: hears what the rendezvous sends unasked.
         @param mayMove: whether the shared port may become another (L{connectHedged}),
             since nobody knows it yet.  It never does if the settings name a port.
         @raise punch.errors.RendezvousError: it cannot be reached.

@@ -4,9 +4,11 @@ Tests for L{punch.util.deferreds}.
 
 from __future__ import annotations
 
+import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.python.failure import Failure
 
-from punch.util.deferreds import SharedResult, gatherAll, shield
+from punch.util.deferreds import SharedResult, abandonable, gatherAll, shield
 from tests.support.doubles import PunchTestCase
 
 
@@ -148,6 +150,41 @@ class ShieldTests(PunchTestCase):
         self.inner.errback(ValueError("unheard"))
         del self.inner
         assert not self.logged()
+
+
+@pytest.mark.parametrize(
+    ("result", "abandoned"),
+    [
+        pytest.param(7, [7], id="a connection that came all the same"),
+        pytest.param(Failure(ValueError()), [], id="the error of what was given up"),
+    ],
+)
+def test_abandoned(result: object, abandoned: list[object]) -> None:
+    """
+    Cancelling fails with C{CancelledError}, whatever the Deferred below makes of it.
+    """
+    connecting: Deferred[object] = Deferred(lambda it: it.callback(result))
+    found: list[object] = []
+    waiting = abandonable(connecting, found.append)
+    failures: list[Failure] = []
+    waiting.addErrback(failures.append)
+    waiting.cancel()
+    assert failures[0].check(CancelledError)
+    assert found == abandoned
+
+
+@pytest.mark.parametrize("result", [7, Failure(ValueError())], ids=["value", "error"])
+def test_notAbandoned(result: object) -> None:
+    """
+    A result that comes before that is passed on.
+    """
+    connecting: Deferred[object] = Deferred()
+    found: list[object] = []
+    abandoned: list[object] = []
+    abandonable(connecting, abandoned.append).addBoth(found.append)
+    connecting.callback(result)
+    assert found == [result]
+    assert abandoned == []
 
 
 def test_gatherAll() -> None:
