@@ -9,9 +9,10 @@ much the program has read, once in half a window.
 from __future__ import annotations
 
 from collections import deque
+from typing import Protocol
 
-from punch.testing.interfaces import ConnectionEnd
-from punch.testing.segment import Segment, SegmentKind
+from punch.testing.medium import Medium
+from punch.testing.segment import Segment, SegmentKind, SocketAddress
 from punch.testing.timeline import Timer
 
 WINDOW = 65536
@@ -26,6 +27,35 @@ Seconds: Linux's floor and ceiling (TCP_RTO_MIN and TCP_RTO_MAX).
 """
 
 
+class Connection(Protocol):
+    """
+    What the sending half needs of its connection.
+
+    @ivar addresses: the local and the remote address.
+    @ivar network: the network that its host is on.
+    """
+
+    addresses: tuple[SocketAddress, SocketAddress]
+    network: Medium
+
+    def transmit(self, segment: Segment) -> None:
+        """
+        Send a segment to the other end.
+        """
+
+    def isSuperseded(self, segment: Segment) -> bool:
+        """
+        Whether a lost segment need not be sent again.
+        """
+
+    def expire(self, silence: float) -> bool:
+        """
+        Give up if C{silence} seconds without an answer are too long.
+
+        @return: whether they were.
+        """
+
+
 class SendingHalf:
     """
     The bytes that one end of a connection sends.
@@ -33,7 +63,7 @@ class SendingHalf:
     @ivar isFinal: whether a FIN was sent.
     """
 
-    def __init__(self, connection: ConnectionEnd) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._sent = 0
         self._limit = WINDOW

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from errno import ECONNRESET
-from ipaddress import ip_address
 
-from punch.testing.interfaces import Network, Step
-from punch.testing.ports import WILDCARDS
+from punch.testing.medium import Medium, Step
 from punch.testing.reactor import MemoryReactor
-from punch.testing.realm import Realm
-from punch.testing.segment import Segment
-from punch.testing.stack import TCPStack
-from punch.testing.wire import WiredNode
+from punch.testing.realm import Node, Realm
+from punch.testing.segment import Segment, canonicalIP
+from punch.testing.tcp import TCPStack
 
 _DUPLICATE_DELAY = 0.001
 """
@@ -23,16 +20,7 @@ Seconds after the first copy of a segment until the second arrives.
 """
 
 
-def canonicalIP(host: str) -> str:
-    """
-    The canonical text form of an IP address, without a zone.
-
-    @raise ValueError: C{host} is not an IP address.
-    """
-    return str(ip_address(host.partition("%")[0]))
-
-
-class MemoryHost(MemoryReactor, WiredNode):
+class MemoryHost(MemoryReactor, Node):
     """
     A host with one or more addresses on one wire, and the reactor of its programs.
     L{MemoryNetwork.host<punch.testing.MemoryNetwork.host>} makes it.
@@ -41,30 +29,25 @@ class MemoryHost(MemoryReactor, WiredNode):
 
     @ivar addresses: its addresses, in their canonical form.
     @ivar duplicates: the probability that its wire delivers a SYN or SYN-ACK twice.
-    @ivar stack: its TCP.
     """
 
     isHost = True
 
     def __init__(
         self,
-        network: Network,
+        network: Medium,
         addresses: Sequence[str],
         realms: tuple[Realm, Realm],
     ) -> None:
         """
         @param realms: the realms of its IPv4 and of its IPv6 addresses.
         """
-        MemoryReactor.__init__(self, network)
-        WiredNode.__init__(self, network.random)
         self.addresses = [canonicalIP(each) for each in addresses]
+        MemoryReactor.__init__(self, TCPStack(network, self.addresses, self._emit))
+        Node.__init__(self, network)
         self.duplicates = 0.0
-        self.stack = TCPStack(network, self._emit)
         self._realms = realms
         self._isCut = False
-        self._local = {"127.0.0.1", *self.addresses}
-        if any(":" in each for each in self.addresses):
-            self._local.add("::1")
         for each in self.addresses:
             self._realm(each).attach(each, self)
 
@@ -89,42 +72,6 @@ class MemoryHost(MemoryReactor, WiredNode):
         for tcb in self.stack.connections():
             tcb.reset()
             tcb.fail(ECONNRESET)
-
-    # What its sockets ask.
-
-    def isLocal(self, host: str) -> bool:
-        """
-        Whether C{host} is an address of this host.
-        """
-        return host in self._local or host.startswith("127.")
-
-    def mayBind(self, host: str) -> bool:
-        """
-        Whether a socket can listen on, or connect from, this address.
-        """
-        if host in WILDCARDS:
-            return ":" not in host or "::1" in self._local
-        return self.isLocal(host)
-
-    def destination(self, host: str) -> str:
-        """
-        The address to which a connection to C{host} goes: the unspecified address
-        means loopback.
-        """
-        host = canonicalIP(host)
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-
-    def sourceFor(self, destination: str) -> str | None:
-        """
-        The address from which this host reaches another; L{None} if it has none of
-        that family.
-        """
-        if self.isLocal(destination):
-            return destination
-        for each in self.addresses:
-            if (":" in each) == (":" in destination):
-                return each
-        return None
 
     # What the network does.
 
@@ -152,14 +99,16 @@ class MemoryHost(MemoryReactor, WiredNode):
         """
         self.network.record("sent", segment)
         destination = segment.destination[0]
-        if self.isLocal(destination):
+        if self.stack.isLocal(destination):
             self.stack.receive(segment)
             return
-        delay = None if self._isCut else self.wireDelay()
-        if delay is None:
+        if self._isCut:
             self.network.drop(segment)
             return
-        realm = self._realm(destination)
+        step = self.overWire(segment, self._realm(destination))
+        if step is None:
+            return
+        delay, realm = step
         if self._isDuplicated(segment):
             self.network.carry(segment.duplicate(), delay + _DUPLICATE_DELAY, realm)
         self.network.carry(segment, delay, realm)
@@ -167,7 +116,7 @@ class MemoryHost(MemoryReactor, WiredNode):
     def _isDuplicated(self, segment: Segment) -> bool:
         if not self.duplicates or not segment.isHandshake:
             return False
-        return self._random.random() < self.duplicates
+        return self.network.random.random() < self.duplicates
 
     def _realm(self, host: str) -> Realm:
         return self._realms[":" in host]

@@ -9,15 +9,14 @@ from __future__ import annotations
 from errno import ECONNREFUSED
 
 from punch.testing.behavior import NATBehavior
-from punch.testing.interfaces import Network, Step
 from punch.testing.mappings import MappingTable
-from punch.testing.realm import Realm
+from punch.testing.medium import Medium, Step
+from punch.testing.realm import Node, Realm
 from punch.testing.segment import Segment
 from punch.testing.translator import FilterVerdict, Translator
-from punch.testing.wire import WiredNode
 
 
-class MemoryNAT(WiredNode):
+class MemoryNAT(Node):
     """
     A NAT with one outside address, on a wire of its own.
     L{MemoryNetwork.nat<punch.testing.MemoryNetwork.nat>} makes it.
@@ -27,23 +26,20 @@ class MemoryNAT(WiredNode):
     @ivar inside: the realm of the hosts behind it.
     """
 
-    isHost = False
-
     def __init__(
         self,
-        network: Network,
+        network: Medium,
         address: str,
         behavior: NATBehavior,
         outside: Realm,
     ) -> None:
-        WiredNode.__init__(self, network.random)
+        Node.__init__(self, network)
         self.address = address
         self.behavior = behavior
-        self.inside = Realm(self)
+        self.inside = Realm(network, self.forward)
         self._translation = Translator(
             address, behavior, network.clock.seconds, network.random
         )
-        self._network = network
         self._outside = outside
         outside.attach(address, self)
 
@@ -71,11 +67,7 @@ class MemoryNAT(WiredNode):
         if verdict is not FilterVerdict.PASS:
             self._refuse(segment, verdict, isFromInside=True)
             return None
-        delay = self.wireDelay()
-        if delay is None:
-            self._network.drop(segment)
-            return None
-        return delay, self._outside
+        return self.overWire(segment, self._outside)
 
     def receive(self, segment: Segment) -> Step | None:
         """
@@ -83,12 +75,6 @@ class MemoryNAT(WiredNode):
         """
         verdict = self._translation.inbound(segment)
         return self._letIn(segment, verdict, isFromInside=False)
-
-    def drop(self, segment: Segment) -> None:
-        """
-        Note that a segment is lost inside.
-        """
-        self._network.drop(segment)
 
     def _letIn(
         self, segment: Segment, verdict: FilterVerdict, isFromInside: bool
@@ -108,12 +94,12 @@ class MemoryNAT(WiredNode):
             self._answer(segment.refusal(), isFromInside)
         elif verdict is FilterVerdict.REJECT:
             self._answer(segment.unreachable(ECONNREFUSED), isFromInside)
-        self._network.drop(segment)
+        self.network.drop(segment)
 
     def _answer(self, answer: Segment, isInside: bool) -> None:
-        delay = 0.0 if isInside else self.wireDelay()
-        if delay is None:
-            self._network.drop(answer)
-        else:
-            realm = self.inside if isInside else self._outside
-            self._network.carry(answer, delay, realm)
+        if isInside:
+            self.network.carry(answer, 0.0, self.inside)
+            return
+        step = self.overWire(answer, self._outside)
+        if step is not None:
+            self.network.carry(answer, *step)

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from punch.net.nat64 import Prefix
 from punch.testing.behavior import NATBehavior
-from punch.testing.interfaces import Network, Step
+from punch.testing.medium import Medium, Step
 from punch.testing.nat import MemoryNAT
 from punch.testing.realm import Realm
 from punch.testing.segment import Segment
@@ -24,7 +24,7 @@ class MemoryNAT64(MemoryNAT):
 
     def __init__(
         self,
-        network: Network,
+        network: Medium,
         address: str,
         behavior: NATBehavior,
         outside: Realm,
@@ -48,11 +48,7 @@ class MemoryNAT64(MemoryNAT):
         if embedded is not None:
             segment.destination = (str(embedded), port)
             return MemoryNAT.forward(self, segment)
-        delay = self.wireDelay()
-        if delay is None:
-            self.drop(segment)
-            return None
-        return delay, self._outside
+        return self.overWire(segment, self._outside)
 
     def _enter(self, segment: Segment) -> Step | None:
         self._translateSource(segment)

@@ -4,31 +4,21 @@ The network in memory: hosts and NATs under one clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from errno import ENETUNREACH
 from ipaddress import IPv6Network
-from itertools import count
-from random import Random
 
-from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 
 from punch.testing.behavior import NATBehavior
-from punch.testing.host import MemoryHost, canonicalIP
-from punch.testing.interfaces import Hop, Socket, Step
+from punch.testing.host import MemoryHost
+from punch.testing.medium import Medium, Step
 from punch.testing.nat import MemoryNAT
 from punch.testing.nat64 import MemoryNAT64
 from punch.testing.realm import Realm
-from punch.testing.segment import Segment, SegmentKind
-from punch.testing.timeline import Timeline
-
-_FIRST_DESCRIPTOR = 1_000_000
-"""
-The first socket number, higher than any file descriptor of the process.
-"""
+from punch.testing.segment import Segment, SegmentKind, canonicalIP
 
 
-class MemoryNetwork:
+class MemoryNetwork(Medium):
     """
     Hosts and NATs in memory, under one clock.  A test makes it and adds the hosts and
     NATs.  What happens depends only on the seed; programs that use TLS have randomness
@@ -54,17 +44,9 @@ class MemoryNetwork:
         segmentSize: int = 16384,
         refusesUnknown: bool = False,
     ) -> None:
-        self.clock = clock
-        self.random = Random(seed)
-        self.names: dict[str, tuple[str, ...]] = {}
-        self.segmentSize = segmentSize
+        Medium.__init__(self, clock, seed, segmentSize)
         self.refusesUnknown = refusesUnknown
-        self.timeline = Timeline(clock)
-        self.initialSequence = count(1).__next__
-        self.descriptor = count(_FIRST_DESCRIPTOR).__next__
-        self._hosts: list[MemoryHost] = []
-        self._trace: list[str] | None = None
-        self._public = Realm(self)
+        self._public = Realm(self, self._forward)
 
     # Building it.
 
@@ -98,7 +80,6 @@ class MemoryNetwork:
         host.loss = loss
         host.jitter = jitter
         host.duplicates = duplicates
-        self._hosts.append(host)
         return host
 
     def nat(
@@ -161,8 +142,6 @@ class MemoryNetwork:
         """
         self.names[name.lower()] = tuple(canonicalIP(each) for each in addresses)
 
-    # Letting time pass.
-
     def block(self, one: str, other: str) -> None:
         """
         From now on lose all segments between two public addresses, without notice.
@@ -175,90 +154,7 @@ class MemoryNetwork:
         """
         self._public.blocked.discard(frozenset((one, other)))
 
-    def run(self, seconds: float) -> None:
-        """
-        Let C{seconds} seconds pass, and make each delayed call at its time.
-        """
-        self.runUntil(lambda: False, seconds)
-
-    def runUntil(self, condition: Callable[[], object], limit: float) -> bool:
-        """
-        Let time pass until a condition holds, C{limit} seconds at most.
-
-        @return: whether it holds.
-        """
-        deadline = self.clock.seconds() + limit
-        while not condition():
-            due = min(
-                (call.getTime() for call in self.clock.getDelayedCalls()),
-                default=deadline,
-            )
-            if due >= deadline:
-                self.clock.advance(max(0.0, deadline - self.clock.seconds()))
-                return bool(condition())
-            self.clock.advance(max(0.0, due - self.clock.seconds()))
-        return True
-
-    # Looking at it.
-
-    def openSockets(self) -> list[Socket]:
-        """
-        The sockets that the programs have not closed: listening ports, connections, and
-        attempts to connect.
-        """
-        return [socket for host in self._hosts for socket in host.sockets()]
-
-    def delayedCalls(self) -> Sequence[IDelayedCall]:
-        """
-        The delayed calls of the programs, without the network's own.
-        """
-        wake = self.timeline.wake
-        return [call for call in self.clock.getDelayedCalls() if call is not wake]
-
-    def trace(self) -> list[str]:
-        """
-        Start to record the segments.
-
-        @return: a list to which each segment that is sent, received or dropped adds a
-            line.
-        """
-        if self._trace is None:
-            self._trace = []
-        return self._trace
-
-    # What its parts need.
-
-    def record(self, event: str, segment: Segment) -> None:
-        """
-        Add a line to the trace, if there is one.
-        """
-        if self._trace is not None:
-            self._trace.append(f"{self.clock.seconds():.6f} {event} {segment}")
-
-    def carry(self, segment: Segment, delay: float, hop: Hop) -> None:
-        """
-        Bring a segment to a hop in C{delay} seconds, and on from there.
-
-        Handshake segments and resets pass each NAT at the time at which they arrive
-        there, since their order decides.  The others go the whole way in one step.
-        """
-        if not segment.isExpress:
-            self.timeline.after(delay, self._pass, segment, hop)
-            return
-        while not hop.isHost:
-            step = hop.receive(segment)
-            if step is None:
-                return
-            delay += step[0]
-            hop = step[1]
-        self.timeline.after(delay, hop.receive, segment)
-
-    def _pass(self, segment: Segment, hop: Hop) -> None:
-        step = hop.receive(segment)
-        if step is not None:
-            self.carry(segment, *step)
-
-    def forward(self, segment: Segment) -> Step | None:
+    def _forward(self, segment: Segment) -> Step | None:
         """
         Drop a segment for an address that no node has, or answer it.
         """
@@ -266,11 +162,3 @@ class MemoryNetwork:
         if self.refusesUnknown and segment.kind is SegmentKind.SYN:
             self.carry(segment.unreachable(ENETUNREACH), 0.0, self._public)
         return None
-
-    def drop(self, segment: Segment) -> None:
-        """
-        Note that a segment is lost, and tell its sender if that resends it.
-        """
-        self.record("dropped", segment)
-        if segment.sender is not None:
-            segment.sender.lost(segment)

@@ -15,13 +15,12 @@ from twisted.internet import tcp
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.error import ConnectionDone, DNSLookupError
+from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import (
     Binding,
     IAddress,
     IConnector,
     IDelayedCall,
-    IHalfCloseableDescriptor,
     IHostnameResolver,
     IHostResolution,
     IListeningPort,
@@ -35,14 +34,10 @@ from twisted.internet.interfaces import (
     IWriteDescriptor,
 )
 from twisted.internet.protocol import ClientFactory
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from punch.testing.interfaces import Network, Socket
 from punch.testing.sockets import MemorySocket
-
-_log = Logger()
+from punch.testing.tcp import TCPStack
 
 _Descriptor: TypeAlias = IReadDescriptor | IWriteDescriptor
 
@@ -57,7 +52,8 @@ class _Client(tcp.Client):
         @see: L{tcp.BaseClient.createInternetSocket}
         """
         # The transport has its reactor only later; its connector has it now.
-        return MemorySocket(self.connector.reactor, self.addressFamily)
+        reactor: MemoryReactor = self.connector.reactor
+        return reactor.openSocket(self.addressFamily)
 
 
 class _Port(tcp.Port):
@@ -65,6 +61,7 @@ class _Port(tcp.Port):
     Twisted's listening port, over a socket of its host.
     """
 
+    reactor: MemoryReactor
     # Twisted's own L{createInternetSocket} reads these too.
     _reuseAddress: bool
     _reusePort: bool
@@ -73,7 +70,7 @@ class _Port(tcp.Port):
         """
         @see: L{tcp.Port.createInternetSocket}
         """
-        made = MemorySocket(self.reactor, self.addressFamily)  # type: ignore[arg-type]
+        made = self.reactor.openSocket(self.addressFamily)
         if self._reuseAddress:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if self._reusePort:
@@ -158,12 +155,15 @@ class MemoryReactor:
     one.
 
     @ivar network: the network that the host is on.
+    @ivar stack: the host's TCP.
     """
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, stack: TCPStack) -> None:
+        self.network = stack.network
+        self.stack = stack
         self.nameResolver: IHostnameResolver = _Resolver(self)
-        self._sockets: dict[int, Socket] = {}
+        self._sockets: dict[int, MemorySocket] = {}
+        self.network.sockets.append(self._sockets)
 
     # IReactorTime
 
@@ -307,60 +307,14 @@ class MemoryReactor:
 
     # Sockets
 
-    def openSocket(self, opened: Socket) -> int:
+    def openSocket(self, family: int) -> MemorySocket:
         """
-        Register a socket that a program opened.
+        Open a socket.
+        """
+        return MemorySocket(self.stack, family, self._sockets)
 
-        @return: the socket's number.
-        """
-        number = self.network.descriptor()
-        self._sockets[number] = opened
-        return number
-
-    def closeSocket(self, closed: Socket) -> None:
-        """
-        Forget a socket that a program closed.
-        """
-        closed.reader = closed.writer = None
-        del self._sockets[closed.fileno()]
-
-    def sockets(self) -> list[Socket]:
+    def sockets(self) -> list[MemorySocket]:
         """
         The sockets that are open.
         """
         return list(self._sockets.values())
-
-    def poll(self, polled: Socket) -> None:
-        """
-        Tell the reader and the writer of a socket if it is ready for them.
-        """
-        if polled.reader is not None and polled.isReadable:
-            self._do(polled.reader, polled.reader.doRead, True)
-        if polled.writer is not None and polled.isWritable:
-            self._do(polled.writer, polled.writer.doWrite, False)
-
-    def _do(
-        self, descriptor: _Descriptor, do: Callable[[], object], isRead: bool
-    ) -> None:
-        """
-        Call a ready descriptor as every reactor does (see
-        C{twisted.internet.posixbase}).
-        """
-        why: object
-        try:
-            why = do()
-        except Exception as error:
-            _log.failure("A protocol failed.")
-            why = error
-        if isinstance(why, Exception):
-            self._disconnect(descriptor, why, isRead)
-
-    def _disconnect(
-        self, descriptor: _Descriptor, why: Exception, isRead: bool
-    ) -> None:
-        self.removeReader(descriptor)  # type: ignore[arg-type]
-        halfCloseable = IHalfCloseableDescriptor(descriptor, None)
-        if isRead and isinstance(why, ConnectionDone) and halfCloseable is not None:
-            halfCloseable.readConnectionLost(Failure(why))
-            return
-        descriptor.connectionLost(Failure(why))

@@ -4,8 +4,50 @@ Address realms (RFC 2663 section 2.1): the public one, and one inside each NAT.
 
 from __future__ import annotations
 
-from punch.testing.interfaces import Gateway, Node, Step
+from collections.abc import Callable
+
+from punch.testing.medium import Hop, Medium, Step
 from punch.testing.segment import Segment
+
+
+class Node:
+    """
+    The base of what has an address in a realm, and a wire to it: a host, or the outside
+    of a NAT.
+
+    @ivar network: the network that it is on.
+    @ivar latency: seconds that a segment takes over the wire, one way.
+    @ivar jitter: at most how many seconds more, at random.
+    @ivar loss: the probability that the wire loses a segment.
+    """
+
+    isHost = False
+
+    def __init__(self, network: Medium) -> None:
+        self.network = network
+        self.latency = self.jitter = self.loss = 0.0
+
+    def overWire(self, segment: Segment, hop: Hop) -> Step | None:
+        """
+        Draw what happens to a segment on the wire.
+
+        @param hop: what is at the end of the wire.
+        @return: the step to there; L{None} if the segment is lost, which is noted.
+        """
+        random = self.network.random
+        if self.loss and random.random() < self.loss:
+            self.network.drop(segment)
+            return None
+        extra = random.uniform(0.0, self.jitter) if self.jitter else 0.0
+        return self.latency + extra, hop
+
+    def receive(self, segment: Segment) -> Step | None:
+        """
+        A segment has come over the wire: pass it on, deliver it or drop it.
+
+        @return: its next hop; L{None} if it goes no farther.
+        """
+        raise NotImplementedError
 
 
 class Realm:
@@ -18,8 +60,14 @@ class Realm:
 
     isHost = False
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(
+        self, network: Medium, forward: Callable[[Segment], Step | None]
+    ) -> None:
+        """
+        @param forward: takes the segments that are for no node of the realm.
+        """
+        self._network = network
+        self._forward = forward
         self._nodes: dict[str, Node] = {}
         self.blocked: set[frozenset[str]] = set()
 
@@ -39,10 +87,9 @@ class Realm:
         """
         node = self._nodes.get(segment.destination[0])
         if node is None:
-            return self._gateway.forward(segment)
+            return self._forward(segment)
         ends = frozenset((segment.source[0], segment.destination[0]))
-        delay = None if ends in self.blocked else node.wireDelay()
-        if delay is None:
-            self._gateway.drop(segment)
+        if ends in self.blocked:
+            self._network.drop(segment)
             return None
-        return delay, node
+        return node.overWire(segment, node)

@@ -6,12 +6,22 @@ matters to a connection attempt.
 from __future__ import annotations
 
 from enum import Enum
+from ipaddress import ip_address
 from typing import Protocol, TypeAlias
 
 SocketAddress: TypeAlias = tuple[str, int]
 """
 An IP address in its canonical text form, and a port.
 """
+
+
+def canonicalIP(host: str) -> str:
+    """
+    The canonical text form of an IP address, without a zone.
+
+    @raise ValueError: C{host} is not an IP address.
+    """
+    return str(ip_address(host.partition("%")[0]))
 
 
 class SegmentKind(Enum):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Callable
 from errno import (
     EADDRNOTAVAIL,
     EAFNOSUPPORT,
@@ -19,73 +20,32 @@ from errno import (
     EPIPE,
     EWOULDBLOCK,
 )
-from typing import Protocol
+from typing import TypeAlias
 
-from twisted.internet.interfaces import IReadDescriptor, IWriteDescriptor
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IHalfCloseableDescriptor,
+    IReadDescriptor,
+    IWriteDescriptor,
+)
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from punch.testing.acceptqueue import AcceptQueue
-from punch.testing.interfaces import Network, Socket, SocketName
 from punch.testing.ports import WILDCARDS, Claim, socketError
 from punch.testing.segment import SocketAddress
-from punch.testing.stack import TCPStack
-from punch.testing.tcb import TCB, TCPState
+from punch.testing.tcp import TCB, AcceptQueue, TCPStack, TCPState
+
+_log = Logger()
+
+_Descriptor: TypeAlias = IReadDescriptor | IWriteDescriptor
 
 _LINGER = struct.Struct("ii")
 
 
-class Host(Protocol):
-    """
-    What a socket needs of its host.
-    """
-
-    @property
-    def stack(self) -> TCPStack:
-        """
-        The host's TCP.
-        """
-
-    @property
-    def network(self) -> Network:
-        """
-        The network that the host is on.
-        """
-
-    def isLocal(self, host: str) -> bool:
-        """
-        Whether an address is the host's own.
-        """
-
-    def mayBind(self, host: str) -> bool:
-        """
-        Whether a socket may have this local address.
-        """
-
-    def destination(self, host: str) -> str:
-        """
-        The address to which a connection to C{host} goes.
-        """
-
-    def sourceFor(self, destination: str) -> str | None:
-        """
-        The host's address from which it reaches another; L{None} if it cannot.
-        """
-
-    def openSocket(self, opened: Socket) -> int:
-        """
-        Register a socket.
-
-        @return: its number.
-        """
-
-    def closeSocket(self, closed: Socket) -> None:
-        """
-        Forget a socket.
-        """
-
-    def poll(self, polled: Socket) -> None:
-        """
-        Tell the readers and writers of a socket what it is ready for.
-        """
+SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
+"""
+An address as Python's sockets write it, which has four parts for IPv6.
+"""
 
 
 class MemorySocket:
@@ -100,12 +60,20 @@ class MemorySocket:
     reader: IReadDescriptor | None = None
     writer: IWriteDescriptor | None = None
 
-    def __init__(self, host: Host, family: int, tcb: TCB | None = None) -> None:
+    def __init__(
+        self,
+        stack: TCPStack,
+        family: int,
+        opened: dict[int, MemorySocket],
+        tcb: TCB | None = None,
+    ) -> None:
         """
+        @param stack: the TCP of its host.
+        @param opened: the host's open sockets by number, which it joins and leaves.
         @param tcb: the connection, if it was accepted.
         """
-        self._host = host
-        self._stack = host.stack
+        self._stack = stack
+        self._opened = opened
         self._isIPv6 = family == socket.AF_INET6
         self._options: dict[tuple[int, int], int] = {}
         self._claim: Claim | None = None
@@ -113,7 +81,8 @@ class MemorySocket:
         self._tcb = tcb
         self._resetsOnClose = False
         self._isClosed = False
-        self._number = host.openSocket(self)
+        self._number = stack.network.descriptor()
+        opened[self._number] = self
 
     def fileno(self) -> int:
         """
@@ -157,7 +126,7 @@ class MemorySocket:
         host = name[0] or self._wildcard
         if (":" in host) != self._isIPv6:
             raise socketError(EAFNOSUPPORT)
-        if not self._host.mayBind(host):
+        if not self._stack.mayBind(host):
             # Twisted drops the socket, and the system closes what is not referred to.
             self.close()
             raise socketError(EADDRNOTAVAIL)
@@ -210,7 +179,7 @@ class MemorySocket:
             raise socketError(EWOULDBLOCK)
         tcb = self._listener.queue.popleft()
         family = socket.AF_INET6 if self._isIPv6 else socket.AF_INET
-        accepted = MemorySocket(self._host, family, tcb)
+        accepted = MemorySocket(self._stack, family, self._opened, tcb)
         tcb.listener = None
         tcb.socket = accepted
         return accepted, self._name(tcb.addresses[1])
@@ -225,7 +194,7 @@ class MemorySocket:
             connecting = self._tcb.state in (TCPState.SYN_SENT, TCPState.SYN_RECEIVED)
             return EALREADY if connecting else EISCONN
         try:
-            tcb = self._makeTCB((self._host.destination(name[0]), name[1]))
+            tcb = self._makeTCB((self._stack.destination(name[0]), name[1]))
         except OSError as error:
             return int(error.args[0])
         self._tcb = tcb
@@ -285,7 +254,8 @@ class MemorySocket:
         if self._isClosed:
             return
         self._isClosed = True
-        self._host.closeSocket(self)
+        self.reader = self.writer = None
+        del self._opened[self._number]
         if self._listener is not None:
             self._listener.close()
         elif self._tcb is not None:
@@ -324,13 +294,16 @@ class MemorySocket:
         if (self.reader is not None and self.isReadable) or (
             self.writer is not None and self.isWritable
         ):
-            self._host.network.timeline.markReady(self)
+            self._stack.network.timeline.markReady(self)
 
     def poll(self) -> None:
         """
         Tell the reader and the writer, and again while the socket stays ready.
         """
-        self._host.poll(self)
+        if self.reader is not None and self.isReadable:
+            self._do(self.reader, self.reader.doRead, True)
+        if self.writer is not None and self.isWritable:
+            self._do(self.writer, self.writer.doWrite, False)
         self.wake()
 
     def __repr__(self) -> str:
@@ -347,6 +320,38 @@ class MemorySocket:
         return f"<{type(self).__name__} {line}>"
 
     # Inside.
+
+    def _do(
+        self,
+        descriptor: IReadDescriptor | IWriteDescriptor,
+        do: Callable[[], object],
+        isRead: bool,
+    ) -> None:
+        """
+        Call a ready descriptor as every reactor does (see
+        C{twisted.internet.posixbase}).
+        """
+        why: object
+        try:
+            why = do()
+        except Exception as error:
+            _log.failure("A protocol failed.")
+            why = error
+        if isinstance(why, Exception):
+            self._disconnect(descriptor, why, isRead)
+
+    def _disconnect(
+        self,
+        descriptor: IReadDescriptor | IWriteDescriptor,
+        why: Exception,
+        isRead: bool,
+    ) -> None:
+        self.reader = None
+        halfCloseable = IHalfCloseableDescriptor(descriptor, None)
+        if isRead and isinstance(why, ConnectionDone) and halfCloseable is not None:
+            halfCloseable.readConnectionLost(Failure(why))
+            return
+        descriptor.connectionLost(Failure(why))
 
     @property
     def _wildcard(self) -> str:
@@ -372,14 +377,14 @@ class MemorySocket:
         """
         if (":" in remote[0]) != self._isIPv6:
             raise socketError(EAFNOSUPPORT)
-        source = self._host.sourceFor(remote[0])
+        source = self._stack.sourceFor(remote[0])
         if source is None:
             raise socketError(ENETUNREACH)
         if self._claim is None:
             self._claim = self._stack.ports.claim(self._newClaim(source, 0))
         elif self._claim.host not in WILDCARDS:
             source = self._claim.host
-        if source.startswith("127.") and not self._host.isLocal(remote[0]):
+        if source.startswith("127.") and not self._stack.isLocal(remote[0]):
             raise socketError(EINVAL)
         local = (source, self._claim.port)
         if self._stack.isTaken(local, remote):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from punch.testing.interfaces import Network
+from punch.testing.medium import Medium
 
 _T = TypeVar("_T")
 
@@ -23,7 +23,7 @@ class NeverHappened(AssertionError):
 
 def spin(
     waited: Deferred[_T] | Coroutine[Deferred[Any], Any, _T],
-    network: Network,
+    network: Medium,
     limit: float = 60.0,
 ) -> _T:
     """

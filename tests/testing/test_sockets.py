@@ -46,7 +46,7 @@ class SocketTests(SynchronousTestCase):
         """
         One more.
         """
-        return MemorySocket(self.host, family)
+        return self.host.openSocket(family)
 
     def connected(self) -> tuple[MemorySocket, MemorySocket]:
         """

@@ -17,7 +17,7 @@ from punch.link.transport import Link
 from punch.peer.relaypolicy import RelayPolicy
 from punch.peer.settings import Settings
 from punch.testing import MemoryHost
-from punch.testing.interfaces import Network
+from punch.testing.medium import Medium
 from tests.support.programs import HalfCloser, Recorder
 
 E = TypeVar("E", bound=Event)
@@ -28,7 +28,7 @@ class Talker(Recorder):
     Speaks when it is connected, and remembers what it hears and when.
     """
 
-    def __init__(self, network: Network, greeting: bytes = b"") -> None:
+    def __init__(self, network: Medium, greeting: bytes = b"") -> None:
         Recorder.__init__(self)
         self._network = network
         self.greeting = greeting
@@ -55,7 +55,7 @@ class HalfClosingTalker(Talker, HalfCloser):
     Remembers how each direction ends, too.
     """
 
-    def __init__(self, network: Network, greeting: bytes = b"") -> None:
+    def __init__(self, network: Medium, greeting: bytes = b"") -> None:
         HalfCloser.__init__(self)
         Talker.__init__(self, network, greeting)
 

@@ -18,7 +18,7 @@ from punch.peer.peer import Peer
 from punch.service import DialingService, ListeningService, PunchService
 from punch.signaling.code import parseCode
 from punch.signaling.meetingpoint import MeetingPoint
-from punch.testing.interfaces import Network
+from punch.testing.medium import Medium
 
 from .program import Program, Talker
 
@@ -33,7 +33,7 @@ class Talkers(Factory[Talker]):
 
     noisy = False
 
-    def __init__(self, network: Network, greeting: bytes) -> None:
+    def __init__(self, network: Medium, greeting: bytes) -> None:
         self._network = network
         self._greeting = greeting
         self.made: list[Talker] = []

@@ -19,7 +19,7 @@ from punch.net.connection import Connection, Origin
 from punch.net.tls import PeerAuthenticator, TLSConnection
 from punch.role import Role
 from punch.testing import MemoryHost
-from punch.testing.interfaces import Network
+from punch.testing.medium import Medium
 
 from .identities import fixedIdentity
 
@@ -154,7 +154,7 @@ class Impostor(Stranger):
     """
 
     identity = fixedIdentity(9)
-    _securities: ClassVar[WeakKeyDictionary[Network, PeerAuthenticator]]
+    _securities: ClassVar[WeakKeyDictionary[Medium, PeerAuthenticator]]
     _securities = WeakKeyDictionary()
 
     def __init__(self, role: Role) -> None:
