@@ -24,17 +24,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from punch.errors import (
-    AuthenticationError,
-    Bug,
-    LinkError,
-    Misuse,
-    NoSuchName,
-    ProtocolViolation,
-    PunchError,
-    RendezvousError,
-    Unproven,
-)
+from punch import errors
 from punch.events import Failed, Tell
 from punch.interfaces import IFarewell
 from punch.link.plaintext import PlainLink
@@ -43,6 +33,8 @@ from punch.peer.listener import Listener, listenOnce
 from punch.peer.peer import Peer, Rendezvous
 from punch.signaling.meetingpoint import MeetingPoint
 from punch.util.deferreds import SharedResult, shield
+
+_log = Logger()
 
 AnyLink = Link | PlainLink
 
@@ -61,14 +53,28 @@ _SHORTEST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
 
 
+def reportedError(failure: Failure) -> errors.PunchError | None:
+    """
+    The error to report for what a service's coroutine failed with.  What is no error of
+    punch's is a mistake of ours, which is logged.
+
+    @return: C{None} if the coroutine was cancelled.
+    """
+    error = failure.value
+    if isinstance(error, CancelledError):
+        return None
+    if isinstance(error, errors.PunchError):
+        return error
+    _log.failure("A mistake of ours.", failure)
+    return errors.Bug()
+
+
 class PunchService(Service):
     """
     The base of the two services: it runs protocols on links and closes them in the end.
 
     An application makes one, and starts and stops it as any Twisted service.
     """
-
-    _log = Logger()
 
     def __init__(
         self, clock: IReactorTime, factory: IProtocolFactory, tell: Tell, once: bool
@@ -84,9 +90,9 @@ class PunchService(Service):
         self._once = once
         self._links: set[AnyLink] = set()
         self._running: Deferred[None] | None = None
-        self._done: SharedResult[PunchError | None] = SharedResult()
+        self._done: SharedResult[errors.PunchError | None] = SharedResult()
 
-    def whenDone(self) -> Deferred[PunchError | None]:
+    def whenDone(self) -> Deferred[errors.PunchError | None]:
         """
         Wait until the service is done.
 
@@ -104,22 +110,17 @@ class PunchService(Service):
     async def _run(self) -> None:
         raise NotImplementedError()
 
-    def _tellFailed(self, error: PunchError) -> None:
+    def _tellFailed(self, error: errors.PunchError) -> None:
         self._tell(Failed(error.reason.value, str(error)))
 
     def _stopped(self, failure: Failure) -> None:
-        error = failure.value
-        if isinstance(error, PunchError):
-            self._tellFailed(error)
-            self._finish(error)
-        elif not isinstance(error, CancelledError):
-            self._log.failure("A mistake of ours.", failure)
-            self._finish(Bug())
+        error = reportedError(failure)
+        if error is not None:
+            if error is failure.value:
+                self._tellFailed(error)
+            self._done.succeed(error)
 
-    def _finish(self, error: PunchError | None) -> None:
-        self._done.succeed(error)
-
-    def _runOn(self, link: AnyLink) -> Deferred[LinkError | None]:
+    def _runOn(self, link: AnyLink) -> Deferred[errors.LinkError | None]:
         """
         Run a protocol on C{link}.
 
@@ -135,7 +136,7 @@ class PunchService(Service):
         return released
 
     @staticmethod
-    def _whenReleased(link: AnyLink) -> Deferred[LinkError | None]:
+    def _whenReleased(link: AnyLink) -> Deferred[errors.LinkError | None]:
         """
         Wait until nothing is left of a link.
 
@@ -143,11 +144,13 @@ class PunchService(Service):
         """
         return link.whenReleased().addCallback(lambda _: link.whenEnded())
 
-    def _linkEnded(self, error: LinkError | None, link: AnyLink) -> LinkError | None:
+    def _linkEnded(
+        self, error: errors.LinkError | None, link: AnyLink
+    ) -> errors.LinkError | None:
         self._links.discard(link)
         if error is not None and not self._once:
             # The event has the reason only.
-            self._log.warn("{error}", error=error)
+            _log.warn("{error}", error=error)
         return error
 
     def stopService(self) -> Deferred[None]:
@@ -179,7 +182,7 @@ class PunchService(Service):
         try:
             await gone.addTimeout(CLOSE_TIMEOUT, self._clock)
         except TimeoutError:
-            self._log.info("Streams were still in use.")
+            _log.info("Streams were still in use.")
         factory.leave()
 
     def _abort(self) -> None:
@@ -214,7 +217,7 @@ class ListeningService(PunchService):
     async def _run(self) -> None:
         if self._once:
             link = await listenOnce(*self._where)
-            self._finish(await self._runOn(link))
+            self._done.succeed(await self._runOn(link))
         else:
             listener = Listener(*self._where, self._linked, self._tellFailed)
             await listener.run()
@@ -255,35 +258,37 @@ class DialingService(PunchService):
         while True:
             try:
                 ended = await self._runOn(await self._meet())
-            except PunchError as error:
+            except errors.PunchError as error:
                 if self._once or self._isFinal(error):
                     raise
                 self._tellFailed(error)
             else:
                 if self._once:
-                    self._finish(ended)
+                    self._done.succeed(ended)
                     return
                 self._met = True
                 self._absentSince = None
-                if not isinstance(ended, ProtocolViolation):
+                if not isinstance(ended, errors.ProtocolViolation):
                     pause = _SHORTEST_PAUSE
-            self._log.info("Trying again in {pause} s.", pause=pause)
+            _log.info("Trying again in {pause} s.", pause=pause)
             await deferLater(self._clock, pause, lambda: None)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _isFinal(self, error: PunchError) -> bool:
+    def _isFinal(self, error: errors.PunchError) -> bool:
         """
         Whether it makes no sense to dial again after an error.
         """
-        if isinstance(error, NoSuchName):
+        if isinstance(error, errors.NoSuchName):
             return not self._lasting and self._isGone()
         self._absentSince = None
-        if isinstance(error, Unproven):
+        if isinstance(error, errors.Unproven):
             # This was a wrong guess, and the code is used up.
             return not self._lasting
-        if isinstance(error, AuthenticationError):
+        if isinstance(error, errors.AuthenticationError):
             return True
-        return isinstance(error, (Misuse, RendezvousError)) and not self._met
+        return (
+            isinstance(error, (errors.Misuse, errors.RendezvousError)) and not self._met
+        )
 
     def _isGone(self) -> bool:
         """

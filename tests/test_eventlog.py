@@ -13,19 +13,12 @@ from pathlib import Path
 import pytest
 from twisted.logger import LogLevel
 
+from punch import events
 from punch.errors import BadOption
 from punch.eventlog import EventLog, openEvents
-from punch.events import (
-    Attempted,
-    Closed,
-    Failed,
-    Introduced,
-    Listening,
-    Waiting,
-)
 from tests.support.doubles import Log, watching
 
-TRIED = Attempted("192.0.2.1:1", "host", "refused")
+TRIED = events.Attempted("192.0.2.1:1", "host", "refused")
 
 
 @pytest.fixture
@@ -42,8 +35,8 @@ def test_sentence(logged: Log) -> None:
     Each event's sentence goes to the log, as it is.
     """
     tell = EventLog(lambda: 0.0)
-    odd = Failed("refused", "braces {like} these")
-    for event in (Listening(4040), odd, Closed("done", 1, 2)):
+    odd = events.Failed("refused", "braces {like} these")
+    for event in (events.Listening(4040), odd, events.Closed("done", 1, 2)):
         tell(event)
         assert logged.sentences[-1] == event.sentence()
         assert logged.events[-1]["log_namespace"] == "punch"
@@ -54,8 +47,8 @@ def test_levels(logged: Log) -> None:
     A failure stands out.
     """
     tell = EventLog(lambda: 0.0)
-    tell(Waiting())
-    tell(Failed("refused", "no"))
+    tell(events.Waiting())
+    tell(events.Failed("refused", "no"))
     assert logged.levels == [LogLevel.info, LogLevel.error]
 
 
@@ -64,8 +57,8 @@ def test_retries(logged: Log) -> None:
     Of each sort of outcome a person reads once in an introduction.
     """
     tell = EventLog(lambda: 0.0)
-    other = Attempted("192.0.2.1:1", "host", "timed out")
-    for event in (TRIED, TRIED, other, TRIED, Introduced("192.0.2.1:1"), TRIED):
+    other = events.Attempted("192.0.2.1:1", "host", "timed out")
+    for event in (TRIED, TRIED, other, TRIED, events.Introduced("192.0.2.1:1"), TRIED):
         tell(event)
     info, debug = LogLevel.info, LogLevel.debug
     assert logged.levels == [info, debug, info, debug, info, info]
@@ -77,10 +70,10 @@ def test_lines() -> None:
     """
     file, times = StringIO(), count(1000)
     tell = EventLog(lambda: float(next(times)), file)
-    tell(Listening(4040))
+    tell(events.Listening(4040))
     tell(TRIED)
     tell(TRIED)
-    tell(Failed("refused", "two\nlines \N{SNOWMAN}"))
+    tell(events.Failed("refused", "two\nlines \N{SNOWMAN}"))
     tried = {"remote": "192.0.2.1:1", "kind": "host", "outcome": "refused"}
     assert [json.loads(line) for line in file.getvalue().splitlines()] == [
         {"event": "listening", "time": 1000.0, "port": 4040},
@@ -109,7 +102,7 @@ def test_flushed() -> None:
     file = _File()
     tell = EventLog(lambda: 0.0, file)
     for lines in (1, 2, 3):
-        tell(Waiting())
+        tell(events.Waiting())
         assert file.flushed.count("\n") == lines
 
 

@@ -13,22 +13,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 
-from punch.errors import (
-    BadOption,
-    LinkError,
-    NoAnswer,
-    NoSuchName,
-    PathLost,
-    PeerNotFound,
-    PortInUse,
-    ProtocolViolation,
-    PunchError,
-    RendezvousRefused,
-    TooFast,
-    Unproven,
-    WrongCode,
-    WrongPin,
-)
+from punch import errors
 from punch.service import ABSENCE_TIMEOUT, DialingService
 from punch.util.deferreds import SharedResult
 from tests.support.doubles import watching
@@ -54,8 +39,8 @@ class _Link:
     """
 
     def __init__(self) -> None:
-        self.ended: Deferred[LinkError | None] = Deferred()
-        end: SharedResult[LinkError | None] = SharedResult()
+        self.ended: Deferred[errors.LinkError | None] = Deferred()
+        end: SharedResult[errors.LinkError | None] = SharedResult()
         self.ended.addCallback(end.succeed)
         self.whenEnded = end.wait
         self.whenReleased = lambda: end.wait().addCallback(lambda error: None)
@@ -81,7 +66,7 @@ class Dials:
 
     def __init__(self, lasting: bool = False, once: bool = False) -> None:
         self.at: list[float] = []
-        self.done: list[PunchError | None] = []
+        self.done: list[errors.PunchError | None] = []
         self._outcome: Callable[[], Any] = lambda: Deferred()
         peer: Any = _Peer()
         self.clock = peer.clock
@@ -94,14 +79,14 @@ class Dials:
         outcome = self._outcome()
         return outcome if isinstance(outcome, _Link) else await outcome
 
-    def failing(self, error: PunchError) -> Dials:
+    def failing(self, error: errors.PunchError) -> Dials:
         """
         Each dial fails, from now on.
         """
         self._outcome = lambda: fail(error)
         return self.start()
 
-    def linked(self, end: LinkError | None = None) -> Dials:
+    def linked(self, end: errors.LinkError | None = None) -> Dials:
         """
         The next dial gives a link that ends at once.
         """
@@ -131,15 +116,20 @@ class Dials:
         return self
 
 
-NEVER = [WrongCode(), WrongPin()]
-AT_FIRST = [BadOption(), PortInUse(), RendezvousRefused(), TooFast()]
-PASSING = [NoAnswer(), PeerNotFound()]
-LASTING = [Unproven(), NoSuchName()]
+NEVER = [errors.WrongCode(), errors.WrongPin()]
+AT_FIRST = [
+    errors.BadOption(),
+    errors.PortInUse(),
+    errors.RendezvousRefused(),
+    errors.TooFast(),
+]
+PASSING = [errors.NoAnswer(), errors.PeerNotFound()]
+LASTING = [errors.Unproven(), errors.NoSuchName()]
 
 
 @pytest.mark.parametrize("lasting", [True, False])
 @pytest.mark.parametrize("error", [*NEVER, *AT_FIRST, *PASSING, *LASTING], ids=repr)
-def test_firstDial(error: PunchError, lasting: bool) -> None:
+def test_firstDial(error: errors.PunchError, lasting: bool) -> None:
     """
     What can't be helped ends the service at its first dial.  Whoever has a lasting
     name may still come.
@@ -152,12 +142,12 @@ def test_firstDial(error: PunchError, lasting: bool) -> None:
 
 @pytest.mark.parametrize("lasting", [True, False])
 @pytest.mark.parametrize("error", [*NEVER, *AT_FIRST, *PASSING, *LASTING], ids=repr)
-def test_laterDial(error: PunchError, lasting: bool) -> None:
+def test_laterDial(error: errors.PunchError, lasting: bool) -> None:
     """
     Once there was a link, only a wrong peer ends it, or a code that is used up.
     """
     dials = Dials(lasting).linked().failing(error).run(60.0)
-    isGuess = isinstance(error, Unproven) and not lasting
+    isGuess = isinstance(error, errors.Unproven) and not lasting
     assert dials.done == ([error] if error in NEVER or isGuess else [])
 
 
@@ -166,21 +156,21 @@ def test_codeIsGone() -> None:
     Nobody waits under the code for a while: perhaps the rendezvous was restarted.
     For long: nobody will.
     """
-    dials = Dials().linked().failing(NoSuchName()).run(ABSENCE_TIMEOUT - 1)
+    dials = Dials().linked().failing(errors.NoSuchName()).run(ABSENCE_TIMEOUT - 1)
     assert dials.done == []
-    dials.failing(NoAnswer()).run(65)
-    dials.failing(NoSuchName()).run(ABSENCE_TIMEOUT - 1)
+    dials.failing(errors.NoAnswer()).run(65)
+    dials.failing(errors.NoSuchName()).run(ABSENCE_TIMEOUT - 1)
     assert dials.done == []
     dials.run(65)
     assert len(dials.done) == 1
-    assert isinstance(dials.done[0], NoSuchName)
+    assert isinstance(dials.done[0], errors.NoSuchName)
 
 
 def test_nameComesBack() -> None:
     """
     For a lasting name it goes on for ever, once a minute.
     """
-    dials = Dials(lasting=True).failing(NoSuchName()).run(3600)
+    dials = Dials(lasting=True).failing(errors.NoSuchName()).run(3600)
     assert dials.done == []
     assert 60 <= len(dials.at) <= 70
 
@@ -190,12 +180,12 @@ def test_soonAgain() -> None:
     After a link the next dial is soon, unless the other side did not speak our
     language.
     """
-    dials = Dials(lasting=True).failing(NoSuchName()).run(300)
-    dials.linked(PathLost())
+    dials = Dials(lasting=True).failing(errors.NoSuchName()).run(300)
+    dials.linked(errors.PathLost())
     dials.run(64)
     assert dials.at[-1] - dials.at[-2] == 1.0
-    dials = Dials(lasting=True).failing(NoSuchName()).run(300)
-    dials.linked(ProtocolViolation()).run(60)
+    dials = Dials(lasting=True).failing(errors.NoSuchName()).run(300)
+    dials.linked(errors.ProtocolViolation()).run(60)
     assert dials.at[-1] - dials.at[-2] == 60.0
 
 
@@ -206,6 +196,8 @@ def test_earlyEnd(once: bool) -> None:
     end.
     """
     with watching() as log:
-        dials = Dials(once=once).linked(error := ProtocolViolation("such and such"))
+        dials = Dials(once=once).linked(
+            error := errors.ProtocolViolation("such and such")
+        )
     assert dials.done == ([error] if once else [])
     assert any("such and such" in each for each in log.sentences) is not once

@@ -4,17 +4,16 @@ C{twist punch-check}: its options, and the service that runs one check.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.application.service import IService, Service
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger, LogLevel
+from twisted.internet.defer import Deferred
+from twisted.logger import LogLevel
+from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
 from punch.check.assessment import Findings, Reachability, assess
@@ -28,16 +27,13 @@ from punch.cli.options import (
     exitNow,
     number,
     peerSettings,
-    readCode,
     stopAndExit,
 )
 from punch.cli.rlimit import LEAST_FILES, limitSearch
-from punch.errors import Bug, Misuse, PunchError
+from punch.errors import Misuse, PunchError
 from punch.net.address import HostPort
 from punch.peer.description import rendezvousEndpoint
-from punch.signaling.secretfile import readSecret
-
-_log = Logger(namespace="punch")
+from punch.service import reportedError
 
 PROGRAM = "punch-check"
 
@@ -109,10 +105,7 @@ class Options(CommandOptions):
         """
         Check the options, and have the log kept off standard output.
         """
-        where = self["rendezvous"] or os.environ.get("PUNCH_RENDEZVOUS")
-        if not where:
-            raise UsageError("--rendezvous (or $PUNCH_RENDEZVOUS) says where to ask")
-        self["rendezvous"] = where
+        self.readRendezvous("ask")
         self["settings"] = peerSettings(
             port=self["port"],
             interface=self["interface"],
@@ -123,33 +116,14 @@ class Options(CommandOptions):
             self["longest"] = DEFAULT_LONGEST
         if self["longest"] is not None and not 0 < self["longest"] <= MOST_SECONDS:
             raise UsageError(f"--longest takes seconds, 1 to {MOST_SECONDS}")
-        try:
-            self["trial-peer"] = _trialPeer(self)
-        except Misuse as mistake:
-            raise UsageError(str(mistake)) from mistake
+        needs = {"name": "secret-file", "secret-file": "name"}
+        self.checkTogether(("code", *needs), ("code", "name"), needs)
+        self["trial-peer"] = self.nameAndSecret()
         self.logToStandardError()
         twist: dict[str, Any] | None = self.parent
         if twist is not None and twist.get("logLevel") is LogLevel.info:
             # With --log-level debug there are lines about twist itself, too.
             twist["logLevel"] = LogLevel.warn
-
-
-def _trialPeer(options: Options) -> tuple[str, bytes] | None:
-    """
-    Find the name under which the other side of a trial waits, and its secret.
-
-    @return: C{None} if there is to be no trial.
-    @raise Misuse: the options do not fit together.
-    """
-    needs = {"name": "secret-file", "secret-file": "name"}
-    options.checkTogether(("code", *needs), ("code", "name"), needs)
-    if options["name"]:
-        return options["name"], readSecret(Path(options["secret-file"]))
-    text = options["code"] or os.environ.get("PUNCH_CODE")
-    if not text:
-        return None
-    code = readCode(text)
-    return code.name, code.secret
 
 
 class CheckService(Service):
@@ -182,16 +156,13 @@ class CheckService(Service):
         self._running = Deferred.fromCoroutine(self._run())
 
     async def _run(self) -> None:
+        result: Findings | PunchError | None
         try:
-            result: Findings | PunchError = await self._find()
-        except CancelledError:
-            return
-        except PunchError as error:
-            result = error
+            result = await self._find()
         except Exception:
-            _log.failure("A mistake of ours.")
-            result = Bug()
-        self._ended(result)
+            result = reportedError(Failure())
+        if result is not None:
+            self._ended(result)
 
     async def _find(self) -> Findings:
         found = await self._check.run()

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 from twisted.internet.error import ReactorNotRunning
@@ -17,9 +18,10 @@ from twisted.internet.interfaces import IReactorCore
 from twisted.logger import LogLevel, textFileLogObserver
 from twisted.python import usage
 
-from punch.errors import BadOption
+from punch.errors import BadOption, Misuse
 from punch.peer.settings import BadSetting, Settings
 from punch.signaling.code import Code, parseCode
+from punch.signaling.secretfile import readSecret
 
 EX_USAGE = 64
 """
@@ -38,16 +40,21 @@ def exitNow(program: str, line: str, status: int = EX_USAGE) -> NoReturn:
     raise SystemExit(status)
 
 
-def number(option: str, kind: Callable[[str], Any]) -> Callable[[str], Any]:
+def number(
+    option: str, kind: Callable[[str], Any], what: str = "a number"
+) -> Callable[[str], Any]:
     """
     Make the parser of the values of an option that takes a number.
+
+    @param what: what it takes, for the message about anything else.
     """
 
     def read(text: str) -> Any:
         try:
             return kind(text)
         except ValueError:
-            raise usage.UsageError(f"--{option} takes a number, not {text!r}") from None
+            message = f"--{option} takes {what}, not {text!r}"
+            raise usage.UsageError(message) from None
 
     # This keeps usage.Options from adding its own text to ours.
     read.coerceDoc = ""  # type: ignore[attr-defined]
@@ -130,7 +137,7 @@ class CommandOptions(usage.Options):
         """
         try:
             usage.Options.parseOptions(self, options)
-        except usage.UsageError as mistake:
+        except (usage.UsageError, Misuse) as mistake:
             exitNow(self.program, str(mistake))
 
     def parseArgs(self, *args: str) -> None:
@@ -139,6 +146,35 @@ class CommandOptions(usage.Options):
         """
         if args:
             raise usage.UsageError(f"unexpected argument {args[0]!r}; see --help")
+
+    def readRendezvous(self, purpose: str) -> None:
+        """
+        Take the rendezvous from C{$PUNCH_RENDEZVOUS}, if the option is not given.
+
+        @param purpose: what it is needed for.
+        @raise BadOption: there is none.
+        """
+        where = self["rendezvous"] or os.environ.get("PUNCH_RENDEZVOUS")
+        if not where:
+            option = "--rendezvous (or $PUNCH_RENDEZVOUS)"
+            raise BadOption(f"{option} says where to {purpose}")
+        self["rendezvous"] = where
+
+    def nameAndSecret(self) -> tuple[str, bytes] | None:
+        """
+        Read the name to meet under and its secret: from C{--name} and C{--secret-file},
+        or from a code in C{--code} or C{$PUNCH_CODE}.
+
+        @return: C{None} if there is neither a name nor a code.
+        @raise Misuse: the file holds no secret, or the code is none.
+        """
+        if self["name"]:
+            return self["name"], readSecret(Path(self["secret-file"]))
+        text = self["code"] or os.environ.get("PUNCH_CODE")
+        if not text:
+            return None
+        code = readCode(text)
+        return code.name, code.secret
 
     def checkTogether(
         self,

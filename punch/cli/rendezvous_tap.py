@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from typing import Any, ClassVar
 
 from twisted.application.service import IService, Service
@@ -23,9 +22,10 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
-from punch.cli.options import CommandOptions, dashed, exitNow, stopAndExit
+from punch.cli.options import CommandOptions, dashed, exitNow, number, stopAndExit
 from punch.cli.rlimit import raiseFileLimit
 from punch.cli.sdnotify import SystemdNotifier
+from punch.net.address import formatAddress
 from punch.rendezvous.server.factory import RendezvousFactory
 from punch.rendezvous.server.limits import Limits
 from punch.rendezvous.server.probe import Prober
@@ -53,16 +53,6 @@ def optionName(limit: str) -> str:
     return f"max-{dashed(limit)}"
 
 
-def _whole(option: str, text: str) -> int:
-    """
-    Parse the value of an option that takes a whole number.
-    """
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"--{option} takes a whole number, not {text!r}") from None
-
-
 class Options(CommandOptions):
     """
     The options of C{twist punch-rendezvous}: where to listen, whether to relay, and one
@@ -82,7 +72,7 @@ class Options(CommandOptions):
             None,
             each.default,
             f"At most this many {each.metadata['meaning']}.",
-            partial(_whole, optionName(each.name)),
+            number(optionName(each.name), int, "a whole number"),
         ]
         for each in fields(Limits)
     ]
@@ -260,11 +250,7 @@ def _addressText(port: IListeningPort) -> str:
     Write the address of a port, for people.
     """
     host: Any = port.getHost()
-    if not hasattr(host, "port"):
-        return str(host)
-    return (
-        f"[{host.host}]:{host.port}" if ":" in host.host else f"{host.host}:{host.port}"
-    )
+    return formatAddress(host) if hasattr(host, "port") else str(host)
 
 
 def _checkFileLimit(connections: int) -> None:

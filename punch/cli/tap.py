@@ -15,14 +15,12 @@ from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
-from twisted.python.usage import UsageError
 
 from punch.cli.options import (
     CommandOptions,
     exitNow,
     number,
     peerSettings,
-    readCode,
     stopAndExit,
 )
 from punch.cli.rlimit import limitSearch
@@ -41,9 +39,7 @@ from punch.peer.relaypolicy import RelayPolicy
 from punch.peer.settings import RESUME_FOR, Settings
 from punch.protocols.registry import describeProtocols, findProtocol
 from punch.service import DialingService, ListeningService, PunchService
-from punch.signaling.code import Code
 from punch.signaling.meetingpoint import MeetingPoint
-from punch.signaling.secretfile import readSecret
 from punch.trace.file import traceFile, traceOption
 
 _log = Logger(namespace="punch")
@@ -153,11 +149,8 @@ class Options(CommandOptions):
         if self["help-protocols"]:
             print(describeProtocols())
             raise SystemExit(0)
-        try:
-            self["trace-path"] = traceOption(self["trace"], self["draw"])
-            _checkOptions(self)
-        except Misuse as mistake:
-            raise UsageError(str(mistake)) from mistake
+        self["trace-path"] = traceOption(self["trace"], self["draw"])
+        _checkOptions(self)
         if self["show-pin"]:
             print(self["own-identity"].pin.hex())
             raise SystemExit(0)
@@ -268,15 +261,8 @@ def _checkIntroduced(options: Options) -> None:
     """
     if options["identity"]:
         raise BadOption("--identity needs --peer")
-    options["rendezvous"] = options["rendezvous"] or os.environ.get("PUNCH_RENDEZVOUS")
-    if not options["rendezvous"]:
-        raise BadOption("--rendezvous (or $PUNCH_RENDEZVOUS) says where to meet")
-    if options["name"]:
-        options["secret"] = readSecret(Path(options["secret-file"]))
-    code = options["code"]
-    if not (code or options["name"]):
-        code = os.environ.get("PUNCH_CODE")
-    options["parsed-code"] = readCode(code) if code else None
+    options.readRendezvous("meet")
+    options["meeting"] = options.nameAndSecret()
 
 
 def makeService(options: Options) -> IService:
@@ -349,11 +335,9 @@ def _serviceFor(
     if options["peer"]:
         return DialingService(peer, _direct(reactor, peer, options), factory, once)
     rendezvous = rendezvousEndpoint(reactor, options["rendezvous"])
-    name, secret = options["name"], options.get("secret", b"")
-    code: Code | None = options["parsed-code"]
-    if code is not None:
-        name, secret = code.name, code.secret
-    if code is not None or options["dial"]:
+    meeting: tuple[str, bytes] | None = options["meeting"]
+    if meeting is not None and (options["dial"] or not options["name"]):
+        name, secret = meeting
         return DialingService(
             peer,
             lambda: Dialer(peer, rendezvous, name, secret).run(),
@@ -361,7 +345,7 @@ def _serviceFor(
             once,
             lasting=bool(options["dial"]),
         )
-    meetingPoint = MeetingPoint.standing(name, secret) if name else None
+    meetingPoint = None if meeting is None else MeetingPoint.standing(*meeting)
     return ListeningService(peer, rendezvous, meetingPoint, factory, once)
 
 

@@ -8,10 +8,9 @@ last client's connection has ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.error import NoProtocol
 from twisted.internet.interfaces import (
     IProtocol,
@@ -22,10 +21,9 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
-from punch.endpoints.sharing import MeetingParameters, SharedInstances
+from punch.endpoints.sharing import MeetingParameters, SharedInstance, SharedInstances
 from punch.errors import PunchError
 from punch.link.transport import Link
-from punch.peer.description import rendezvousEndpoint
 from punch.peer.dialer import Dialer
 from punch.peer.peer import Peer
 from punch.peer.settings import Settings
@@ -33,21 +31,6 @@ from punch.streams.errors import ServiceSilent
 from punch.streams.multiplexer import Multiplexer
 from punch.streams.stream import Stream
 from punch.util.deferreds import SharedResult
-
-CLOSE_TIMEOUT = 2.0
-"""
-Seconds to wait for links to close.
-"""
-
-
-def whenClosed(clock: IReactorTime, links: Iterable[Link]) -> Deferred[Any]:
-    """
-    Wait for links that are closing, but no longer than L{CLOSE_TIMEOUT} seconds.  A
-    slow one that still has bytes to deliver goes on by itself
-    (L{punch.link.transport.LINGER}).
-    """
-    ended = DeferredList([link.whenReleased() for link in links], consumeErrors=True)
-    return ended.addTimeout(CLOSE_TIMEOUT, clock, lambda result, timeout: None)
 
 
 class UsedLink:
@@ -153,7 +136,7 @@ Seconds that the users of a link have to end when the reactor stops.
 """
 
 
-class SharedLink:
+class SharedLink(SharedInstance[UsedLink]):
     """
     Dials a peer when a client endpoint needs a link, and has all clients use that link.
 
@@ -162,15 +145,8 @@ class SharedLink:
     """
 
     def __init__(self, reactor: Any, parameters: MeetingParameters) -> None:
-        """
-        @raise punch.errors.BadEndpoint: the rendezvous is not an endpoint.
-        """
-        self._reactor = reactor
-        self._clock = IReactorTime(reactor)
-        self._parametersOf = parameters
-        self._rendezvous = rendezvousEndpoint(reactor, parameters.rendezvous)
+        SharedInstance.__init__(self, reactor, parameters)
         self._current: UsedLink | None = None
-        self._links: dict[Link, UsedLink] = {}
         self._waiting: dict[Deferred[UsedLink], Settings] = {}
         self._dialing: Deferred[UsedLink] | None = None
         self._dialed: SharedResult[None]
@@ -239,10 +215,8 @@ class SharedLink:
 
     async def _dial(self, settings: Settings) -> UsedLink:
         # The link before may still use the port that we are to use.
-        await whenClosed(
-            self._clock, [each for each in self._links if each.disconnecting]
-        )
-        who = self._parametersOf
+        await self._whenClosed()
+        who = self._parameters
         peer = Peer(self._reactor, settings)
         dialer = Dialer(peer, self._rendezvous, who.name, who.secret)
         return UsedLink(self._clock, await dialer.run())
@@ -314,9 +288,7 @@ class SharedLink:
         released = self.whenReleased()
         released.addTimeout(SHUTDOWN_TIMEOUT, self._clock, lambda result, timeout: None)
         await released
-        await whenClosed(
-            self._clock, [each for each in self._links if each.disconnecting]
-        )
+        await self._whenClosed()
 
 
 sharedLinks: SharedInstances[SharedLink] = SharedInstances(SharedLink)

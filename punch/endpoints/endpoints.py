@@ -29,8 +29,33 @@ from punch.signaling.code import parseCode
 from punch.streams.servicename import DEFAULT, LONGEST_NAME, isServiceName
 
 
+class _Endpoint:
+    """
+    The base of the two endpoints: checks and keeps what they have in common.
+    """
+
+    def __init__(
+        self,
+        rendezvous: str,
+        name: str,
+        secret: bytes,
+        service: str,
+        settings: Settings | None,
+    ) -> None:
+        if not isServiceName(service):
+            raise ValueError(f"a service's name has 1 to {LONGEST_NAME} bytes")
+        if settings is None:
+            locks, log = fileInstanceLocks, EventLog(time.time)
+            settings = Settings(instanceLocks=locks, tell=log)
+        self._service = service
+        self._settings = settings
+        self._parameters = MeetingParameters(
+            rendezvous, name, secret, settings.port, settings.interface
+        )
+
+
 @implementer(IStreamClientEndpoint)
-class PunchClientEndpoint:
+class PunchClientEndpoint(_Endpoint):
     """
     Connects to a service of the peer that waits under a code or a standing name.
 
@@ -68,10 +93,8 @@ class PunchClientEndpoint:
             name, secret = parsed.name, parsed.secret
         elif not (name and secret):
             raise ValueError("give a code, or a name and its secret")
-        self._service = _checked(service)
-        self._settings = settings = settings or _logging()
-        parameters = _parametersOf(rendezvous, name, secret, settings)
-        self._link = sharedLinks.find(reactor, parameters)
+        _Endpoint.__init__(self, rendezvous, name, secret, service, settings)
+        self._link = sharedLinks.find(reactor, self._parameters)
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
@@ -97,7 +120,7 @@ class PunchClientEndpoint:
 
 
 @implementer(IStreamServerEndpoint)
-class PunchServerEndpoint:
+class PunchServerEndpoint(_Endpoint):
     """
     Listens as a service, under a standing name or under a new code.
 
@@ -129,10 +152,8 @@ class PunchServerEndpoint:
         """
         if bool(name) != bool(secret):
             raise ValueError("give a name and its secret, or neither")
-        self._service = _checked(service)
-        self._settings = settings = settings or _logging()
-        parameters = _parametersOf(rendezvous, name, secret, settings)
-        self._listener = sharedListeners.find(reactor, parameters)
+        _Endpoint.__init__(self, rendezvous, name, secret, service, settings)
+        self._listener = sharedListeners.find(reactor, self._parameters)
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """
@@ -148,21 +169,3 @@ class PunchServerEndpoint:
         return Deferred.fromCoroutine(
             self._listener.listen(self._service, protocolFactory, self._settings)
         )
-
-
-def _checked(service: str) -> str:
-    if not isServiceName(service):
-        raise ValueError(f"a service's name has 1 to {LONGEST_NAME} bytes")
-    return service
-
-
-def _logging() -> Settings:
-    return Settings(instanceLocks=fileInstanceLocks, tell=EventLog(time.time))
-
-
-def _parametersOf(
-    rendezvous: str, name: str, secret: bytes, settings: Settings
-) -> MeetingParameters:
-    return MeetingParameters(
-        rendezvous, name, secret, settings.port, settings.interface
-    )

@@ -9,37 +9,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
     IProtocol,
     IProtocolFactory,
-    IReactorTime,
 )
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from punch.endpoints.client import whenClosed
-from punch.endpoints.sharing import MeetingParameters, SharedInstances
-from punch.errors import Bug, PunchError
-from punch.events import (
-    CodeAllotted,
-    Event,
-    Failed,
-    Tell,
-    Waiting,
-    tellNobody,
-)
+from punch import events
+from punch.endpoints.sharing import MeetingParameters, SharedInstance, SharedInstances
+from punch.errors import PunchError
 from punch.link.transport import Link
 from punch.net.address import PunchAddress
-from punch.peer.description import rendezvousEndpoint
 from punch.peer.listener import Listener
 from punch.peer.peer import Peer
 from punch.peer.settings import Settings
+from punch.service import reportedError
 from punch.signaling.meetingpoint import MeetingPoint
 from punch.streams.errors import StreamError
 from punch.streams.inbound import Offer
@@ -120,7 +111,7 @@ Seconds until a listener that has failed listens again.
 """
 
 
-class SharedListener:
+class SharedListener(SharedInstance[Multiplexer]):
     """
     Listens as long as there is a service to offer, and offers all services on each
     link.
@@ -134,16 +125,13 @@ class SharedListener:
         """
         @raise PunchError: the rendezvous is not an endpoint, or the name not allowed.
         """
-        self._reactor = reactor
-        self._clock = IReactorTime(reactor)
-        self._rendezvous = rendezvousEndpoint(reactor, parameters.rendezvous)
+        SharedInstance.__init__(self, reactor, parameters)
         self._name = name = parameters.name
         self._meetingPoint = (
             MeetingPoint.standing(name, parameters.secret) if name else None
         )
-        self._tell: Tell = tellNobody
+        self._tell: events.Tell = events.tellNobody
         self._offers: dict[str, Offer] = {}
-        self._links: dict[Link, Multiplexer] = {}
         self._running: Deferred[None] | None = None
         self._published: SharedResult[None]
         self._closing: SharedResult[None] | None = None
@@ -207,38 +195,30 @@ class SharedListener:
             )
             try:
                 await listener.run()
-            except CancelledError:
-                raise
-            except Exception as error:
-                if not self._published.settled:
+            except Exception:
+                error = reportedError(Failure()) if self._published.settled else None
+                if error is None:
                     raise
-                self._logAndTell(error)
+                self._tellFailed(error)
             await deferLater(self._clock, RETRY_DELAY, lambda: None)
-
-    def _logAndTell(self, error: Exception) -> None:
-        if isinstance(error, PunchError):
-            self._tellFailed(error)
-        else:
-            self._log.failure("A mistake of ours.", Failure(error))
-            self._tellFailed(Bug())
 
     def _ended(self, failure: Failure) -> None:
         self._running = None
         if not self._published.settled:
             self._published.fail(failure)
 
-    def _handleEvent(self, event: Event) -> None:
+    def _handleEvent(self, event: events.Event) -> None:
         """
         Follow the listener's progress by its events, and pass them on.
         """
         self._tell(event)
-        if isinstance(event, CodeAllotted):
+        if isinstance(event, events.CodeAllotted):
             self._name = event.code.partition("-")[0]
-        elif isinstance(event, Waiting) and not self._published.settled:
+        elif isinstance(event, events.Waiting) and not self._published.settled:
             self._published.succeed(None)
 
     def _tellFailed(self, error: PunchError) -> None:
-        self._tell(Failed(error.reason.value, str(error)))
+        self._tell(events.Failed(error.reason.value, str(error)))
 
     def _linked(self, link: Link) -> None:
         multiplexer = self._links[link] = Multiplexer(self._clock, self._offers)
@@ -276,9 +256,7 @@ class SharedListener:
             await DeferredList([running])
         for link, multiplexer in list(self._links.items()):
             multiplexer.goAway().addCallback(self._closeLink, link, multiplexer)
-        await whenClosed(
-            self._clock, [each for each in self._links if each.disconnecting]
-        )
+        await self._whenClosed()
 
     def _closeLink(self, result: None, link: Link, multiplexer: Multiplexer) -> None:
         if link in self._links:

@@ -10,6 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IReactorTime
+
+from punch.link.transport import Link
+from punch.peer.description import rendezvousEndpoint
+
 T = TypeVar("T")
 
 
@@ -32,6 +38,39 @@ class MeetingParameters:
     secret: bytes = field(default=b"", repr=False)
     port: int = 0
     interface: str = ""
+
+
+CLOSE_TIMEOUT = 2.0
+"""
+Seconds to wait for links to close.
+"""
+
+
+class SharedInstance(Generic[T]):
+    """
+    The base of what endpoints share: it knows where to meet, and its links, each with
+    what runs on it.  L{SharedInstances} makes and finds it.
+    """
+
+    def __init__(self, reactor: Any, parameters: MeetingParameters) -> None:
+        """
+        @raise punch.errors.BadEndpoint: the rendezvous is not an endpoint.
+        """
+        self._reactor = reactor
+        self._clock = IReactorTime(reactor)
+        self._parameters = parameters
+        self._rendezvous = rendezvousEndpoint(reactor, parameters.rendezvous)
+        self._links: dict[Link, T] = {}
+
+    def _whenClosed(self) -> Deferred[Any]:
+        """
+        Wait for the links that are closing, but no longer than L{CLOSE_TIMEOUT}
+        seconds.  A slow one that still has bytes to deliver goes on by itself
+        (L{punch.link.transport.LINGER}).
+        """
+        closing = [each.whenReleased() for each in self._links if each.disconnecting]
+        ended = DeferredList(closing, consumeErrors=True)
+        return ended.addTimeout(CLOSE_TIMEOUT, self._clock, lambda *ignored: None)
 
 
 class SharedInstances(Generic[T]):

@@ -11,16 +11,15 @@ from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IReactorTime
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from punch.errors import Bug, PunchError
+from punch.errors import PunchError
 from punch.events import Forwarding, Tell
 from punch.forwarding.errors import CannotListen
 from punch.forwarding.expose import parseExposed
 from punch.forwarding.forward import Forward, StreamOpener, addressText, parseForwards
 from punch.forwarding.localconnection import LocalConnections
-from punch.service import CLOSE_TIMEOUT, PunchService
+from punch.service import CLOSE_TIMEOUT, PunchService, reportedError
 from punch.streams.pool import MultiplexerPool
 from punch.util.deferreds import SharedResult
 
@@ -60,8 +59,6 @@ class ForwardingService(Service):
 
     The command makes one, and the application that it is part of starts and stops it.
     """
-
-    _log = Logger()
 
     def __init__(
         self, clock: IReactorTime, peer: PunchService, local: LocalSide, tell: Tell
@@ -110,12 +107,9 @@ class ForwardingService(Service):
         self._tell(Forwarding(forward.service, addressText(port.getHost())))
 
     def _notStarted(self, failure: Failure) -> None:
-        error = failure.value
-        if isinstance(error, PunchError):
+        error = reportedError(failure)
+        if error is not None:
             self._done.succeed(error)
-        elif not isinstance(error, CancelledError):
-            self._log.failure("A mistake of ours.", failure)
-            self._done.succeed(Bug())
 
     def stopService(self) -> Deferred[None]:
         """

@@ -13,12 +13,13 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReactorTime
+from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 from twisted.logger import Logger
 
 from punch.net.hostaddresses import HostAddresses, hostAddresses
 from punch.net.netlink import NetlinkSocket, openNetlink
 from punch.net.networkstate import networkState
+from punch.util.timers import RestartableTimer
 
 ReadState: TypeAlias = Callable[[], Hashable]
 """
@@ -74,7 +75,7 @@ class NetworkWatch:
         self._watchers: dict[object, Callable[[], None]] = {}
         self._seen: Hashable = None
         self._socket: NetlinkSocket | None = None
-        self._call: IDelayedCall | None = None
+        self._timer = RestartableTimer(reactor)
         self._windows = 0
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
@@ -120,16 +121,12 @@ class NetworkWatch:
 
     def _stop(self) -> None:
         self._close()
-        if self._call is not None and self._call.active():
-            self._call.cancel()
+        self._timer.clear()
 
     def _close(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-
-    def _later(self, delay: float, what: Callable[[], None]) -> None:
-        self._call = self._reactor.callLater(delay, what)
 
     def _wait(self) -> None:
         """
@@ -138,11 +135,11 @@ class NetworkWatch:
         if self._socket is not None:
             self._socket.listen()
         else:
-            self._later(POLL_INTERVAL, self._compare)
+            self._timer.set(POLL_INTERVAL, self._compare)
 
     def _changed(self) -> None:
         self._windows = 0
-        self._later(WINDOW, self._endWindow)
+        self._timer.set(WINDOW, self._endWindow)
 
     def _endWindow(self) -> None:
         """
@@ -156,7 +153,7 @@ class NetworkWatch:
             self._lost(error)
             return
         if more and self._windows < _MAX_WINDOWS:
-            self._later(WINDOW, self._endWindow)
+            self._timer.set(WINDOW, self._endWindow)
         else:
             self._compare()
 
@@ -183,7 +180,7 @@ class NetworkWatch:
         Compare later: the state could not be read.
         """
         _log.debug("Cannot read the network state: {error}", error=error)
-        self._later(POLL_INTERVAL, self._compare)
+        self._timer.set(POLL_INTERVAL, self._compare)
 
     def _lost(self, error: object) -> None:
         """
@@ -193,7 +190,7 @@ class NetworkWatch:
             "The socket that tells of network changes broke: {error}", error=error
         )
         self._close()
-        self._later(WINDOW, self._compare)
+        self._timer.set(WINDOW, self._compare)
 
 
 # By identity: C{hostAddresses} may refer to the watch, and as a key would keep it for

@@ -111,6 +111,7 @@ class SharedPort:
         self._probe = probe
         self._reactor = reactor
         self._factory = _AcceptingFactory(accepted)
+        self._interface = interface
         self._interfaces = [interface] if interface else ["", "::"]
         self._ports: list[IListeningPort] = []
         self.port = 0
@@ -172,16 +173,14 @@ class SharedPort:
         """
         What an endpoint takes as C{bindAddress}, to connect from this port.
         """
-        only = self._interfaces[0] if len(self._interfaces) == 1 else ""
-        return self._binding(only, self.port)
+        return self._binding(self._interface, self.port)
 
     @property
     def otherBinding(self) -> Binding:
         """
         The same for another port, any that is free.
         """
-        only = self._interfaces[0] if len(self._interfaces) == 1 else ""
-        return makeBinding(only, 0)
+        return makeBinding(self._interface, 0)
 
     def setNAT64Prefix(self, prefix: Prefix | None) -> None:
         """
@@ -195,16 +194,17 @@ class SharedPort:
         Connect from this port.  The attempt ends when the kernel ends it, after about
         two minutes without an answer, or when it is cancelled.
         """
-        attempt = ConnectAttempt(self._factory.prefix)
-        attempt.start(self._reactor, address, self.binding)
-        return attempt.whenConnected
+        return self._connect(address, self.binding)
 
     def connectFromOther(self, address: Address) -> Deferred[Connection]:
         """
         Connect from another port, any that is free.
         """
+        return self._connect(address, self.otherBinding)
+
+    def _connect(self, address: Address, binding: Binding) -> Deferred[Connection]:
         attempt = ConnectAttempt(self._factory.prefix)
-        attempt.start(self._reactor, address, self.otherBinding)
+        attempt.start(self._reactor, address, binding)
         return attempt.whenConnected
 
     def close(self) -> Deferred[Any]:

@@ -20,40 +20,15 @@ from typing import Final
 
 from punch.errors import Bug, ProtocolViolation
 from punch.role import Role
+from punch.yamux import events, frames
 from punch.yamux.control import ControlQueue
 from punch.yamux.errors import GoneAway
-from punch.yamux.events import (
-    Completed,
-    Drained,
-    Event,
-    Finished,
-    Opened,
-    Received,
-    Reset,
-    WentAway,
-)
-from punch.yamux.frames import (
-    ACK,
-    DATA,
-    FIN,
-    GO_AWAY,
-    HEADER_SIZE,
-    MAXIMUM_LENGTH,
-    PING,
-    RST,
-    SESSION,
-    SYN,
-    WINDOW_UPDATE,
-    FrameDecoder,
-    Header,
-    encode,
-)
 from punch.yamux.limits import DEFAULT_LIMITS, SessionLimits
 from punch.yamux.roundtrip import RoundTripMeter
 from punch.yamux.stream import HalfState, StreamState
 from punch.yamux.streams import StreamTable
 
-MAX_FRAME_DATA: Final = (64 << 10) - HEADER_SIZE - 5
+MAX_FRAME_DATA: Final = (64 << 10) - frames.HEADER_SIZE - 5
 """
 The most bytes of data in one frame that we send.  A small write on another stream may
 have to wait for that many.  With the frame's header and that of the link's record
@@ -85,8 +60,8 @@ class Session:
         self._control = ControlQueue(limits.controlFrames)
         # The streams that have something to send, in turn: an ordered set.
         self._roundRobin: OrderedDict[int, StreamState] = OrderedDict()
-        self._events: list[Event] = []
-        self._decoder = FrameDecoder()
+        self._events: list[events.Event] = []
+        self._decoder = frames.FrameDecoder()
         # The stream whose payload now arrives, if it is not over; how many bytes of
         # the payload are still to come; and whether FIN follows it.
         self._payloadStream: StreamState | None = None
@@ -152,8 +127,8 @@ class Session:
         found = self._streams.find(stream)
         if found is None:
             return
-        if not found.owedFlags & SYN:
-            self._control.put(encode(WINDOW_UPDATE, RST, stream, 0))
+        if not found.owedFlags & frames.SYN:
+            self._control.put(_resetFrame(stream))
         self._forget(found)
 
     def consumed(self, stream: int, count: int, now: float) -> None:
@@ -188,11 +163,11 @@ class Session:
         """
         if not self._sentGoAway:
             self._sentGoAway = True
-            self._control.put(encode(GO_AWAY, 0, SESSION, NORMAL))
+            self._control.put(frames.encode(frames.GO_AWAY, 0, frames.SESSION, NORMAL))
 
     # What the link does.
 
-    def receive(self, data: bytes, now: float) -> list[Event]:
+    def receive(self, data: bytes, now: float) -> list[events.Event]:
         """
         Take bytes that arrived.
 
@@ -205,18 +180,18 @@ class Session:
             if type(part) is bytes:
                 self._receivePayload(part)
             else:
-                assert isinstance(part, Header)
+                assert isinstance(part, frames.Header)
                 self._receiveHeader(part, now)
         return self.takeEvents()
 
-    def takeEvents(self) -> list[Event]:
+    def takeEvents(self) -> list[events.Event]:
         """
         The events since the last call.  L{nextFrames} makes events too.
         """
-        events = self._events
-        if events:
+        taken = self._events
+        if taken:
             self._events = []
-        return events
+        return taken
 
     def nextFrames(self, now: float) -> list[bytes] | None:
         """
@@ -227,7 +202,8 @@ class Session:
         """
         control = self._control.take()
         if self._roundTrip.pingWanted:
-            control.append(encode(PING, SYN, SESSION, self._roundTrip.startPing(now)))
+            value = self._roundTrip.startPing(now)
+            control.append(_pingFrame(frames.SYN, value))
         if control:
             return control
         if not self._roundRobin:
@@ -250,7 +226,7 @@ class Session:
     def _closeIfOver(self, stream: StreamState) -> None:
         if stream.isOver():
             self._forget(stream)
-            self._events.append(Completed(stream.id))
+            self._events.append(events.Completed(stream.id))
 
     # Sending.
 
@@ -272,14 +248,14 @@ class Session:
         length = before - stream.sendQueue.size
         stream.credit -= length
         if stream.sending is HalfState.FINISHING and not stream.sendQueue.size:
-            flags |= FIN
+            flags |= frames.FIN
             stream.sending = HalfState.FINISHED
-        kind = DATA if length else WINDOW_UPDATE
+        kind = frames.DATA if length else frames.WINDOW_UPDATE
         self._ready(stream)
         if stream.sendQueue.hasDrained():
-            self._events.append(Drained(stream.id))
+            self._events.append(events.Drained(stream.id))
         self._closeIfOver(stream)
-        return [encode(kind, flags, stream.id, length), *pieces]
+        return [frames.encode(kind, flags, stream.id, length), *pieces]
 
     # Receiving.
 
@@ -288,25 +264,25 @@ class Session:
         stream = self._payloadStream
         if stream is None:
             return
-        self._events.append(Received(stream.id, data))
+        self._events.append(events.Received(stream.id, data))
         if not self._payloadLeft:
             self._payloadStream = None
             if self._finFollows:
                 self._peerFinished(stream)
 
-    def _receiveHeader(self, header: Header, now: float) -> None:
-        if header.type == PING:
+    def _receiveHeader(self, header: frames.Header, now: float) -> None:
+        if header.type == frames.PING:
             self._ping(header, now)
-        elif header.type == GO_AWAY:
+        elif header.type == frames.GO_AWAY:
             self._wentAway(header.length)
         else:
             self._streamFrame(header)
 
-    def _ping(self, header: Header, now: float) -> None:
-        if header.flags == SYN:
+    def _ping(self, header: frames.Header, now: float) -> None:
+        if header.flags == frames.SYN:
             self._control.checkRoom()
-            self._control.put(encode(PING, ACK, SESSION, header.length))
-        elif header.flags == ACK:
+            self._control.put(_pingFrame(frames.ACK, header.length))
+        elif header.flags == frames.ACK:
             self._roundTrip.pingAnswered(header.length, now)
         else:
             raise ProtocolViolation(f"a ping with flags {header.flags:#x}")
@@ -314,21 +290,21 @@ class Session:
     def _wentAway(self, code: int) -> None:
         if code != self._receivedGoAway:
             self._receivedGoAway = code
-            self._events.append(WentAway(code))
+            self._events.append(events.WentAway(code))
 
-    def _streamFrame(self, header: Header) -> None:
+    def _streamFrame(self, header: frames.Header) -> None:
         flags = header.flags
-        if flags & SYN:
+        if flags & frames.SYN:
             stream = self._accept(header.stream)
         else:
             stream = self._streams.findForPeer(header.stream)
-        if flags & ACK:
+        if flags & frames.ACK:
             self._streams.acknowledged(header.stream)
-        if flags & RST and stream is not None:
+        if flags & frames.RST and stream is not None:
             self._forget(stream)
-            self._events.append(Reset(stream.id))
+            self._events.append(events.Reset(stream.id))
             stream = None
-        if header.type == DATA:
+        if header.type == frames.DATA:
             self._data(stream, header)
         elif stream is not None:
             self._windowUpdate(stream, header)
@@ -340,19 +316,19 @@ class Session:
         self._control.checkRoom()
         stream = self._streams.accept(id, welcome=not self._sentGoAway)
         if stream is None:
-            self._control.put(encode(WINDOW_UPDATE, RST, id, 0))
+            self._control.put(_resetFrame(id))
             return None
         self._control.update(stream)
-        self._events.append(Opened(id))
+        self._events.append(events.Opened(id))
         return stream
 
-    def _data(self, stream: StreamState | None, header: Header) -> None:
+    def _data(self, stream: StreamState | None, header: frames.Header) -> None:
         """
         A DATA frame begins, for a stream that may be over.
         """
         length = header.length
         self._payloadStream, self._payloadLeft = stream, length
-        self._finFollows = bool(header.flags & FIN)
+        self._finFollows = bool(header.flags & frames.FIN)
         if stream is None:
             if length > self._maxWindow:
                 raise ProtocolViolation(f"{length} bytes beyond any window")
@@ -374,17 +350,25 @@ class Session:
             )
         stream.window.credit -= length
 
-    def _windowUpdate(self, stream: StreamState, header: Header) -> None:
-        if stream.credit + header.length > MAXIMUM_LENGTH:
+    def _windowUpdate(self, stream: StreamState, header: frames.Header) -> None:
+        if stream.credit + header.length > frames.MAXIMUM_LENGTH:
             raise ProtocolViolation(f"the window of stream {stream.id} overflows")
         stream.credit += header.length
         self._ready(stream)
-        if header.flags & FIN:
+        if header.flags & frames.FIN:
             self._peerFinished(stream)
 
     def _peerFinished(self, stream: StreamState) -> None:
         if stream.receiving is not HalfState.OPEN:
             raise ProtocolViolation(f"a second end of stream {stream.id}")
         stream.receiving = HalfState.FINISHED
-        self._events.append(Finished(stream.id))
+        self._events.append(events.Finished(stream.id))
         self._closeIfOver(stream)
+
+
+def _pingFrame(flag: int, value: int) -> bytes:
+    return frames.encode(frames.PING, flag, frames.SESSION, value)
+
+
+def _resetFrame(stream: int) -> bytes:
+    return frames.encode(frames.WINDOW_UPDATE, frames.RST, stream, 0)

@@ -5,17 +5,8 @@ A session whose peer is played by hand: frames made and read.
 from __future__ import annotations
 
 from punch.role import Role
+from punch.yamux import frames
 from punch.yamux.events import Event
-from punch.yamux.frames import (
-    ACK,
-    DATA,
-    PING,
-    SYN,
-    WINDOW_UPDATE,
-    FrameDecoder,
-    Header,
-    encode,
-)
 from punch.yamux.limits import SessionLimits
 from punch.yamux.session import Session
 
@@ -24,31 +15,31 @@ def data(stream: int, payload: bytes = b"", flags: int = 0) -> bytes:
     """
     A whole DATA frame.
     """
-    return encode(DATA, flags, stream, len(payload)) + payload
+    return frames.encode(frames.DATA, flags, stream, len(payload)) + payload
 
 
 def update(stream: int, length: int = 0, flags: int = 0) -> bytes:
     """
     A window update.
     """
-    return encode(WINDOW_UPDATE, flags, stream, length)
+    return frames.encode(frames.WINDOW_UPDATE, flags, stream, length)
 
 
 def ping(flags: int, value: int) -> bytes:
     """
     A ping.
     """
-    return encode(PING, flags, 0, value)
+    return frames.encode(frames.PING, flags, 0, value)
 
 
-def sent(session: Session, now: float = 0.0) -> list[Header | bytes]:
+def sent(session: Session, now: float = 0.0) -> list[frames.Header | bytes]:
     """
     All that a session has to send: headers, and payloads whole.
     """
-    found: list[Header | bytes] = []
+    found: list[frames.Header | bytes] = []
     while (piece := session.nextFrames(now)) is not None:
         assert piece
-        found += FrameDecoder().feed(b"".join(piece))
+        found += frames.FrameDecoder().feed(b"".join(piece))
     return found
 
 
@@ -59,11 +50,11 @@ def flush(session: Session) -> None:
     assert sent(session)
 
 
-def heard(session: Session, *frames: bytes, now: float = 0.0) -> list[Event]:
+def heard(session: Session, *received: bytes, now: float = 0.0) -> list[Event]:
     """
     What happens when these arrive.
     """
-    return session.receive(b"".join(frames), now)
+    return session.receive(b"".join(received), now)
 
 
 def dialer(**limits: int) -> Session:
@@ -78,7 +69,7 @@ def withTheirs(id: int = 2) -> Session:
     A session with a stream of the peer's.
     """
     session = dialer()
-    heard(session, update(id, flags=SYN))
+    heard(session, update(id, flags=frames.SYN))
     flush(session)
     return session
 
@@ -90,5 +81,5 @@ def withOurs() -> Session:
     session = dialer()
     assert session.open() == 1
     flush(session)
-    heard(session, update(1, flags=ACK))
+    heard(session, update(1, flags=frames.ACK))
     return session
