@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.processes import Program, Start, freePort
+from tests.support.processes import Program, Start, startRendezvous
 
 # In the background of a script SIGINT is ignored, also by the programs of the tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -48,7 +48,4 @@ def rendezvous(start: Start) -> str:
     """
     A running rendezvous' description.
     """
-    port = freePort()
-    program = start("punch-rendezvous", "--listen", f"tcp:{port}:interface=127.0.0.1")
-    program.awaitLine("listens on")
-    return f"tcp:localhost:{port}"
+    return startRendezvous(start, 1).replace("127.0.0.1", "localhost")

@@ -151,7 +151,7 @@ def _isFar(address: Any) -> bool:
 
 class _Sorter(_ResolutionFilter):
     """
-    Hands on IPv4 addresses before IPv6 addresses.
+    Hands on what was found, IPv4 addresses before IPv6 addresses.
     """
 
     def resolutionComplete(self) -> None:

@@ -205,6 +205,10 @@ class _TLSTransport(BufferingTLSTransport):
 
 
 class _TLSFactory(TLSMemoryBIOFactory):
+    """
+    Twisted's factory of TLS on a connection, whose protocols are ours.
+    """
+
     protocol = _TLSTransport
 
 

@@ -23,7 +23,7 @@ _Key: TypeAlias = (
 
 class NoFreePort(Exception):
     """
-    Every outside port is in use.
+    Every outside port of the NAT is in use, so it can make no mapping.
     """
 
 

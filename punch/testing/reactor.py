@@ -80,7 +80,7 @@ class _Port(tcp.Port):
 
 class _Connector(tcp.Connector):
     """
-    Twisted's connector, which makes L{_Client} transports.
+    Twisted's connector, whose transports have sockets of the connector's host.
     """
 
     def _makeTransport(self) -> _Client:

@@ -27,7 +27,7 @@ _Flow: TypeAlias = tuple[int, SocketAddress]
 
 class FilterVerdict(Enum):
     """
-    What a NAT does with a segment.
+    What a NAT does with a segment that has reached it.
     """
 
     PASS = auto()

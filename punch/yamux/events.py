@@ -14,7 +14,7 @@ from typing import TypeAlias
 @dataclass(slots=True)
 class Opened:
     """
-    The peer opened a stream.
+    The peer opened a stream, on which both sides may send now.
     """
 
     stream: int

@@ -23,6 +23,7 @@ from tests.support.processes import (
     certificate,
     freePort,
     openFiles,
+    startRendezvous,
 )
 
 LINES = r"""likely
@@ -49,20 +50,24 @@ def where(start: Start) -> str:
     """
     A rendezvous that looks from two ports.
     """
-    port = freePort()
-    listen = f"tcp:{port}:interface=127.0.0.1"
-    server = start("punch-rendezvous", "--listen", listen)
-    server.awaitLine("listens on", 2)
-    return f"tcp:127.0.0.1:{port}"
+    return startRendezvous(start, 2)
+
+
+def report(start: Start, where: str, *options: str, **environment: str) -> str:
+    """
+    What a check prints that ends well, and says nothing on standard error.
+    """
+    arguments = ("--rendezvous", where, *options)
+    program = start("punch-check", *arguments, environment=environment)
+    assert program.end() == (0, "")
+    return program.log.read_text()
 
 
 def test_text(start: Start, where: str) -> None:
     """
     Standard output has the report, and nothing but that; so standard error nothing.
     """
-    program = start("punch-check", "--rendezvous", where)
-    assert program.end() == (0, "")
-    said = program.log.read_text()
+    said = report(start, where)
     assert re.fullmatch(LINES, said), said
 
 
@@ -70,9 +75,7 @@ def test_json(start: Start, where: str) -> None:
     """
     So it has one JSON object.
     """
-    program = start("punch-check", "--rendezvous", where, "--json")
-    assert program.end() == (0, "")
-    told = json.loads(program.log.read_text())
+    told = json.loads(report(start, where, "--json"))
     assert (told["schema"], told["verdict"]) == (1, "likely")
     assert {"evidence", "advice", *LABELS} < set(told)
     assert told["mapping"]["value"] == "endpoint-independent"
@@ -95,8 +98,7 @@ def test_again(start: Start, where: str) -> None:
     """
     port = str(freePort())
     for _ in range(3):
-        program = start("punch-check", "--rendezvous", where, "--port", port)
-        assert program.end() == (0, "")
+        report(start, where, "--port", port)
 
 
 def test_stun(start: Start, where: str) -> None:
@@ -108,10 +110,8 @@ def test_stun(start: Start, where: str) -> None:
     listen = f"tcp:{freePort()}:interface=127.0.0.2"
     server = start("punch-rendezvous", "--listen", listen, "--stun", stun)
     server.awaitLine("listens on", 2)
-    options = ("--rendezvous", where, "--stun", f"127.0.0.2:{port}")
-    program = start("punch-check", *options, "--stun", "nobody.invalid:3478")
-    assert program.end() == (0, "")
-    said = program.log.read_text()
+    options = ("--stun", f"127.0.0.2:{port}", "--stun", "nobody.invalid:3478")
+    said = report(start, where, *options)
     assert f"STUN at 127.0.0.2:{port} from port" in said
     assert "STUN at nobody.invalid:3478: it has no IPv4 address" in said
 
@@ -120,9 +120,7 @@ def test_longest(start: Start, where: str) -> None:
     """
     Silence is tested for as long as one likes.
     """
-    program = start("punch-check", "--rendezvous", where, "--longest", "1")
-    assert program.end() == (0, "")
-    said = program.log.read_text()
+    said = report(start, where, "--longest", "1")
     assert "\nMapping lifetime: at least 1 s of silence\n" in said
 
 
@@ -130,14 +128,9 @@ def test_secondAddress(start: Start) -> None:
     """
     A rendezvous whose STUN servers are at two addresses knocks from the other one, too.
     """
-    port = freePort()
-    listen = f"tcp:{port}:interface=127.0.0.1"
     stun = [f"--stun=tcp:{freePort()}:interface=127.0.0.{n}" for n in (1, 2)]
-    server = start("punch-rendezvous", "--listen", listen, *stun)
-    server.awaitLine("listens on", 3)
-    program = start("punch-check", "--rendezvous", f"tcp:127.0.0.1:{port}")
-    assert program.end() == (0, "")
-    assert "\nFiltering: endpoint-independent\n" in program.log.read_text()
+    said = report(start, startRendezvous(start, 3, *stun))
+    assert "\nFiltering: endpoint-independent\n" in said
 
 
 def test_noSTUN(start: Start) -> None:
@@ -145,13 +138,7 @@ def test_noSTUN(start: Start) -> None:
     With a rendezvous that neither looks nor knocks nothing is known of a NAT; that
     there is none is.
     """
-    port = freePort()
-    listen = f"tcp:{port}:interface=127.0.0.1"
-    server = start("punch-rendezvous", "--listen", listen, "--no-stun")
-    server.awaitLine("listens on")
-    program = start("punch-check", "--rendezvous", f"tcp:127.0.0.1:{port}")
-    assert program.end() == (0, "")
-    said = program.log.read_text()
+    said = report(start, startRendezvous(start, 1, "--no-stun"))
     assert "Mapping: not tested (the rendezvous looks from one port only)" in said
     assert "Filtering: not tested (this rendezvous does not knock)" in said
 
@@ -282,9 +269,7 @@ def test_pair(start: Start, where: str) -> None:
     met under the same code.
     """
     listener, code = listening(start, where)
-    program = start("punch-check", "--rendezvous", where, "--code", code)
-    assert program.end() == (0, "")
-    said = program.log.read_text()
+    said = report(start, where, "--code", code)
     assert re.search(r"^Peer: 127.0.0.1:\d+ \(endpoint-independent\)$", said, re.M)
     assert re.search(r"^Pair: likely \(direct after \d+ ms, \w+", said, re.M), said
     assert code not in said
@@ -338,9 +323,7 @@ def test_tls(start: Start, tmp_path: Path) -> None:
     listener = start("punch", *options, environment=trusts)
     listener.await_("waiting")
     environment = {**trusts, "PUNCH_CODE": listener.await_("code")["code"]}
-    program = start("punch-check", "--rendezvous", where, environment=environment)
-    assert program.end() == (0, "")
-    said = program.log.read_text()
+    said = report(start, where, **environment)
     assert re.search(r"^Filtering: address-dependent or", said, re.M)
     assert re.search(r"^Pair: likely ", said, re.M)
     wary = start("punch-check", "--rendezvous", where)

@@ -166,8 +166,7 @@ class ConnectionTests(PunchTestCase):
         self.waiting(self.there.whenLost)
         self.taken(self.here, Recorder()).transport.loseConnection()
         self.pair.run()
-        assert receiver.reason is not None
-        receiver.reason.trap(ConnectionDone)
+        assert receiver.lostBy(ConnectionDone)
         self.successResultOf(self.there.whenLost)
         self.successResultOf(self.here.whenLost)
         assert self.pair.network.openSockets() == []
@@ -193,8 +192,7 @@ class ConnectionTests(PunchTestCase):
         self.here.abort()
         self.pair.run()
         assert receiver.received == b""
-        assert receiver.reason is not None
-        receiver.reason.trap(ConnectionLost)
+        assert receiver.lostBy(ConnectionLost)
 
     def test_halfClosed(self) -> None:
         """

@@ -206,8 +206,7 @@ class HandshakeTests(PunchTestCase):
         protocols[0].transport.loseConnection()
         self.pair.run()
         for each in protocols:
-            assert each.reason is not None
-            each.reason.trap(ConnectionDone)
+            assert each.lostBy(ConnectionDone)
         self.assertGone()
 
     def test_closeNotifyToProducer(self) -> None:

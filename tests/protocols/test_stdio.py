@@ -413,8 +413,7 @@ class HalfTests(StdioTestCase):
         assert (protocol.received, protocol.isOpen) == (b"all", True)
         self.ours.leaves()
         self.settle()
-        assert protocol.reason is not None
-        protocol.reason.trap(ConnectionLost)
+        assert protocol.lostBy(ConnectionLost)
 
 
 class FactoryTests(PunchTestCase):

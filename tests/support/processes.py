@@ -150,6 +150,20 @@ def freePort() -> int:
             return port
 
 
+def startRendezvous(start: Start, ports: int, *options: str) -> str:
+    """
+    Start a rendezvous on a free port, with more options.
+
+    @param ports: how many ports it opens, before it is waited for no longer.
+    @return: its description.
+    """
+    port = freePort()
+    listen = f"tcp:{port}:interface=127.0.0.1"
+    program = start("punch-rendezvous", "--listen", listen, *options)
+    program.awaitLine("listens on", ports)
+    return f"tcp:127.0.0.1:{port}"
+
+
 def certificate(folder: Path) -> Path:
     """
     A key and a certificate for localhost.

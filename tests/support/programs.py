@@ -60,12 +60,18 @@ class Recorder(Protocol):
         """
         return self.reason is None
 
+    def lostBy(self, kind: type[Exception]) -> bool:
+        """
+        Whether the connection has ended, for a reason of this kind.
+        """
+        return self.reason is not None and self.reason.check(kind) is not None
+
     @property
     def isClean(self) -> bool:
         """
         Has the connection ended, and cleanly?
         """
-        return self.reason is not None and self.reason.check(ConnectionDone) is not None
+        return self.lostBy(ConnectionDone)
 
     @property
     def isBroken(self) -> bool:

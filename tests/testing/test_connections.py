@@ -270,8 +270,7 @@ class ConnectTests(SynchronousTestCase):
         service.listening.stopListening()
         protocol = spin(connecting, self.network)
         self.network.run(1)
-        assert protocol.reason is not None
-        protocol.reason.trap(ConnectionLost)
+        assert protocol.lostBy(ConnectionLost)
         assert service.accepted == []
 
     def test_backlog(self) -> None:
@@ -302,8 +301,7 @@ class ConnectTests(SynchronousTestCase):
         service.factory.buildProtocol = lambda addr: None  # type: ignore[method-assign, assignment, return-value]
         protocol = spin(connect(self.client, "192.0.2.1"), self.network)
         self.network.run(1)
-        assert protocol.reason is not None
-        protocol.reason.trap(ConnectionDone)
+        assert protocol.lostBy(ConnectionDone)
 
     def test_connectingByName(self) -> None:
         """
@@ -331,8 +329,7 @@ class ConnectTests(SynchronousTestCase):
         self.server.reset()
         self.network.run(1)
         for each in (protocol, service.accepted[0]):
-            assert each.reason is not None
-            each.reason.trap(ConnectionLost)
+            assert each.lostBy(ConnectionLost)
 
     def test_noDelay(self) -> None:
         """

@@ -221,8 +221,7 @@ class CutTests(SynchronousTestCase):
         self.network.run(600)
         assert self.talk.client.isOpen
         self.network.run(600)
-        assert self.talk.client.reason is not None
-        self.talk.client.reason.trap(ConnectionLost)
+        assert self.talk.client.lostBy(ConnectionLost)
         assert self.talk.server.isOpen
 
     def test_aborted(self) -> None:

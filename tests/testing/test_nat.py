@@ -258,8 +258,7 @@ class NATTests(Neighborhood):
         self.nat.reset()
         accepted.transport.write(b"lost")
         self.network.run(1)
-        assert accepted.reason is not None
-        accepted.reason.trap(ConnectionLost)
+        assert accepted.lostBy(ConnectionLost)
 
     def test_noSimultaneousOpen(self) -> None:
         """

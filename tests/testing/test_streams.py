@@ -289,5 +289,4 @@ class BackPressureTests(SynchronousTestCase):
         self.network.run(20)
         assert puller.times == 0
         assert self.talk.server.received == b"x" * 150_000
-        assert self.talk.server.reason is not None
-        self.talk.server.reason.trap(ConnectionDone)
+        assert self.talk.server.lostBy(ConnectionDone)
