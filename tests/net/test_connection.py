@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import pytest
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
 from punch.net.address import tcpAddress
@@ -166,7 +166,7 @@ class ConnectionTests(PunchTestCase):
         self.waiting(self.there.whenLost)
         self.taken(self.here, Recorder()).transport.loseConnection()
         self.pair.run()
-        assert receiver.lostBy(ConnectionDone)
+        assert receiver.isClean
         self.successResultOf(self.there.whenLost)
         self.successResultOf(self.here.whenLost)
         assert self.pair.network.openSockets() == []

@@ -10,7 +10,6 @@ from unittest.mock import patch
 import pytest
 from OpenSSL import SSL
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, succeed
-from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IHandshakeListener,
     IOpenSSLClientConnectionCreator,
@@ -206,7 +205,7 @@ class HandshakeTests(PunchTestCase):
         protocols[0].transport.loseConnection()
         self.pair.run()
         for each in protocols:
-            assert each.lostBy(ConnectionDone)
+            assert each.isClean
         self.assertGone()
 
     def test_closeNotifyToProducer(self) -> None:
@@ -227,9 +226,8 @@ class HandshakeTests(PunchTestCase):
             else:
                 protocols[1].transport.loseConnection()
             self.pair.run()
-            assert protocols[0].reason is not None
-            isClean = protocols[0].reason.check(ConnectionDone) is not None
-            assert isClean is not isTruncated
+            assert not protocols[0].isOpen
+            assert protocols[0].isClean is not isTruncated
             self.assertGone()
 
     def test_truncated(self) -> None:
@@ -242,8 +240,7 @@ class HandshakeTests(PunchTestCase):
         self.dialers.transport.loseConnection()
         self.pair.run()
         assert dialer
-        assert protocol.reason is not None
-        assert not protocol.reason.check(ConnectionDone)
+        assert protocol.isBroken
 
     def test_aborted(self) -> None:
         """
@@ -254,8 +251,7 @@ class HandshakeTests(PunchTestCase):
         listener.handOver(protocol)
         dialer.abort()
         self.pair.run()
-        assert protocol.reason is not None
-        assert not protocol.reason.check(ConnectionDone)
+        assert protocol.isBroken
         self.assertGone()
 
     def test_silence(self) -> None:

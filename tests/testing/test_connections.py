@@ -11,7 +11,6 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import (
     ConnectingCancelledError,
-    ConnectionDone,
     ConnectionLost,
     ConnectionRefusedError,
     DNSLookupError,
@@ -301,7 +300,7 @@ class ConnectTests(SynchronousTestCase):
         service.factory.buildProtocol = lambda addr: None  # type: ignore[method-assign, assignment, return-value]
         protocol = spin(connect(self.client, "192.0.2.1"), self.network)
         self.network.run(1)
-        assert protocol.lostBy(ConnectionDone)
+        assert protocol.isClean
 
     def test_connectingByName(self) -> None:
         """
