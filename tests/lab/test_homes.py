@@ -157,22 +157,25 @@ def test_impersonated(tmp_path: Path) -> None:
         neighbors = homes.neighbors
 
         def dials(ports: list[int]) -> float:
-            outcomes = [
-                meeting.dial(more=(*NEVER, "--port", str(port))) for port in ports
-            ]
-            for each in outcomes:
-                assert each.connected, each.explanation
-                assert (each.path, each.kind) == ("direct", "server-reflexive")
+            times = []
+            for port in ports:
+                outcome = meeting.dial(more=(*NEVER, "--port", str(port)))
+                assert outcome.connected, outcome.explanation
+                assert (outcome.path, outcome.kind) == ("direct", "server-reflexive")
+                assert outcome.elapsed is not None
+                times.append(outcome.elapsed)
             # The least: what the machine does besides only makes it longer.
-            return min(each.elapsed or 0.0 for each in outcomes)
+            return min(times)
 
         alone = dials(ports[:3])
-        strangers = [Stranger(neighbors["a"].socket(port, 60.0)) for port in ports[3:]]
-        strangers.append(Stranger(neighbors["b"].socket(_PORT, 60.0), identity))
+        silent = [Stranger(neighbors["a"].socket(port, 60.0)) for port in ports[3:]]
+        server = Stranger(neighbors["b"].socket(_PORT, 60.0), identity)
         beside = dials(ports[3:])
-        for stranger in strangers:
+        for stranger in (*silent, server):
             stranger.end()
-    for stranger in strangers:
-        assert stranger.connections >= 1
+    # A link may be there before a stranger was tried.
+    assert sum(stranger.connections for stranger in silent) >= 1
+    assert server.connections >= 1
+    for stranger in (*silent, server):
         assert stranger.received == b""
     assert beside < alone + 0.1

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 import pytest
 
 from . import run
 from .eventfile import EventFile
+from .host import Host, Program
 from .run import Meeting, NotStarted, Outcome
 from .topology import Loopback
 
@@ -95,7 +98,19 @@ def test_wordless(dialer: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     """
     A dialer that ends, or stays, without an event is a failure with logs.
     """
-    monkeypatch.setattr(run, "_SLACK", 1.0)
+    monkeypatch.setattr(run, "_SLACK", 0.5)
+    begin = Meeting._start
+
+    def start(meeting: Meeting, host: Host, name: str, *more: Any) -> Program:
+        """
+        The dialer's time begins when it plays.
+        """
+        program = begin(meeting, host, name, *more)
+        while name == "dialer" and not program.lines:
+            sleep(0.01)
+        return program
+
+    monkeypatch.setattr(Meeting, "_start", start)
     outcome = dial(monkeypatch, tmp_path, _FAILED, dialer)
     assert (outcome.connected, outcome.reason) == (False, "ended-without-a-word")
     assert "DIALER plays" in outcome.explanation
