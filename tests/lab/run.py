@@ -133,11 +133,10 @@ class Meeting(Built):
         return outcome
 
     def _outcome(self, dialer: Program, told: EventFile, seen: int) -> Outcome:
-        event = told.wait(
-            {"connected", "failed"},
-            self.timeout + _SLACK,
-            lambda: self._ended(dialer),
-        )
+        ended, over = lambda: self._ended(dialer), {"connected", "failed"}
+        # Its time begins when it has started, which takes long on a busy machine.
+        told.wait({"listening", *over}, _START, ended)
+        event = told.wait(over, self.timeout + _SLACK, ended)
         if event is None:
             return self._lost(dialer, "ended-without-a-word", "dialer")
         outcome = Outcome.fromEvent(event)

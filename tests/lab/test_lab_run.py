@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from time import sleep
-from typing import Any
 
 import pytest
 
 from . import run
 from .eventfile import EventFile
-from .host import Host, Program
 from .run import Meeting, NotStarted, Outcome
 from .topology import Loopback
 
@@ -24,6 +21,7 @@ _CONNECTED = (
     ' "local": "192.0.2.1:1", "remote": "192.0.2.2:2", "elapsed": 0.25}'
 )
 _FAILED = '{"event": "failed", "reason": "no-answer", "message": "Nobody there."}'
+_LISTENING = '{"event": "listening", "port": 1}'
 _CODE = '{"event": "code", "code": "7-otter-lantern"}'
 
 # What a program does is in its environment: it writes lines to its events file.
@@ -60,7 +58,7 @@ def players(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Programs played by the script, and less patience with what they do not say.
     """
-    monkeypatch.setattr(run, "TWIST", (sys.executable, "-S", "-c", _PLAYER))
+    monkeypatch.setattr(run, "_TWIST", (sys.executable, "-S", "-c", _PLAYER))
     monkeypatch.setattr(run, "_GOODBYE", 0.5)
 
 
@@ -93,24 +91,12 @@ def test_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert (outcome.reason, outcome.explanation) == ("no-answer", "Nobody there.")
 
 
-@pytest.mark.parametrize("dialer", ["", "stay"])
+@pytest.mark.parametrize("dialer", ["", f"{_LISTENING}\nstay"])
 def test_wordless(dialer: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """
     A dialer that ends, or stays, without an event is a failure with logs.
     """
     monkeypatch.setattr(run, "_SLACK", 0.5)
-    begin = Meeting._start
-
-    def start(meeting: Meeting, host: Host, name: str, *more: Any) -> Program:
-        """
-        The dialer's time begins when it plays.
-        """
-        program = begin(meeting, host, name, *more)
-        while name == "dialer" and not program.lines:
-            sleep(0.01)
-        return program
-
-    monkeypatch.setattr(Meeting, "_start", start)
     outcome = dial(monkeypatch, tmp_path, _FAILED, dialer)
     assert (outcome.connected, outcome.reason) == (False, "ended-without-a-word")
     assert "DIALER plays" in outcome.explanation
@@ -138,7 +124,7 @@ def test_noRendezvous(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """
     So is a rendezvous.
     """
-    monkeypatch.setattr(run, "TWIST", (sys.executable, "-c", "print('Not I')"))
+    monkeypatch.setattr(run, "_TWIST", (sys.executable, "-c", "print('Not I')"))
     with pytest.raises(NotStarted, match="Not I"):
         Meeting(Loopback(), tmp_path).__enter__()
 

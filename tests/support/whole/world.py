@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
-from twisted.internet.task import Clock
 
 from punch import api
 from punch.rendezvous.client import CLOSE_TIMEOUT
@@ -25,6 +24,7 @@ from punch.testing import (
     NATBehavior,
     spin,
 )
+from tests.support.clock import QuickClock
 
 from .program import Program
 
@@ -127,7 +127,7 @@ class World:
     ) -> None:
         # The rendezvous draws the instants of its pings from here.
         random.seed(seed)
-        self.network = MemoryNetwork(Clock(), seed, **options)
+        self.network = MemoryNetwork(QuickClock(), seed, **options)
         self.clock = self.network.clock
         host = self.network.host(RENDEZVOUS, latency=leg)
         self.rendezvous = Rendezvous(host, limits or Limits())
