@@ -85,6 +85,23 @@ def connect(
     return sock
 
 
+def hear(sock: socket.socket, key: bytes) -> bytes:
+    """
+    Receive until a value has come, and all that came with it.
+
+    @raise ConnectionError: the rendezvous refused.
+    """
+    heard = b""
+    while True:
+        found = value(key, heard)
+        if found is not None and heard.endswith(b"\0\0"):
+            return found
+        more = sock.recv(65536)
+        if not more or b"_error_code" in more:
+            raise ConnectionError(f"the rendezvous refused: {more!r}")
+        heard += more
+
+
 def sources(net: int) -> Iterator[str]:
     """
     Loopback addresses of one net in turn, so that ports in TIME_WAIT are no limit.

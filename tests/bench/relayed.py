@@ -16,7 +16,7 @@ from punch.rendezvous.commands import Dial
 from punch.rendezvous.relaypreamble import encodePreamble
 from tests.bench.bulk import ENDLESS, SLOW, WARM_UP, meanwhile
 from tests.bench.connections import receive
-from tests.bench.couples import ALLOCATE, HELLO, MeetingPoint, command, connect, value
+from tests.bench.couples import ALLOCATE, HELLO, MeetingPoint, command, connect, hear
 from tests.bench.rendezvous import Server, serving
 from tests.bench.routes import portforwarding
 from tests.bench.target import bulky, drop, pour
@@ -53,9 +53,9 @@ class Tickets:
         self._sides = [connect(place, "127.0.0.1", 30.0) for _ in range(2)]
         listener, dialer = self._sides
         listener.sendall(HELLO + ALLOCATE)
-        self._name = _hear(listener, b"name")
+        self._name = hear(listener, b"name")
         dialer.sendall(HELLO)
-        _hear(dialer, b"observed")
+        hear(dialer, b"observed")
 
     def ends(self) -> Ends:
         """
@@ -66,27 +66,12 @@ class Tickets:
         pair = []
         for side in (dialer, listener):
             end = connect(self._place, "127.0.0.1", 30.0)
-            end.sendall(encodePreamble(_hear(side, b"ticket")))
+            end.sendall(encodePreamble(hear(side, b"ticket")))
             pair.append(end)
         for end in pair:
             if receive(end, 1) != b"\0":
                 raise ConnectionError("the relay refused")
         return pair[0], pair[1]
-
-
-def _hear(sock: socket.socket, key: bytes) -> bytes:
-    """
-    Receive until a value has come, and all that came with it.
-    """
-    heard = b""
-    while True:
-        found = value(key, heard)
-        if found is not None and heard.endswith(b"\0\0"):
-            return found
-        more = sock.recv(65536)
-        if not more or b"_error_code" in more:
-            raise ConnectionError(f"the rendezvous refused: {more!r}")
-        heard += more
 
 
 def held() -> None:

@@ -19,9 +19,9 @@ from tests.bench.couples import (
     HELLO,
     MeetingPoint,
     connect,
+    hear,
     pair,
     sources,
-    value,
 )
 from tests.bench.program import PLUGIN, Program
 
@@ -100,9 +100,7 @@ def _publish(place: MeetingPoint) -> socket.socket:
     """
     sock = connect(place, "127.0.0.1")
     sock.send(HELLO + ALLOCATE)
-    heard = b""
-    while value(b"name", heard) is None:
-        heard += sock.recv(4096)
+    hear(sock, b"name")
     return sock
 
 

@@ -20,6 +20,7 @@ from tests.support.processes import (
     FEW_FILES,
     Program,
     Start,
+    assertRefused,
     certificate,
     freePort,
     openFiles,
@@ -183,9 +184,7 @@ def test_mistakes(start: Start) -> None:
     """
     running = [(start("punch-check", *args), line) for args, line in MISTAKES]
     for program, line in running:
-        status, error = program.end()
-        assert (status, error.count("\n")) == (64, 1), error
-        assert line in error
+        assert assertRefused(program, line) == 64
         assert program.log.read_text() == ""
 
 

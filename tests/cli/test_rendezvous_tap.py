@@ -8,12 +8,12 @@ import os
 import re
 import socket
 import ssl
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,69 +40,51 @@ from punch.rendezvous.commands import Dial, Hello, Publish
 from punch.rendezvous.relaypreamble import TICKET_BYTES, encodePreamble
 from punch.rendezvous.server.amp import codecOf, readBox
 from punch.rendezvous.server.limits import Limits
-from tests.support.processes import FEW_FILES, certificate, freePort, openFiles
+from tests.support.processes import (
+    FEW_FILES,
+    Program,
+    Start,
+    assertRefused,
+    certificate,
+    freePort,
+    openFiles,
+    until,
+)
 
-TWIST = [sys.executable, "-m", "twisted", "--log-format", "text", "punch-rendezvous"]
 LOCAL = "tcp:0:interface=127.0.0.1"
 
-Start = Callable[..., "Rendezvous"]
 Box = dict[bytes, bytes]
 
 
-class Rendezvous:
-    """
-    A rendezvous in a process.
-    """
-
-    def __init__(self, *arguments: str, **environment: str) -> None:
-        self.process = subprocess.Popen(
-            [*TWIST, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=os.environ | environment,
-        )
-        self.log = ""
-
-    def port(self) -> int:
-        """
-        The next port that it says it listens on.
-        """
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.log += line.decode()
-            said = re.search(rb"listens on \S+:(\d+) \(", line)
-            if said:
-                return int(said[1])
-        raise AssertionError(f"it does not listen: {self.log}")
-
-    def stop(self) -> str:
-        """
-        Stop it.
-
-        @return: its log.
-        """
-        if self.process.poll() is None:
-            self.process.terminate()
-        assert self.process.stdout is not None
-        self.log += self.process.stdout.read().decode()
-        self.process.wait()
-        return self.log
-
-
 @pytest.fixture(name="start")
-def _start() -> Iterator[Start]:
+def _start(start: Start) -> Start:
     """
-    Starts a rendezvous that is stopped after the test.
+    Starts a rendezvous, which ends with the test.
     """
-    started: list[Rendezvous] = []
+    return partial(start, "punch-rendezvous")
 
-    def start(*arguments: str, **environment: str) -> Rendezvous:
-        started.append(Rendezvous(*arguments, **environment))
-        return started[-1]
 
-    yield start
-    for each in started:
-        each.stop()
+def places(program: Program, count: int = 1) -> list[tuple[str, int]]:
+    """
+    Where a rendezvous says that it listens, so many times.
+    """
+
+    def found() -> list[str]:
+        return re.findall(r"listens on \S+:(\d+) \(", program.log.read_text())
+
+    until(lambda: len(found()) >= count, program)
+    return [("127.0.0.1", int(port)) for port in found()[:count]]
+
+
+def stopped(program: Program) -> str:
+    """
+    Stop a program.
+
+    @return: all that it has said.
+    """
+    program.process.terminate()
+    _, error = program.end()
+    return program.log.read_text() + error
 
 
 def hello(sock: socket.socket) -> Box:
@@ -134,18 +116,6 @@ def box(sock: socket.socket) -> Box:
         data = sock.recv(4096)
         assert data
         heard += data
-
-
-def mistaken(*arguments: str) -> str:
-    """
-    What a rendezvous that does not start says on standard error.
-    """
-    ended = subprocess.run(
-        [*TWIST, *arguments], capture_output=True, text=True, timeout=60
-    )
-    assert ended.returncode not in (0, None)
-    assert "Traceback" not in ended.stdout + ended.stderr
-    return ended.stderr
 
 
 def test_plugins() -> None:
@@ -195,11 +165,11 @@ def test_listen(start: Start) -> None:
     It listens on each endpoint, says where, and tells who comes what it observed.
     """
     rendezvous = start("--listen", LOCAL, "--listen", LOCAL)
-    for port in (rendezvous.port(), rendezvous.port()):
-        with socket.create_connection(("127.0.0.1", port)) as sock:
+    for place in places(rendezvous, 2):
+        with socket.create_connection(place) as sock:
             host, ours = sock.getsockname()
             assert hello(sock)[b"observed"] == f"{host}:{ours}".encode()
-    log = rendezvous.stop()
+    log = stopped(rendezvous)
     assert "Traceback" not in log
     assert f"({LOCAL})" in log
 
@@ -211,7 +181,7 @@ def test_crowd(start: Start) -> None:
     crowd = 2 * FEW_FILES
     with openFiles(FEW_FILES):
         limit = f"--max-connections-per-address={crowd}"
-        place = ("127.0.0.1", start("--listen", LOCAL, limit).port())
+        [place] = places(start("--listen", LOCAL, limit))
     with ExitStack() as stack:
         stack.enter_context(openFiles(4 * FEW_FILES))
         for _ in range(crowd):
@@ -228,7 +198,7 @@ def test_tls(start: Start, tmp_path: Path) -> None:
     rendezvous = start(
         "--listen", f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
     )
-    place = ("127.0.0.1", rendezvous.port())
+    [place] = places(rendezvous)
     for rubbish in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b""):
         with socket.create_connection(place) as sock:
             sock.sendall(rubbish)
@@ -245,7 +215,7 @@ def test_tls(start: Start, tmp_path: Path) -> None:
             secure.settimeout(1.6)
             with pytest.raises(TimeoutError):
                 secure.recv(1)
-    assert "Traceback" not in rendezvous.stop()
+    assert "Traceback" not in stopped(rendezvous)
 
 
 def relayed(
@@ -293,7 +263,7 @@ def test_relay(start: Start) -> None:
     """
     It relays, and each direction ends alone.
     """
-    place = ("127.0.0.1", start("--listen", LOCAL).port())
+    [place] = places(start("--listen", LOCAL))
 
     def ending(sock: socket.socket) -> None:
         sock.shutdown(socket.SHUT_WR)
@@ -309,7 +279,7 @@ def test_relayTLS(start: Start, tmp_path: Path) -> None:
     rendezvous = start(
         "--listen", f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
     )
-    place = ("127.0.0.1", rendezvous.port())
+    [place] = places(rendezvous)
     context = ssl.create_default_context(cafile=str(pem))
 
     def connect() -> ssl.SSLSocket:
@@ -323,14 +293,14 @@ def test_relayTLS(start: Start, tmp_path: Path) -> None:
         sock.unwrap()
 
     relayed(connect, ending)
-    assert "Traceback" not in rendezvous.stop()
+    assert "Traceback" not in stopped(rendezvous)
 
 
 def test_noRelay(start: Start) -> None:
     """
     With C{--no-relay} nobody gets a ticket, and who shows one is sent away.
     """
-    place = ("127.0.0.1", start("--no-relay", "--listen", LOCAL).port())
+    [place] = places(start("--no-relay", "--listen", LOCAL))
     with (
         socket.create_connection(place) as listener,
         socket.create_connection(place) as dialer,
@@ -352,19 +322,18 @@ def test_stun(start: Start) -> None:
     With C{--stun} it answers STUN, too, on ports of their own.
     """
     both = start("--listen", LOCAL, "--stun", LOCAL, "--stun", LOCAL)
-    ports = [both.port() for _ in range(3)]
-    answered = [port for port in ports if _answersSTUN(port)]
+    answered = [place for place in places(both, 3) if _answersSTUN(place)]
     assert len(answered) == 2
-    log = both.stop()
+    log = stopped(both)
     assert log.count("The STUN server listens on 127.0.0.1:") == 2
     assert "Traceback" not in log
 
 
-def _answersSTUN(port: int) -> bool:
+def _answersSTUN(place: tuple[str, int]) -> bool:
     """
     Whether we are told our address there.
     """
-    with socket.create_connection(("127.0.0.1", port)) as sock:
+    with socket.create_connection(place) as sock:
         sock.sendall(BindingRequest(bytes(12)).toBytes())
         answer = b""
         with suppress(ConnectionResetError):
@@ -383,10 +352,11 @@ def test_supervised(start: Start, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(path)
         sock.settimeout(30)
-        rendezvous = start("--listen", LOCAL, "--listen", LOCAL, NOTIFY_SOCKET=path)
+        listen = ("--listen", LOCAL, "--listen", LOCAL)
+        rendezvous = start(*listen, environment={"NOTIFY_SOCKET": path})
         assert sock.recv(100) == b"READY=1"
-        for port in (rendezvous.port(), rendezvous.port()):
-            socket.create_connection(("127.0.0.1", port)).close()
+        for place in places(rendezvous, 2):
+            socket.create_connection(place).close()
         rendezvous.stop()
         assert sock.recv(100) == b"STOPPING=1"
         sock.setblocking(False)
@@ -410,27 +380,23 @@ def test_supervised(start: Start, tmp_path: Path) -> None:
         (["--listen", "tcp:1:interface=192.0.2.1"], "cannot listen on tcp:1:"),
     ],
 )
-def test_mistakes(arguments: list[str], line: str) -> None:
+def test_mistakes(start: Start, arguments: list[str], line: str) -> None:
     """
     A mistake gets one line.
     """
-    said = mistaken(*arguments)
-    assert said.startswith(f"punch-rendezvous: {line}")
-    assert said.endswith("\n")
-    assert said.count("\n") == 1
+    assertRefused(start(*arguments), f"punch-rendezvous: {line}")
 
 
-def test_portInUse() -> None:
+def test_portInUse(start: Start) -> None:
     """
     So does a port that another program has, and the process ends.
     """
     with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        said = mistaken("--listen", f"tcp:{port}:interface=127.0.0.1")
-    assert said == (
-        f"punch-rendezvous: cannot listen on tcp:{port}:interface=127.0.0.1: "
-        "Address already in use\n"
-    )
+        where = f"tcp:{other.getsockname()[1]}:interface=127.0.0.1"
+        assertRefused(
+            start("--listen", where),
+            f"punch-rendezvous: cannot listen on {where}: Address already in use\n",
+        )
 
 
 @implementer(IStreamServerEndpoint)
@@ -489,9 +455,9 @@ def test_vantages(start: Start) -> None:
     know, also where another address leads here.
     """
     rendezvous = start("--listen", f"tcp:{freePort()}:interface=127.0.0.1")
-    first, beside = rendezvous.port(), rendezvous.port()
-    assert beside == first + 1
-    with socket.create_connection(("127.0.0.1", first)) as sock:
+    first, beside = places(rendezvous, 2)
+    assert beside[1] == first[1] + 1
+    with socket.create_connection(first) as sock:
         told = hello(sock)[b"vantages"]
-    assert f":{beside}".encode() in told
+    assert f":{beside[1]}".encode() in told
     assert b"127.0.0.1" not in told

@@ -20,7 +20,10 @@ from tests.support.processes import (
     PATIENCE,
     Program,
     Start,
+    assertRefused,
+    facing,
     freePort,
+    makePins,
     openFiles,
 )
 
@@ -108,11 +111,7 @@ def test_mistakes(start: Start) -> None:
     """
     running = {name: start("punch", *args) for name, (args, _) in MISTAKES.items()}
     for name, program in running.items():
-        status, error = program.end()
-        assert status not in (0, -15), name
-        assert MISTAKES[name][1] in error, (name, error)
-        assert len(error.splitlines()) == 1, (name, error)
-        assert "Traceback" not in error + program.log.read_text(), name
+        assertRefused(program, MISTAKES[name][1])
 
 
 def test_meeting(start: Start, rendezvous: str) -> None:
@@ -201,15 +200,11 @@ def test_article(start: Start, first: int, pause: float) -> None:
     Two programs on one host, in plain text and without a rendezvous, whichever
     starts first; three times on the same ports.
     """
-    ports = [freePort(), freePort()]
+    options = facing()
     for _ in range(3 if not pause else 1):
         both = {}
         for own in (first, 1 - first):
-            where = f"localhost:{ports[1 - own]}"
-            both[own] = start(
-                *("punch", "--peer", where, "--port", str(ports[own])),
-                *("--plaintext", "--once"),
-            )
+            both[own] = start("punch", *options[own], "--plaintext", "--once")
             if own == first:
                 both[own].await_("listening")
                 # How long the first is alone is what this is about.
@@ -273,20 +268,13 @@ def test_trust(start: Start, tmp_path: Path) -> None:
     """
     Without a rendezvous, with keys: the right pins meet, and a stranger's does not.
     """
-    ports = [freePort(), freePort()]
-    pins = []
+    options, pins = facing(), makePins(start)
     for own in (0, 1):
-        shown = start("punch", "--identity", f"key{own}", "--show-pin")
-        shown.end()
-        pins.append(shown.log.read_text().strip())
         assert stat.S_IMODE((tmp_path / f"key{own}").stat().st_mode) == 0o600
 
     def meet(own: int, pin: str, *more: str) -> Program:
-        where = f"127.0.0.1:{ports[1 - own]}"
-        return start(
-            *("punch", "--peer", where, "--port", str(ports[own]), "--once"),
-            *("--identity", f"key{own}", "--trust", pin, *more),
-        )
+        trust = ("--identity", f"key{own}", "--trust", pin)
+        return start("punch", *options[own], "--once", *trust, *more)
 
     both = [meet(0, pins[1]), meet(1, pins[0])]
     for program in both:

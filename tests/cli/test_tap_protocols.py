@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.support.processes import PATIENCE, Program, Start, freePort
+from tests.support.processes import PATIENCE, Program, Start, assertRefused, facing
 
 CHAT = Path(__file__).parents[2] / "examples" / "chat"
 
@@ -352,14 +352,12 @@ def test_onlyData(begin: Callable[..., Netcat]) -> None:
     """
     Whatever is to go to standard output beside the data goes to standard error.
     """
-    ports = [freePort(), freePort()]
     both = [
         begin(
-            *("--peer", f"localhost:{ports[1 - own]}", "--port", str(ports[own])),
-            *("--plaintext", "--events", "/dev/stdout"),
-            twist=("--log-file", ("-", "/dev/stdout")[own]),
+            *(*options, "--plaintext", "--events", "/dev/stdout"),
+            twist=("--log-file", log),
         )
-        for own in (0, 1)
+        for options, log in zip(facing(), ("-", "/dev/stdout"), strict=True)
     ]
     carry(both[0], both[1], b"data")
     both[1].finishes()
@@ -406,9 +404,7 @@ def test_mistakes(begin: Callable[..., Netcat], chat: str) -> None:
         for [protocol, *args], environment, _ in MISTAKES
     ]
     for program, (_, _, line) in zip(running, MISTAKES, strict=True):
-        status, said = program.end()
-        assert (status, len(said.splitlines())) == (64, 1)
-        assert line in said
+        assert assertRefused(program, line) == 64
 
 
 @pytest.fixture
@@ -440,15 +436,13 @@ def test_chat(begin: Callable[..., Netcat], chat: str) -> None:
     """
     Two that have the example's plugin talk to each other.
     """
-    ports = [freePort(), freePort()]
     ann, bob = (
         begin(
-            *("--peer", f"localhost:{ports[1 - own]}", "--port", str(ports[own])),
-            "--plaintext",
+            *(*options, "--plaintext"),
             protocol=f"chat:{name}",
             environment={"PYTHONPATH": chat},
         )
-        for own, name in enumerate(("ann", "bob"))
+        for options, name in zip(facing(), ("ann", "bob"), strict=True)
     )
     ann.hears(b"* bob is here\n")
     bob.hears(b"* ann is here\n")

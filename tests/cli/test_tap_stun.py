@@ -18,7 +18,14 @@ from pathlib import Path
 import pytest
 
 from punch.nat.stun import BindingError, BindingRequest, decode
-from tests.support.processes import PATIENCE, Program, Start, freePort
+from tests.support.processes import (
+    PATIENCE,
+    Program,
+    Start,
+    assertRefused,
+    freePort,
+    startRendezvous,
+)
 
 
 def _needs(tool: str) -> pytest.MarkDecorator:
@@ -94,11 +101,9 @@ def test_ourOwn(start: Start) -> None:
     """
     So does ours, beside the rendezvous.
     """
-    ports = [freePort(), freePort()]
-    where = [f"tcp:{port}:interface=127.0.0.1" for port in ports]
-    server = start("punch-rendezvous", "--listen", where[0], "--stun", where[1])
-    server.awaitLine("listens on", 2)
-    _meet(start, f"tcp:127.0.0.1:{ports[0]}", ports[1])
+    stun = freePort()
+    where = f"tcp:{stun}:interface=127.0.0.1"
+    _meet(start, startRendezvous(start, 2, "--stun", where), stun)
 
 
 def _meet(start: Start, rendezvous: str, stun: int) -> None:
@@ -166,10 +171,7 @@ def test_mistakes(start: Start) -> None:
     """
     running = [(start("punch", *args), line) for args, line in MISTAKES]
     for program, line in running:
-        status, error = program.end()
-        assert status == 64
-        assert line in error
-        assert error.count("\n") == 1
+        assert assertRefused(program, line) == 64
 
 
 @_needs("turnserver")

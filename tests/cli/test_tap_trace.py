@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from tests.support.processes import PATIENCE, Start, freePort
+from tests.support.processes import PATIENCE, Start, assertRefused, facing, freePort
 
 
 def soon(path: Path) -> Path:
@@ -84,15 +84,10 @@ def test_plaintext(start: Start, tmp_path: Path) -> None:
     """
     Two who meet without a rendezvous are drawn, too.
     """
-    ports = [freePort(), freePort()]
     pages = [tmp_path / "0.json", tmp_path / "1.json"]
     both = [
-        start(
-            *("punch", "--peer", f"localhost:{ports[1 - own]}"),
-            *("--port", str(ports[own]), "--plaintext", "--once"),
-            *("--trace", str(pages[own])),
-        )
-        for own in (0, 1)
+        start("punch", *options, "--plaintext", "--once", "--trace", str(page))
+        for options, page in zip(facing(), pages, strict=True)
     ]
     for each, page in zip(both, pages, strict=True):
         each.await_("connected")
@@ -102,9 +97,9 @@ def test_plaintext(start: Start, tmp_path: Path) -> None:
 
 
 MISTAKES = {
-    "x.png": "ends in .html or .json",
+    "x.png": "the name ends in .html or .json",
     "nowhere/x.html": "cannot write in nowhere: No such file or directory",
-    ".": "ends in .html or .json",
+    ".": "the name ends in .html or .json",
 }
 
 
@@ -117,8 +112,5 @@ def test_mistakes(start: Start) -> None:
     lone = start("punch", "--draw", "x.json")
     none = start("punch", "--trace", "x.html", "--draw", "x.json")
     for name, program in running.items():
-        status, error = program.end()
-        assert (status, len(error.splitlines())) == (64, 1), error
-        assert f"--trace {name}: " in error
-        assert MISTAKES[name] in error
+        assert assertRefused(program, f"--trace {name}: {MISTAKES[name]}") == 64
     assert (lone.end()[0], none.end()[0]) == (64, 64)

@@ -152,12 +152,14 @@ class _Racing:
         self.clock = Clock()
         self.network = _Network(self.clock, connects, verifications)
         self.events: list[Event] = []
+        self.noted: list[TraceEvent] = []
         self.race: Race[Address] = Race(
             self.clock,
             Checklist(Random(1)),
             self.network.connect,
             verify or self.network.verify,
             self.events.append,
+            tracer=self.noted.append,
         )
         self.selectedAt: float | None = None
         self.result: list[SelectedPath[Address] | Failure] = []
@@ -571,12 +573,10 @@ class RaceTests(PunchTestCase):
         """
         refused = [(0.1, "refused"), (0.1, "refused"), (0.1, "connected")]
         raced = _Racing(steps((PEER, refused)), {PEER.address: [(0.1, "valid")]})
-        noted: list[TraceEvent] = []
-        raced.race._tracer = noted.append
         raced.race.add(PEER)
         raced.run(1.0)
         remote, kind = formatAddress(PEER.address), PEER.kind.value
-        assert noted == [
+        assert raced.noted == [
             CandidateAdded(remote, kind),
             ConnectStarted(remote),
             ConnectEnded(remote, "refused"),
@@ -599,12 +599,10 @@ class RaceTests(PunchTestCase):
         ]
         for end in ends:
             raced = racing()
-            noted: list[TraceEvent] = []
-            raced.race._tracer = noted.append
             end(raced.race)
             raced.race.stop()
-            assert noted[-1] == RaceEnded()
-            assert noted.count(RaceEnded()) == 1
+            assert raced.noted[-1] == RaceEnded()
+            assert raced.noted.count(RaceEnded()) == 1
 
     def test_ourMistake(self) -> None:
         """
@@ -694,8 +692,6 @@ class SearchTests(PunchTestCase):
         a failure.
         """
         racing = _Racing({}, {STRANGER: [(1.0, "valid")]})
-        noted: list[TraceEvent] = []
-        racing.race._tracer = noted.append
         connecting: Deferred[Connection] = Deferred()
         racing.race.addSearched(connecting, Kind.PREDICTED, "where it is")
         racing.race.addSearched(
@@ -705,7 +701,7 @@ class SearchTests(PunchTestCase):
         connecting.callback(racing.network.made(STRANGER, Origin.CONNECTED))
         remote, local = formatAddress(STRANGER), formatAddress(OURS)
         joined = ConnectionMade(remote, "predicted", local, "connected", 0.5)
-        assert noted == [
+        assert racing.noted == [
             SearchConnectStarted("where it is"),
             SearchConnectStarted("where it is"),
             SearchConnectFailed("refused"),

@@ -143,53 +143,44 @@ def test_stoppedUnstarted() -> None:
     assert asked.found == [None]
 
 
-def test_newMapping() -> None:
+@pytest.mark.parametrize(
+    ("observers", "mapped"), [((OBSERVER,), us(6001)), ((), None)], ids=["one", "none"]
+)
+def test_newMapping(observers: tuple[Address, ...], mapped: Address | None) -> None:
     """
-    A new connection tells which port the NAT allocates now.
+    A new connection to an observer tells which port the NAT allocates now; without
+    observers that is not known.
     """
     asked = _Observers(us(5000), us(6001))
-    asked.start(OBSERVER)
+    asked.start(*observers)
     seen: list[Any] = []
     Deferred.fromCoroutine(asked.discovery.newMapping()).addCallback(seen.append)
-    assert seen == [us(6001)]
-    assert asked.asked[-1] == (OBSERVER, False)
+    assert seen == [mapped]
+    assert asked.asked[1:] == [(each, False) for each in observers]
 
 
-def test_newMappingUnknown() -> None:
+@pytest.mark.parametrize(
+    ("observers", "times", "mapping"),
+    [
+        ([OBSERVER], 1, Mapping.ADDRESS_DEPENDENT),
+        ([OBSERVER], 2, Mapping.ADDRESS_DEPENDENT),
+        ([], 2, Mapping.ADDRESS_AND_PORT_DEPENDENT),
+    ],
+    ids=["another server's answer", "the same twice", "two addresses, a port each"],
+)
+def test_monitored(observers: list[Address], times: int, mapping: Mapping) -> None:
     """
-    Without observers that is not known.
+    What the STUN monitor knows by then counts, and counts once for each server.  Two
+    observers with an address each do not tell whether the mapping depends on the port,
+    too, so the worse is assumed.
     """
-    asked = _Observers()
-    asked.start()
-    seen: list[Any] = []
-    Deferred.fromCoroutine(asked.discovery.newMapping()).addCallback(seen.append)
-    assert seen == [None]
-
-
-@pytest.mark.parametrize("again", [False, True])
-def test_monitored(again: bool) -> None:
-    """
-    What the STUN monitor knows by then counts, and counts once for each server.
-    """
-    asked = _Observers(us(5000), *[us(6000 + 777 * n) for n in range(SAMPLES)])
-    others = [(ELSEWHERE, us(5777))] * (2 if again else 1)
-    asked.discovery.start(RENDEZVOUS, us(5000), [OBSERVER], lambda: others)
+    samples = [us(6000 + 777 * n) for n in range(SAMPLES)]
+    asked = _Observers(*[us(5000) for _ in observers], *samples)
+    others = [(ELSEWHERE, us(5777))] * times
+    asked.discovery.start(RENDEZVOUS, us(5000), observers, lambda: others)
     [found] = asked.found
     assert found is not None
-    assert found.mapping is Mapping.ADDRESS_DEPENDENT
-
-
-def test_monitoredAlone() -> None:
-    """
-    Two observers with an address each do not tell whether the mapping depends on the
-    port, too, so the worse is assumed.
-    """
-    asked = _Observers(*[us(6000 + 777 * n) for n in range(SAMPLES)])
-    others = [(ELSEWHERE, us(5777))] * 2
-    asked.discovery.start(RENDEZVOUS, us(5000), [], lambda: others)
-    [found] = asked.found
-    assert found is not None
-    assert found.mapping is Mapping.ADDRESS_AND_PORT_DEPENDENT
+    assert found.mapping is mapping
 
 
 @pytest.mark.parametrize(

@@ -148,20 +148,12 @@ def test_nextAt() -> None:
     assert limit.nextAt(12.0) == pytest.approx(15.0)
 
 
-def test_nextNever() -> None:
+@pytest.mark.parametrize("refill", [0.0, REFILL], ids=["no refill", "refill"])
+def test_nextOutstanding(refill: float) -> None:
     """
-    Without refill there is no such time: a token must be returned.
+    While every token is outstanding there is no such time: one must be returned.
     """
-    limit = GuessLimit(1)
-    assert limit.takeToken(0.0)
-    assert limit.nextAt(0.0) is None
-
-
-def test_nextOutstanding() -> None:
-    """
-    With refill neither, while every token is outstanding.
-    """
-    limit = GuessLimit(1, REFILL)
+    limit = GuessLimit(1, refill)
     assert limit.takeToken(0.0)
     assert limit.nextAt(0.0) is None
 

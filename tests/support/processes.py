@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -162,6 +163,46 @@ def startRendezvous(start: Start, ports: int, *options: str) -> str:
     program = start("punch-rendezvous", "--listen", listen, *options)
     program.awaitLine("listens on", ports)
     return f"tcp:127.0.0.1:{port}"
+
+
+def facing() -> list[tuple[str, ...]]:
+    """
+    The options of two programs that connect to each other's port on loopback, without
+    a rendezvous.
+    """
+    ports = [freePort(), freePort()]
+    return [
+        ("--peer", f"localhost:{ports[1 - own]}", "--port", str(ports[own]))
+        for own in (0, 1)
+    ]
+
+
+def makePins(start: Start) -> list[str]:
+    """
+    Make two identities, in the files C{key0} and C{key1}: their pins.
+    """
+    pins = []
+    for own in (0, 1):
+        shown = start("punch", "--identity", f"key{own}", "--show-pin")
+        shown.end()
+        pins.append(shown.log.read_text().strip())
+    return pins
+
+
+def assertRefused(program: Program, text: str) -> int:
+    """
+    See that a program ends by itself, with one line on standard error that says what
+    the mistake is, and no traceback.
+
+    @param text: what that line contains.
+    @return: the exit status, which is not 0.
+    """
+    status, error = program.end()
+    assert status not in (0, -signal.SIGTERM), program.process.args
+    assert text in error, error
+    assert len(error.splitlines()) == 1, error
+    assert "Traceback" not in error + program.log.read_text()
+    return status
 
 
 def certificate(folder: Path) -> Path:
