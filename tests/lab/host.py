@@ -73,6 +73,9 @@ class Program:
         """
         The last lines that it printed.
         """
+        if self.status is not None:
+            # It has ended; its last lines may not have been read yet.
+            self._reader.join(1.0)
         return "\n".join(self.lines[-lines:])
 
     def kill(self) -> None:
