@@ -58,7 +58,7 @@ def players(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Programs played by the script, and less patience with what they do not say.
     """
-    monkeypatch.setattr(run, "_TWIST", (sys.executable, "-S", "-c", _PLAYER))
+    monkeypatch.setattr(run, "TWIST", (sys.executable, "-S", "-c", _PLAYER))
     monkeypatch.setattr(run, "_GOODBYE", 0.5)
 
 
@@ -124,7 +124,7 @@ def test_noRendezvous(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """
     So is a rendezvous.
     """
-    monkeypatch.setattr(run, "_TWIST", (sys.executable, "-c", "print('Not I')"))
+    monkeypatch.setattr(run, "TWIST", (sys.executable, "-c", "print('Not I')"))
     with pytest.raises(NotStarted, match="Not I"):
         Meeting(Loopback(), tmp_path).__enter__()
 
