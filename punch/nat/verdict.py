@@ -14,7 +14,8 @@ from punch.nat import errors
 from punch.nat.behavior import BadBehavior, ObservedBehavior
 from punch.net.outcome import Outcome
 
-_KNOWN = frozenset(outcome.value for outcome in Outcome)
+# That no connect was possible is the probe's to tell, not a peer's.
+_KNOWN = frozenset(each.value for each in Outcome if each is not Outcome.FAILED)
 
 _SILENT = frozenset({Outcome.TIMED_OUT.value})
 

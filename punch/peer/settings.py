@@ -101,13 +101,17 @@ class Settings:
         """
         if self.port not in range(65536):
             raise BadSetting("port", "a port is below 65536", self.port)
-        if not 0 < self.timeout < 1e6:
+        if not (_isNumber(self.timeout) and 0 < self.timeout < 1e6):
             raise BadSetting("timeout", "takes seconds, more than 0")
         if self.search not in range(MOST_SOCKETS + 1):
             raise BadSetting("search", f"takes sockets, 0 to {MOST_SOCKETS}")
-        if not 0 <= self.resumeFor < 1e9:
+        if not (_isNumber(self.resumeFor) and 0 <= self.resumeFor < 1e9):
             raise BadSetting("resumeFor", "takes seconds, 0 or more")
         object.__setattr__(self, "stunServers", tuple(map(_stunServer, self.stun)))
+
+
+def _isNumber(value: object) -> bool:
+    return isinstance(value, (int, float))
 
 
 def _stunServer(text: str) -> HostPort:

@@ -71,6 +71,7 @@ class IntroductionTerms:
     @ivar wait: seconds until both sides start to connect.
     @ivar ticket: ours for the relay; C{None} if the rendezvous is no relay.
     @ivar message: the dialer's PAKE message; empty at the dialer.
+    @ivar overLoopback: whether both sides are on one host with the rendezvous.
     """
 
     client: RendezvousClient = field(repr=False)
@@ -79,6 +80,12 @@ class IntroductionTerms:
     wait: float
     ticket: bytes | None = field(repr=False)
     message: bytes = field(default=b"", repr=False)
+    overLoopback: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Known now, and not any more once the connection to the rendezvous is lost.
+        isLocal = self.client.overLoopback and ipOf(self.peer).is_loopback
+        object.__setattr__(self, "overLoopback", isLocal)
 
     @property
     def own(self) -> Address:
@@ -87,13 +94,6 @@ class IntroductionTerms:
         """
         assert self.client.observed is not None
         return self.client.observed
-
-    @property
-    def overLoopback(self) -> bool:
-        """
-        Whether both sides are on one host with the rendezvous.
-        """
-        return self.client.overLoopback and ipOf(self.peer).is_loopback
 
     def relay(self, message: bytes) -> None:
         """

@@ -88,6 +88,8 @@ def test_setting(
         {"port": 1.5},
         {"search": 0.5},
         {"timeout": float("nan")},
+        {"timeout": None},
+        {"resumeFor": "10"},
         {"resumeFor": float("nan")},
         {"resumeFor": float("inf")},
     ],

@@ -81,7 +81,9 @@ class ServerState:
         @param directory: one in memory, if not given.
         """
         self.limits = limits
-        self.directory: IDirectory = directory or MemoryDirectory(clock)
+        self.directory: IDirectory = (
+            MemoryDirectory(clock) if directory is None else directory
+        )
         self.now = clock.seconds
         self.introductions: Introductions[ClientConnection] = Introductions(limits)
         self.statistics = Statistics(clock.seconds())
