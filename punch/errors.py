@@ -20,7 +20,7 @@ from punch.reasons import Reason
 
 class PunchError(Exception):
     """
-    Something went wrong.
+    Something went wrong, and it is not known what.
     """
 
     reason: ClassVar[Reason]
@@ -127,7 +127,7 @@ class PortInUse(Misuse):
 
 class RendezvousError(PunchError):
     """
-    The rendezvous server did not help.
+    The rendezvous server did not do what it was asked to.
     """
 
 
@@ -177,7 +177,7 @@ class PortHeld(RendezvousError):
 
 class RendezvousLost(RendezvousError):
     """
-    The connection to the rendezvous ended.
+    The connection to the rendezvous ended; the network, or the server, closed it.
     """
 
     reason = Reason.RENDEZVOUS_LOST

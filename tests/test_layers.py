@@ -97,3 +97,39 @@ def test_noTestModuleImported() -> None:
     """
     names = {(path, name) for path in TESTS.rglob("*.py") for name in imports(path)}
     assert not {each for each in names if re.search(r"(^|\.)test_", each[1])}
+
+
+def classes() -> list[tuple[str, ast.ClassDef]]:
+    """
+    Every class of the package, with its module's name.
+    """
+    found = []
+    for path in ROOT.rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        tree = ast.parse(path.read_text("utf-8"))
+        found += [(module, e) for e in ast.walk(tree) if isinstance(e, ast.ClassDef)]
+    return found
+
+
+def test_classesAreDescribed() -> None:
+    """
+    The docstring of a class has eight words and more.
+    """
+    described = {f"{m}.{e.name}": ast.get_docstring(e) or "" for m, e in classes()}
+    assert [each for each, text in described.items() if len(text.split()) < 8] == []
+
+
+def test_classNamesAreTheirOwn() -> None:
+    """
+    No two public classes have one name, but for the options of the commands, which
+    Twisted finds by it.
+    """
+    names = [e.name for _, e in classes() if e.name[0] != "_"]
+    assert {each for each in names if names.count(each) > 1} == {"Options"}
+
+
+def test_fewModulesBesidePackages() -> None:
+    """
+    Beside the packages there are the vocabulary and the doors for programs.
+    """
+    assert len(list(ROOT.glob("*.py"))) <= 14

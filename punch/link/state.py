@@ -18,7 +18,7 @@ from automat import TypeMachineBuilder
 
 class LinkAction(Flag):
     """
-    What L{LinkPaths<punch.link.paths.LinkPaths>} has to do now.
+    What L{LinkPaths<punch.link.paths.LinkPaths>} has to do after an event.
     """
 
     NOTHING = 0

@@ -27,7 +27,7 @@ Seconds: Linux's floor and ceiling (TCP_RTO_MIN and TCP_RTO_MAX).
 """
 
 
-class Connection(Protocol):
+class ConnectionEnd(Protocol):
     """
     What the sending half needs of its connection.
 
@@ -63,7 +63,7 @@ class SendingHalf:
     @ivar isFinal: whether a FIN was sent.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: ConnectionEnd) -> None:
         self._connection = connection
         self._sent = 0
         self._limit = WINDOW
